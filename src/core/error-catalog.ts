@@ -1,0 +1,171 @@
+/**
+ * Every code a door can throw, with its general remedy and the exit code of the command line.
+ * `docs/errors.md` is held against this table by a test, both ways. Codes never change once released.
+ *
+ * Exit codes: 0 done · 1 unexpected · 2 wrong use or definition · 3 held, waits for evidence or a person ·
+ * 4 rolled back · 5 rollback stuck · 6 store or machine trouble · 7 somebody else owns it · 130 interrupted.
+ */
+export interface CatalogEntry {
+  readonly exit: number;
+  readonly remedy: string;
+}
+
+const entry = (exit: number, remedy: string): CatalogEntry => ({ exit, remedy });
+
+export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
+  CUTOVER_INTERNAL: entry(1, "this is a defect in Cutover; report it with the text above"),
+  CUTOVER_DURATION_INVALID: entry(2, 'write a number with a unit: ms, s, m, h or d, for example "10m"'),
+  CUTOVER_FLAG_INVALID: entry(2, "use one of: true, false, 1, 0, yes, no, on, off"),
+  CUTOVER_SHARE_INVALID: entry(2, "give a percentage from 0 to 100"),
+
+  CUTOVER_PLAN_INVALID: entry(2, "correct the definition at the named place"),
+  CUTOVER_PLAN_CYCLE: entry(2, 'break the circle by removing one of these "after" entries'),
+  CUTOVER_PLAN_UNKNOWN_UNIT: entry(2, "name a unit that is listed in `units`, or add it there"),
+  CUTOVER_PLAN_UNKNOWN_STEP: entry(2, "name a step of the same phase"),
+  CUTOVER_PLAN_UNKNOWN_PHASE: entry(2, "name a phase of this migration"),
+  CUTOVER_PLAN_DUPLICATE: entry(2, "give each one a name of its own"),
+  CUTOVER_PLAN_UNREACHABLE: entry(
+    2,
+    "remove the dependency, or let the phase come after one that can be reached",
+  ),
+  CUTOVER_PLAN_FORWARD_ONLY: entry(2, "add `approval: { by: 1 }` to the phase, or give its steps a way back"),
+  CUTOVER_PLAN_NO_WAY_BACK: entry(2, "add a rollback to the step, or mark its phase `forwardOnly`"),
+  CUTOVER_PLAN_CHANGED: entry(
+    3,
+    "look at the difference and continue with --accept-changes, or restore the definition",
+  ),
+  CUTOVER_PLAN_NOT_FOUND: entry(2, "give the path of a file whose default export is a migration"),
+  CUTOVER_PLAN_LOAD: entry(2, "correct the file so that `node FILE` runs it without an error"),
+
+  CUTOVER_GATE_INPUT: entry(2, "counts are whole numbers ≥ 0, shares lie in 0…1, probabilities in (0, 1)"),
+
+  CUTOVER_STORE_CORRUPT: entry(
+    6,
+    "keep the damaged file, restore a backup or point --store at another folder",
+  ),
+  CUTOVER_STORE_NEWER: entry(6, "use the newer Cutover that wrote it"),
+  CUTOVER_STORE_FULL: entry(
+    6,
+    "free disk space, then `cutover resume`; nothing that was acknowledged is lost",
+  ),
+  CUTOVER_STORE_UNAVAILABLE: entry(6, "check that the folder exists and can be written"),
+  CUTOVER_STORE_OWNED: entry(
+    7,
+    "wait until the other process ends, or speak to it with status, pause, rollback",
+  ),
+  CUTOVER_STORE_CONFLICT: entry(7, "read the current state and try again"),
+  CUTOVER_AUDIT_BROKEN: entry(
+    6,
+    "somebody changed the record; compare it with a backup from before the named event",
+  ),
+
+  CUTOVER_RUN_NOT_FOUND: entry(2, "list the runs with `cutover status`"),
+  CUTOVER_RUN_STATE: entry(2, "see `cutover status` for what the run allows now"),
+  CUTOVER_RUN_ACTIVE: entry(
+    7,
+    "finish or roll back the active run first: `cutover resume` or `cutover rollback`",
+  ),
+  CUTOVER_LEASE_LOST: entry(7, "another process carries this run now; nothing more is written here"),
+  CUTOVER_STEP_FAILED: entry(4, "read the incident, mend the cause, then run again"),
+  CUTOVER_STEP_TIMEOUT: entry(4, "raise the step's timeout or make it faster"),
+  CUTOVER_STEP_UNKNOWN: entry(
+    3,
+    "look whether the step took effect, then `cutover approve` or `cutover rollback`",
+  ),
+  CUTOVER_CHECK_FAILED: entry(3, "mend what the checklist names, then `cutover resume`"),
+  CUTOVER_ROLLBACK_STUCK: entry(
+    5,
+    "follow the incident's emergency procedure, then `cutover rollback` again",
+  ),
+  CUTOVER_WAY_BACK_UNPROVEN: entry(3, "mend what the proof names, then `cutover resume`"),
+  CUTOVER_APPROVAL_INVALID: entry(2, "approve the evidence that `cutover status` shows now"),
+  CUTOVER_INTERRUPTED: entry(130, "continue with `cutover resume`"),
+
+  CUTOVER_ROUTE_UNKNOWN: entry(2, "name a route that an application or the migration has declared"),
+  CUTOVER_ROUTE_EPOCH: entry(7, "the route changed meanwhile; read it again"),
+  CUTOVER_ROUTE_DUPLICATE: entry(2, "declare each route once in a process"),
+  CUTOVER_ROUTE_INVALID: entry(2, "see the docstring of route() for the shape"),
+
+  CUTOVER_QUEUE_ILLEGAL_TRANSITION: entry(2, "send one of the legal events"),
+  CUTOVER_QUEUE_FULL: entry(6, "submit again after the given time, or raise the depth limit"),
+  CUTOVER_QUEUE_TOO_LARGE: entry(2, "ask for less than the machine has, or run it on a larger one"),
+  CUTOVER_QUEUE_UNKNOWN_ORDER: entry(2, "check the id; finished orders stay in the history"),
+  CUTOVER_QUEUE_UNKNOWN_KIND: entry(2, "register a handler for this kind with queue.work()"),
+  CUTOVER_QUEUE_INVALID: entry(2, "correct the named field of the work order"),
+  CUTOVER_QUEUE_CLOSED: entry(2, "open the queue again"),
+  CUTOVER_ORDER_FAILED: entry(1, "see the work order's output and timeline"),
+  CUTOVER_ORDER_TIMEOUT: entry(1, "raise the work order's timeout or make it faster"),
+  CUTOVER_ORDER_CANCELLED: entry(1, "submit it again if it is still wanted"),
+  CUTOVER_ORDER_POISON: entry(1, "it ended its worker three times; look at it before it is submitted again"),
+
+  CUTOVER_DATA_MISSING: entry(2, "give the folder that holds the old system's data"),
+  CUTOVER_DATA_UNMAPPED: entry(2, "add the named value to the mapping, or refuse it there by name"),
+  CUTOVER_DATA_DIFFERS: entry(4, "see the differences in the report, repair, verify again"),
+
+  CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
+  CUTOVER_CLI_UNKNOWN_COMMAND: entry(2, "see `cutover help`"),
+  CUTOVER_CLI_USAGE: entry(2, "see `cutover help COMMAND`"),
+  CUTOVER_FILE_EXISTS: entry(2, "choose another folder or remove the file yourself"),
+  CUTOVER_OWNER_UNREACHABLE: entry(6, "the owner holds the store but does not answer; look at its process"),
+};
+
+export type ErrorCode =
+  | "CUTOVER_INTERNAL"
+  | "CUTOVER_DURATION_INVALID"
+  | "CUTOVER_FLAG_INVALID"
+  | "CUTOVER_SHARE_INVALID"
+  | "CUTOVER_PLAN_INVALID"
+  | "CUTOVER_PLAN_CYCLE"
+  | "CUTOVER_PLAN_UNKNOWN_UNIT"
+  | "CUTOVER_PLAN_UNKNOWN_STEP"
+  | "CUTOVER_PLAN_UNKNOWN_PHASE"
+  | "CUTOVER_PLAN_DUPLICATE"
+  | "CUTOVER_PLAN_UNREACHABLE"
+  | "CUTOVER_PLAN_FORWARD_ONLY"
+  | "CUTOVER_PLAN_NO_WAY_BACK"
+  | "CUTOVER_PLAN_CHANGED"
+  | "CUTOVER_PLAN_NOT_FOUND"
+  | "CUTOVER_PLAN_LOAD"
+  | "CUTOVER_GATE_INPUT"
+  | "CUTOVER_STORE_CORRUPT"
+  | "CUTOVER_STORE_NEWER"
+  | "CUTOVER_STORE_FULL"
+  | "CUTOVER_STORE_UNAVAILABLE"
+  | "CUTOVER_STORE_OWNED"
+  | "CUTOVER_STORE_CONFLICT"
+  | "CUTOVER_AUDIT_BROKEN"
+  | "CUTOVER_RUN_NOT_FOUND"
+  | "CUTOVER_RUN_STATE"
+  | "CUTOVER_RUN_ACTIVE"
+  | "CUTOVER_LEASE_LOST"
+  | "CUTOVER_STEP_FAILED"
+  | "CUTOVER_STEP_TIMEOUT"
+  | "CUTOVER_STEP_UNKNOWN"
+  | "CUTOVER_CHECK_FAILED"
+  | "CUTOVER_ROLLBACK_STUCK"
+  | "CUTOVER_WAY_BACK_UNPROVEN"
+  | "CUTOVER_APPROVAL_INVALID"
+  | "CUTOVER_INTERRUPTED"
+  | "CUTOVER_ROUTE_UNKNOWN"
+  | "CUTOVER_ROUTE_EPOCH"
+  | "CUTOVER_ROUTE_DUPLICATE"
+  | "CUTOVER_ROUTE_INVALID"
+  | "CUTOVER_QUEUE_ILLEGAL_TRANSITION"
+  | "CUTOVER_QUEUE_FULL"
+  | "CUTOVER_QUEUE_TOO_LARGE"
+  | "CUTOVER_QUEUE_UNKNOWN_ORDER"
+  | "CUTOVER_QUEUE_UNKNOWN_KIND"
+  | "CUTOVER_QUEUE_INVALID"
+  | "CUTOVER_QUEUE_CLOSED"
+  | "CUTOVER_ORDER_FAILED"
+  | "CUTOVER_ORDER_TIMEOUT"
+  | "CUTOVER_ORDER_CANCELLED"
+  | "CUTOVER_ORDER_POISON"
+  | "CUTOVER_DATA_MISSING"
+  | "CUTOVER_DATA_UNMAPPED"
+  | "CUTOVER_DATA_DIFFERS"
+  | "CUTOVER_PORT_IN_USE"
+  | "CUTOVER_CLI_UNKNOWN_COMMAND"
+  | "CUTOVER_CLI_USAGE"
+  | "CUTOVER_FILE_EXISTS"
+  | "CUTOVER_OWNER_UNREACHABLE";

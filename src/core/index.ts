@@ -1,0 +1,21 @@
+export { asError, sleep, untilAborted } from "./abort.ts";
+export { type BackoffPolicy, backoffDelay, defaultBackoff } from "./backoff.ts";
+export { type Clock, systemClock, type Timer } from "./clock.ts";
+export { type Duration, formatDuration, parseDuration } from "./duration.ts";
+export { type ErrorCode, errorCatalog } from "./error-catalog.ts";
+export { CutoverError, type CutoverErrorInit, hasCode, isCutoverError } from "./errors.ts";
+export { faultPoint, setFaultHandler } from "./fault.ts";
+export { type RandomBytes, shortId, timeId } from "./ids.ts";
+export { canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
+export { type Log, silentLog } from "./log.ts";
+export {
+  type Interval,
+  type LatencyCounts,
+  type MismatchSample,
+  type RouteDeclaration,
+  type RouteState,
+  type Side,
+  type SideCounts,
+  type Stage,
+  stages,
+} from "./route.ts";

@@ -1,0 +1,87 @@
+/**
+ * The words that routing doors, store and engine share about a route. A door has no other tie to the
+ * rest of Cutover, so these shapes are also the wire format between an application and the owner.
+ */
+
+/** How a route treats the two sides. Persisted; never renamed. */
+export type Stage = "off" | "dualwrite" | "shadow" | "live" | "rampdown" | "complete";
+
+export const stages: readonly Stage[] = ["off", "dualwrite", "shadow", "live", "rampdown", "complete"];
+
+export type Side = "old" | "new";
+
+export interface RouteState {
+  readonly route: string;
+  readonly stage: Stage;
+  /** Percentage of keys the new side answers at stage `live`, 0 … 100, decimals allowed. */
+  readonly share: number;
+  /** Grows by one with every change; a door ignores a state whose epoch is not above its own. */
+  readonly epoch: number;
+  /** Separates this route's buckets from all others'. Fixed when the route is first seen. */
+  readonly salt: string;
+}
+
+/**
+ * Counts of calls by latency. Bucket `i` holds latencies in `(bound(i−1), bound(i)]` where
+ * `bound(i) = 0.01 ms · 1.08^i`; 220 buckets reach 226 s at 8 % resolution. Sparse: pairs of index, count.
+ */
+export type LatencyCounts = readonly (readonly [bucket: number, count: number])[];
+
+export interface SideCounts {
+  readonly calls: number;
+  readonly errors: number;
+  readonly latency: LatencyCounts;
+}
+
+/** What one door measured on one route in one stretch of time at one epoch. */
+export interface Interval {
+  /** Unique per door and stretch, so that a repeated delivery counts once. */
+  readonly id: string;
+  readonly route: string;
+  /** Name of the reporting process, e.g. `host:pid`. */
+  readonly door: string;
+  readonly epoch: number;
+  readonly stage: Stage;
+  readonly share: number;
+  /** Wall-clock milliseconds, start inclusive, end exclusive. */
+  readonly from: number;
+  readonly to: number;
+  /** Calls answered by the old side, and calls tried on the new side for a caller (failed ones too). */
+  readonly old: SideCounts;
+  readonly new: SideCounts;
+  /** Shadow calls: made, failed on the new side, past their deadline, not made for want of budget. */
+  readonly shadow: {
+    readonly calls: number;
+    readonly errors: number;
+    readonly timeouts: number;
+    readonly skipped: number;
+  };
+  /** Answers compared and found different, in shadow. */
+  readonly compared: number;
+  readonly mismatches: number;
+  /** Calls the old side answered because the new side failed. */
+  readonly failedOver: number;
+  /** Compared answers by operation, for coverage. */
+  readonly operations: Readonly<Record<string, number>>;
+}
+
+/** One kept difference. Values are bounded and redacted before they leave the application. */
+export interface MismatchSample {
+  readonly id: string;
+  readonly route: string;
+  readonly door: string;
+  readonly at: number;
+  readonly key: string;
+  readonly operation: string;
+  readonly differences: readonly { readonly path: string; readonly old: string; readonly new: string }[];
+}
+
+/** A route as an application declares it when its door opens. */
+export interface RouteDeclaration {
+  readonly route: string;
+  readonly door: string;
+  /** Operations whose coverage is counted; empty when the route has only one. */
+  readonly operations: readonly string[];
+  /** Stages this route can be put into, given what its call site declared. */
+  readonly stages: readonly Stage[];
+}

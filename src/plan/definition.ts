@@ -1,0 +1,124 @@
+import type { Duration, Json, JsonObject } from "../core/index.ts";
+import type { GateSpec, MetricGate } from "./gate-spec.ts";
+import type { StepKind } from "./step-kind.ts";
+
+/** The definition: what `defineMigration` takes. Plain data and step kinds; nothing runs while it is read. */
+export interface MigrationInput {
+  /** Kebab-case name; runs and routes are recorded under it. */
+  readonly name: string;
+  readonly title?: string;
+  readonly units?: readonly (string | UnitInput)[];
+  /** Units that move together, in order; a wave starts when the one before met its gates. */
+  readonly waves?: readonly WaveInput[];
+  readonly phases: readonly Phase[];
+  readonly triggers?: readonly Trigger[];
+  /** Gates over the whole run, judged at its end and shown in the report. */
+  readonly success?: readonly GateSpec[];
+  readonly risks?: readonly Risk[];
+  readonly contingencies?: readonly Contingency[];
+  readonly schedule?: { readonly start?: string; readonly end?: string };
+}
+
+export interface UnitInput {
+  readonly name: string;
+  readonly title?: string;
+  /** Priority class, e.g. `P0`. */
+  readonly priority?: string;
+  readonly after?: readonly string[];
+  /** Working time expected, for estimates. */
+  readonly effort?: Duration;
+}
+
+export interface WaveInput {
+  readonly name: string;
+  readonly units: readonly string[];
+  readonly exit?: readonly GateSpec[];
+}
+
+/** Ordered stretch of a migration. */
+export interface Phase {
+  readonly name: string;
+  readonly title?: string;
+  /** Phases that must be sealed first; by default the one listed before. */
+  readonly after?: readonly string[];
+  /** Units this phase moves; all by default. */
+  readonly units?: readonly string[];
+  readonly entry?: readonly Check[];
+  /** A list, or one list per unit: then ids become `step@unit`, and unit dependencies and waves order them. */
+  readonly steps: readonly Step[] | ((unit: string) => readonly Step[]);
+  readonly exit?: readonly GateSpec[];
+  readonly approval?: Approval;
+  /** No way back once this phase has begun; needs an approval before it begins. */
+  readonly forwardOnly?: boolean;
+  /** Proofs of the way back, taken before the phase begins. A phase that moves load should have them. */
+  readonly wayBack?: readonly Check[];
+  /** How long exit gates may hold before the run asks a person. Default 24 h. */
+  readonly patience?: Duration;
+}
+
+export interface Approval {
+  /** How many different people. */
+  readonly by: number;
+  /** Only these people, when given. */
+  readonly from?: readonly string[];
+}
+
+/** A question the tool answers itself, instead of a box that somebody ticks. */
+export interface Check {
+  readonly name: string;
+  /** Looks, touches nothing, and answers with the facts it saw. */
+  readonly run: (context: CheckContext) => Promise<CheckResult> | CheckResult;
+}
+
+export interface CheckContext {
+  readonly signal: AbortSignal;
+  readonly runId: string;
+  /** Folder of the store, for backups and scratch copies: `<store>/work/<run>`. */
+  readonly workDir: string;
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  /** One line for people: what was found. */
+  readonly note: string;
+  readonly facts?: JsonObject;
+}
+
+/** One step as written in a phase: a kind and its input. */
+export interface Step {
+  /** Unique in its phase; defaults to the kind's name. */
+  readonly name: string;
+  // Input and checkpoint types are the kind's own business; the engine carries them as JSON.
+  readonly kind: StepKind;
+  readonly input: Json;
+  readonly after?: readonly string[];
+  readonly unit?: string;
+  /** Limit of one attempt. Default: the kind's, or 1 h. */
+  readonly timeout?: Duration;
+  /** Attempts after a retryable failure. Default 0. */
+  readonly retries?: number;
+}
+
+export type TriggerAction = "alert" | "pause" | "throttle" | "rollback";
+
+export interface Trigger {
+  readonly name: string;
+  readonly condition: MetricGate;
+  readonly action: TriggerAction;
+  /** Phases it is armed in; all by default. */
+  readonly phases?: readonly string[];
+}
+
+export interface Risk {
+  readonly risk: string;
+  readonly probability: "low" | "medium" | "high";
+  readonly impact: "low" | "medium" | "high";
+  readonly mitigation: string;
+}
+
+/** Emergency procedure that runs as steps. `onRollbackStuck` runs when a rollback cannot finish. */
+export interface Contingency {
+  readonly name: string;
+  readonly on: "rollback-stuck" | "manual";
+  readonly steps: readonly Step[];
+}

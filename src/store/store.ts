@@ -1,0 +1,113 @@
+import type { Interval, MismatchSample, RouteState } from "../core/index.ts";
+import type { OrderStore } from "./order-records.ts";
+import type { RunEvent, RouteChange, RunState, StoredEvent } from "./run-events.ts";
+import type {
+  ApprovalRecord,
+  EvidenceRecord,
+  IncidentRecord,
+  PhaseRecord,
+  RunRecord,
+  StepRecord,
+  VerdictRecord,
+} from "./run-records.ts";
+
+/**
+ * Where everything durable lives. One interface, one contract suite (`cutover/testing`), one answer per database.
+ * All writes of one tick are committed together; a returned promise resolves after the commit.
+ */
+export interface Store extends AsyncDisposable {
+  readonly runs: RunStore;
+  readonly routes: RouteStore;
+  readonly orders: OrderStore;
+  readonly events: EventLog;
+  /** What kind of store and where, for people: `sqlite .cutover/cutover.db`. */
+  readonly description: string;
+  /** Rebuilds all projections of runs, routes and orders from the events. */
+  rebuild(): Promise<{ readonly events: number }>;
+  close(): Promise<void>;
+}
+
+export interface EventLog {
+  /** Events after `after`, oldest first. */
+  read(query: {
+    readonly stream?: string;
+    readonly after?: number;
+    readonly limit: number;
+  }): Promise<readonly StoredEvent[]>;
+  /** Walks the whole chain. `brokenAt` is the first event that does not fit. */
+  verify(): Promise<ChainReport>;
+  count(): Promise<number>;
+  /** Calls `listener` after each commit with its events; returns the way to stop. */
+  subscribe(listener: (events: readonly StoredEvent[]) => void): () => void;
+}
+
+export type ChainReport =
+  | { readonly whole: true; readonly events: number; readonly head: string }
+  | { readonly whole: false; readonly events: number; readonly brokenAt: number; readonly reason: string };
+
+export interface RunStore {
+  /**
+   * Appends events of one run, and the rows they change, in one transaction.
+   * `fence`: refused with CUTOVER_LEASE_LOST unless the run's fence is exactly this.
+   * `state`: refused with CUTOVER_STORE_CONFLICT unless the run is in this state.
+   */
+  commit(
+    run: string,
+    events: readonly RunEvent[],
+    guard?: { readonly fence?: number; readonly state?: RunState },
+  ): Promise<readonly StoredEvent[]>;
+  /**
+   * Takes the run for `owner` until `leaseMs` from now: fence grows by one. Refused with CUTOVER_STORE_OWNED while
+   * another owner's lease is valid, unless that owner is listed in `dead` (its process is known to be gone).
+   */
+  claim(
+    run: string,
+    owner: string,
+    leaseMs: number,
+    dead?: "same-machine",
+  ): Promise<{ readonly fence: number }>;
+  /** False when the lease was lost. */
+  renew(run: string, owner: string, fence: number, leaseMs: number): Promise<boolean>;
+  release(run: string, owner: string, fence: number): Promise<void>;
+  get(run: string): Promise<RunRecord | undefined>;
+  /** Newest first. */
+  list(query?: {
+    readonly migration?: string;
+    readonly states?: readonly RunState[];
+  }): Promise<readonly RunRecord[]>;
+  phases(run: string): Promise<readonly PhaseRecord[]>;
+  steps(run: string): Promise<readonly StepRecord[]>;
+  evidence(run: string): Promise<readonly EvidenceRecord[]>;
+  verdicts(run: string): Promise<readonly VerdictRecord[]>;
+  approvals(run: string): Promise<readonly ApprovalRecord[]>;
+  incidents(run?: string): Promise<readonly IncidentRecord[]>;
+}
+
+export interface RouteStore {
+  get(route: string): Promise<RouteState | undefined>;
+  list(): Promise<readonly RouteState[]>;
+  /**
+   * Compare-and-set. `epoch` is the one the caller saw, 0 for a route not stored yet.
+   * With `run`, the `route.changed` event belongs to that run and its fence is checked too.
+   * @throws CUTOVER_ROUTE_EPOCH when the stored epoch differs.
+   */
+  set(
+    change: {
+      readonly route: string;
+      readonly epoch: number;
+      readonly stage: RouteState["stage"];
+      readonly share: number;
+      readonly by: string;
+      readonly reason?: string;
+    },
+    run?: { readonly id: string; readonly fence: number },
+  ): Promise<RouteState>;
+  changes(route: string): Promise<readonly (RouteChange & { readonly at: number })[]>;
+  /** Stores intervals; one whose id is known is dropped. Not part of the event chain. Resolves with the number stored. */
+  recordIntervals(intervals: readonly Interval[]): Promise<number>;
+  /** Intervals that ended after `since`, oldest first, of one route or of all. */
+  intervals(query: { readonly route?: string; readonly since: number }): Promise<readonly Interval[]>;
+  /** Keeps at most 200 samples per route, newest. */
+  recordMismatches(samples: readonly MismatchSample[]): Promise<void>;
+  mismatches(route: string): Promise<readonly MismatchSample[]>;
+}
