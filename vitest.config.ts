@@ -8,7 +8,6 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    globalSetup: ["test/global-setup.ts"],
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts"] },
   },
 });
