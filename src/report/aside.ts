@@ -1,0 +1,40 @@
+import type { Json, JsonObject } from "../core/index.ts";
+import type { EvidenceRecord, StepRecord } from "../store/index.ts";
+import { isObject } from "./graph.ts";
+import type { AsideItem } from "./run-view.ts";
+
+/**
+ * What was set aside during a run instead of being moved. A step tells of it in one of two ways: its result has
+ * a member `aside` that lists entries, or it stored evidence named `aside` whose data has `items`.
+ * An entry is a text, or an object with `id` and `reason` and any other facts.
+ */
+export function asideItems(
+  steps: readonly StepRecord[],
+  evidence: readonly EvidenceRecord[],
+): readonly AsideItem[] {
+  const found = new Map<string, AsideItem>();
+  const keep = (step: string, entries: Json | undefined): void => {
+    for (const entry of Array.isArray(entries) ? (entries as readonly Json[]) : []) {
+      const item = readItem(step, entry);
+      found.set(`${step}\n${item.id}`, item);
+    }
+  };
+  for (const record of evidence) {
+    if (record.name === "aside") keep(record.step ?? "", record.data["items"] ?? record.data["aside"]);
+  }
+  for (const step of steps) if (isObject(step.result ?? undefined)) keep(step.step, asideOf(step.result));
+  return [...found.values()];
+}
+
+const asideOf = (result: Json): Json | undefined => (isObject(result) ? result["aside"] : undefined);
+
+function readItem(step: string, entry: Json): AsideItem {
+  if (!isObject(entry)) return { id: String(entry), reason: "", step, facts: {} };
+  const { id, reason, ...facts } = entry as JsonObject & { readonly id?: Json; readonly reason?: Json };
+  return {
+    id: typeof id === "string" || typeof id === "number" ? String(id) : JSON.stringify(entry),
+    reason: typeof reason === "string" ? reason : "",
+    step,
+    facts,
+  };
+}

@@ -1,0 +1,33 @@
+export { buildRunView, type RunViewOptions } from "./build-run-view.ts";
+export { visible } from "./escape.ts";
+export { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
+export { hasEnded } from "./next-command.ts";
+export { renderHtml } from "./render-html.ts";
+export {
+  auditLine,
+  factLine,
+  renderAside,
+  renderIncident,
+  renderMarkdown,
+  type ReportExtras,
+} from "./render-markdown.ts";
+export type {
+  ApprovalView,
+  AsideItem,
+  IncidentView,
+  LiveProgress,
+  NextCommand,
+  OverrideView,
+  PhaseView,
+  ProgressView,
+  RoutePoint,
+  RouteView,
+  RunSummary,
+  RunView,
+  SideFigures,
+  StepView,
+  TriggerView,
+  VerdictView,
+  WantedApproval,
+} from "./run-view.ts";
+export { type Face, phaseFaces, runFaces, stepFaces, verdictFaces } from "./words.ts";

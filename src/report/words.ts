@@ -1,0 +1,51 @@
+import type { PhaseState, RunState, StepState } from "../store/index.ts";
+
+/** How a state looks to people: a mark, so that colour is never the only carrier, a word, and its tone. */
+export interface Face {
+  readonly mark: string;
+  readonly word: string;
+  readonly tone: "good" | "bad" | "busy" | "wait" | "quiet";
+}
+
+const face = (mark: string, word: string, tone: Face["tone"]): Face => ({ mark, word, tone });
+
+export const runFaces: Readonly<Record<RunState, Face>> = {
+  RUNNING: face("●", "running", "busy"),
+  HOLDING: face("◐", "holding", "wait"),
+  PAUSED: face("‖", "paused", "wait"),
+  ROLLING_BACK: face("↩", "rolling back", "bad"),
+  ROLLED_BACK: face("✖", "rolled back", "bad"),
+  ROLLBACK_STUCK: face("✖", "rollback stuck", "bad"),
+  COMPLETED: face("✔", "finished", "good"),
+};
+
+export const phaseFaces: Readonly<Record<PhaseState, Face>> = {
+  PENDING: face("○", "to come", "quiet"),
+  CHECKING: face("●", "checking", "busy"),
+  RUNNING: face("●", "running", "busy"),
+  GATING: face("●", "judging", "busy"),
+  AWAITING_APPROVAL: face("◐", "waits for approval", "wait"),
+  SEALED: face("✔", "sealed", "good"),
+  ROLLING_BACK: face("↩", "rolling back", "bad"),
+  ROLLED_BACK: face("✖", "rolled back", "bad"),
+};
+
+export const stepFaces: Readonly<Record<StepState, Face>> = {
+  PENDING: face("○", "to come", "quiet"),
+  RUNNING: face("●", "running", "busy"),
+  DONE: face("✔", "done", "good"),
+  FAILED: face("✖", "failed", "bad"),
+  UNKNOWN: face("?", "outcome unknown", "wait"),
+  ROLLING_BACK: face("↩", "rolling back", "bad"),
+  ROLLED_BACK: face("↩", "taken back", "quiet"),
+  ROLLBACK_FAILED: face("✖", "way back failed", "bad"),
+};
+
+export const verdictFaces: Readonly<Record<"pass" | "fail" | "hold", Face>> = {
+  pass: face("✔", "pass", "good"),
+  fail: face("✖", "fail", "bad"),
+  hold: face("◐", "hold", "wait"),
+};
+
+/** Said in every report where there are none: their absence is a statement too. */
+export const noOverrides = "None: every move of this run rests on evidence.";
