@@ -1,0 +1,119 @@
+import { requirePart, requirePositive, requireProbability } from "./input.ts";
+import { fromLog, logJeffreys, logLikelihood } from "./logarithm.ts";
+import { rateInterval } from "./rate-values.ts";
+import type { Estimate, VerdictKind } from "./verdict.ts";
+import { projectWait, soonest } from "./wait.ts";
+
+export interface PooledTestOptions {
+  /** The ratio in question: fails above it, passes below it; 1 or more makes sense. */
+  readonly by: number;
+  readonly alpha: number;
+  readonly beta: number;
+}
+
+export interface Counts {
+  readonly count: number;
+  readonly total: number;
+}
+
+export interface PooledVerdict {
+  readonly kind: VerdictKind;
+  /** Evidence against "ratio ≤ by", needs 1/alpha; and against "ratio ≥ by", needs 1/beta. */
+  readonly e: number;
+  readonly ePass: number;
+  readonly old: Estimate;
+  readonly new: Estimate;
+  readonly counts: { readonly old: Counts; readonly new: Counts };
+  /** When holding: further calls of the new side until a verdict, in multiples of those seen. */
+  readonly waitFraction?: number;
+}
+
+export interface PooledTest {
+  /** @throws CUTOVER_GATE_INPUT for counts that cannot be; the test is unchanged then. */
+  observe(observation: { readonly old?: Counts; readonly new?: Counts }): void;
+  verdict(): PooledVerdict;
+}
+
+/**
+ * Compares the two sides' rates from counts that need not lie in the same stretch of time: what judges a
+ * new side that has all the traffic, against the memory of the old one. Unlike `ratioTest` it takes both
+ * rates as steady, so a daily rhythm between the two stretches counts as a difference.
+ *
+ * Universal inference: the likelihood of both counts averaged over Jeffreys' priors, over its greatest value
+ * where the claim is true. Its mean is at most 1 under the claim at any stopping time, so looks are free and
+ * no threshold has to be estimated (a limit of by × the old side's upper confidence needs a second error
+ * budget and, in simulation, about the same number of calls).
+ *
+ * @throws CUTOVER_GATE_INPUT for options out of range.
+ */
+export function pooledTest(options: PooledTestOptions): PooledTest {
+  const { by, alpha, beta } = options;
+  requirePositive("by", by);
+  requireProbability("alpha", alpha);
+  requireProbability("beta", beta);
+  let old: Counts = { count: 0, total: 0 };
+  let fresh: Counts = { count: 0, total: 0 };
+  const failNeeded = Math.log(1 / alpha);
+  const passNeeded = Math.log(1 / beta);
+
+  const evidence = (side: "above" | "below", times: number): number => {
+    const scaled = { count: fresh.count * times, total: fresh.total * times };
+    return lnPooled(side, by, old, scaled);
+  };
+
+  return {
+    observe(observation) {
+      const { old: moreOld = none, new: moreNew = none } = observation;
+      requirePart("old.count", moreOld.count, "old.total", moreOld.total);
+      requirePart("new.count", moreNew.count, "new.total", moreNew.total);
+      old = { count: old.count + moreOld.count, total: old.total + moreOld.total };
+      fresh = { count: fresh.count + moreNew.count, total: fresh.total + moreNew.total };
+    },
+    verdict() {
+      const above = evidence("above", 1);
+      const below = evidence("below", 1);
+      const kind: VerdictKind = above >= failNeeded ? "fail" : below >= passNeeded ? "pass" : "hold";
+      const waitFraction =
+        kind === "hold" && fresh.total > 0
+          ? soonest(
+              projectWait((times) => evidence("below", times), passNeeded),
+              projectWait((times) => evidence("above", times), failNeeded),
+            )
+          : undefined;
+      return {
+        kind,
+        e: fromLog(above),
+        ePass: fromLog(below),
+        old: rateInterval(old.count, old.total, beta),
+        new: rateInterval(fresh.count, fresh.total, beta),
+        counts: { old, new: fresh },
+        ...(waitFraction === undefined ? {} : { waitFraction }),
+      };
+    },
+  };
+}
+
+const none: Counts = { count: 0, total: 0 };
+
+/** ln of the e-value for "ratio above `by`" or "below `by`". 0 while one side has no calls. */
+function lnPooled(side: "above" | "below", by: number, old: Counts, fresh: Counts): number {
+  if (old.total === 0 || fresh.total === 0) return 0;
+  const oldRate = old.count / old.total;
+  const newRate = fresh.count / fresh.total;
+  const seen = side === "above" ? newRate > by * oldRate : newRate < by * oldRate;
+  // Where the counts themselves obey the claim, its greatest likelihood is the unconstrained one.
+  const base = seen ? boundaryRate(by, old, fresh) : oldRate;
+  const likeliest =
+    logLikelihood(old.count, old.total, base) +
+    logLikelihood(fresh.count, fresh.total, seen ? Math.min(1, by * base) : newRate);
+  return logJeffreys(old.count, old.total) + logJeffreys(fresh.count, fresh.total) - likeliest;
+}
+
+/** The old rate p that maximises the likelihood under new rate = by·p: the smaller root of its quadratic. */
+function boundaryRate(by: number, old: Counts, fresh: Counts): number {
+  const a = by * (old.total + fresh.total);
+  const b = fresh.count + old.total + by * (old.count + fresh.total);
+  const c = old.count + fresh.count;
+  // 2c/(b+√…) instead of (b−√…)/2a: no cancellation where rates are small.
+  return (2 * c) / (b + Math.sqrt(Math.max(0, b * b - 4 * a * c)));
+}

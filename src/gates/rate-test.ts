@@ -1,0 +1,103 @@
+import { requirePart, requireProbability } from "./input.ts";
+import { fromLog } from "./logarithm.ts";
+import { lnRateAbove, lnRateBelow, rateInterval } from "./rate-values.ts";
+import { type Estimate, figure, percent, type VerdictKind } from "./verdict.ts";
+import { projectWait, soonest } from "./wait.ts";
+
+export interface RateTestOptions {
+  /** The rate in question, between 0 and 1, e.g. 0.01. */
+  readonly limit: number;
+  /** Greatest probability, over all looks together, of failing a side whose rate is at most the limit. */
+  readonly alpha: number;
+  /** Greatest probability, over all looks together, of passing a side whose rate is at least the limit. */
+  readonly beta: number;
+}
+
+export interface RateVerdict {
+  readonly kind: VerdictKind;
+  /** Evidence for "above the limit"; fails at `needed.fail` = 1/alpha. */
+  readonly e: number;
+  /** Evidence for "below the limit"; passes at `needed.pass` = 1/beta. */
+  readonly ePass: number;
+  readonly needed: { readonly fail: number; readonly pass: number };
+  /** The rate with a (1 − beta) interval valid at all times. */
+  readonly rate: Estimate;
+  readonly count: number;
+  readonly total: number;
+  readonly reason: string;
+  /** When holding: further traffic until a verdict, in multiples of what was seen; absent when unknowable. */
+  readonly waitFraction?: number;
+}
+
+export interface RateTest {
+  /** @throws CUTOVER_GATE_INPUT for counts that cannot be; the test is unchanged then. */
+  observe(observation: { readonly count: number; readonly total: number }): void;
+  verdict(): RateVerdict;
+}
+
+/**
+ * Anytime-valid test of a rate against a limit, both ways: likelihood ratios of Bernoulli counts mixed over
+ * rates below the limit (pass) and above it (fail). Without any failure it passes after about
+ * 1.1·ln(1/beta)/limit calls; without calls it holds.
+ *
+ * @throws CUTOVER_GATE_INPUT for options out of range.
+ */
+export function rateTest(options: RateTestOptions): RateTest {
+  const { limit, alpha, beta } = options;
+  requireProbability("limit", limit);
+  requireProbability("alpha", alpha);
+  requireProbability("beta", beta);
+  const failNeeded = Math.log(1 / alpha);
+  const passNeeded = Math.log(1 / beta);
+  let count = 0;
+  let total = 0;
+
+  return {
+    observe(observation) {
+      requirePart("count", observation.count, "total", observation.total);
+      count += observation.count;
+      total += observation.total;
+    },
+    verdict() {
+      const above = lnRateAbove(count, total, limit);
+      const below = lnRateBelow(count, total, limit);
+      const kind: VerdictKind = above >= failNeeded ? "fail" : below >= passNeeded ? "pass" : "hold";
+      const rate = rateInterval(count, total, beta);
+      const waitFraction =
+        kind === "hold" && total > 0
+          ? soonest(
+              projectWait((times) => lnRateBelow(count * times, total * times, limit), passNeeded),
+              projectWait((times) => lnRateAbove(count * times, total * times, limit), failNeeded),
+            )
+          : undefined;
+      return {
+        kind,
+        e: fromLog(above),
+        ePass: fromLog(below),
+        needed: { fail: 1 / alpha, pass: 1 / beta },
+        rate,
+        count,
+        total,
+        reason: rateReason(kind, rate, options, { above: fromLog(above), below: fromLog(below) }),
+        ...(waitFraction === undefined ? {} : { waitFraction }),
+      };
+    },
+  };
+}
+
+function rateReason(
+  kind: VerdictKind,
+  rate: Estimate,
+  { limit, alpha, beta }: RateTestOptions,
+  e: { readonly above: number; readonly below: number },
+): string {
+  if (rate.estimate === undefined) return `no calls yet, limit ${percent(limit)}`;
+  const seen = percent(rate.estimate);
+  const interval = `${seen} (${figure(rate.low * 100)}–${figure(rate.high * 100)})`;
+  if (kind === "fail")
+    return `${seen}, limit ${percent(limit)} (e ${figure(e.above)} ≥ ${figure(1 / alpha)})`;
+  if (kind === "pass") {
+    return `${interval}, below ${percent(limit)} (e ${figure(e.below)} ≥ ${figure(1 / beta)})`;
+  }
+  return `${interval}, clears below ${percent(limit)}: e ${figure(e.below)} of ${figure(1 / beta)}`;
+}
