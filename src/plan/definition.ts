@@ -91,6 +91,10 @@ export interface Step {
   // Input and checkpoint types are the kind's own business; the engine carries them as JSON.
   readonly kind: StepKind;
   readonly input: Json;
+  /**
+   * Steps of the same phase that come before it: `name` (of the same unit) or `name@unit`.
+   * Default: the step listed before; an empty list starts with the phase.
+   */
   readonly after?: readonly string[];
   readonly unit?: string;
   /** Limit of one attempt. Default: the kind's, or 1 h. */

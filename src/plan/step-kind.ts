@@ -28,6 +28,8 @@ export interface StepKind {
   readonly timeoutMs?: number;
   /** Everything wrong with the input, found without touching anything. */
   validate?(input: Json): readonly StepProblem[];
+  /** What the step is for, in one line, from its input alone: for records. Default: the kind's name. */
+  summary?(input: Json): string;
   /** What would happen: one line, an estimate, what it touches. Reads at most; touches nothing. */
   plan(input: Json): StepPlan | Promise<StepPlan>;
   /** Does the work. Resolves with the result that is recorded, once. */

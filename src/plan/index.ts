@@ -1,0 +1,63 @@
+export {
+  compile,
+  type Compiled,
+  type CompiledContingency,
+  type CompiledPhase,
+  type CompiledStep,
+} from "./compile.ts";
+export { defineMigration } from "./define-migration.ts";
+export type {
+  Approval,
+  Check,
+  CheckContext,
+  CheckResult,
+  Contingency,
+  MigrationInput,
+  Phase,
+  Risk,
+  Step,
+  Trigger,
+  TriggerAction,
+  UnitInput,
+  WaveInput,
+} from "./definition.ts";
+export {
+  type CustomGate,
+  type GateSpec,
+  gateToJson,
+  type Measure,
+  type MetricGate,
+  type Rule,
+  type Verdict,
+} from "./gate-spec.ts";
+export {
+  type ComparedMeasure,
+  type Condition,
+  type LimitMeasure,
+  type LimitOptions,
+  memory,
+  p50,
+  p95,
+  p99,
+  rate,
+  type RateMeasure,
+  type TestOptions,
+  value,
+  type WorseOptions,
+} from "./measures.ts";
+export { isMigration, type Migration, type MigrationPhase, type Unit } from "./migration.ts";
+export { check, gate, phase } from "./phase.ts";
+export { markPlace } from "./place.ts";
+export type { Problem } from "./problem.ts";
+export { gateProblems } from "./read-gates.ts";
+export type {
+  RouteControl,
+  StepContext,
+  StepKind,
+  StepOutcome,
+  StepPlan,
+  StepProblem,
+  StepProgress,
+} from "./step-kind.ts";
+export { step, type TaskOptions } from "./task.ts";
+export { type ThenOptions, when } from "./when.ts";

@@ -1,0 +1,32 @@
+/** The known word a person most likely meant, or undefined when none is near (more than a third of it wrong). */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(1, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** A remedy that names the nearest word, or the known ones, at most eight. */
+export function nameOneOf(word: string, known: readonly string[], otherwise: string): string {
+  const meant = nearest(word, known);
+  if (meant !== undefined) return `did you mean "${meant}"?`;
+  if (known.length === 0) return otherwise;
+  return `${otherwise}; known: ${known.slice(0, 8).join(", ")}${known.length > 8 ? ", …" : ""}`;
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,47 @@
+import type { JsonObject } from "../core/index.ts";
+import type { Check, CheckContext, CheckResult, Phase } from "./definition.ts";
+import type { CustomGate, Verdict } from "./gate-spec.ts";
+import { markPlace } from "./place.ts";
+
+/**
+ * An ordered stretch of a migration. Steps run in the order they are listed unless `after` says otherwise;
+ * phases likewise.
+ *
+ * ```ts
+ * phase("move", { steps: [copyOrders, verifyOrders], exit: [rate.error().below(0.01)] })
+ * ```
+ */
+export function phase(name: string, body: PhaseBody): Phase {
+  return markPlace({ steps: [], ...body, name }, phase);
+}
+
+/** A phase without its name; one that only checks, judges or asks for approval needs no steps. */
+export type PhaseBody = Omit<Phase, "name" | "steps"> & Partial<Pick<Phase, "steps">>;
+
+/**
+ * A question the tool answers itself, for `entry` and `wayBack`. `run` looks, touches nothing, and answers with
+ * `{ ok, note, facts? }`; the answer is stored as evidence. A throw counts as "no" with its message as note.
+ */
+export function check(
+  name: string,
+  run: (context: CheckContext) => Promise<CheckResult> | CheckResult,
+): Check {
+  return { name, run };
+}
+
+/**
+ * A gate of one's own. `collect` gathers evidence, which is stored; `judge` is a pure function from that evidence
+ * to pass, fail or hold, so that a verdict can be repeated from the record.
+ */
+export function gate(
+  name: string,
+  parts: {
+    readonly collect: (context: {
+      readonly signal: AbortSignal;
+      readonly runId: string;
+    }) => Promise<JsonObject> | JsonObject;
+    readonly judge: (evidence: JsonObject) => Verdict;
+  },
+): CustomGate {
+  return { type: "custom", name, collect: parts.collect, judge: parts.judge };
+}

@@ -1,0 +1,106 @@
+import { canonicalJson, type Json, type JsonObject, sha256 } from "../core/index.ts";
+import type { CompiledContingency, CompiledPhase, CompiledStep } from "./compile.ts";
+import type { Check } from "./definition.ts";
+import { type GateSpec, gateToJson, type MetricGate } from "./gate-spec.ts";
+import type { Migration } from "./migration.ts";
+
+/**
+ * A compiled definition as JSON, twice: `definition` is what the hash covers, `graph` is what the record keeps,
+ * with each step's layer and summary added for people. Functions and inputs stand there as digests, so two graphs
+ * can be compared and neither source text nor settings leak into reports. Summaries stay out of the hash: a newer
+ * Cutover may word them better.
+ *
+ * `graph`: `{ format, hash, name, title, units, waves, phases: [{ name, title, after, units, forwardOnly, approval,
+ * patienceMs, entry, wayBack, exit, steps: [{ id, name, unit, kind, after, reversible, undo, timeoutMs, retries,
+ * input, code, wave, layer, summary }] }], triggers, success, contingencies, risks, schedule }`.
+ */
+export function describe(parts: {
+  readonly migration: Migration;
+  readonly phases: readonly CompiledPhase[];
+  readonly contingencies: readonly CompiledContingency[];
+}): { readonly definition: JsonObject; readonly graph: JsonObject } {
+  const definition = build(parts, stepData);
+  const graph = build(parts, (step) => ({ ...stepData(step), layer: step.layer, summary: step.summary }));
+  return { definition, graph };
+}
+
+function build(
+  { migration, phases, contingencies }: Parameters<typeof describe>[0],
+  stepJson: (step: CompiledStep) => JsonObject,
+): JsonObject {
+  return {
+    format: 1,
+    name: migration.name,
+    title: migration.title,
+    units: migration.units.map((unit) => ({ ...unit })),
+    waves: migration.waves.map(({ name, units, exit }) => ({
+      name,
+      units,
+      exit: (exit ?? []).map(gateData),
+    })),
+    phases: phases.map((phase) => ({
+      name: phase.name,
+      title: phase.title,
+      after: phase.after,
+      units: phase.units,
+      forwardOnly: phase.forwardOnly,
+      approval: phase.approval === undefined ? null : { ...phase.approval },
+      patienceMs: phase.patienceMs,
+      entry: phase.entry.map(checkData),
+      wayBack: phase.wayBack.map(checkData),
+      exit: phase.exit.map(gateData),
+      steps: phase.steps.map(stepJson),
+    })),
+    triggers: migration.triggers.map(({ name, action, phases: armed, condition }) => ({
+      name,
+      action,
+      phases: armed ?? null,
+      condition: gateData(condition),
+    })),
+    success: migration.success.map(gateData),
+    contingencies: contingencies.map(({ name, on, steps }) => ({ name, on, steps: steps.map(stepJson) })),
+    risks: migration.risks.map((risk) => ({ ...risk })),
+    schedule: migration.schedule === undefined ? null : { ...migration.schedule },
+  };
+}
+
+/** What undoing a step means: a rollback of its own, nothing to undo, or no way back. */
+export const undoOf = (step: Pick<CompiledStep, "kind">): "rollback" | "nothing" | "impossible" => {
+  if (!step.kind.reversible) return "impossible";
+  return step.kind.rollback === undefined ? "nothing" : "rollback";
+};
+
+const stepData = (step: CompiledStep): JsonObject => ({
+  id: step.id,
+  name: step.name,
+  unit: step.unit ?? null,
+  kind: step.kind.kind,
+  after: step.after,
+  reversible: step.kind.reversible,
+  undo: undoOf(step),
+  timeoutMs: step.timeoutMs,
+  retries: step.retries,
+  input: digest(canonicalJson(step.input)),
+  code: digest(step.kind.fingerprint?.(step.input) ?? ""),
+  wave: step.wave,
+});
+
+const checkData = (check: Check): Json => ({ name: check.name, code: digest(String(check.run)) });
+
+function gateData(gate: GateSpec): Json {
+  if (gate.type === "custom")
+    return {
+      type: "custom",
+      name: gate.name,
+      code: digest(`${String(gate.collect)}\n${String(gate.judge)}`),
+    };
+  const data = gateToJson(metricOnly(gate)) as JsonObject;
+  if (gate.measure.of !== "value") return data;
+  return { ...data, code: digest(String(gate.measure.read)) };
+}
+
+/** Without the alarm reading that `value(…)` carries: it is not part of the gate that is judged. */
+const metricOnly = ({ type, name, measure, rule }: MetricGate): MetricGate => ({ type, name, measure, rule });
+
+/** 16 hexadecimal digits: enough to tell changes apart, short enough for thousands of steps in one event. */
+const digest = (text: string): string => sha256(text).slice(0, 16);
