@@ -84,6 +84,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_ROUTE_UNKNOWN: entry(2, "name a route that an application or the migration has declared"),
   CUTOVER_ROUTE_EPOCH: entry(7, "the route changed meanwhile; read it again"),
   CUTOVER_ROUTE_DUPLICATE: entry(2, "declare each route once in a process"),
+  CUTOVER_ROUTE_FAULT: entry(1, "look at the cause; callers had their answers from the other side"),
   CUTOVER_ROUTE_INVALID: entry(2, "see the docstring of route() for the shape"),
 
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: entry(2, "send one of the legal events"),
@@ -103,9 +104,13 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_DIFFERS: entry(4, "see the differences in the report, repair, verify again"),
 
   CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
+  CUTOVER_REQUEST_INVALID: entry(2, "correct the named member of the request"),
+  CUTOVER_REQUEST_UNKNOWN: entry(2, "use one of the calls listed in ARCHITECTURE.md"),
+  CUTOVER_REQUEST_TOO_LARGE: entry(2, "send it in smaller pieces"),
   CUTOVER_CLI_UNKNOWN_COMMAND: entry(2, "see `cutover help`"),
   CUTOVER_CLI_USAGE: entry(2, "see `cutover help COMMAND`"),
   CUTOVER_FILE_EXISTS: entry(2, "choose another folder or remove the file yourself"),
+  CUTOVER_NODE_TOO_OLD: entry(6, "install Node.js 22.18 or newer and run it again"),
   CUTOVER_OWNER_UNREACHABLE: entry(6, "the owner holds the store but does not answer; look at its process"),
 };
 
@@ -149,6 +154,7 @@ export type ErrorCode =
   | "CUTOVER_ROUTE_UNKNOWN"
   | "CUTOVER_ROUTE_EPOCH"
   | "CUTOVER_ROUTE_DUPLICATE"
+  | "CUTOVER_ROUTE_FAULT"
   | "CUTOVER_ROUTE_INVALID"
   | "CUTOVER_QUEUE_ILLEGAL_TRANSITION"
   | "CUTOVER_QUEUE_FULL"
@@ -165,7 +171,11 @@ export type ErrorCode =
   | "CUTOVER_DATA_UNMAPPED"
   | "CUTOVER_DATA_DIFFERS"
   | "CUTOVER_PORT_IN_USE"
+  | "CUTOVER_REQUEST_INVALID"
+  | "CUTOVER_REQUEST_UNKNOWN"
+  | "CUTOVER_REQUEST_TOO_LARGE"
   | "CUTOVER_CLI_UNKNOWN_COMMAND"
   | "CUTOVER_CLI_USAGE"
   | "CUTOVER_FILE_EXISTS"
+  | "CUTOVER_NODE_TOO_OLD"
   | "CUTOVER_OWNER_UNREACHABLE";

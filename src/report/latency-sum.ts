@@ -1,5 +1,5 @@
 import type { LatencyCounts } from "../core/index.ts";
-import { latencyQuantile } from "../gates/index.ts";
+import { quantile } from "../gates/index.ts";
 
 /** Adds up latency histograms; sparse, so that an hour of intervals costs what its busy buckets cost. */
 export class LatencySum {
@@ -9,14 +9,8 @@ export class LatencySum {
     for (const [bucket, calls] of counts) this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + calls);
   }
 
-  /** Milliseconds below which the part `q` (0 … 1) of the calls lies; null without calls. */
+  /** Milliseconds below which the part `q` (between 0 and 1) of the calls lies; null without calls. */
   quantile(q: number): number | null {
-    if (this.#buckets.size === 0) return null;
-    return (
-      latencyQuantile(
-        [...this.#buckets].sort((a, b) => a[0] - b[0]),
-        q,
-      ) ?? null
-    );
+    return quantile([...this.#buckets], q) ?? null;
   }
 }

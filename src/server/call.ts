@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { LiveProgress } from "../report/index.ts";
+import type { Clock, Log, RouteState } from "../core/index.ts";
+import type { Store } from "../store/index.ts";
+import type { Doors } from "./doors.ts";
+import type { NdjsonStream } from "./ndjson.ts";
+import type { Decision } from "./wire-shapes.ts";
+
+/** A run that this process carries, as far as the server has to do with it. */
+export interface CarriedRun {
+  live(): LiveProgress;
+  /** Calls `listener` after every change, also of live progress; returns the way to stop. */
+  onChange(listener: () => void): () => void;
+  pause(decision: Decision): Promise<void>;
+  continue(decision: Decision): Promise<void>;
+  approve(decision: Decision): Promise<void>;
+  rollback(decision: Decision): Promise<void>;
+}
+
+/** What every call may use. */
+export interface ServerContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly doors: Doors;
+  readonly pid: number;
+  readonly version: string;
+  /** The run with this id, while this process carries it. */
+  readonly run: (id: string) => CarriedRun | undefined;
+  /** Called after a route was changed by hand, so that what is kept beside the store follows. */
+  readonly routeChanged: (state: RouteState) => Promise<void>;
+  /** Open streams, ended when the server closes. */
+  readonly streams: Set<NdjsonStream>;
+}
+
+/** One request: its path's variable part decoded, its query, and the way to read its body. */
+export interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly name: string;
+  readonly query: URLSearchParams;
+  body(): Promise<unknown>;
+}
+
+/** Answers a call with a JSON value; `undefined` when it has written its own answer. */
+export type Handler = (context: ServerContext, call: Call) => Promise<unknown>;

@@ -1,0 +1,7 @@
+export type { CarriedRun } from "./call.ts";
+export { Doors } from "./doors.ts";
+export { serverFaultPoints } from "./fault-points.ts";
+export { createOwnerServer, type OwnerServer, type OwnerServerOptions } from "./owner-server.ts";
+export { orderRoute } from "./route-calls.ts";
+export { socketPath } from "./socket-path.ts";
+export type { Decision, RouteOrder } from "./wire-shapes.ts";
