@@ -15,3 +15,12 @@ export {
   staticLimit,
 } from "./static-limit.ts";
 export type { Estimate, GateVerdict, VerdictKind } from "./verdict.ts";
+export { createJudge, type Judge, type JudgeOptions, judgeIntervals } from "./judge.ts";
+export {
+  type LatencyTest,
+  type LatencyTestOptions,
+  type LatencyVerdict,
+  latencyTest,
+} from "./latency-test.ts";
+export type { BelowRule, LimitRule, MeasureInput, Reading, RuleInput, WorseThanOldRule } from "./rules.ts";
+export { type SlowerTest, type SlowerTestOptions, type SlowerVerdict, slowerTest } from "./slower-test.ts";

@@ -65,6 +65,11 @@ export function slowerThanBucket(counts: LatencyCounts, bucket: number): number 
   return slow;
 }
 
+/** 1 − q, the part of calls beyond the q-quantile, without the rounding error of the subtraction. */
+export function slowShare(q: number): number {
+  return Number((1 - q).toPrecision(12));
+}
+
 /** How many buckets a factor spans: rounded up (`"ceil"`) or down, since it seldom falls on a bound. */
 export function bucketShift(factor: number, round: "ceil" | "floor"): number {
   const exact = Math.log(factor) / growth;

@@ -56,7 +56,7 @@ export function ratioReason(
 ): string {
   const limit = `${figure(clearBelow)}×`;
   if (kind === "fail") return `${figure(ratio.estimate ?? 0)}× old (e ${figure(of.e)} ≥ ${figure(of.fail)})`;
-  if (ratio.estimate === undefined) return `no errors to compare yet, clears below ${limit}`;
+  if (ratio.estimate === undefined) return `nothing to compare yet, clears below ${limit}`;
   const seen = `ratio ${figure(ratio.estimate)} (${figure(ratio.low)}–${figure(ratio.high)})`;
   if (kind === "pass") return `${seen}, below ${limit} (e ${figure(of.ePass)} ≥ ${figure(of.pass)})`;
   return `${seen}, clears below ${limit}: e ${figure(of.ePass)} of ${figure(of.pass)}`;
