@@ -1,0 +1,65 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** How the new side turns bad once it answers half of the keys. */
+export const faults = ["errors", "slow", "crash", "hang", "wrong-answers"] as const;
+export type Fault = (typeof faults)[number];
+
+/** What the server was started with; kept in the work folder so that it can be started again the same way. */
+export interface ServerSettings {
+  /** 0 takes a free port the first time; the port found is kept. */
+  readonly port: number;
+  /** Folder of the Cutover store whose stages it follows. */
+  readonly store: string;
+  readonly fault: Fault | null;
+  /** It ends by itself then, wall-clock milliseconds, so that nothing stays behind. */
+  readonly endAt: number;
+}
+
+/** Written by the server once it listens. */
+export interface ServerRecord {
+  readonly pid: number;
+  readonly port: number;
+  readonly startedAt: number;
+}
+
+/** Places in the work folder. */
+export const places = (workDir: string) =>
+  ({
+    old: join(workDir, "old"),
+    archive: join(workDir, "archive"),
+    newQueue: join(workDir, "new"),
+    ledger: join(workDir, "ledger.ndjson"),
+    accepted: join(workDir, "accepted.ndjson"),
+    serverSettings: join(workDir, "server-settings.json"),
+    server: join(workDir, "server.json"),
+    loadSettings: join(workDir, "load-settings.json"),
+    load: join(workDir, "load.json"),
+    serverLog: join(workDir, "server.log"),
+    loadLog: join(workDir, "load.log"),
+  }) as const;
+
+/** A JSON file of the work folder, or undefined when it is not there (yet) or half written. */
+export function readRecord<T>(path: string): T | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces a JSON file at once: readers see the old or the new one. */
+export function writeRecord(path: string, value: unknown): void {
+  writeFileSync(`${path}.${process.pid}`, `${JSON.stringify(value, null, 2)}\n`);
+  renameSync(`${path}.${process.pid}`, path);
+}
+
+/** True while a process with this id exists. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
