@@ -1,0 +1,29 @@
+import type { RouteState } from "../core/index.ts";
+import { prefixHasher } from "./murmur.ts";
+
+/** Number of buckets keys are spread over: a share can be set in steps of 0.0001 %. */
+export const buckets = 1_000_000;
+
+/** Bucket of a key, 0 … 999,999: `floor(murmur3("salt:key") / 2³² · 1,000,000)`. */
+export function bucketer(salt: string): (key: string) => number {
+  const hash = prefixHasher(`${salt}:`);
+  // hash · 10⁶ stays below 2⁵², so the product is exact.
+  return (key) => Math.floor((hash(key) * buckets) / 4_294_967_296);
+}
+
+/** Keys in buckets below this number belong to the share. A larger share contains every smaller one. */
+export function shareLimit(share: number): number {
+  return Math.round((share * buckets) / 100);
+}
+
+/** Salt of the draw for something other than the share, so that the two draws are independent. */
+export function sideSalt(salt: string, purpose: "sample"): string {
+  return `${salt}/${purpose}`;
+}
+
+/** Which side answers this key at this state. The pure form of what a door does. */
+export function sideOf(state: RouteState, key: string | number): "old" | "new" {
+  if (state.stage === "complete" || state.stage === "rampdown") return "new";
+  if (state.stage !== "live") return "old";
+  return bucketer(state.salt)(String(key)) < shareLimit(state.share) ? "new" : "old";
+}

@@ -1,0 +1,123 @@
+import type { SideTally, Tally } from "./tally.ts";
+
+/**
+ * Calls of one side that began in the same flush interval. They share two settle functions, so that watching a
+ * promise allocates no closure per call, and one deadline: when it passes, calls still open are counted as errors
+ * (a side that hangs would otherwise never be seen) and their late end is not counted again.
+ */
+export class Watch {
+  pending = 0;
+  readonly #counts: SideTally;
+  readonly #tally: Tally;
+  readonly #expected: ((error: unknown) => boolean) | undefined;
+  #expired = false;
+  readonly answered: <T>(value: T) => T;
+  readonly failed: (error: unknown) => never;
+
+  constructor(tally: Tally, counts: SideTally, expected: ((error: unknown) => boolean) | undefined) {
+    this.#tally = tally;
+    this.#counts = counts;
+    this.#expected = expected;
+    this.answered = (value) => {
+      this.end();
+      return value;
+    };
+    this.failed = (error) => {
+      this.endFailed(error);
+      throw error;
+    };
+  }
+
+  begin(): void {
+    this.pending++;
+    this.#tally.open++;
+  }
+
+  /** An open call ended well. */
+  end(): void {
+    if (this.#expired) return;
+    this.pending--;
+    this.#tally.open--;
+    this.#counts.calls++;
+  }
+
+  endTimed(ms: number): void {
+    if (this.#expired) return;
+    this.end();
+    this.#counts.addLatency(ms);
+  }
+
+  /** An open call ended with an error. True when the error counts as a failure. */
+  endFailed(error: unknown): boolean {
+    const failure = !this.isExpected(error);
+    if (this.#expired) return failure;
+    this.end();
+    if (failure) this.#counts.errors++;
+    return failure;
+  }
+
+  /** An open call passed its deadline; `expected` never excuses that. */
+  endLate(): void {
+    if (this.#expired) return;
+    this.end();
+    this.#counts.errors++;
+  }
+
+  /** A call that was never open (its function answered or threw at once). */
+  count(): void {
+    this.#counts.calls++;
+  }
+
+  countFailed(error: unknown): boolean {
+    const failure = !this.isExpected(error);
+    this.#counts.calls++;
+    if (failure) this.#counts.errors++;
+    return failure;
+  }
+
+  addLatency(ms: number): void {
+    this.#counts.addLatency(ms);
+  }
+
+  /** Counts what is still open as failed. */
+  expire(): void {
+    this.#expired = true;
+    this.#tally.open -= this.pending;
+    this.#counts.calls += this.pending;
+    this.#counts.errors += this.pending;
+    this.pending = 0;
+  }
+
+  isExpected(error: unknown): boolean {
+    if (this.#expected === undefined) return false;
+    try {
+      return this.#expected(error);
+    } catch {
+      return false; // a predicate that cannot tell does not excuse the error
+    }
+  }
+}
+
+/** Both sides' calls of one flush interval. */
+export class Cohort {
+  readonly tally: Tally;
+  readonly old: Watch;
+  readonly new: Watch;
+  /** Monotonic milliseconds: no call of this cohort began later. Infinite while calls still join. */
+  closedAt: number = Number.POSITIVE_INFINITY;
+
+  constructor(tally: Tally, expected: ((error: unknown) => boolean) | undefined) {
+    this.tally = tally;
+    this.old = new Watch(tally, tally.old, expected);
+    this.new = new Watch(tally, tally.new, expected);
+  }
+
+  get pending(): number {
+    return this.old.pending + this.new.pending;
+  }
+
+  expire(): void {
+    this.old.expire();
+    this.new.expire();
+  }
+}

@@ -1,0 +1,43 @@
+import type { Interval, MismatchSample } from "../core/index.ts";
+
+/** Kept while no owner takes them; with one route and no traffic, half an hour of intervals. */
+const mostIntervals = 2_000;
+const mostSamples = 200;
+const batch = 500;
+
+/** What was measured and not yet delivered. The oldest give way when there are too many, and are counted. */
+export class Outbox {
+  #intervals: Interval[] = [];
+  #samples: MismatchSample[] = [];
+  dropped = 0;
+
+  add(intervals: readonly Interval[], samples: readonly MismatchSample[]): void {
+    this.#intervals.push(...intervals);
+    this.#samples.push(...samples);
+    const over = this.#intervals.length - mostIntervals;
+    if (over > 0) {
+      this.#intervals.splice(0, over);
+      this.dropped += over;
+    }
+    if (this.#samples.length > mostSamples) this.#samples.splice(0, this.#samples.length - mostSamples);
+  }
+
+  get empty(): boolean {
+    return this.#intervals.length + this.#samples.length === 0;
+  }
+
+  intervals(): readonly Interval[] {
+    return this.#intervals.slice(0, batch);
+  }
+
+  samples(): readonly MismatchSample[] {
+    return this.#samples.slice(0, batch);
+  }
+
+  /** Delivered, or refused for good. Identity decides: meanwhile the oldest may have given way. */
+  remove(done: readonly (Interval | MismatchSample)[]): void {
+    const gone = new Set<unknown>(done);
+    this.#intervals = this.#intervals.filter((interval) => !gone.has(interval));
+    this.#samples = this.#samples.filter((sample) => !gone.has(sample));
+  }
+}

@@ -1,0 +1,257 @@
+import type { Side } from "../core/index.ts";
+import { type AnyFunction, asPromise } from "./apart.ts";
+import type { Watch } from "./cohort.ts";
+import { copyValue, uncopied } from "./copy.ts";
+import type { Bounded, Deadlines } from "./deadlines.ts";
+import type { Ledger } from "./ledger.ts";
+import type { ErrorReporter } from "./report-error.ts";
+import type { SecondWrites } from "./second-writes.ts";
+import type { ShadowLane } from "./shadow-lane.ts";
+
+export interface RoutedParts {
+  readonly route: string;
+  readonly old: AnyFunction;
+  readonly new: AnyFunction;
+  readonly key: AnyFunction;
+  readonly ledger: Ledger;
+  readonly lane: ShadowLane;
+  readonly seconds: SecondWrites;
+  readonly deadlines: Deadlines;
+  readonly errors: ErrorReporter;
+  readonly idempotent: boolean;
+  readonly unsent: ((error: unknown) => boolean) | undefined;
+  readonly sampleLimit: number;
+  readonly copyLimit: number;
+}
+
+/**
+ * The function that stands at the call site. Everything that a stage means is decided here, per call, from the
+ * ledger's state; the sides are called as the call site would have called them, `this` included.
+ */
+export function routed(parts: RoutedParts): AnyFunction {
+  const { ledger, old, new: candidate } = parts;
+  const failsOver = parts.idempotent || parts.unsent !== undefined;
+
+  return function (this: unknown, ...args: unknown[]): unknown {
+    switch (ledger.state.stage) {
+      case "off":
+        return answer(ledger, old, ledger.cohort.old, this, args);
+      case "complete":
+        return answer(ledger, candidate, ledger.cohort.new, this, args);
+      case "live":
+        if (!isNew(parts, args)) return answer(ledger, old, ledger.cohort.old, this, args);
+        if (failsOver) return answerOrFailOver(parts, this, args);
+        return answer(ledger, candidate, ledger.cohort.new, this, args);
+      case "shadow":
+        return answerThenShadow(parts, this, args);
+      case "dualwrite":
+        return answerThenWrite(parts, "old", this, args);
+      case "rampdown":
+        return answerThenWrite(parts, "new", this, args);
+    }
+  };
+}
+
+/** One side answers and is counted. */
+function answer(
+  ledger: Ledger,
+  fn: AnyFunction,
+  watch: Watch,
+  self: unknown,
+  args: readonly unknown[],
+): unknown {
+  const start = ledger.startTime();
+  let result: unknown;
+  try {
+    result = fn.apply(self, args as unknown[]);
+  } catch (error) {
+    watch.countFailed(error);
+    throw error;
+  }
+  const promise = asPromise(result);
+  if (promise === undefined) {
+    watch.count();
+    if (start >= 0) watch.addLatency(ledger.sinceStart(start));
+    return result;
+  }
+  watch.begin();
+  if (start < 0) return promise.then(watch.answered, watch.failed);
+  return promise.then((value) => {
+    watch.endTimed(ledger.sinceStart(start));
+    return value;
+  }, watch.failed);
+}
+
+/** The same, and `then` hears how it ended before the caller does. It must not throw. */
+function answerAndTell(
+  ledger: Ledger,
+  fn: AnyFunction,
+  watch: Watch,
+  self: unknown,
+  args: readonly unknown[],
+  tell: (ok: boolean, result: unknown) => void,
+): unknown {
+  let result: unknown;
+  try {
+    result = answer(ledger, fn, watch, self, args);
+  } catch (error) {
+    tell(false, error);
+    throw error;
+  }
+  if (!(result instanceof Promise)) {
+    tell(true, result);
+    return result;
+  }
+  return result.then(
+    (value: unknown) => {
+      tell(true, value);
+      return value;
+    },
+    (error: unknown) => {
+      tell(false, error);
+      throw error;
+    },
+  );
+}
+
+function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
+  const { ledger, lane, old } = parts;
+  const { cohort } = ledger;
+  if (parts.sampleLimit < 1_000_000) {
+    const key = keyOf(parts, args);
+    if (key === undefined || ledger.sampleBucketOf(key) >= parts.sampleLimit)
+      return answer(ledger, old, cohort.old, self, args);
+  }
+  const input = lane.admit(args);
+  if (input === undefined) return answer(ledger, old, cohort.old, self, args);
+  return answerAndTell(ledger, old, cohort.old, self, args, (ok, result) =>
+    lane.offer(cohort.tally, self, input, ok, result),
+  );
+}
+
+function answerThenWrite(parts: RoutedParts, first: Side, self: unknown, args: readonly unknown[]): unknown {
+  const { ledger, seconds } = parts;
+  const { cohort } = ledger;
+  const place = first === "old" ? "new" : "old";
+  const input = seconds.copyInput(args);
+  const key = keyOf(parts, args);
+  return answerAndTell(ledger, parts[first], cohort[first], self, args, (ok) => {
+    // What the answering side refused was not written there, so it is not written on the other side either.
+    if (ok) seconds.offer({ fn: parts[place], place, self, args: input, tally: cohort.tally, key });
+  });
+}
+
+/**
+ * The new side answers; when it fails, or an idempotent call passes its deadline, the old side does. The old side
+ * gets the input as it was, whatever the new side did to it. If both fail the caller sees the old side's error.
+ */
+function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
+  const { ledger } = parts;
+  const { cohort } = ledger;
+  const watch = cohort.new;
+  const start = ledger.startTime();
+  const copied = copyValue(args, parts.copyLimit);
+  const input = (copied === uncopied ? args : copied) as unknown[];
+  const oldAnswer = (): unknown => {
+    cohort.tally.failedOver++;
+    return parts.old.apply(self, input);
+  };
+
+  let result: unknown;
+  try {
+    result = parts.new.apply(self, args as unknown[]);
+  } catch (error) {
+    if (watch.countFailed(error) && mayFailOver(parts, error)) return oldAnswer();
+    throw error;
+  }
+  const promise = asPromise(result);
+  if (promise === undefined) {
+    watch.count();
+    if (start >= 0) watch.addLatency(ledger.sinceStart(start));
+    return result;
+  }
+  watch.begin();
+  if (!parts.idempotent) {
+    return promise.then(
+      (value) => {
+        if (start >= 0) watch.endTimed(ledger.sinceStart(start));
+        else watch.end();
+        return value;
+      },
+      (error: unknown) => {
+        if (watch.endFailed(error) && mayFailOver(parts, error)) return oldAnswer();
+        throw error;
+      },
+    );
+  }
+  return new Promise((resolve, reject) => {
+    const answerOld = (): void => {
+      try {
+        resolve(oldAnswer());
+      } catch (error) {
+        reject(error as Error);
+      }
+    };
+    const call: Bounded = {
+      ended: false,
+      dueAt: 0,
+      late: () => {
+        watch.endLate();
+        answerOld();
+      },
+    };
+    parts.deadlines.add(call);
+    promise.then(
+      (value) => {
+        if (call.ended) return;
+        call.ended = true;
+        if (start >= 0) watch.endTimed(ledger.sinceStart(start));
+        else watch.end();
+        resolve(value);
+      },
+      (error: unknown) => {
+        if (call.ended) return;
+        call.ended = true;
+        if (watch.endFailed(error)) answerOld();
+        else reject(error as Error);
+      },
+    );
+  });
+}
+
+function mayFailOver(parts: RoutedParts, error: unknown): boolean {
+  if (parts.idempotent) return true;
+  try {
+    return parts.unsent?.(error) === true;
+  } catch {
+    return false;
+  }
+}
+
+function isNew(parts: RoutedParts, args: readonly unknown[]): boolean {
+  const { limit } = parts.ledger;
+  if (limit >= 1_000_000) return true;
+  if (limit <= 0) return false;
+  const key = keyOf(parts, args);
+  return key !== undefined && parts.ledger.bucketOf(key) < limit;
+}
+
+/** The key as text, or undefined when there is none: then the call belongs to the old side. */
+function keyOf(parts: RoutedParts, args: readonly unknown[]): string | undefined {
+  try {
+    const key = parts.key(...args);
+    if (typeof key === "string") return key === "" ? undefined : key;
+    if (typeof key === "number" || typeof key === "bigint") return String(key);
+    parts.errors.fault(parts.route, "key", `expected a string or number, found ${typeof key}`);
+  } catch (error) {
+    parts.errors.fault(parts.route, "key", error);
+  }
+  return undefined;
+}
+
+/** The side that answers a key now, for people and tests who ask. */
+export function sideNow(ledger: Ledger, key: string): Side {
+  const { stage } = ledger.state;
+  if (stage === "complete" || stage === "rampdown") return "new";
+  return stage === "live" && ledger.bucketOf(key) < ledger.limit ? "new" : "old";
+}
