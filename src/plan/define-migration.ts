@@ -8,10 +8,7 @@ import { readContingencies, readRisks, readSchedule } from "./read-register.ts";
 import { readUnits, readWaves } from "./read-units.ts";
 import { isObject, Scope } from "./scope.ts";
 
-const keys = [
-  ...["name", "title", "units", "waves", "phases", "triggers"],
-  ...["success", "risks", "contingencies", "schedule"],
-];
+const keys = "name title units waves phases triggers success risks contingencies schedule".split(" ");
 
 /**
  * Reads a definition whole: fills in defaults, resolves names, and finds everything that is wrong with it before

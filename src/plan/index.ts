@@ -1,3 +1,5 @@
+export { command, type CommandOptions } from "./command.ts";
+export type { CommandWords } from "./command-input.ts";
 export {
   compile,
   type Compiled,
@@ -21,6 +23,10 @@ export type {
   UnitInput,
   WaveInput,
 } from "./definition.ts";
+export { type Difference, difference } from "./difference.ts";
+export { dryRun } from "./dry-run.ts";
+export type { Estimate } from "./estimate.ts";
+export { planFaultPoints } from "./fault-points.ts";
 export {
   type CustomGate,
   type GateSpec,
@@ -46,8 +52,9 @@ export {
   type WorseOptions,
 } from "./measures.ts";
 export { isMigration, type Migration, type MigrationPhase, type Unit } from "./migration.ts";
-export { check, gate, phase } from "./phase.ts";
+export { check, gate, phase, type PhaseBody } from "./phase.ts";
 export { markPlace } from "./place.ts";
+export type { PlanFailure, PlannedPhase, PlannedStep, PlanReport } from "./plan-report.ts";
 export type { Problem } from "./problem.ts";
 export { gateProblems } from "./read-gates.ts";
 export type {

@@ -12,10 +12,7 @@ import { found, type Scope } from "./scope.ts";
 /** How long exit gates may hold before a person is asked. */
 const defaultPatience = parseDuration("24h");
 
-const phaseKeys = [
-  ...["name", "steps", "entry", "exit", "after", "title", "units"],
-  ...["approval", "forwardOnly", "wayBack", "patience"],
-];
+const phaseKeys = "name steps entry exit after title units approval forwardOnly wayBack patience".split(" ");
 
 export function readPhases(
   scope: Scope,

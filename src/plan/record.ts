@@ -67,7 +67,7 @@ function build(
 /** What undoing a step means: a rollback of its own, nothing to undo, or no way back. */
 export const undoOf = (step: Pick<CompiledStep, "kind">): "rollback" | "nothing" | "impossible" => {
   if (!step.kind.reversible) return "impossible";
-  return step.kind.rollback === undefined ? "nothing" : "rollback";
+  return step.kind.rollback === undefined || step.kind.tidiesOnly === true ? "nothing" : "rollback";
 };
 
 const stepData = (step: CompiledStep): JsonObject => ({

@@ -143,6 +143,6 @@ export function found(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object") return "an object";
   if (typeof value === "function") return "a function";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value as number | boolean | bigint);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -42,6 +42,8 @@ export interface StepKind {
   verify?(context: StepContext): Promise<StepOutcome>;
   complete?(context: StepContext): Promise<void>;
   rollback?(context: StepContext): Promise<void>;
+  /** True when `rollback` only tidies up after a crash (ends a process left behind): plans show "nothing to undo". */
+  readonly tidiesOnly?: boolean;
   /** Rooms may keep definition-time functions (map functions, closures) out of `input`; this text enters the hash. */
   fingerprint?(input: Json): string;
 }

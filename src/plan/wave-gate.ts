@@ -1,4 +1,4 @@
-import { CutoverError, sleep } from "../core/index.ts";
+import { CutoverError, faultPoint, sleep } from "../core/index.ts";
 import type { WaveInput } from "./definition.ts";
 import type { StepKind } from "./step-kind.ts";
 
@@ -21,6 +21,7 @@ export function waveGateKind(wave: WaveInput): StepKind {
       const saved = context.checkpoint();
       const since = typeof saved === "number" ? saved : context.clock.now();
       if (saved === undefined) await context.saveCheckpoint(since);
+      faultPoint("plan.wave-gate.since-saved");
       for (;;) {
         const held: string[] = [];
         for (const gate of gates) {

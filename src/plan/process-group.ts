@@ -1,0 +1,67 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { kill } from "node:process";
+import { type Clock, sleep } from "../core/index.ts";
+
+/** From the polite signal to the one that cannot be refused. */
+const grace = 5_000;
+const lookEvery = 50;
+
+/** A process group that a run left behind, told from a later one with the same number by its start time. */
+export interface GroupMark {
+  readonly pid: number;
+  readonly started: string;
+}
+
+/** Start time of a process in a form that only ever equals itself, or undefined when it is gone. */
+export async function startTime(pid: number): Promise<string | undefined> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+    // Field 22, counted after the command in parentheses, which may hold spaces itself.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return await startTimeByPs(pid);
+  }
+}
+
+/** For systems without `/proc`. */
+function startTimeByPs(pid: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile("ps", ["-o", "lstart=", "-p", String(pid)], (error, stdout) =>
+      resolve(error === null && stdout.trim() !== "" ? stdout.trim() : undefined),
+    );
+  });
+}
+
+/**
+ * Ends a whole group: SIGTERM, after 5 s SIGKILL; resolves once nothing of it is left. A second after SIGKILL it
+ * stops looking: what is still listed then is dead and only waits for a parent that never collects it.
+ */
+export async function endGroup(pid: number, clock: Clock): Promise<void> {
+  const began = clock.monotonic();
+  let killed = false;
+  send(pid, "SIGTERM");
+  while (send(pid, 0) && clock.monotonic() < began + grace + 1_000) {
+    if (!killed && clock.monotonic() >= began + grace) killed = send(pid, "SIGKILL");
+    await sleep(clock, lookEvery);
+  }
+}
+
+/** Ends the marked group if it still is that group. Resolves with whether it was. */
+export async function endLeftBehind(mark: GroupMark, clock: Clock): Promise<boolean> {
+  if ((await startTime(mark.pid)) !== mark.started) return false;
+  await endGroup(mark.pid, clock);
+  return true;
+}
+
+/** False when the group is gone. */
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return kill(-pid, signal);
+  } catch (error) {
+    // EPERM: members remain that belong to somebody else; they are not ours to wait for.
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    if ((error as NodeJS.ErrnoException).code === "EPERM") return false;
+    throw error;
+  }
+}
