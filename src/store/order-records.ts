@@ -82,7 +82,7 @@ export interface OrderChange {
   readonly set?: {
     readonly runAt?: number;
     readonly startedAt?: number;
-    readonly endedAt?: number;
+    readonly endedAt?: number | null;
     readonly leaseUntil?: number | null;
     readonly worker?: string | null;
     readonly attempt?: number;
@@ -108,7 +108,11 @@ export interface OrderStore {
     orders: readonly NewOrder[],
     options?: { readonly depthLimit?: number; readonly at?: number },
   ): Promise<readonly { readonly order: OrderRecord; readonly fresh: boolean }[]>;
-  /** Claims orders that fit, best first: priority (higher first), then fairness between tenants, then age. Moves them to PREPARING with a new fence and a lease. */
+  /**
+   * Claims orders that fit, best first: priority (higher first), then fairness between tenants, then age. Moves them
+   * to PREPARING (event `claimed`) with a new fence and a lease; `attempt` stays as it is. Orders of WAITING_RETRY
+   * that are due go back to PENDING (event `retry-due`) in the same call, before the choice.
+   */
   claim(
     queue: string,
     worker: string,

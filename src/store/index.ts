@@ -1,0 +1,33 @@
+export { storeFaultPoints } from "./fault-points.ts";
+export type { OrderEvent, OrderTransition } from "./order-events.ts";
+export type {
+  Capacity,
+  NewOrder,
+  OrderChange,
+  OrderCounts,
+  OrderRecord,
+  OrderState,
+  OrderStore,
+} from "./order-records.ts";
+export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
+export { replaceFile, type RoutesFile } from "./routes-file.ts";
+export type {
+  ErrorRecord,
+  PhaseState,
+  RouteChange,
+  RunEvent,
+  RunState,
+  StepState,
+  StoredEvent,
+} from "./run-events.ts";
+export type {
+  ApprovalRecord,
+  EvidenceRecord,
+  IncidentRecord,
+  PhaseRecord,
+  RunRecord,
+  StepRecord,
+  VerdictRecord,
+} from "./run-records.ts";
+export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
+export type { ChainReport, EventLog, RouteStore, RunStore, Store } from "./store.ts";

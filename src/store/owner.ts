@@ -1,0 +1,146 @@
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Clock, CutoverError, faultPoint, sleep } from "../core/index.ts";
+import { replaceFile } from "./routes-file.ts";
+import { isBusy, storeError } from "./sqlite/sqlite-error.ts";
+
+/** Who holds a store's folder, as `owner.json` tells it. Null where the file is not written yet. */
+export interface Owner {
+  readonly pid: number | null;
+  /** Path of the Unix socket it answers on; null when it answers nobody. */
+  readonly socket: string | null;
+  /** Wall-clock milliseconds. */
+  readonly startedAt: number | null;
+  readonly version: string | null;
+}
+
+export interface OwnOptions {
+  readonly pid: number;
+  readonly socket: string | null;
+  readonly version: string;
+  readonly clock: Clock;
+}
+
+export interface Ownership extends AsyncDisposable {
+  readonly owner: Owner;
+  /** Writes `owner.json` again, e.g. once the socket is open. */
+  announce(change: { readonly socket: string | null }): void;
+  release(): Promise<void>;
+}
+
+const unknown: Owner = { pid: null, socket: null, startedAt: null, version: null };
+/** A probe holds a shared lock for some microseconds; an owner that meets one tries again. */
+const tries = 5;
+
+/**
+ * Takes the folder for this process, making it when it is missing. The lock is an SQLite file in an exclusive
+ * transaction: a lock of the operating system on the open file, freed with the process however it ends.
+ * No other code may open `owner.lock` with `fs`: closing any handle on it would free the lock (POSIX).
+ * @throws CUTOVER_STORE_OWNED with pid and socket of the process that holds it
+ * @throws CUTOVER_STORE_UNAVAILABLE when the folder cannot be made or written
+ */
+export async function ownFolder(dir: string, options: OwnOptions): Promise<Ownership> {
+  const lock = await takeLock(dir, options.clock);
+  const file = join(dir, "owner.json");
+  let owner: Owner = {
+    pid: options.pid,
+    socket: options.socket,
+    startedAt: options.clock.now(),
+    version: options.version,
+  };
+  const write = (): void => replaceFile(file, `${JSON.stringify(owner)}\n`);
+  try {
+    faultPoint("store.owner.before-file");
+    write();
+    faultPoint("store.owner.after-file");
+  } catch (error) {
+    lock.close();
+    throw unavailable(dir, error);
+  }
+  let held = true;
+  const release = (): Promise<void> => {
+    if (held) {
+      held = false;
+      rmSync(file, { force: true });
+      lock.close();
+    }
+    return Promise.resolve();
+  };
+  return {
+    get owner() {
+      return owner;
+    },
+    announce(change) {
+      owner = { ...owner, ...change };
+      write();
+    },
+    release,
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+/**
+ * Who holds the folder now; undefined when nobody does. The lock decides, never `owner.json`, which a killed owner
+ * leaves behind. Reads only; a missing folder is owned by nobody.
+ */
+export function readOwner(dir: string): Owner | undefined {
+  let probe: DatabaseSync | undefined;
+  try {
+    probe = new DatabaseSync(join(dir, "owner.lock"), { readOnly: true, timeout: 0 });
+    probe.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return undefined;
+  } catch (error) {
+    return isBusy(error) ? readOwnerFile(dir) : undefined;
+  } finally {
+    probe?.close();
+  }
+}
+
+async function takeLock(dir: string, clock: Clock): Promise<DatabaseSync> {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw unavailable(dir, error);
+  }
+  for (let attempt = 1; ; attempt++) {
+    let lock: DatabaseSync | undefined;
+    try {
+      lock = new DatabaseSync(join(dir, "owner.lock"), { timeout: 0 });
+      lock.exec("BEGIN EXCLUSIVE");
+      return lock;
+    } catch (error) {
+      lock?.close();
+      if (!isBusy(error)) throw storeError(error, join(dir, "owner.lock"));
+      if (attempt >= tries) throw owned(dir);
+    }
+    await sleep(clock, 2 * attempt);
+  }
+}
+
+function readOwnerFile(dir: string): Owner {
+  try {
+    const found = JSON.parse(readFileSync(join(dir, "owner.json"), "utf8")) as Partial<Owner>;
+    return { ...unknown, ...found };
+  } catch {
+    return unknown; // held, but not announced yet
+  }
+}
+
+function owned(dir: string): CutoverError {
+  const { pid, socket } = readOwnerFile(dir);
+  return new CutoverError("CUTOVER_STORE_OWNED", {
+    message: `expected ${dir} to be free, found it owned by process ${pid ?? "(not announced yet)"}`,
+    details: { pid, socket },
+    place: dir,
+  });
+}
+
+function unavailable(dir: string, error: unknown): CutoverError {
+  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected a folder that can be written, found: ${error instanceof Error ? error.message : String(error)}`,
+    details: { code: (error as { code?: string }).code ?? null },
+    place: dir,
+    cause: error,
+  });
+}

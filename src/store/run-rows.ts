@@ -1,0 +1,95 @@
+import type { Json, JsonObject, RouteState } from "../core/index.ts";
+import type { RouteChange, StoredEvent } from "./run-events.ts";
+import type {
+  ApprovalRecord,
+  EvidenceRecord,
+  IncidentRecord,
+  PhaseRecord,
+  RunRecord,
+  StepRecord,
+  VerdictRecord,
+} from "./run-records.ts";
+
+/**
+ * Rows as SQL gives them, turned into records, with the columns to select. Both are shared by every SQL store.
+ */
+type Raw<T> = { readonly [K in keyof T]: T[K] extends string | number | boolean | null ? T[K] : string };
+
+const json = <T extends Json>(text: string): T => JSON.parse(text) as T;
+const jsonOrNull = <T extends Json>(text: string | null): T | null => (text === null ? null : json<T>(text));
+
+export type RunRow = Omit<RunRecord, "graph"> & { readonly graph: string };
+/** `updatedAt` is the time of the run's newest event, so that no event has to touch the run's row for it. */
+export const runSelect: string = `SELECT r.id, r.migration, r.hash, r.source, g.graph, r.state, r.reason,
+  r.created_at AS "createdAt", r.owner, r.fence,
+  (SELECT e.at FROM events e WHERE e.stream = 'run:' || r.id ORDER BY e.seq DESC LIMIT 1) AS "updatedAt"
+  FROM runs r JOIN run_graphs g ON g.run = r.id`;
+export const toRun = (row: RunRow): RunRecord => ({ ...row, graph: json<JsonObject>(row.graph) });
+
+export const phaseSelect: string = `SELECT run, phase, state, started_at AS "startedAt", ended_at AS "endedAt"
+  FROM phases`;
+export const toPhase = (row: PhaseRecord): PhaseRecord => ({ ...row });
+
+export type StepRow = Raw<StepRecord> & {
+  readonly checkpoint: string | null;
+  readonly result: string | null;
+  readonly error: string | null;
+};
+export const stepSelect: string = `SELECT run, step, phase, state, attempt, checkpoint, result, error,
+  started_at AS "startedAt", ended_at AS "endedAt" FROM steps`;
+export const toStep = (row: StepRow): StepRecord => ({
+  ...row,
+  checkpoint: jsonOrNull(row.checkpoint),
+  result: jsonOrNull(row.result),
+  error: row.error === null ? null : (JSON.parse(row.error) as StepRecord["error"]),
+});
+
+export type EvidenceRow = Omit<EvidenceRecord, "data"> & { readonly data: string };
+export const evidenceSelect: string = "SELECT id, run, name, phase, step, at, data FROM evidence";
+export const toEvidence = (row: EvidenceRow): EvidenceRecord => ({
+  ...row,
+  data: json<JsonObject>(row.data),
+});
+
+export type VerdictRow = Omit<VerdictRecord, "figures" | "evidence"> & {
+  readonly figures: string | null;
+  readonly evidence: string;
+};
+export const verdictSelect: string = `SELECT run, at, gate, role, phase, step, verdict, reason, figures, evidence
+  FROM verdicts`;
+export const toVerdict = (row: VerdictRow): VerdictRecord => ({
+  ...row,
+  figures: jsonOrNull<JsonObject>(row.figures),
+  evidence: json<readonly string[]>(row.evidence),
+});
+
+export type ApprovalRow = Omit<ApprovalRecord, "lapsed"> & { readonly lapsed: number };
+export const approvalSelect: string = `SELECT run, phase, approver AS "by", reason, evidence, at, lapsed
+  FROM approvals`;
+export const toApproval = (row: ApprovalRow): ApprovalRecord => ({ ...row, lapsed: row.lapsed !== 0 });
+
+export type IncidentRow = Omit<IncidentRecord, "seen" | "facts"> & {
+  readonly seen: string;
+  readonly facts: string | null;
+};
+export const incidentSelect: string = `SELECT id, run, cause, summary, seen, opened_at AS "openedAt",
+  closed_at AS "closedAt", outcome, facts FROM incidents`;
+export const toIncident = (row: IncidentRow): IncidentRecord => ({
+  ...row,
+  seen: json<JsonObject>(row.seen),
+  facts: jsonOrNull<JsonObject>(row.facts),
+});
+
+export const routeSelect: string = "SELECT route, stage, share, epoch, salt FROM routes";
+export const toRoute = (row: RouteState): RouteState => ({ ...row });
+
+export type RouteChangeRow = { readonly at: number; readonly change: string };
+export const toRouteChange = (row: RouteChangeRow): RouteChange & { readonly at: number } => ({
+  ...(JSON.parse(row.change) as RouteChange),
+  at: row.at,
+});
+
+export interface EventRow extends Omit<StoredEvent, "data"> {
+  readonly data: string;
+}
+export const toEvent = (row: EventRow): StoredEvent => ({ ...row, data: json<JsonObject>(row.data) });

@@ -1,0 +1,50 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** One open database with its prepared statements; every statement is compiled once. */
+export class Connection {
+  readonly database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Zero timeout: waiting inside SQLite would block the event loop and starves other processes. */
+  constructor(path: string) {
+    this.database = new DatabaseSync(path, { timeout: 0 });
+  }
+
+  /** Runs a statement that changes rows; the number of rows changed. */
+  run(sql: string, ...values: readonly SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  get<R = Row>(sql: string, ...values: readonly SQLInputValue[]): R | undefined {
+    return this.#prepare(sql).get(...values) as R | undefined;
+  }
+
+  all<R = Row>(sql: string, ...values: readonly SQLInputValue[]): R[] {
+    return this.#prepare(sql).all(...values) as R[];
+  }
+
+  /** Runs statements without values, several at once allowed. */
+  exec(sql: string): void {
+    this.database.exec(sql);
+  }
+
+  get inTransaction(): boolean {
+    return this.database.isTransaction;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.database.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}

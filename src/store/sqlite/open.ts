@@ -1,0 +1,120 @@
+import {
+  asError,
+  type Clock,
+  type Log,
+  type RandomBytes,
+  shortId,
+  silentLog,
+  sleep,
+} from "../../core/index.ts";
+import { type RouteState } from "../../core/index.ts";
+import { writeRoutesFile } from "../routes-file.ts";
+import { routeSelect, toRoute } from "../run-rows.ts";
+import type { Store } from "../store.ts";
+import { Connection } from "./connection.ts";
+import { SqliteEventLog } from "./event-log.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { sqliteOrders } from "./orders.ts";
+import { Reader } from "./reader.ts";
+import { rebuildProjections } from "./rebuild.ts";
+import { sqliteRoutes } from "./routes.ts";
+import { sqliteRuns } from "./runs.ts";
+import { migrateSchema } from "./schema.ts";
+import { isBusy, storeError } from "./sqlite-error.ts";
+
+export interface SqliteStoreOptions {
+  /** A file, made when it is missing (its folder is not), or `":memory:"`. */
+  readonly path: string;
+  readonly clock: Clock;
+  /** How long a call tries while another process holds the write lock, milliseconds. Default 5000. */
+  readonly busyMs?: number;
+  /** `routes.json`: replaced with every committed change of a route. None by default. */
+  readonly routesFile?: string;
+  /** Told when `routesFile` cannot be written or a listener throws. Silent by default. */
+  readonly log?: Log;
+  /** Spreads retries of a locked file. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Makes the salts of new routes. Default: the system's random bytes. */
+  readonly randomBytes?: RandomBytes;
+}
+
+/**
+ * Opens the embedded store, making or upgrading its schema. Every write is durable (WAL, synchronous FULL) when its
+ * promise resolves; writes of one turn of the event loop share one commit.
+ * @throws CUTOVER_STORE_CORRUPT when the file is damaged or not a store; it is left as it is
+ * @throws CUTOVER_STORE_NEWER when a newer Cutover changed it in a way this one cannot read
+ * @throws CUTOVER_STORE_UNAVAILABLE when the file cannot be opened or written
+ * @throws CUTOVER_STORE_FULL when there is no room to make it
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { path, clock, busyMs = 5_000, random = Math.random } = options;
+  const since = clock.monotonic();
+  for (let tries = 0; ; tries++) {
+    let db: Connection | undefined;
+    try {
+      db = new Connection(path);
+      migrateSchema(db, clock, path);
+      return sqliteStore(db, options);
+    } catch (error) {
+      db?.close();
+      if (!isBusy(error) || clock.monotonic() - since >= busyMs) throw storeError(error, path);
+      await sleep(clock, 1 + random() * Math.min(50, 2 ** tries));
+    }
+  }
+}
+
+/** A store over a connection whose schema is up to date. */
+export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store {
+  const { path, clock, log = silentLog, routesFile } = options;
+  const shared = {
+    clock,
+    random: options.random ?? Math.random,
+    busyMs: options.busyMs ?? 5_000,
+    place: path,
+  };
+  const reader = new Reader(db, shared);
+  const events = new SqliteEventLog(reader, log);
+  let routesFileStale = routesFile !== undefined;
+  const saveRoutes = (): void => {
+    if (routesFile === undefined || !routesFileStale) return;
+    try {
+      const routes = db
+        .all<RouteState & Record<string, unknown>>(`${routeSelect} ORDER BY route`)
+        .map(toRoute);
+      writeRoutesFile(routesFile, { savedAt: clock.now(), routes });
+      routesFileStale = false;
+    } catch (error) {
+      // The change itself is committed and doors hear of it from the owner; the file is tried again next time.
+      log.error("routes file not written", { file: routesFile, message: asError(error).message });
+    }
+  };
+  const writer = new GroupCommit(db, {
+    ...shared,
+    committed(stored, routesChanged) {
+      if (routesChanged) routesFileStale = true;
+      saveRoutes();
+      events.tell(stored);
+    },
+  });
+  saveRoutes(); // a crash may have come between a commit and its file
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      await writer.close();
+      reader.close();
+      events.close();
+      db.close();
+    })());
+  return {
+    description: `sqlite ${path}`,
+    runs: sqliteRuns(reader, writer, clock),
+    routes: sqliteRoutes(reader, writer, clock, () => shortId("", 16, options.randomBytes)),
+    orders: sqliteOrders(reader, writer, clock),
+    events,
+    async rebuild() {
+      return { events: await writer.write((tx) => rebuildProjections(tx.db)) };
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

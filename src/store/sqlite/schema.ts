@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
+import type { Connection } from "./connection.ts";
+
+/** One numbered SQL file. Its first line says whether older programs can still use the store after it. */
+interface SchemaFile {
+  readonly version: number;
+  readonly name: string;
+  readonly breaking: boolean;
+  readonly sql: string;
+}
+
+/** Marks the file as a Cutover store in its header: "Cuto". */
+const applicationId = 0x4375746f;
+
+/**
+ * Brings the database to the newest schema this program knows, forward only, each file in a transaction of its own.
+ * Looks before it writes anything.
+ * @throws CUTOVER_STORE_NEWER when a newer program made a breaking change
+ * @throws CUTOVER_STORE_CORRUPT when it is a database, but not a store
+ */
+export function migrateSchema(db: Connection, clock: Clock, place: string): void {
+  const files = schemaFiles();
+  const newest = files.at(-1)?.version ?? 0;
+  const applied = appliedVersions(db, place);
+  const beyond = applied.filter((row) => row.version > newest && row.breaking !== 0);
+  if (beyond.length > 0) {
+    throw new CutoverError("CUTOVER_STORE_NEWER", {
+      message: `expected a store of schema ${newest} or compatible, found schema ${beyond.at(-1)?.version} (${beyond.at(-1)?.name})`,
+      details: { known: newest, found: beyond.at(-1)?.version ?? 0 },
+      place,
+    });
+  }
+  // WAL lets others read while the owner writes; it is a property of the file. Memory databases keep their own.
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  const present = new Set(applied.map((row) => row.version));
+  for (const file of files) {
+    if (!present.has(file.version)) applyFile(db, file, clock);
+  }
+}
+
+function applyFile(db: Connection, file: SchemaFile, clock: Clock): void {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    db.exec(`PRAGMA application_id = ${applicationId}`);
+    db.exec(`CREATE TABLE IF NOT EXISTS schema (
+      version INTEGER PRIMARY KEY, name TEXT NOT NULL, breaking INTEGER NOT NULL, applied_at INTEGER NOT NULL)`);
+    // Somebody else may have been quicker between the look and the lock.
+    if (db.get("SELECT 1 FROM schema WHERE version = ?", file.version) === undefined) {
+      db.exec(file.sql);
+      db.run(
+        "INSERT INTO schema (version, name, breaking, applied_at) VALUES (?, ?, ?, ?)",
+        ...[file.version, file.name, file.breaking ? 1 : 0, clock.now()],
+      );
+    }
+    faultPoint("store.schema.before-commit");
+    db.exec("COMMIT");
+  } catch (error) {
+    if (db.inTransaction) db.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function appliedVersions(
+  db: Connection,
+  place: string,
+): readonly { readonly version: number; readonly name: string; readonly breaking: number }[] {
+  const tables = db.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'");
+  if (tables.length === 0) return [];
+  const id = db.get<{ application_id: number }>("PRAGMA application_id")?.application_id;
+  if (!tables.some((table) => table.name === "schema") || id !== applicationId) {
+    throw new CutoverError("CUTOVER_STORE_CORRUPT", {
+      message: "expected a Cutover store, found a database of another program",
+      remedy: "point --store at another folder; this file was left untouched",
+      place,
+    });
+  }
+  return db.all("SELECT version, name, breaking FROM schema ORDER BY version");
+}
+
+function schemaFiles(): readonly SchemaFile[] {
+  return readdirSync(import.meta.dirname)
+    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
+    .sort()
+    .map((name) => {
+      const sql = readFileSync(join(import.meta.dirname, name), "utf8");
+      return { version: Number(name.slice(0, 3)), name, breaking: /^-- breaking: yes/.test(sql), sql };
+    });
+}

@@ -1,0 +1,2 @@
+export { setFaultHandler as onFaultPoint } from "../core/index.ts";
+export { ManualClock } from "./manual-clock.ts";
