@@ -2,13 +2,13 @@ import type { MigrationInput } from "./definition.ts";
 import type { Migration } from "./migration.ts";
 import { markPlace } from "./place.ts";
 import { type Problem, problemsError } from "./problem.ts";
-import { readGates, readTriggers } from "./read-gates.ts";
+import { readChecks, readGates, readTriggers } from "./read-gates.ts";
 import { readPhases } from "./read-phases.ts";
 import { readContingencies, readRisks, readSchedule } from "./read-register.ts";
 import { readUnits, readWaves } from "./read-units.ts";
 import { isObject, Scope } from "./scope.ts";
 
-const keys = "name title units waves phases triggers success risks contingencies schedule".split(" ");
+const keys = "name title units waves phases triggers verifyOld success risks contingencies schedule".split(" ");
 
 /**
  * Reads a definition whole: fills in defaults, resolves names, and finds everything that is wrong with it before
@@ -63,6 +63,7 @@ function read(scope: Scope, input: MigrationInput): Migration {
       input.triggers,
       phases.map((phase) => phase.name),
     ),
+    verifyOld: readChecks(scope, input.verifyOld, "verifyOld"),
     success: readGates(scope, input.success, "success"),
     risks: readRisks(scope, input.risks),
     contingencies: readContingencies(scope, input.contingencies),

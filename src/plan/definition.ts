@@ -12,6 +12,8 @@ export interface MigrationInput {
   readonly waves?: readonly WaveInput[];
   readonly phases: readonly Phase[];
   readonly triggers?: readonly Trigger[];
+  /** Asked after a rollback: does the old side answer as before? A "no" leaves the run in ROLLBACK_STUCK. */
+  readonly verifyOld?: readonly Check[];
   /** Gates over the whole run, judged at its end and shown in the report. */
   readonly success?: readonly GateSpec[];
   readonly risks?: readonly Risk[];

@@ -20,7 +20,7 @@ interface Part {
 const shown = new Set(["summary", "layer", "hash"]);
 
 /** The definition's own members that are compared as a whole. */
-const wholes = ["format", "name", "title", "units", "waves", "success", "risks", "schedule"];
+const wholes = ["format", "name", "title", "units", "waves", "verifyOld", "success", "risks", "schedule"];
 
 /**
  * Compares the graph a run was created with and the one of today's definition (`Compiled.graph`). Functions and

@@ -11,6 +11,7 @@ export interface Migration {
   readonly waves: readonly WaveInput[];
   readonly phases: readonly MigrationPhase[];
   readonly triggers: readonly Trigger[];
+  readonly verifyOld: readonly Check[];
   readonly success: readonly GateSpec[];
   readonly risks: readonly Risk[];
   readonly contingencies: readonly Contingency[];

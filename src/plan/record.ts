@@ -12,7 +12,7 @@ import type { Migration } from "./migration.ts";
  *
  * `graph`: `{ format, hash, name, title, units, waves, phases: [{ name, title, after, units, forwardOnly, approval,
  * patienceMs, entry, wayBack, exit, steps: [{ id, name, unit, kind, after, reversible, undo, timeoutMs, retries,
- * input, code, wave, layer, summary }] }], triggers, success, contingencies, risks, schedule }`.
+ * input, code, wave, layer, summary }] }], triggers, verifyOld, success, contingencies, risks, schedule }`.
  */
 export function describe(parts: {
   readonly migration: Migration;
@@ -57,6 +57,7 @@ function build(
       phases: armed ?? null,
       condition: gateData(condition),
     })),
+    verifyOld: migration.verifyOld.map(checkData),
     success: migration.success.map(gateData),
     contingencies: contingencies.map(({ name, on, steps }) => ({ name, on, steps: steps.map(stepJson) })),
     risks: migration.risks.map((risk) => ({ ...risk })),
