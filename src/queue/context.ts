@@ -1,0 +1,63 @@
+import type { JsonObject } from "../core/index.ts";
+import { CutoverError, sleep } from "../core/index.ts";
+import type { OrderChange, OrderRecord, Store } from "../store/index.ts";
+import type { Meter } from "./metrics.ts";
+import type { QueueSettings } from "./settings.ts";
+import { nextState, type OrderEvent } from "./states.ts";
+
+/** What the parts of one open queue share. */
+export interface QueueContext {
+  readonly settings: QueueSettings;
+  readonly store: Store;
+  /** Name of this worker in the record. */
+  readonly worker: string;
+  readonly meter: Meter;
+}
+
+/**
+ * Sends `event` to an order: checked against the state table here, guarded by state and fence in the store.
+ * @throws CUTOVER_QUEUE_ILLEGAL_TRANSITION; CUTOVER_LEASE_LOST when the order moved on meanwhile
+ */
+export async function sendEvent(
+  context: QueueContext,
+  order: OrderRecord,
+  event: OrderEvent,
+  set: NonNullable<OrderChange["set"]> = {},
+  note?: string,
+): Promise<OrderRecord> {
+  const { store, settings, meter } = context;
+  const to = nextState(order.id, order.state, event);
+  const change: OrderChange = { id: order.id, fence: order.fence, from: [order.state], to, event, set };
+  const [changed] = await store.orders.change(
+    [note === undefined ? change : { ...change, note }],
+    settings.clock.now(),
+  );
+  if (changed === undefined) {
+    throw new CutoverError("CUTOVER_INTERNAL", {
+      message: `the store accepted "${event}" for work order ${order.id} but returned no record`,
+    });
+  }
+  meter.count(event);
+  return changed;
+}
+
+/**
+ * Runs `write` until it succeeds, with growing waits, for as long as `again` allows: a full disk or a busy store
+ * must not cost a result that is there already.
+ */
+export async function insist<T>(
+  context: QueueContext,
+  write: () => Promise<T>,
+  again: (error: unknown) => boolean,
+): Promise<T> {
+  for (let wait = 50; ; wait = Math.min(2_000, wait * 2)) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!again(error)) throw error;
+      const data: JsonObject = { reason: error instanceof Error ? error.message : String(error), wait };
+      context.settings.log.warn("writing to the store failed, trying again", data);
+      await sleep(context.settings.clock, wait);
+    }
+  }
+}

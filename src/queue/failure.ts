@@ -1,0 +1,141 @@
+import {
+  type BackoffPolicy,
+  backoffDelay,
+  CutoverError,
+  type Duration,
+  type ErrorCode,
+  isCutoverError,
+  type JsonObject,
+  parseDuration,
+} from "../core/index.ts";
+import type { ErrorRecord, OrderState } from "../store/index.ts";
+import type { OrderEvent } from "./states.ts";
+
+/** What a failed attempt means for its order. */
+export type FailureClass =
+  /** Worth another attempt after a wait. */
+  | "retryable"
+  /** Would fail again in the same way. */
+  | "fatal"
+  /** The worker was gone or lost its claim: not the work's fault, costs no attempt. */
+  | "lost"
+  /** It took its worker down too often. */
+  | "poison";
+
+export interface Classification {
+  readonly class: "retryable" | "fatal";
+  /** Least wait before the next attempt, milliseconds, as the other side asked for it. */
+  readonly retryAfterMs?: number;
+}
+
+/** A rule of one's own; `undefined` leaves the error to the built-in table. */
+export type Classify = (error: unknown) => Classification | undefined;
+
+/** Codes of errors that come back the same however often one tries. Everything not listed is tried again. */
+const fatalCodes: ReadonlySet<string> = new Set<ErrorCode | (string & {})>([
+  "CUTOVER_QUEUE_INVALID",
+  "CUTOVER_QUEUE_TOO_LARGE",
+  "CUTOVER_QUEUE_UNKNOWN_KIND",
+  "CUTOVER_ORDER_POISON",
+  // Node: the program, folder or argument is wrong, not the moment.
+  "ENOENT",
+  "ENOTDIR",
+  "EISDIR",
+  "EACCES",
+  "EPERM",
+  "E2BIG",
+  "ENAMETOOLONG",
+  "ERR_INVALID_ARG_TYPE",
+  "ERR_INVALID_ARG_VALUE",
+]);
+
+/** Marks an error that another attempt cannot mend: the order fails at once. */
+export function fatal(error: unknown): CutoverError {
+  return marked(error, { class: "fatal" });
+}
+
+/** Marks an error that asks for a wait, e.g. an HTTP 429 with `Retry-After`. The next attempt comes no sooner. */
+export function retryAfter(wait: Duration, error: unknown): CutoverError {
+  return marked(error, { class: "retryable", retryAfterMs: parseDuration(wait) });
+}
+
+function marked(error: unknown, mark: JsonObject): CutoverError {
+  const record = errorRecord(error);
+  return new CutoverError("CUTOVER_ORDER_FAILED", {
+    message: record.message,
+    details: { ...record.details, ...mark, ...(record.code === "Error" ? {} : { reason: record.code }) },
+    cause: error,
+  });
+}
+
+/** By mark, rule of the user, code of the error, code of its cause. Never by what its message says. */
+export function classify(error: unknown, own: Classify = () => undefined): Classification {
+  const chosen = own(error);
+  if (chosen !== undefined) return chosen;
+  if (isCutoverError(error)) {
+    const { class: mark, retryAfterMs } = error.details;
+    if (mark === "fatal") return { class: "fatal" };
+    if (typeof retryAfterMs === "number") return { class: "retryable", retryAfterMs };
+  }
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if (fatalCodes.has((at as NodeJS.ErrnoException).code ?? "")) return { class: "fatal" };
+  }
+  return { class: "retryable" };
+}
+
+export interface FailedAttempt {
+  readonly state: OrderState;
+  /** Attempts that count, this one included. */
+  readonly attempt: number;
+  readonly maxRetries: number;
+}
+
+/** What becomes of the order: the event, and when it runs again if it does. */
+export interface FailureDecision {
+  readonly event: Extract<OrderEvent, "retry-scheduled" | "failed" | "exhausted">;
+  readonly runAt?: number;
+}
+
+/** Pure: the same failure at the same time with the same random number gives the same decision. */
+export function decideFailure(
+  failure: Classification,
+  order: FailedAttempt,
+  policy: BackoffPolicy,
+  now: number,
+  random: () => number,
+): FailureDecision {
+  if (failure.class === "fatal") return { event: "failed" };
+  if (order.attempt > order.maxRetries) return { event: "exhausted" };
+  const wait = Math.max(backoffDelay(policy, order.attempt, random), failure.retryAfterMs ?? 0);
+  return { event: "retry-scheduled", runAt: Math.ceil(now + wait) };
+}
+
+/** An order whose worker is gone: back for another attempt at no cost, or poison. `crashes` counts this one. */
+export function decideCrash(
+  state: OrderState,
+  crashes: number,
+  poisonAfter: number,
+): { readonly event: "lost" | "poisoned"; readonly class: FailureClass } {
+  // Only running work can have taken its worker down; a claim that was not started yet is never to blame.
+  const poison = state === "RUNNING" && crashes >= poisonAfter;
+  return poison ? { event: "poisoned", class: "poison" } : { event: "lost", class: "lost" };
+}
+
+const longestMessage = 4_000;
+
+/** An error as it is stored with the order. Its code is the error's own where it has one, else its class name. */
+export function errorRecord(error: unknown): ErrorRecord {
+  if (isCutoverError(error)) {
+    return { code: error.code, message: cut(error.message), details: error.details };
+  }
+  if (error instanceof Error) {
+    return {
+      code: (error as NodeJS.ErrnoException).code?.toString() ?? error.name,
+      message: cut(error.message),
+    };
+  }
+  return { code: "Error", message: cut(String(error)) };
+}
+
+const cut = (text: string): string =>
+  text.length <= longestMessage ? text : `${text.slice(0, longestMessage)} … (${text.length} characters)`;

@@ -1,0 +1,89 @@
+import type { Admission } from "./capacity.ts";
+import type { MemoryReading } from "./memory.ts";
+import type { QueueSettings } from "./settings.ts";
+import { formatSize } from "./size.ts";
+
+/** Why a queue is not simply fine. `code` is stable, `message` for people. */
+export interface HealthReason {
+  readonly code:
+    | "stopped"
+    | "paused"
+    | "store"
+    | "memory-warning"
+    | "memory-critical"
+    | "memory-configured"
+    | "depth"
+    | "no-handlers"
+    | "orphans";
+  readonly message: string;
+}
+
+export interface QueueHealth {
+  /** `ok`; `warning`: works with less, or not as configured; `critical`: starts nothing. */
+  readonly status: "ok" | "warning" | "critical";
+  readonly reasons: readonly HealthReason[];
+  readonly slots: { readonly total: number; readonly admitted: number; readonly used: number };
+  readonly memory: MemoryReading & { readonly share: number };
+  readonly depth: { readonly unfinished: number; readonly limit: number };
+}
+
+export interface HealthInput {
+  readonly settings: Pick<QueueSettings, "slots" | "memoryPerSlot" | "warning" | "critical" | "depth">;
+  readonly admission: Admission;
+  readonly memory: MemoryReading;
+  readonly unfinished: number;
+  readonly usedSlots: number;
+  readonly handlers: number;
+  readonly paused: boolean;
+  readonly stopped: boolean;
+  readonly trouble: string | undefined;
+  /** Orders of dead workers that no provider has looked for yet. */
+  readonly waitingOrphans: number;
+}
+
+const critical: ReadonlySet<HealthReason["code"]> = new Set(["stopped", "store", "memory-critical"]);
+
+/** Pure: what the figures mean. */
+export function judgeHealth(input: HealthInput): QueueHealth {
+  const { settings, admission, memory } = input;
+  const reasons: HealthReason[] = [];
+  const say = (code: HealthReason["code"], message: string): void => void reasons.push({ code, message });
+  const share = `${Math.round(admission.share * 100)} % of ${formatSize(memory.limit)} in use (${memory.source})`;
+  const configured = settings.slots * settings.memoryPerSlot;
+  const full = input.unfinished / settings.depth;
+
+  if (input.stopped) say("stopped", "the queue was stopped");
+  if (input.trouble !== undefined) say("store", `work cannot be claimed: ${input.trouble}`);
+  if (admission.level === "critical") say("memory-critical", `${share}; nothing is started`);
+  if (admission.level === "warning") {
+    say("memory-warning", `${share}; ${admission.slots} of ${settings.slots} slots are given out`);
+  }
+  if (configured > memory.limit) {
+    say(
+      "memory-configured",
+      `${formatSize(configured)} are configured, the machine has ${formatSize(memory.limit)}; lower slots or memoryPerSlot`,
+    );
+  }
+  if (full >= settings.warning) {
+    say("depth", `${input.unfinished} orders of at most ${settings.depth} are unfinished`);
+  }
+  if (input.paused) say("paused", "no work is claimed until resume()");
+  if (input.handlers === 0 && input.unfinished > 0) say("no-handlers", "no work() was registered here");
+  if (input.waitingOrphans > 0) {
+    say(
+      "orphans",
+      `${input.waitingOrphans} orders of a dead worker wait for the sandbox that can look for them`,
+    );
+  }
+  return {
+    status: reasons.some(({ code }) => critical.has(code))
+      ? "critical"
+      : reasons.length > 0
+        ? "warning"
+        : "ok",
+    reasons,
+    slots: { total: settings.slots, admitted: admission.slots, used: input.usedSlots },
+    memory: { ...memory, share: admission.share },
+    depth: { unfinished: input.unfinished, limit: settings.depth },
+  };
+}

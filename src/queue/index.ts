@@ -1,0 +1,31 @@
+export type { AuditCase, AuditRecovery, AuditRecoveryOptions, RecoveredOrder } from "./audit-recovery.ts";
+export { recoverFromAudit } from "./audit-recovery.ts";
+export {
+  type Classification,
+  classify,
+  type Classify,
+  fatal,
+  type FailureClass,
+  retryAfter,
+} from "./failure.ts";
+export { queueFaultPoints } from "./fault-points.ts";
+export type { HealthReason, QueueHealth } from "./health.ts";
+export type { HistogramSummary } from "./histogram.ts";
+export { machineMemory, type MemoryReader, type MemoryReading } from "./memory.ts";
+export type { QueueMetrics } from "./metrics.ts";
+export { openQueue } from "./open.ts";
+export type { Queue, Submitted, WaitOptions } from "./queue.ts";
+export type { RecoverySummary } from "./recovery.ts";
+export type { Handler, WorkOrder } from "./sandboxes/in-process.ts";
+export type { Execution, Orphan, Sandbox, WorkTools } from "./sandboxes/sandbox.ts";
+export {
+  type Command,
+  type ProgramOutput,
+  subprocess,
+  type SubprocessOptions,
+} from "./sandboxes/subprocess.ts";
+export type { QueueOptions } from "./settings.ts";
+export type { Size } from "./size.ts";
+export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";
+export type { Submission, SubmitOptions } from "./submission.ts";
+export type { TimelineEntry } from "./timeline.ts";

@@ -1,0 +1,85 @@
+import { faultPoint, type Timer } from "../core/index.ts";
+import type { Attempt } from "./attempt.ts";
+import type { QueueContext } from "./context.ts";
+
+interface Held {
+  readonly attempt: Attempt;
+  /** Monotonic time at which the lease ends as far as is known here: counted from before the store was asked. */
+  until: number;
+}
+
+/**
+ * Heartbeats of all claims of this process, at a third of the lease. From a timer of the same thread: on one
+ * machine nobody takes a claim over while its process lives, so work that blocks the thread delays a heartbeat
+ * but loses nothing. Work is asked to end when a third of its lease is left and no heartbeat came through.
+ */
+export class Leases {
+  readonly #context: QueueContext;
+  readonly #held = new Map<string, Held>();
+  #timer: Timer | undefined;
+  #renewing = false;
+
+  constructor(context: QueueContext) {
+    this.#context = context;
+  }
+
+  /** `claimedAt`: monotonic time right before the claim was asked for. */
+  hold(attempt: Attempt, claimedAt: number): void {
+    this.#held.set(attempt.order.id, { attempt, until: claimedAt + this.#context.settings.leaseMs });
+    this.#arm();
+  }
+
+  release(id: string): void {
+    this.#held.delete(id);
+    if (this.#held.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined || this.#held.size === 0) return;
+    const { clock, leaseMs } = this.#context.settings;
+    this.#timer = clock.after(leaseMs / 3, () => {
+      this.#timer = undefined;
+      void this.#beat();
+      this.#arm();
+    });
+  }
+
+  async #beat(): Promise<void> {
+    // A heartbeat that hangs in the store must not hide that the leases run out.
+    if (this.#renewing) return this.#endExpiring();
+    const { settings, store } = this.#context;
+    const { clock, leaseMs } = settings;
+    const held = [...this.#held.values()];
+    const before = clock.monotonic();
+    this.#renewing = true;
+    try {
+      faultPoint("queue.renew.before");
+      const lost = new Set(
+        await store.orders.renew(
+          held.map(({ attempt }) => ({ id: attempt.order.id, fence: attempt.order.fence })),
+          clock.now() + leaseMs,
+        ),
+      );
+      faultPoint("queue.renew.after");
+      for (const entry of held) {
+        if (lost.has(entry.attempt.order.id)) entry.attempt.end("lease-lost", leaseMs / 6);
+        else entry.until = before + leaseMs;
+      }
+    } catch (error) {
+      settings.log.warn("a heartbeat could not be written", { orders: held.length, reason: String(error) });
+      this.#endExpiring();
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  /** Ends work whose lease would end before the next heartbeat: it must be over before somebody else may claim it. */
+  #endExpiring(): void {
+    const { clock, leaseMs } = this.#context.settings;
+    for (const { attempt, until } of this.#held.values()) {
+      if (until - clock.monotonic() <= leaseMs / 3) attempt.end("lease-lost", leaseMs / 6);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { CutoverError, type Json } from "../core/index.ts";
+
+/**
+ * `value` when it survives JSON unchanged (`undefined` members are left out, a bare `undefined` is `null`).
+ * @param what place for the error, e.g. `payload`
+ * @param limit most bytes of its JSON text
+ * @throws CUTOVER_QUEUE_INVALID with the path of the part that would be changed or lost
+ */
+export function plainJson(value: unknown, what: string, limit: number): Json {
+  if (value === undefined) return null;
+  check(value, what, []);
+  const text = JSON.stringify(value);
+  // Length in UTF-16 units first: most values are far below the limit and need no second pass.
+  if (text.length > limit || (text.length * 3 > limit && Buffer.byteLength(text) > limit)) {
+    throw refusal(what, `at most ${limit} bytes of JSON`, `${Buffer.byteLength(text)} bytes`);
+  }
+  return value as Json;
+}
+
+function check(value: unknown, path: string, above: readonly object[]): void {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return;
+  if (typeof value === "number") {
+    if (Number.isFinite(value)) return;
+    throw refusal(path, "a finite number", String(value));
+  }
+  if (typeof value !== "object") throw refusal(path, "a JSON value", `a ${typeof value}`);
+  if (above.includes(value)) throw refusal(path, "a tree", "a circle");
+  const inside = [...above, value];
+  if (Array.isArray(value)) {
+    value.forEach((item, i) => check(item, `${path}[${i}]`, inside));
+    return;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+    throw refusal(path, "a plain object", `a ${value.constructor?.name ?? "class instance"}`);
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (member !== undefined) check(member, `${path}.${key}`, inside);
+  }
+}
+
+const refusal = (place: string, expected: string, found: string): CutoverError =>
+  new CutoverError("CUTOVER_QUEUE_INVALID", {
+    message: `${place}: expected ${expected}, found ${found}`,
+    place,
+    details: { field: place, expected, found },
+  });

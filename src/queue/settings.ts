@@ -1,0 +1,159 @@
+import {
+  type BackoffPolicy,
+  type Clock,
+  CutoverError,
+  defaultBackoff,
+  type Duration,
+  hasCode,
+  type Log,
+  parseDuration,
+  silentLog,
+  systemClock,
+} from "../core/index.ts";
+import type { Classify } from "./failure.ts";
+import { machineMemory, type MemoryReader } from "./memory.ts";
+import { parseSize, type Size } from "./size.ts";
+
+/** Everything that can be chosen about a queue. Each default is the plan's own number where it names one. */
+export interface QueueOptions {
+  /** Name of the queue inside its store. Default `"default"`. */
+  readonly name?: string;
+  /** Orders that run at the same time, when each takes one slot. Default 2. */
+  readonly slots?: number;
+  /** Memory behind each slot; slots × this is what all running orders may declare together. Default `"4096 MB"`. */
+  readonly memoryPerSlot?: Size;
+  /** Longest time between two looks at the store; new work rings a bell and does not wait for it. Default `"1s"`. */
+  readonly poll?: Duration;
+  /** Least time between two starts, so that heavy work does not start all at once. 0 turns it off. Default `"5s"`. */
+  readonly stagger?: Duration;
+  /** Most unfinished orders; a submit beyond is refused with a time to come back. Default 10,000. */
+  readonly depth?: number;
+  /** Retries of an order that names none. Default 3. */
+  readonly retries?: number;
+  /** Waits between attempts. Default 5 s, doubling, at most 300 s, a tenth of it random. */
+  readonly backoff?: {
+    readonly base?: Duration;
+    readonly factor?: number;
+    readonly cap?: Duration;
+    readonly floor?: Duration;
+    readonly jitter?: number;
+  };
+  /** Time an attempt may take when its order names none. Default `"1h"`. */
+  readonly timeout?: Duration;
+  /** Time between asking work to end (abort signal, SIGTERM) and ending it (SIGKILL, abandon). Default `"30s"`. */
+  readonly grace?: Duration;
+  /** How long a claim holds without a heartbeat; heartbeats come at a third of it. Default `"15s"`. */
+  readonly lease?: Duration;
+  /** Share of memory in use from which fewer orders run, and from which none is admitted. Default 0.8 and 0.9. */
+  readonly memory?: { readonly warning?: number; readonly critical?: number; readonly read?: MemoryReader };
+  /** Times an order may take its worker down before it fails as poison. Default 3. */
+  readonly poisonAfter?: number;
+  /** Longest JSON of a payload or a result. Default `"1 MB"`. */
+  readonly payloadLimit?: Size;
+  /** Looked at before the built-in table when an attempt failed; `undefined` leaves the decision to the table. */
+  readonly classify?: Classify;
+  readonly clock?: Clock;
+  /** Evenly from [0, 1); for jitter. */
+  readonly random?: () => number;
+  readonly log?: Log;
+  /** Name of this worker in the record. Default host, process id and start time, by which a dead one is recognised. */
+  readonly workerId?: string;
+}
+
+/** The options as the queue uses them: milliseconds, bytes, nothing missing. */
+export interface QueueSettings {
+  readonly name: string;
+  readonly slots: number;
+  readonly memoryPerSlot: number;
+  readonly pollMs: number;
+  readonly staggerMs: number;
+  readonly depth: number;
+  readonly retries: number;
+  readonly backoff: BackoffPolicy;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly leaseMs: number;
+  readonly warning: number;
+  readonly critical: number;
+  readonly readMemory: MemoryReader;
+  readonly poisonAfter: number;
+  readonly payloadLimit: number;
+  readonly classify: Classify;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** @throws CUTOVER_QUEUE_INVALID naming the option */
+export function queueSettings(options: QueueOptions): QueueSettings {
+  const { backoff = {}, memory = {} } = options;
+  const base = duration(backoff.base ?? defaultBackoff.base, "backoff.base");
+  const settings: QueueSettings = {
+    name: options.name ?? "default",
+    slots: whole(options.slots ?? 2, "slots", 1, 100_000),
+    memoryPerSlot: parseSize(options.memoryPerSlot ?? "4096 MB", "memoryPerSlot"),
+    pollMs: duration(options.poll ?? "1s", "poll", 1),
+    staggerMs: duration(options.stagger ?? "5s", "stagger"),
+    depth: whole(options.depth ?? 10_000, "depth", 1, Number.MAX_SAFE_INTEGER),
+    retries: whole(options.retries ?? 3, "retries", 0, 1_000),
+    backoff: {
+      base,
+      factor: between(backoff.factor ?? defaultBackoff.factor, "backoff.factor", 1, 1_000),
+      cap: duration(backoff.cap ?? Math.max(base, defaultBackoff.cap), "backoff.cap", base),
+      floor: duration(backoff.floor ?? defaultBackoff.floor, "backoff.floor"),
+      jitter: between(backoff.jitter ?? defaultBackoff.jitter, "backoff.jitter", 0, 1),
+    },
+    timeoutMs: duration(options.timeout ?? "1h", "timeout", 1),
+    graceMs: duration(options.grace ?? "30s", "grace"),
+    leaseMs: duration(options.lease ?? "15s", "lease", 30),
+    warning: between(memory.warning ?? 0.8, "memory.warning", 0, 1),
+    critical: between(memory.critical ?? 0.9, "memory.critical", 0, 1),
+    readMemory: memory.read ?? machineMemory,
+    poisonAfter: whole(options.poisonAfter ?? 3, "poisonAfter", 1, 1_000),
+    payloadLimit: parseSize(options.payloadLimit ?? "1 MB", "payloadLimit"),
+    classify: options.classify ?? (() => undefined),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+    log: options.log ?? silentLog,
+  };
+  if (settings.warning > settings.critical) {
+    throw invalid("memory.warning", `at most memory.critical (${settings.critical})`, settings.warning);
+  }
+  if (!/^[\w.:-]{1,100}$/.test(settings.name)) {
+    throw invalid("name", "1–100 letters, digits and . : _ -", settings.name);
+  }
+  return settings;
+}
+
+/** A duration in milliseconds that is at least `least`. @throws CUTOVER_QUEUE_INVALID naming the field */
+export function duration(value: Duration, field: string, least = 0): number {
+  let ms: number;
+  try {
+    ms = parseDuration(value);
+  } catch (error) {
+    if (!hasCode(error, "CUTOVER_DURATION_INVALID")) throw error;
+    throw invalid(field, 'a duration such as "250ms" or "10m"', value);
+  }
+  if (ms < least) throw invalid(field, `at least ${least} ms`, value);
+  return ms;
+}
+
+/** @throws CUTOVER_QUEUE_INVALID naming the field */
+export function whole(value: number, field: string, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw invalid(field, `a whole number from ${least} to ${most}`, value);
+}
+
+function between(value: number, field: string, least: number, most: number): number {
+  if (typeof value === "number" && value >= least && value <= most) return value;
+  throw invalid(field, `a number from ${least} to ${most}`, value);
+}
+
+export function invalid(field: string, expected: string, found: unknown): CutoverError {
+  const shown = typeof found === "string" ? JSON.stringify(found.slice(0, 80)) : String(found);
+  return new CutoverError("CUTOVER_QUEUE_INVALID", {
+    message: `${field}: expected ${expected}, found ${shown}`,
+    place: field,
+    details: { field, expected, found: shown },
+  });
+}

@@ -1,0 +1,93 @@
+import { type Clock, CutoverError, formatDuration, type Timer } from "../core/index.ts";
+
+export interface Waiter {
+  /** Resolves at the next wake; rejects when the time is over, the signal aborts or the queue stops. */
+  next(): Promise<void>;
+  /** No more waiting; frees timer and listener. */
+  cancel(): void;
+}
+
+interface Waiting {
+  wake(): void;
+  fail(error: unknown): void;
+}
+
+/**
+ * Who waits for what. Woken by the store's own event log, so nothing is polled in one process; once a poll all
+ * are woken, as a net for what another process committed.
+ */
+export class Waiters {
+  readonly #clock: Clock;
+  readonly #netMs: number;
+  readonly #waiting = new Map<string, Set<Waiting>>();
+  #net: Timer | undefined;
+
+  constructor(clock: Clock, netMs: number) {
+    this.#clock = clock;
+    this.#netMs = netMs;
+  }
+
+  /** A wake between this call and `next()` is not lost. */
+  wait(
+    name: string,
+    options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
+  ): Waiter {
+    const { timeoutMs, signal } = options;
+    let woken = Promise.withResolvers<void>();
+    const entry: Waiting = { wake: () => woken.resolve(), fail: (error) => fail(error) };
+    const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+    failed.catch(() => {}); // Heard in next(), if anybody still waits then.
+    const onAbort = (): void => fail(signal?.reason);
+    if (signal?.aborted === true) onAbort();
+    else signal?.addEventListener("abort", onAbort, { once: true });
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : this.#clock.after(timeoutMs, () => fail(overdue(name, timeoutMs)));
+    const others = this.#waiting.get(name) ?? new Set();
+    this.#waiting.set(name, others.add(entry));
+    this.#armNet();
+    return {
+      async next() {
+        await Promise.race([woken.promise, failed]);
+        woken = Promise.withResolvers();
+      },
+      cancel: () => {
+        timer?.cancel();
+        signal?.removeEventListener("abort", onAbort);
+        others.delete(entry);
+        if (others.size === 0 && this.#waiting.get(name) === others) this.#waiting.delete(name);
+        if (this.#waiting.size === 0) this.#disarmNet();
+      },
+    };
+  }
+
+  wake(name: string): void {
+    for (const entry of this.#waiting.get(name) ?? []) entry.wake();
+  }
+
+  failAll(error: unknown): void {
+    this.#disarmNet();
+    for (const entries of this.#waiting.values()) for (const entry of entries) entry.fail(error);
+  }
+
+  #armNet(): void {
+    this.#net ??= this.#clock.after(this.#netMs, () => {
+      this.#net = undefined;
+      for (const name of this.#waiting.keys()) this.wake(name);
+      if (this.#waiting.size > 0) this.#armNet();
+    });
+  }
+
+  #disarmNet(): void {
+    this.#net?.cancel();
+    this.#net = undefined;
+  }
+}
+
+const overdue = (name: string, ms: number): CutoverError =>
+  new CutoverError("CUTOVER_ORDER_TIMEOUT", {
+    message: `${name === "" ? "the queue was not empty" : `work order ${name} was not finished`} within ${formatDuration(ms)}; its work goes on`,
+    details: { id: name, waitedMs: ms },
+    remedy: "wait longer, or look at timeline() and health()",
+  });
