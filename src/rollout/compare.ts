@@ -117,7 +117,7 @@ export class Comparer {
         if (!Object.is((a as Date).getTime(), (b as Date).getTime())) this.#differ(a, b);
         return;
       case "regexp":
-        if (String(a) !== String(b)) this.#differ(a, b);
+        if ((a as RegExp).toString() !== (b as RegExp).toString()) this.#differ(a, b);
         return;
       case "bytes":
         if (Buffer.compare(bytes(a), bytes(b)) !== 0) this.#differ(a, b);

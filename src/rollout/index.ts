@@ -10,6 +10,7 @@ export {
 } from "./flags.ts";
 export { latencyBound, latencyBucket, latencyBuckets } from "./latency.ts";
 export type { Link, LinkedDoor } from "./link.ts";
+export { type MemoryLink, memoryLink } from "./memory-link.ts";
 export { murmur3 } from "./murmur.ts";
 export type { RoutableFunction, RoutedFunction, RouteOptions } from "./options.ts";
 export { createRollout, type Rollout, type RolloutOptions } from "./rollout.ts";

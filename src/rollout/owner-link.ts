@@ -74,10 +74,12 @@ export class OwnerLink implements Link {
       // This timer does keep the process alive: whoever awaits close() must get an answer.
       await new Promise<void>((resolve) => {
         const limit = this.#options.clock.after(lastDelivery, resolve);
-        void this.#drain().then(() => {
-          limit.cancel();
-          resolve();
-        });
+        void (this.#delivering ?? Promise.resolve())
+          .then(() => this.#drain())
+          .then(() => {
+            limit.cancel();
+            resolve();
+          });
       });
     }
     this.#closed = true;

@@ -53,7 +53,7 @@ export class Redactor {
   #text(value: unknown): string {
     if (value === undefined) return "undefined";
     if (typeof value === "bigint") return `${value}n`;
-    if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? String(value);
+    if (typeof value === "function" || typeof value === "symbol") return `(${typeof value})`;
     let members = 0;
     try {
       const text = JSON.stringify(value, (name: string, member: unknown) => {
@@ -65,7 +65,7 @@ export class Redactor {
         if (member instanceof Set) return [...member];
         return member;
       });
-      return text ?? String(value);
+      return text ?? "undefined";
     } catch {
       return `(${Object.prototype.toString.call(value).slice(8, -1)} that cannot be shown)`;
     }

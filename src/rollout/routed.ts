@@ -62,13 +62,14 @@ function answer(
 ): unknown {
   const start = ledger.startTime();
   let result: unknown;
+  let promise: Promise<unknown> | undefined;
   try {
     result = fn.apply(self, args as unknown[]);
+    promise = asPromise(result);
   } catch (error) {
     watch.countFailed(error);
     throw error;
   }
-  const promise = asPromise(result);
   if (promise === undefined) {
     watch.count();
     if (start >= 0) watch.addLatency(ledger.sinceStart(start));
@@ -158,13 +159,14 @@ function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unkn
   };
 
   let result: unknown;
+  let promise: Promise<unknown> | undefined;
   try {
     result = parts.new.apply(self, args as unknown[]);
+    promise = asPromise(result);
   } catch (error) {
     if (watch.countFailed(error) && mayFailOver(parts, error)) return oldAnswer();
     throw error;
   }
-  const promise = asPromise(result);
   if (promise === undefined) {
     watch.count();
     if (start >= 0) watch.addLatency(ledger.sinceStart(start));

@@ -120,7 +120,8 @@ export class ShadowLane {
   #compare(task: Task, outcome: Outcome): void {
     const { tally } = task;
     try {
-      const operation = String(this.#spec.operation?.(...task.args) ?? "");
+      const named = this.#spec.operation?.(...task.args);
+      const operation = typeof named === "string" ? named : "";
       const comparison = this.#judge(this.#normal(task.old), this.#normal(outcome));
       if (comparison.differences.length === 0 && !comparison.complete) {
         tally.shadowSkipped++;
