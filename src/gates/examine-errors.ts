@@ -1,5 +1,5 @@
+import { besideAndMemory, bothWays } from "./beside-and-memory.ts";
 import { type Examiner, noUse } from "./examiner.ts";
-import { fromLog, logMean } from "./logarithm.ts";
 import { pooledTest } from "./pooled-test.ts";
 import { rateTest } from "./rate-test.ts";
 import { ratioTest } from "./ratio-test.ts";
@@ -7,18 +7,13 @@ import type { WorseThanOldRule } from "./rules.ts";
 import { type Estimate, estimateFigures, figure, percent, ratioReason, type VerdictKind } from "./verdict.ts";
 import { soonest } from "./wait.ts";
 
-/** Weight of the ratio test in the mean of e-values; the pooled test has the rest. Costs ln(1/0.9), 2 %. */
-const ratioWeight = 0.9;
-/** Above this share the old side is too quiet to be compared with side by side, and memory takes over. */
-const quietShare = 0.9;
-
 /**
  * Judges the new side's error rate against the old side's.
  *
- * - Stretches where both sides answer go to the ratio test.
- * - Stretches where the new side has more than 90 % of the calls (at a share of 100 % all of them) go to the
+ * - Side by side: the ratio test, wherever both sides answer.
+ * - From memory: where the new side has more than 90 % of the calls (at a share of 100 % all of them), the
  *   pooled test, against all that is known of the old side's rate, remembered stretches included.
- * - The two e-values are averaged 9 : 1, which is an e-value again, so one threshold 1/alpha holds for both.
+ * - The two e-values are averaged (see `besideAndMemory`), which is an e-value again, so one threshold 1/alpha holds for both.
  *   The ratio test's part counts towards failing only while its estimate is at least `by`.
  * - The floor: the new side also passes when its rate is shown to be below `floor`, whatever the old side
  *   does, since with no errors on either side no ratio can ever be shown. It does not while the evidence
@@ -26,17 +21,11 @@ const quietShare = 0.9;
  */
 export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
   const { by, alpha, beta } = rule;
-  // Each test's own errors are its part of the mean's, so that its wait is projected to what the mean needs.
-  const part = (weight: number): { alpha: number; beta: number } => ({
-    alpha: alpha * weight,
-    beta: beta * weight,
-  });
-  const ratio = ratioTest({ ...part(ratioWeight), clearBelow: by, failAbove: by });
-  const pooled = pooledTest({ ...part(1 - ratioWeight), by });
+  const ratio = ratioTest({ ...bothWays(rule), clearBelow: by, failAbove: by });
+  const pooled = pooledTest({ ...bothWays(rule), by });
+  const both = besideAndMemory();
   const absolute = rateTest({ limit: floor, alpha, beta });
   const [failNeeded, passNeeded] = [1 / alpha, 1 / beta];
-  const mean = (side: number, memory: number): number =>
-    fromLog(logMean(ratioWeight, Math.log(side), Math.log(memory)));
 
   return {
     add(interval) {
@@ -46,11 +35,9 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const share = fresh.calls / calls;
       absolute.observe({ count: fresh.errors, total: fresh.calls });
       const before = { count: old.errors, total: old.calls };
-      if (share > quietShare) {
-        pooled.observe({ old: before, new: { count: fresh.errors, total: fresh.calls } });
-        return;
-      }
-      pooled.observe({ old: before });
+      const after = { count: fresh.errors, total: fresh.calls };
+      const quiet = both.quiet(old.calls, fresh.calls);
+      pooled.observe(quiet ? { old: before, new: after } : { old: before });
       ratio.observe({ share, newErrors: fresh.errors, allErrors: old.errors + fresh.errors });
     },
     remember({ old }) {
@@ -61,10 +48,10 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const side = ratio.verdict();
       const memory = pooled.verdict();
       const clear = absolute.verdict();
-      const e = mean(side.e, memory.e);
-      const ePass = mean(side.ePass, memory.ePass);
+      const e = both.mean(side.e, memory.e);
+      const ePass = both.mean(side.ePass, memory.ePass);
       const worse = (side.ratio.estimate ?? 0) >= by;
-      const failing = mean(worse ? side.e : 0, memory.e) >= failNeeded;
+      const failing = both.mean(worse ? side.e : 0, memory.e) >= failNeeded;
       const low = clear.ePass >= passNeeded && e < Math.sqrt(failNeeded);
       const kind: VerdictKind = failing ? "fail" : ePass >= passNeeded || low ? "pass" : "hold";
       const fromMemory = memory.counts.new.total > 0 && (side.errors.all === 0 || memory.e > side.e);

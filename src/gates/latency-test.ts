@@ -1,5 +1,5 @@
 import type { LatencyCounts } from "../core/index.ts";
-import { requirePositive } from "./input.ts";
+import { requireCount, requirePositive, requireProbability } from "./input.ts";
 import { addLatency, bucketShift, latencyTotal, requireLatency, slowerThanBucket } from "./latency.ts";
 import { type RatioVerdict, ratioTest } from "./ratio-test.ts";
 import { figure, type VerdictKind } from "./verdict.ts";
@@ -7,6 +7,8 @@ import { figure, type VerdictKind } from "./verdict.ts";
 export interface LatencyTestOptions {
   readonly alpha: number;
   readonly beta: number;
+  /** Of the old side; their latencies are the thresholds. Default p50, p75, p90, p95, p99. */
+  readonly quantiles?: readonly number[];
   /** How many times slower a new call may be before it counts as slow; default 1. */
   readonly by?: number;
   /** Passes when at every threshold "slow calls are this many times as frequent" is ruled out; default 2. */
@@ -15,9 +17,9 @@ export interface LatencyTestOptions {
 
 export interface LatencyVerdict {
   readonly kind: VerdictKind;
-  /** Mean of the five e-values; fails at `needed.fail` = 1/alpha. */
+  /** Mean of the thresholds' e-values; fails at `needed.fail` = 1/alpha. */
   readonly e: number;
-  /** Least of the five; passes at `needed.pass` = 1/beta. */
+  /** Least of the thresholds'; passes at `needed.pass` = 1/beta. */
   readonly ePass: number;
   readonly needed: { readonly fail: number; readonly pass: number };
   /** Frequency of slow calls, new over old, at each threshold. */
@@ -33,21 +35,24 @@ export interface LatencyTest {
   verdict(): LatencyVerdict;
 }
 
-const quantiles: readonly number[] = [0.5, 0.75, 0.9, 0.95, 0.99];
+const fiveQuantiles: readonly number[] = [0.5, 0.75, 0.9, 0.95, 0.99];
 /** Old calls before thresholds are set: fewer give thresholds that tell nothing, though never wrong alarms. */
 const least = 100;
 
 /**
  * Is the new side slower anywhere from the middle to the tail? At the old side's p50, p75, p90, p95 and p99,
  * taken from earlier stretches, a slow call is one above the threshold (above by × it, on the new side), and
- * the ratio test judges the two sides' slow calls of the same stretch. The mean of the five e-values is an
- * e-value again. Both sides are counted side by side, so rhythms they share and wrong thresholds do no harm;
- * it learns nothing at a share of 100 % (`slowerTest` does).
+ * the ratio test judges the two sides' slow calls of the same stretch. The mean of their e-values is an
+ * e-value again. Both sides are counted side by side, so rhythms they share and thresholds estimated badly
+ * do no harm: for any threshold t, a new side at most `by` times slower has "new > by·t" no more often than
+ * "old > t". It learns nothing at a share of 100 % (`slowerTest` does).
  *
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function latencyTest(options: LatencyTestOptions): LatencyTest {
-  const { alpha, beta, by = 1, clearBelow = 2 } = options;
+  const { alpha, beta, quantiles = fiveQuantiles, by = 1, clearBelow = 2 } = options;
+  requireCount("number of quantiles", quantiles.length, 1);
+  for (const quantile of quantiles) requireProbability("quantile", quantile);
   requirePositive("by", by);
   const tests = quantiles.map((quantile) => ({ quantile, test: ratioTest({ alpha, beta, clearBelow }) }));
   const shift = bucketShift(by, "ceil");
@@ -60,7 +65,7 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
       const [oldCalls, newCalls] = [latencyTotal(observation.old), latencyTotal(observation.new)];
       if (latencyTotal(old) >= least && newCalls > 0) {
         for (const { quantile, test } of tests) {
-          const bucket = bucketOf(old, quantile);
+          const bucket = bucketBelow(old, quantile);
           const newErrors = slowerThanBucket(observation.new, bucket + shift);
           const allErrors = newErrors + slowerThanBucket(observation.old, bucket);
           test.observe({ share: newCalls / (oldCalls + newCalls), newErrors, allErrors });
@@ -93,9 +98,12 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
   };
 }
 
-/** The bucket that holds the q-quantile; `counts` are ascending and not empty. */
-function bucketOf(counts: LatencyCounts, q: number): number {
+/**
+ * The last bucket below the one that holds the q-quantile, so that at least 1 − q of the old calls are above
+ * it, even when all fall into one bucket. `counts` are ascending and not empty.
+ */
+function bucketBelow(counts: LatencyCounts, q: number): number {
   const rank = q * latencyTotal(counts);
   let seen = 0;
-  return (counts.find(([, count]) => (seen += count) >= rank) as readonly [number, number])[0];
+  return (counts.find(([, count]) => (seen += count) >= rank) as readonly [number, number])[0] - 1;
 }

@@ -70,10 +70,15 @@ export function slowShare(q: number): number {
   return Number((1 - q).toPrecision(12));
 }
 
-/** How many buckets a factor spans: rounded up (`"ceil"`) or down, since it seldom falls on a bound. */
+/**
+ * How many buckets a factor spans: rounded up (`"ceil"`) or down, since it seldom falls on a bound. A factor
+ * within 0.15 % of a bound counts as on it: 2 is 9.006 buckets, and 10 would make it 2.16.
+ */
 export function bucketShift(factor: number, round: "ceil" | "floor"): number {
   const exact = Math.log(factor) / growth;
-  return round === "ceil" ? Math.ceil(exact - 1e-9) : Math.floor(exact + 1e-9);
+  const near = Math.round(exact);
+  if (Math.abs(exact - near) < 0.02) return near;
+  return round === "ceil" ? Math.ceil(exact) : Math.floor(exact);
 }
 
 /** @throws CUTOVER_GATE_INPUT unless buckets and counts are whole numbers in range. */
