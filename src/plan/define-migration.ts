@@ -8,7 +8,9 @@ import { readContingencies, readRisks, readSchedule } from "./read-register.ts";
 import { readUnits, readWaves } from "./read-units.ts";
 import { isObject, Scope } from "./scope.ts";
 
-const keys = "name title units waves phases triggers verifyOld success risks contingencies schedule".split(" ");
+const keys = "name title units waves phases triggers verifyOld success risks contingencies schedule".split(
+  " ",
+);
 
 /**
  * Reads a definition whole: fills in defaults, resolves names, and finds everything that is wrong with it before

@@ -52,6 +52,7 @@ export {
   type WorseOptions,
 } from "./measures.ts";
 export { isMigration, type Migration, type MigrationPhase, type Unit } from "./migration.ts";
+export { nearest } from "./nearest.ts";
 export { check, gate, phase, type PhaseBody } from "./phase.ts";
 export { markPlace } from "./place.ts";
 export type { PlanFailure, PlannedPhase, PlannedStep, PlanReport } from "./plan-report.ts";

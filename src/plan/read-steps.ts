@@ -29,7 +29,12 @@ export function readSteps(scope: Scope, input: Phase["steps"], units: readonly s
 }
 
 function objects(scope: Scope, steps: readonly Step[]): readonly Step[] {
-  return steps.filter((step, index) => isObject(step) || notStep(scope.entry("steps", index, step), step));
+  return steps
+    .filter((step, index) => isObject(step) || notStep(scope.entry("steps", index, step), step))
+    .map((step, index) => {
+      if (step.after === undefined || Array.isArray(step.after)) return step;
+      return keepPlace({ ...step, after: scope.entry("steps", index, step).list(step.after, "after") }, step);
+    });
 }
 
 function notStep(scope: Scope, step: unknown): false {
