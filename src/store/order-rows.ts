@@ -2,27 +2,66 @@ import type { Json, JsonObject } from "../core/index.ts";
 import type { OrderRecord } from "./order-records.ts";
 import type { ErrorRecord } from "./run-events.ts";
 
-type JsonColumn = "sandbox" | "progress" | "result" | "error";
-export type OrderRow = Omit<OrderRecord, JsonColumn | "payload" | "cancelRequested"> & {
-  readonly payload: string;
-  readonly cancelRequested: number;
-} & { readonly [K in JsonColumn]: string | null };
+/** Read as an array, in the order of `orderSelect`. Shared by every SQL store. */
+export type OrderRow = readonly [
+  id: string,
+  queue: string,
+  kind: string,
+  state: OrderRecord["state"],
+  payload: string,
+  priority: number,
+  memory: number,
+  slots: number,
+  attempt: number,
+  maxRetries: number,
+  timeoutMs: number,
+  tenant: string,
+  runAt: number,
+  createdAt: number,
+  startedAt: number | null,
+  endedAt: number | null,
+  worker: string | null,
+  fence: number,
+  leaseUntil: number | null,
+  cancelRequested: number,
+  sandbox: string | null,
+  progress: string | null,
+  result: string | null,
+  error: string | null,
+  crashes: number,
+];
 
-/** Columns of an order record, in any SQL store. */
 export const orderSelect: string = `SELECT id, queue, kind, state, payload, priority, memory, slots, attempt,
-  max_retries AS "maxRetries", timeout_ms AS "timeoutMs", tenant, run_at AS "runAt", created_at AS "createdAt",
-  started_at AS "startedAt", ended_at AS "endedAt", worker, fence, lease_until AS "leaseUntil",
-  cancel_requested AS "cancelRequested", sandbox, progress, result, error, crashes FROM orders`;
+  max_retries, timeout_ms, tenant, run_at, created_at, started_at, ended_at, worker, fence, lease_until,
+  cancel_requested, sandbox, progress, result, error, crashes FROM orders`;
 
 export function toOrder(row: OrderRow): OrderRecord {
   return {
-    ...row,
-    payload: JSON.parse(row.payload) as Json,
-    cancelRequested: row.cancelRequested !== 0,
-    sandbox: parsed<JsonObject>(row.sandbox),
-    progress: parsed<JsonObject>(row.progress),
-    result: parsed<Json>(row.result),
-    error: parsed<ErrorRecord>(row.error),
+    id: row[0],
+    queue: row[1],
+    kind: row[2],
+    state: row[3],
+    payload: JSON.parse(row[4]) as Json,
+    priority: row[5],
+    memory: row[6],
+    slots: row[7],
+    attempt: row[8],
+    maxRetries: row[9],
+    timeoutMs: row[10],
+    tenant: row[11],
+    runAt: row[12],
+    createdAt: row[13],
+    startedAt: row[14],
+    endedAt: row[15],
+    worker: row[16],
+    fence: row[17],
+    leaseUntil: row[18],
+    cancelRequested: row[19] !== 0,
+    sandbox: parsed<JsonObject>(row[20]),
+    progress: parsed<JsonObject>(row[21]),
+    result: parsed<Json>(row[22]),
+    error: parsed<ErrorRecord>(row[23]),
+    crashes: row[24],
   };
 }
 

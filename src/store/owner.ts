@@ -111,7 +111,7 @@ async function takeLock(dir: string, clock: Clock): Promise<DatabaseSync> {
       return lock;
     } catch (error) {
       lock?.close();
-      if (!isBusy(error)) throw storeError(error, join(dir, "owner.lock"));
+      if (!isBusy(error)) throw lockUnusable(dir, error);
       if (attempt >= tries) throw owned(dir);
     }
     await sleep(clock, 2 * attempt);
@@ -133,6 +133,17 @@ function owned(dir: string): CutoverError {
     message: `expected ${dir} to be free, found it owned by process ${pid ?? "(not announced yet)"}`,
     details: { pid, socket },
     place: dir,
+  });
+}
+
+function lockUnusable(dir: string, thrown: unknown): CutoverError {
+  const error = storeError(thrown, join(dir, "owner.lock"));
+  if (error.code !== "CUTOVER_STORE_CORRUPT") return error;
+  return new CutoverError(error.code, {
+    message: `expected the lock file of a store, found ${join(dir, "owner.lock")} to be something else`,
+    remedy: "remove owner.lock; it holds no data",
+    place: dir,
+    cause: thrown,
   });
 }
 

@@ -10,10 +10,7 @@ import type {
   VerdictRecord,
 } from "./run-records.ts";
 
-/**
- * Rows as SQL gives them, turned into records, with the columns to select. Both are shared by every SQL store.
- */
-type Raw<T> = { readonly [K in keyof T]: T[K] extends string | number | boolean | null ? T[K] : string };
+// Rows as SQL gives them, the columns to select and the way to records: shared by every SQL store.
 
 const json = <T extends Json>(text: string): T => JSON.parse(text) as T;
 const jsonOrNull = <T extends Json>(text: string | null): T | null => (text === null ? null : json<T>(text));
@@ -30,18 +27,32 @@ export const phaseSelect: string = `SELECT run, phase, state, started_at AS "sta
   FROM phases`;
 export const toPhase = (row: PhaseRecord): PhaseRecord => ({ ...row });
 
-export type StepRow = Raw<StepRecord> & {
-  readonly checkpoint: string | null;
-  readonly result: string | null;
-  readonly error: string | null;
-};
-export const stepSelect: string = `SELECT run, step, phase, state, attempt, checkpoint, result, error,
-  started_at AS "startedAt", ended_at AS "endedAt" FROM steps`;
+/** Read as an array: a run of 10,000 steps is loaded in one go. */
+export type StepRow = readonly [
+  run: string,
+  step: string,
+  phase: string,
+  state: StepRecord["state"],
+  attempt: number,
+  checkpoint: string | null,
+  result: string | null,
+  error: string | null,
+  startedAt: number | null,
+  endedAt: number | null,
+];
+export const stepSelect: string =
+  "SELECT run, step, phase, state, attempt, checkpoint, result, error, started_at, ended_at FROM steps";
 export const toStep = (row: StepRow): StepRecord => ({
-  ...row,
-  checkpoint: jsonOrNull(row.checkpoint),
-  result: jsonOrNull(row.result),
-  error: row.error === null ? null : (JSON.parse(row.error) as StepRecord["error"]),
+  run: row[0],
+  step: row[1],
+  phase: row[2],
+  state: row[3],
+  attempt: row[4],
+  checkpoint: jsonOrNull(row[5]),
+  result: jsonOrNull(row[6]),
+  error: row[7] === null ? null : (JSON.parse(row[7]) as StepRecord["error"]),
+  startedAt: row[8],
+  endedAt: row[9],
 });
 
 export type EvidenceRow = Omit<EvidenceRecord, "data"> & { readonly data: string };

@@ -18,13 +18,11 @@ export function classMayFit(sizeClassId: number, slots: number, memory: number):
   );
 }
 
-/** 0 for nothing, else 1 + floor(log2(bytes)): class c ≥ 1 holds [2^(c−1), 2^c). */
-function memoryClass(memory: number): number {
-  return memory < 1 ? 0 : Math.min(memoryClasses - 1, 1 + Math.floor(Math.log2(memory)));
-}
-
-function slotClass(slots: number): number {
-  return slots < 16 ? Math.max(0, Math.ceil(slots)) : 12 + Math.floor(Math.log2(slots));
+/** True when even the largest order of this class fits, so that no row of it has to be looked at twice. */
+export function classSurelyFits(sizeClassId: number, slots: number, memory: number): boolean {
+  const slot = Math.floor(sizeClassId / memoryClasses);
+  const enoughSlots = slot < 16 ? slot <= slots : slot < slotClass(slots);
+  return enoughSlots && sizeClassId % memoryClasses < memoryClass(memory);
 }
 
 /** The smallest class after `sizeClassId` that may fit: classes of the same slots with too much memory are skipped. */
@@ -32,4 +30,14 @@ export function nextClassToLookAt(sizeClassId: number, slots: number, memory: nu
   const next = sizeClassId + 1;
   if (classMayFit(next, slots, memory)) return next;
   return (Math.floor(sizeClassId / memoryClasses) + 1) * memoryClasses;
+}
+
+/** 0 for nothing, else 1 + floor(log2(bytes)): class c ≥ 1 holds [2^(c−1), 2^c). */
+function memoryClass(memory: number): number {
+  return memory < 1 ? 0 : Math.min(memoryClasses - 1, 1 + Math.floor(Math.log2(memory)));
+}
+
+/** Up to 15 the number itself, above 12 + floor(log2): class 16 holds 16 … 31. */
+function slotClass(slots: number): number {
+  return slots < 16 ? Math.min(15, Math.max(0, Math.ceil(slots))) : 12 + Math.floor(Math.log2(slots));
 }

@@ -6,6 +6,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export class Connection {
   readonly database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #arrayStatements = new Map<string, StatementSync>();
 
   /** Zero timeout: waiting inside SQLite would block the event loop and starves other processes. */
   constructor(path: string) {
@@ -25,6 +26,17 @@ export class Connection {
     return this.#prepare(sql).all(...values) as R[];
   }
 
+  /** Rows as arrays in the order of the columns: half the time of objects, for the queries that return thousands. */
+  rows<R extends readonly unknown[]>(sql: string, ...values: readonly SQLInputValue[]): R[] {
+    let statement = this.#arrayStatements.get(sql);
+    if (statement === undefined) {
+      statement = this.database.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#arrayStatements.set(sql, statement);
+    }
+    return statement.all(...values) as unknown as R[];
+  }
+
   /** Runs statements without values, several at once allowed. */
   exec(sql: string): void {
     this.database.exec(sql);
@@ -36,6 +48,7 @@ export class Connection {
 
   close(): void {
     this.#statements.clear();
+    this.#arrayStatements.clear();
     this.database.close();
   }
 

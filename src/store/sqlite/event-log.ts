@@ -31,7 +31,9 @@ export class SqliteEventLog implements EventLog {
         ? db.all<EventRow>(`${withPrevious} WHERE e.seq > ? ORDER BY e.seq LIMIT ?`, after, limit)
         : db.all<EventRow>(
             `${withPrevious} WHERE e.stream = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`,
-            ...[stream, after, limit],
+            stream,
+            after,
+            limit,
           )
       ).map(toEvent),
     );
@@ -95,7 +97,9 @@ function readEnd(db: Connection): {
 function walkChunk(db: Connection, walk: ChainWalk, last: number): Break | undefined {
   const rows = db.all<EventRow>(
     `SELECT ${columns} FROM events e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?`,
-    ...[walk.seq, last, chunk],
+    walk.seq,
+    last,
+    chunk,
   );
   for (const row of rows) {
     const found = walk.next(row);

@@ -1,5 +1,5 @@
 import type { Capacity, OrderRecord } from "../order-records.ts";
-import { classMayFit, nextClassToLookAt } from "../size-class.ts";
+import { classMayFit, classSurelyFits, nextClassToLookAt } from "../size-class.ts";
 import type { Connection } from "./connection.ts";
 import { CountChanges } from "./order-counts.ts";
 import { appendTransition, readOrder } from "./order-transition.ts";
@@ -57,7 +57,9 @@ function promote(tx: Transaction, counts: CountChanges, queue: string, now: numb
     `SELECT id, state, attempt, worker, fence FROM orders
      WHERE queue = ? AND ready = 0 AND state IN ('PENDING', 'WAITING_RETRY') AND run_at <= ?
      ORDER BY run_at LIMIT ?`,
-    ...[queue, now, mostPromoted],
+    queue,
+    now,
+    mostPromoted,
   );
   for (const { id, state, attempt, worker, fence } of due) {
     if (state === "WAITING_RETRY") {
@@ -78,7 +80,9 @@ function candidates(db: Connection, queue: string, capacity: Capacity): Candidat
       const next = db.get<{ size_class: number }>(
         `SELECT size_class FROM orders WHERE ready = 1 AND queue = ? AND kind = ? AND size_class >= ?
          ORDER BY size_class LIMIT 1`,
-        ...[queue, kind, from],
+        queue,
+        kind,
+        from,
       )?.size_class;
       if (next === undefined) break;
       if (classMayFit(next, slots, memory)) {
@@ -87,7 +91,10 @@ function candidates(db: Connection, queue: string, capacity: Capacity): Candidat
             `SELECT id, priority, turn, created_at, memory, slots FROM orders
              WHERE ready = 1 AND queue = ? AND kind = ? AND size_class = ?
              ORDER BY priority DESC, turn, created_at, id LIMIT ?`,
-            ...[queue, kind, next, Math.max(max, lookAhead)],
+            queue,
+            kind,
+            next,
+            classSurelyFits(next, slots, memory) ? max : Math.max(max, lookAhead),
           ),
         );
       }

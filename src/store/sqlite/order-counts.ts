@@ -40,7 +40,9 @@ export class CountChanges {
       db.run(
         `INSERT INTO order_counts (queue, state, n) VALUES (?, ?, ?)
          ON CONFLICT (queue, state) DO UPDATE SET n = order_counts.n + excluded.n`,
-        ...[queue, state, n],
+        queue,
+        state,
+        n,
       );
     }
     this.#changes.clear();

@@ -17,7 +17,7 @@ interface Standing {
 const oneOrder = `${orderSelect} WHERE id = ?`;
 
 export function readOrder(db: Connection, id: string): OrderRecord | undefined {
-  const row = db.get<OrderRow>(oneOrder, id);
+  const row = db.rows<OrderRow>(oneOrder, id)[0];
   return row === undefined ? undefined : toOrder(row);
 }
 

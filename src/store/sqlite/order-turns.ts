@@ -8,17 +8,23 @@ import type { Connection } from "./connection.ts";
 export function nextTurn(db: Connection, queue: string, priority: number, tenant: string): number {
   const lane = db.get<{ turn: number }>(
     "SELECT turn FROM order_lanes WHERE queue = ? AND priority = ? AND tenant = ?",
-    ...[queue, priority, tenant],
+    queue,
+    priority,
+    tenant,
   );
   const front = db.get<{ turn: number }>(
     "SELECT turn FROM order_fronts WHERE queue = ? AND priority = ?",
-    ...[queue, priority],
+    queue,
+    priority,
   );
   const turn = Math.max(lane?.turn ?? 0, front?.turn ?? 0) + 1;
   db.run(
     `INSERT INTO order_lanes (queue, priority, tenant, turn) VALUES (?, ?, ?, ?)
      ON CONFLICT (queue, priority, tenant) DO UPDATE SET turn = excluded.turn`,
-    ...[queue, priority, tenant, turn],
+    queue,
+    priority,
+    tenant,
+    turn,
   );
   return turn;
 }
@@ -28,7 +34,9 @@ export function serveTurn(db: Connection, queue: string, priority: number, turn:
   const moved = db.run(
     `INSERT INTO order_fronts (queue, priority, turn) VALUES (?, ?, ?)
      ON CONFLICT (queue, priority) DO UPDATE SET turn = excluded.turn WHERE order_fronts.turn < excluded.turn`,
-    ...[queue, priority, turn],
+    queue,
+    priority,
+    turn,
   );
   if (moved === 0) return;
   db.run("DELETE FROM order_lanes WHERE queue = ? AND priority = ? AND turn <= ?", queue, priority, turn);

@@ -35,7 +35,9 @@ export function sqliteOrders(reader: Reader, writer: GroupCommit, clock: Clock):
             ({ id, fence }) =>
               tx.db.run(
                 `UPDATE orders SET lease_until = ? WHERE id = ? AND fence = ? AND state IN ('PREPARING', 'RUNNING')`,
-                ...[leaseUntil, id, fence],
+                leaseUntil,
+                id,
+                fence,
               ) === 0,
           )
           .map(({ id }) => id),
@@ -66,22 +68,27 @@ export function sqliteOrders(reader: Reader, writer: GroupCommit, clock: Clock):
         // One short index walk per state, merged: a rare state is found without passing a million finished orders.
         [...new Set(states)]
           .flatMap((state) =>
-            db.all<OrderRow>(
+            db.rows<OrderRow>(
               `${orderSelect} WHERE queue = ? AND state = ? AND id > ? ORDER BY id LIMIT ?`,
-              ...[queue, state, after, limit],
+              queue,
+              state,
+              after,
+              limit,
             ),
           )
-          .sort((a, b) => (a.id < b.id ? -1 : 1))
+          .sort((a, b) => (a[0] < b[0] ? -1 : 1))
           .slice(0, limit)
           .map(toOrder),
       ),
     orphans: (queue, now, workers = []) =>
       reader.read((db) =>
         db
-          .all<OrderRow>(
+          .rows<OrderRow>(
             `${orderSelect} WHERE queue = ? AND state IN ('PREPARING', 'RUNNING')
              AND (lease_until < ? OR worker IN (${workers.map(() => "?").join(", ") || "NULL"})) ORDER BY id`,
-            ...[queue, now, ...workers],
+            queue,
+            now,
+            ...workers,
           )
           .map(toOrder),
       ),
@@ -91,7 +98,8 @@ export function sqliteOrders(reader: Reader, writer: GroupCommit, clock: Clock):
           db.get<{ at: number }>(
             `SELECT run_at AS at FROM orders WHERE queue = ? AND ready = 0
              AND state IN ('PENDING', 'WAITING_RETRY') AND run_at > ? ORDER BY run_at LIMIT 1`,
-            ...[queue, now],
+            queue,
+            now,
           )?.at,
       ),
     counts: (queue) => reader.read((db) => readCounts(db, queue)),
@@ -126,7 +134,7 @@ function knownOrder(tx: Transaction, order: NewOrder): OrderRecord | undefined {
   const known = readOrder(tx.db, order.id);
   if (known !== undefined || order.uniqueKey === null) return known;
   const sql = `${orderSelect} WHERE queue = ? AND unique_key = ?`;
-  const row = tx.db.get<OrderRow>(sql, order.queue, order.uniqueKey);
+  const row = tx.db.rows<OrderRow>(sql, order.queue, order.uniqueKey)[0];
   return row === undefined ? undefined : toOrder(row);
 }
 

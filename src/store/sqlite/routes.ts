@@ -66,7 +66,10 @@ export function sqliteRoutes(
           if (interval.to < oldest) continue;
           stored += tx.db.run(
             "INSERT INTO intervals (id, route, to_at, data) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            ...[interval.id, interval.route, interval.to, canonicalJson(interval)],
+            interval.id,
+            interval.route,
+            interval.to,
+            canonicalJson(interval),
           );
         }
         return stored;
@@ -78,7 +81,8 @@ export function sqliteRoutes(
           ? db.all<{ data: string }>("SELECT data FROM intervals WHERE to_at > ? ORDER BY to_at, id", since)
           : db.all<{ data: string }>(
               "SELECT data FROM intervals WHERE route = ? AND to_at > ? ORDER BY to_at, id",
-              ...[route, since],
+              route,
+              since,
             )
         ).map((row) => JSON.parse(row.data) as Interval),
       ),
@@ -87,14 +91,19 @@ export function sqliteRoutes(
         for (const sample of samples) {
           tx.db.run(
             "INSERT INTO mismatches (id, route, at, data) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-            ...[sample.id, sample.route, sample.at, canonicalJson(sample)],
+            sample.id,
+            sample.route,
+            sample.at,
+            canonicalJson(sample),
           );
         }
         for (const route of new Set(samples.map((sample) => sample.route))) {
           tx.db.run(
             `DELETE FROM mismatches WHERE route = ? AND (at, id) < (SELECT at, id FROM mismatches WHERE route = ?
              ORDER BY at DESC, id DESC LIMIT 1 OFFSET ?)`,
-            ...[route, route, keptMismatches - 1],
+            route,
+            route,
+            keptMismatches - 1,
           );
         }
       });

@@ -55,7 +55,10 @@ export function sqliteRuns(reader: Reader, writer: GroupCommit, clock: Clock): R
         tx.db.run(
           `INSERT INTO run_leases (run, owner, fence, until) VALUES (?, ?, ?, ?)
            ON CONFLICT (run) DO UPDATE SET owner = excluded.owner, fence = excluded.fence, until = excluded.until`,
-          ...[run, owner, fence, now + leaseMs],
+          run,
+          owner,
+          fence,
+          now + leaseMs,
         );
         return { fence };
       });
@@ -88,7 +91,7 @@ export function sqliteRuns(reader: Reader, writer: GroupCommit, clock: Clock): R
       ),
     steps: (run) =>
       reader.read((db) =>
-        db.all<rows.StepRow>(`${rows.stepSelect} WHERE run = ? ORDER BY seq`, run).map(rows.toStep),
+        db.rows<rows.StepRow>(`${rows.stepSelect} WHERE run = ? ORDER BY seq`, run).map(rows.toStep),
       ),
     evidence: (run) =>
       reader.read((db) =>

@@ -51,7 +51,10 @@ function applyFile(db: Connection, file: SchemaFile, clock: Clock): void {
       db.exec(file.sql);
       db.run(
         "INSERT INTO schema (version, name, breaking, applied_at) VALUES (?, ?, ?, ?)",
-        ...[file.version, file.name, file.breaking ? 1 : 0, clock.now()],
+        file.version,
+        file.name,
+        file.breaking ? 1 : 0,
+        clock.now(),
       );
     }
     faultPoint("store.schema.before-commit");
@@ -85,6 +88,6 @@ function schemaFiles(): readonly SchemaFile[] {
     .sort()
     .map((name) => {
       const sql = readFileSync(join(import.meta.dirname, name), "utf8");
-      return { version: Number(name.slice(0, 3)), name, breaking: /^-- breaking: yes/.test(sql), sql };
+      return { version: Number(name.slice(0, 3)), name, breaking: sql.startsWith("-- breaking: yes"), sql };
     });
 }

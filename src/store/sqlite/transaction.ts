@@ -50,7 +50,12 @@ export class Transaction {
     const hash = linkHash({ seq, at, stream, type: event.type, data: text }, previous);
     this.db.run(
       "INSERT INTO events (seq, at, stream, type, data, hash) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[seq, at, stream, event.type, text, Buffer.from(hash, "hex")],
+      seq,
+      at,
+      stream,
+      event.type,
+      text,
+      Buffer.from(hash, "hex"),
     );
     this.#head = { seq, hash };
     // RunEvent and OrderEvent data are JSON by construction; interfaces lack the index signature.
