@@ -1,5 +1,11 @@
-export { bucketer, buckets, shareLimit, sideOf } from "./bucket.ts";
-export { compare, type CompareOptions, type Comparison, type Difference, type Tolerance } from "./compare.ts";
+export { bucketer, buckets, shareLimit, sideOf } from "./door/bucket.ts";
+export {
+  compare,
+  type CompareOptions,
+  type Comparison,
+  type Difference,
+  type Tolerance,
+} from "./door/compare.ts";
 export {
   type FlagNames,
   parseFlag,
@@ -7,10 +13,10 @@ export {
   readFlags,
   type RolloutFlags,
   stageOfFlags,
-} from "./flags.ts";
-export { latencyBound, latencyBucket, latencyBuckets } from "./latency.ts";
-export type { Link, LinkedDoor } from "./link.ts";
-export { type MemoryLink, memoryLink } from "./memory-link.ts";
-export { murmur3 } from "./murmur.ts";
-export type { RoutableFunction, RoutedFunction, RouteOptions } from "./options.ts";
-export { createRollout, type Rollout, type RolloutOptions } from "./rollout.ts";
+} from "./door/flags.ts";
+export { latencyBound, latencyBucket, latencyBuckets } from "./door/latency.ts";
+export type { Link, LinkedDoor } from "./door/link.ts";
+export { type MemoryLink, memoryLink } from "./door/memory-link.ts";
+export { murmur3 } from "./door/murmur.ts";
+export type { RoutableFunction, RoutedFunction, RouteOptions } from "./door/options.ts";
+export { createRollout, type Rollout, type RolloutOptions } from "./door/rollout.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../core/index.ts";
+import type { Clock, Timer } from "../../core/index.ts";
 
 /** Something that may take too long. `ended` is set by its owner; afterwards its deadline means nothing. */
 export interface Bounded {

@@ -1,4 +1,4 @@
-import type { RouteState } from "../core/index.ts";
+import type { RouteState } from "../../core/index.ts";
 import { prefixHasher } from "./murmur.ts";
 
 /** Number of buckets keys are spread over: a share can be set in steps of 0.0001 %. */

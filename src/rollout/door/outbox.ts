@@ -1,4 +1,4 @@
-import type { Interval, MismatchSample } from "../core/index.ts";
+import type { Interval, MismatchSample } from "../../core/index.ts";
 
 /** Kept while no owner takes them; with one route and no traffic, half an hour of intervals. */
 const mostIntervals = 2_000;

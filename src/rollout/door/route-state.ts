@@ -1,4 +1,4 @@
-import { CutoverError, type RouteState, type Stage, stages } from "../core/index.ts";
+import { CutoverError, type RouteState, type Stage, stages } from "../../core/index.ts";
 
 /**
  * A route's state as it came from a file or a socket, checked member by member.

@@ -1,4 +1,4 @@
-import { CutoverError, type Duration, parseDuration, type Side, type RouteState } from "../core/index.ts";
+import { CutoverError, type Duration, parseDuration, type Side, type RouteState } from "../../core/index.ts";
 import type { Difference, Tolerance } from "./compare.ts";
 
 // `never[]` accepts every function: parameters are contravariant.

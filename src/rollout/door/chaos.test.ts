@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Interval, type Stage } from "../core/index.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { type Interval, type Stage } from "../../core/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { memoryLink } from "./memory-link.ts";
 import { createRollout } from "./rollout.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock, Interval, MismatchSample, RouteState } from "../core/index.ts";
+import type { Clock, Interval, MismatchSample, RouteState } from "../../core/index.ts";
 import { bucketer, shareLimit, sideSalt } from "./bucket.ts";
 import { Cohort } from "./cohort.ts";
 import { Tally } from "./tally.ts";

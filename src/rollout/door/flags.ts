@@ -1,4 +1,4 @@
-import { CutoverError } from "../core/index.ts";
+import { CutoverError } from "../../core/index.ts";
 
 const yes: ReadonlySet<string> = new Set(["true", "1", "yes", "on"]);
 const no: ReadonlySet<string> = new Set(["false", "0", "no", "off"]);

@@ -1,5 +1,5 @@
 import { Agent, request } from "node:http";
-import { CutoverError } from "../core/index.ts";
+import { CutoverError } from "../../core/index.ts";
 
 /** Longest line taken from the stream, characters: far above thousands of routes. */
 const longestLine = 16_000_000;

@@ -11,7 +11,7 @@ import {
   stages,
   systemClock,
   type Timer,
-} from "../core/index.ts";
+} from "../../core/index.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ledger } from "./ledger.ts";
 import type { Link } from "./link.ts";

@@ -7,7 +7,7 @@ import {
   type Interval,
   type MismatchSample,
   type Timer,
-} from "../core/index.ts";
+} from "../../core/index.ts";
 import { StoreFolder } from "./folder.ts";
 import type { Link, LinkedDoor } from "./link.ts";
 import { Outbox } from "./outbox.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { hasCode } from "../core/index.ts";
+import { hasCode } from "../../core/index.ts";
 import { parseFlag, parseShare, readFlags, stageOfFlags } from "./flags.ts";
 
 const refusal = (fn: () => unknown): unknown => {

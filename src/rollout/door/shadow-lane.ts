@@ -1,4 +1,4 @@
-import { type Clock, type MismatchSample, timeId } from "../core/index.ts";
+import { type Clock, type MismatchSample, timeId } from "../../core/index.ts";
 import { type AnyFunction, ApartCall, type Outcome } from "./apart.ts";
 import { Breaker } from "./breaker.ts";
 import { type Comparison, Comparer, compareOutcomes, type Difference } from "./compare.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { RouteState } from "../core/index.ts";
+import type { RouteState } from "../../core/index.ts";
 import { bucketer, buckets, shareLimit, sideOf, sideSalt } from "./bucket.ts";
 
 const live = (share: number): RouteState => ({ route: "r", stage: "live", share, epoch: 1, salt: "s1" });

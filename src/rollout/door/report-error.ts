@@ -1,4 +1,4 @@
-import { asError, type Clock, CutoverError } from "../core/index.ts";
+import { asError, type Clock, CutoverError } from "../../core/index.ts";
 
 /** Where a door tells what went wrong beside the caller's path. */
 export type OnError = (error: CutoverError) => void;

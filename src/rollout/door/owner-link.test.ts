@@ -5,7 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { CutoverError, Interval, MismatchSample, RouteDeclaration, RouteState } from "../core/index.ts";
+import type {
+  CutoverError,
+  Interval,
+  MismatchSample,
+  RouteDeclaration,
+  RouteState,
+} from "../../core/index.ts";
 import { createRollout, type Rollout } from "./rollout.ts";
 
 /** The smallest owner that speaks the protocol of ARCHITECTURE.md. */
@@ -99,7 +105,8 @@ const sides = { old: (id: string) => `old ${id}`, new: (id: string) => `new ${id
 async function until(what: () => boolean, within = 5_000): Promise<number> {
   const start = performance.now();
   while (!what()) {
-    if (performance.now() - start > within) throw new Error(`not true within ${within} ms: ${what}`);
+    if (performance.now() - start > within)
+      throw new Error(`not true within ${within} ms: ${what.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
   return performance.now() - start;
@@ -227,7 +234,7 @@ describe("in a process of its own", () => {
     const file = join(dir, "..", "app.ts");
     writeFileSync(
       file,
-      `import { createRollout } from ${JSON.stringify(join(import.meta.dirname, "index.ts"))};\n${code}`,
+      `import { createRollout } from ${JSON.stringify(join(import.meta.dirname, "../index.ts"))};\n${code}`,
     );
     const started = spawn(process.execPath, [file], {
       cwd: join(dir, ".."),

@@ -1,4 +1,4 @@
-import type { Side } from "../core/index.ts";
+import type { Side } from "../../core/index.ts";
 import { type AnyFunction, asPromise } from "./apart.ts";
 import type { Watch } from "./cohort.ts";
 import { copyValue, uncopied } from "./copy.ts";

@@ -1,4 +1,4 @@
-import type { LatencyCounts } from "../core/index.ts";
+import type { LatencyCounts } from "../../core/index.ts";
 
 /** Buckets of a latency histogram; their bounds are told at `LatencyCounts`. */
 export const latencyBuckets = 220;

@@ -1,4 +1,4 @@
-import type { Interval, MismatchSample, RouteDeclaration, RouteState } from "../core/index.ts";
+import type { Interval, MismatchSample, RouteDeclaration, RouteState } from "../../core/index.ts";
 import type { Link, LinkedDoor } from "./link.ts";
 
 /** A link within one process: states are pushed by hand, measurements are kept in lists. For tests and embedding. */

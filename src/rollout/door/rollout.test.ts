@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type CutoverError, hasCode, type Interval, type RouteState, type Stage } from "../core/index.ts";
-import { ManualClock } from "../testing/manual-clock.ts";
+import { type CutoverError, hasCode, type Interval, type RouteState, type Stage } from "../../core/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { memoryLink } from "./memory-link.ts";
 import type { RoutableFunction, RouteOptions } from "./options.ts";
 import { createRollout } from "./rollout.ts";

@@ -1,4 +1,4 @@
-import type { Interval, RouteState, SideCounts } from "../core/index.ts";
+import type { Interval, RouteState, SideCounts } from "../../core/index.ts";
 import { latencyBucket, latencyBuckets, latencyCounts } from "./latency.ts";
 
 /** Most operation names kept apart; a name made from an id would otherwise fill the memory. */

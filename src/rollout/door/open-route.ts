@@ -1,4 +1,4 @@
-import type { Clock, Side } from "../core/index.ts";
+import type { Clock, Side } from "../../core/index.ts";
 import type { AnyFunction } from "./apart.ts";
 import { shareLimit } from "./bucket.ts";
 import { Comparer } from "./compare.ts";

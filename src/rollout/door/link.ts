@@ -1,4 +1,4 @@
-import type { Interval, MismatchSample, RouteDeclaration } from "../core/index.ts";
+import type { Interval, MismatchSample, RouteDeclaration } from "../../core/index.ts";
 
 /** What a link may ask of the door it serves. */
 export interface LinkedDoor {
