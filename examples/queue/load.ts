@@ -105,8 +105,18 @@ function fits(order: OrderToSend, answer: unknown): boolean {
   );
 }
 
+/** While it holds back, nothing tells it that the server has room again. */
+async function watchDepth(): Promise<void> {
+  while (!over()) {
+    await wait(50);
+    const port = readRecord<ServerRecord>(files.server)?.port ?? 0;
+    const answer = await ask(port, "GET", "/metrics").catch(() => undefined);
+    if (answer !== undefined) waiting = Number(answer.headers["x-queue-depth"]);
+  }
+}
+
 const reports = setInterval(() => writeRecord(files.load, tally.report(true)), 500);
-await Promise.all(Array.from({ length: senders }, send));
+await Promise.all([watchDepth(), ...Array.from({ length: senders }, send)]);
 clearInterval(reports);
 writeRecord(files.load, tally.report(false));
 process.exit(0);

@@ -27,6 +27,8 @@ interface Pending {
 export interface NewSideOptions {
   readonly workDir: string;
   readonly onEnded: (order: WorkOrder) => void;
+  /** The process came back: what it ended before may not have been told. */
+  readonly onReturn: () => void;
   readonly warn: (message: string) => void;
 }
 
@@ -107,7 +109,11 @@ export class NewSide {
     let ready: () => void = () => {};
     this.#ready = new Promise((resolve) => (ready = resolve));
     child.on("message", (message: ReplyMessage) => {
-      if ("ready" in message) return ready();
+      if ("ready" in message) {
+        ready();
+        if (this.#starts > 1) this.#options.onReturn();
+        return;
+      }
       if ("ended" in message) return this.#options.onEnded(message.ended);
       const pending = this.#take(message.number);
       if (message.ok) pending?.resolve(message.value);

@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidSubmission } from "../old/submission.ts";
 import type { Orders } from "./orders.ts";
-import type { places } from "./settings.ts";
+import type { Places } from "./settings.ts";
 
 /** What the crossing asks of the server, as both queues live in it. Every call may be repeated. */
 export async function crossingCalls(
   orders: Orders,
-  files: ReturnType<typeof places>,
+  files: Places,
   route: { state(): { stage: string } },
   name: string,
   body: unknown,
@@ -32,7 +32,7 @@ export async function crossingCalls(
  */
 async function retire(
   orders: Orders,
-  files: ReturnType<typeof places>,
+  files: Places,
   stage: string,
   aside: readonly string[],
 ): Promise<{ retired: boolean; reason: string }> {

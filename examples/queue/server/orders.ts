@@ -42,17 +42,18 @@ export class Orders {
       workDir: options.workDir,
       warn: options.warn,
       onEnded: (order) => this.#onEndedOnNew(order),
+      onReturn: () => {
+        this.#readNew().catch((error: unknown) =>
+          options.warn(`the new queue cannot be read: ${String(error)}`),
+        );
+      },
     });
     this.#submitNext = options.wrapNew?.(this.next) ?? ((submission) => this.next.call("submit", submission));
   }
 
   /** Opens what there is and finds out where every order lives. `withOld: false` once the old queue is retired. */
   async start({ withOld }: { withOld: boolean }): Promise<void> {
-    const onNew = await this.next.call("list", null, { wait: true });
-    for (const order of onNew) {
-      this.#claims.set(order.id, "new");
-      if (isEnded(order.status)) this.#endedOnNew.set(order.id, order.status);
-    }
+    await this.#readNew();
     if (withOld) {
       const { oldDir: dir, workDir, warn } = this.#options;
       this.#old = new OldQueue({
@@ -69,7 +70,7 @@ export class Orders {
       // Marked as handed over but not there: the process ended between the two writes.
       for (const id of this.#old.movedIds()) if (!this.#claims.has(id)) await this.move([id]);
     }
-    for (const order of onNew) if (order.status === "waiting_for_children") await this.#childEnded(order.id);
+    await this.#readNew();
   }
 
   get old(): OldQueue | undefined {
@@ -195,10 +196,18 @@ export class Orders {
     await this.next.stop();
   }
 
+  /** Learns what the new side holds and what has ended there; parents that waited for it go on. */
+  async #readNew(): Promise<void> {
+    for (const order of await this.next.call("list", null, { wait: true })) {
+      if (!this.#claims.has(order.id)) this.#claims.set(order.id, "new");
+      if (this.#claims.get(order.id) === "new") this.#onEndedOnNew(order);
+    }
+  }
+
   #onEndedOnNew(order: WorkOrder): void {
     if (isEnded(order.status)) this.#endedOnNew.set(order.id, order.status);
-    if (order.childIds.length > 0 && !isEnded(order.status)) void this.#childEnded(order.id);
-    if (order.parentId !== undefined) void this.#childEnded(order.parentId);
+    if (order.status === "waiting_for_children") void this.#childEnded(order.id);
+    if (order.parentId !== undefined && isEnded(order.status)) void this.#childEnded(order.parentId);
   }
 
   /** Something a parent may have waited for has ended. */

@@ -23,21 +23,26 @@ export interface ServerRecord {
   readonly startedAt: number;
 }
 
-/** Places in the work folder. */
-export const places = (workDir: string) =>
-  ({
-    old: join(workDir, "old"),
-    archive: join(workDir, "archive"),
-    newQueue: join(workDir, "new"),
-    ledger: join(workDir, "ledger.ndjson"),
-    accepted: join(workDir, "accepted.ndjson"),
-    serverSettings: join(workDir, "server-settings.json"),
-    server: join(workDir, "server.json"),
-    loadSettings: join(workDir, "load-settings.json"),
-    load: join(workDir, "load.json"),
-    serverLog: join(workDir, "server.log"),
-    loadLog: join(workDir, "load.log"),
-  }) as const;
+/** Files and folders of the work folder. */
+const names = {
+  old: "old",
+  archive: "archive",
+  newQueue: "new",
+  ledger: "ledger.ndjson",
+  accepted: "accepted.ndjson",
+  serverSettings: "server-settings.json",
+  server: "server.json",
+  loadSettings: "load-settings.json",
+  load: "load.json",
+  serverLog: "server.log",
+  loadLog: "load.log",
+} as const;
+
+export type Places = Readonly<Record<keyof typeof names, string>>;
+
+/** Their paths. */
+export const places = (workDir: string): Places =>
+  Object.fromEntries(Object.entries(names).map(([name, path]) => [name, join(workDir, path)])) as Places;
 
 /** A JSON file of the work folder, or undefined when it is not there (yet) or half written. */
 export function readRecord<T>(path: string): T | undefined {

@@ -1,0 +1,152 @@
+import { spawn } from "node:child_process";
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { CutoverError, type Step, type StepContext } from "cutover";
+import { ask, type HttpAnswer } from "../http-client.ts";
+import type { LoadReport, LoadSettings } from "../load/settings.ts";
+import {
+  isAlive,
+  places,
+  readRecord,
+  type ServerRecord,
+  type ServerSettings,
+  writeRecord,
+} from "../server/settings.ts";
+
+import { commandOf } from "./process-command.ts";
+
+const startLimitMs = 15_000;
+const watchMs = 500;
+
+/** Starts a program of the example so that it outlives this process; its output goes to a file of the work folder. */
+export function startDetached(script: string, workDir: string, log: string): number {
+  const out = openSync(log, "a");
+  const args = [...process.execArgv, join(import.meta.dirname, "..", script), workDir];
+  const child = spawn(process.execPath, args, { detached: true, stdio: ["ignore", out, out] });
+  child.unref();
+  if (child.pid !== undefined) return child.pid;
+  throw new CutoverError("CUTOVER_INTERNAL", { message: `${script} could not be started; see ${log}` });
+}
+
+/** Answers of the server's health page, or undefined when it does not answer. */
+export async function health(workDir: string): Promise<Record<string, unknown> | undefined> {
+  const record = readRecord<ServerRecord>(places(workDir).server);
+  if (record === undefined) return undefined;
+  try {
+    const { code, body } = await ask(record.port, "GET", "/health", undefined, 3_000);
+    return code === 200 ? (body as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes sure the server answers: when it is gone, it is started again as it was. Also the load, as long as it should run. */
+export async function keepAnswering(workDir: string): Promise<"answered" | "started"> {
+  const files = places(workDir);
+  let outcome: "answered" | "started" = "answered";
+  if ((await health(workDir)) === undefined) {
+    await startServer(workDir);
+    outcome = "started";
+  }
+  const load = readRecord<LoadReport>(files.load);
+  const wanted = readRecord<LoadSettings>(files.loadSettings);
+  const cutShort = load?.running === true && !isAlive(load.pid);
+  if (wanted !== undefined && wanted.endAt > Date.now() && cutShort)
+    startDetached("load.ts", workDir, files.loadLog);
+  return outcome;
+}
+
+/** Starts the server from the settings in the work folder and waits until it answers. */
+export async function startServer(workDir: string): Promise<ServerRecord> {
+  const files = places(workDir);
+  const settings = readRecord<ServerSettings>(files.serverSettings);
+  if (settings === undefined)
+    throw new CutoverError("CUTOVER_DATA_MISSING", {
+      message: `expected the server's settings in ${files.serverSettings}, found none`,
+      remedy: "start the example with `npm start`",
+    });
+  // A server that is there but hangs must be gone before another one opens the same folders.
+  const before = readRecord<ServerRecord>(files.server);
+  if (before !== undefined && isServer(before)) process.kill(before.pid, "SIGKILL");
+  writeRecord(files.serverSettings, { ...settings, endAt: Math.max(settings.endAt, Date.now() + 120_000) });
+  const pid = startDetached("server/main.ts", workDir, files.serverLog);
+  const limit = Date.now() + startLimitMs;
+  while (Date.now() < limit) {
+    await wait(50);
+    const record = readRecord<ServerRecord>(files.server);
+    if (record?.pid === pid && (await health(workDir)) !== undefined) return record;
+    if (isAlive(pid)) continue;
+    throw settings.port > 0 && (await portAnswers(settings.port))
+      ? new CutoverError("CUTOVER_PORT_IN_USE", {
+          message: `expected port ${settings.port} to be free for the work-order server, found another process on it`,
+          details: { port: settings.port },
+        })
+      : new CutoverError("CUTOVER_INTERNAL", {
+          message: `the server ended while it started; see ${files.serverLog}`,
+        });
+  }
+  throw new CutoverError("CUTOVER_INTERNAL", {
+    message: `the server did not answer within ${startLimitMs / 1_000} s; see ${files.serverLog}`,
+  });
+}
+
+/** Calls the server on behalf of the crossing; starts it first when it is gone. */
+export async function callServer(
+  workDir: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<HttpAnswer> {
+  await keepAnswering(workDir);
+  const record = readRecord<ServerRecord>(places(workDir).server);
+  const answer = await ask(record?.port ?? 0, method, path, body, 60_000);
+  if (answer.code < 400) return answer;
+  throw new CutoverError("CUTOVER_STEP_FAILED", {
+    message: `expected ${method} ${path} to succeed, found ${answer.code}: ${JSON.stringify(answer.body).slice(0, 300)}`,
+    details: { code: answer.code, path },
+  });
+}
+
+/** A step during which the server (and its load) is watched and started again when it is gone. */
+export function served(workDir: string, step: Step): Step {
+  const { start, rollback } = step.kind;
+  const watched = async <T>(context: StepContext, work: () => Promise<T>): Promise<T> => {
+    await keepAnswering(workDir);
+    let busy = false;
+    const timer = setInterval(() => {
+      if (busy) return;
+      busy = true;
+      keepAnswering(workDir)
+        .then(
+          (outcome) => outcome === "started" && context.log.warn("the server was gone and was started again"),
+        )
+        .catch((error: unknown) => context.log.error(`the server does not answer: ${String(error)}`))
+        .finally(() => (busy = false));
+    }, watchMs);
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+    }
+  };
+  // The kind keeps everything else it is, methods of a class included.
+  const kind = Object.assign(Object.create(step.kind) as typeof step.kind, {
+    start: (context: StepContext) => watched(context, () => start.call(step.kind, context)),
+    ...(rollback === undefined
+      ? {}
+      : { rollback: (context: StepContext) => watched(context, () => rollback.call(step.kind, context)) }),
+  });
+  return { ...step, kind };
+}
+
+function isServer({ pid }: ServerRecord): boolean {
+  return isAlive(pid) && commandOf(pid).includes("server/main.ts");
+}
+
+async function portAnswers(port: number): Promise<boolean> {
+  return await ask(port, "GET", "/health", undefined, 1_000).then(
+    () => true,
+    () => false,
+  );
+}
