@@ -131,6 +131,6 @@ function stripped(value: Json | undefined): Json | undefined {
 /** Short values are shown; digests say nothing to people. */
 function valueChange(before: Json | undefined, after: Json | undefined, key = ""): string {
   if (key === "input" || key === "code") return "";
-  const [then, now] = [before, after].map((value) => canonicalJson(value ?? null));
-  return (then?.length ?? 99) + (now?.length ?? 99) > 60 ? "" : ` ${then} → ${now}`;
+  const text = `${canonicalJson(before ?? null)} → ${canonicalJson(after ?? null)}`;
+  return text.length > 80 || text.includes("[{") || text.includes('"code":') ? "" : ` ${text}`;
 }
