@@ -1,11 +1,12 @@
 import { CutoverError, type Interval } from "../core/index.ts";
-import type { RunRecord, Store, StoredEvent } from "../store/index.ts";
+import type { RunRecord, Store, StoredEvent, VerdictRecord } from "../store/index.ts";
 import { asideItems } from "./aside.ts";
 import { type Graph, readGraph } from "./graph.ts";
 import { hasEnded, nextCommand } from "./next-command.ts";
-import { newestVerdicts, phaseView, verdictView } from "./phase-view.ts";
+import { phaseView } from "./phase-view.ts";
+import { liveVerdictView, newestVerdicts, verdictView } from "./verdict-view.ts";
 import { recentRate, routeView } from "./route-view.ts";
-import type { LiveProgress, OverrideView, RouteView, RunView, TriggerView } from "./run-view.ts";
+import type { LiveRun, OverrideView, RouteView, RunView, TriggerView } from "./run-view.ts";
 import { wantedApprovals } from "./wanted-approvals.ts";
 
 /** How far back "calls a second now" looks. */
@@ -17,7 +18,7 @@ export interface RunViewOptions {
   /** When the view is made, wall-clock milliseconds: running times count up to it. */
   readonly at: number;
   /** Progress of running steps, when this process carries the run. */
-  readonly live?: LiveProgress;
+  readonly live?: LiveRun;
 }
 
 /**
@@ -75,12 +76,24 @@ export async function buildRunView(store: Store, runId: string, options: RunView
       elapsedMs: Math.max(0, until - run.createdAt),
       owner: run.owner,
       at: options.at,
+      waitsFor: options.live?.waitsFor ?? "",
+      throttledBy: options.live?.throttledBy ?? null,
       callsPerSecond: endedAt === null ? recentRate(during, options.at, rateWindowMs) : null,
     },
     phases: phaseViews,
-    triggers: triggerViews(graph, run, verdicts, told.fired, phaseViews),
+    triggers: triggerViews({
+      graph,
+      run,
+      verdicts,
+      fired: told.fired,
+      phases: phaseViews,
+      live: options.live,
+    }),
     routes: await routeViews(store, run, during),
-    success: newestVerdicts(verdicts.filter(({ role }) => role === "success" || role === "wave")),
+    success: newestVerdicts(
+      verdicts.filter(({ role }) => role === "success"),
+      [],
+    ),
     wanted,
     approvals: approvals.map(({ phase, by, reason, evidence: hash, at, lapsed }) => ({
       phase,
@@ -127,24 +140,28 @@ function hear(told: Told, { type, at, data }: StoredEvent): void {
   if (type === "trigger.fired") told.fired.set(word("trigger"), at);
 }
 
-function triggerViews(
-  graph: Graph,
-  run: RunRecord,
-  verdicts: readonly Parameters<typeof verdictView>[0][],
-  fired: ReadonlyMap<string, number>,
-  phases: RunView["phases"],
-): readonly TriggerView[] {
-  const open = phases.filter((phase) => phase.state !== "PENDING" && phase.state !== "SEALED");
-  return graph.triggers.map((trigger) => {
-    const last = verdicts.findLast(({ role, gate }) => role === "trigger" && gate === trigger.name);
-    const inPhase = trigger.phases.length === 0 || open.some((phase) => trigger.phases.includes(phase.name));
+function triggerViews(facts: {
+  readonly graph: Graph;
+  readonly run: RunRecord;
+  readonly verdicts: readonly VerdictRecord[];
+  readonly fired: ReadonlyMap<string, number>;
+  readonly phases: RunView["phases"];
+  readonly live: LiveRun | undefined;
+}): readonly TriggerView[] {
+  const { run } = facts;
+  const begun = facts.phases.filter((phase) => phase.state !== "PENDING" && phase.state !== "SEALED");
+  return facts.graph.triggers.map((trigger) => {
+    const recorded = facts.verdicts.findLast(({ role, gate }) => role === "trigger" && gate === trigger.name);
+    const live = facts.live?.verdicts.find(({ role, gate }) => role === "trigger" && gate === trigger.name);
+    const inPhase = trigger.phases.length === 0 || begun.some((phase) => trigger.phases.includes(phase.name));
     return {
       name: trigger.name,
       action: trigger.action,
       phases: trigger.phases,
       armed: inPhase && (run.state === "RUNNING" || run.state === "HOLDING" || run.state === "PAUSED"),
-      last: last === undefined ? null : verdictView(last),
-      firedAt: fired.get(trigger.name) ?? null,
+      last:
+        live !== undefined ? liveVerdictView(live) : recorded === undefined ? null : verdictView(recorded),
+      firedAt: facts.fired.get(trigger.name) ?? null,
     };
   });
 }

@@ -15,6 +15,7 @@ export interface GraphPhase {
   readonly title: string;
   readonly forwardOnly: boolean;
   readonly approvals: number;
+  readonly approvers: readonly string[];
   readonly steps: readonly GraphStep[];
 }
 
@@ -37,7 +38,7 @@ export function readGraph(graph: JsonObject): Graph {
     triggers: objects(graph["triggers"]).map((trigger) => ({
       name: text(trigger["name"]),
       action: text(trigger["action"]),
-      phases: list(trigger["phases"]).filter((phase) => typeof phase === "string"),
+      phases: texts(trigger["phases"]),
     })),
   };
 }
@@ -50,6 +51,7 @@ function readPhase(phase: JsonObject): GraphPhase {
     title: text(phase["title"]),
     forwardOnly: phase["forwardOnly"] === true,
     approvals: isObject(approval) && typeof approval["by"] === "number" ? approval["by"] : 0,
+    approvers: isObject(approval) ? texts(approval["from"]) : [],
     steps: objects(phase["steps"]).map((step) => {
       const id = text(step["id"]) || `${name}/${text(step["name"])}`;
       return { id, name: text(step["name"]) || id.slice(id.indexOf("/") + 1), kind: text(step["kind"]) };
@@ -63,3 +65,5 @@ export const isObject = (value: Json | undefined): value is JsonObject =>
 const text = (value: Json | undefined): string => (typeof value === "string" ? value : "");
 const list = (value: Json | undefined): readonly Json[] => (Array.isArray(value) ? value : []);
 const objects = (value: Json | undefined): readonly JsonObject[] => list(value).filter(isObject);
+const texts = (value: Json | undefined): readonly string[] =>
+  list(value).filter((each) => typeof each === "string");

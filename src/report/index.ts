@@ -16,6 +16,8 @@ export type {
   AsideItem,
   IncidentView,
   LiveProgress,
+  LiveRun,
+  LiveVerdict,
   NextCommand,
   OverrideView,
   PhaseView,

@@ -2,7 +2,8 @@ import { formatDuration } from "../core/index.ts";
 import type { PhaseRecord, StepRecord, StepState, VerdictRecord } from "../store/index.ts";
 import { count, plural } from "./figures.ts";
 import type { GraphPhase } from "./graph.ts";
-import type { LiveProgress, PhaseView, StepView, VerdictView } from "./run-view.ts";
+import type { LiveRun, PhaseView, StepView } from "./run-view.ts";
+import { newestVerdicts } from "./verdict-view.ts";
 import { progressView, stepLine } from "./step-line.ts";
 
 /** Most steps of one phase that a view lists. */
@@ -14,7 +15,7 @@ export interface PhaseFacts {
   readonly steps: ReadonlyMap<string, StepRecord>;
   /** Verdicts of this phase, oldest first. */
   readonly verdicts: readonly VerdictRecord[];
-  readonly live: LiveProgress | undefined;
+  readonly live: LiveRun | undefined;
   readonly at: number;
 }
 
@@ -24,7 +25,11 @@ export function phaseView(facts: PhaseFacts): PhaseView {
   const counts: Partial<Record<StepState, number>> = {};
   for (const step of all) counts[step.state] = (counts[step.state] ?? 0) + 1;
   const steps = shorten(all);
-  const verdicts = newestVerdicts(facts.verdicts.filter((verdict) => verdict.role !== "trigger"));
+  const verdicts = newestVerdicts(
+    facts.verdicts.filter((verdict) => verdict.role !== "trigger"),
+    facts.live?.verdicts.filter((verdict) => verdict.role !== "trigger" && verdict.phase === phase.name) ??
+      [],
+  );
   const startedAt = record?.startedAt ?? null;
   const endedAt = record?.endedAt ?? null;
   const view: Omit<PhaseView, "headline"> = {
@@ -36,6 +41,7 @@ export function phaseView(facts: PhaseFacts): PhaseView {
     elapsedMs: startedAt === null ? null : (endedAt ?? at) - startedAt,
     forwardOnly: phase.forwardOnly,
     approvals: phase.approvals,
+    approvers: phase.approvers,
     counts,
     steps,
     hiddenSteps: all.length - steps.length,
@@ -76,20 +82,6 @@ function shorten(all: readonly StepView[]): readonly StepView[] {
     .slice(0, Math.max(0, Math.min(20, longestList - loud.length)));
   const kept = new Set([...loud, ...done]);
   return all.filter((step) => kept.has(step));
-}
-
-/** The newest verdict of each gate, in the order in which the gates were first judged. */
-export function newestVerdicts(verdicts: readonly VerdictRecord[]): readonly VerdictView[] {
-  const newest = new Map<string, VerdictView>();
-  for (const record of verdicts) {
-    newest.set(`${record.role}\n${record.step ?? ""}\n${record.gate}`, verdictView(record));
-  }
-  return [...newest.values()];
-}
-
-export function verdictView(record: VerdictRecord): VerdictView {
-  const { gate, role, step, verdict, reason, figures, evidence, at } = record;
-  return { gate, role, step, verdict, reason, figures, evidence, at };
 }
 
 function headline(phase: Omit<PhaseView, "headline">, all: readonly StepView[]): string {

@@ -41,6 +41,10 @@ export interface RunSummary {
   readonly owner: string | null;
   /** When this view was made. */
   readonly at: number;
+  /** Why it does not move now, for people; empty when it moves or nobody carries it. */
+  readonly waitsFor: string;
+  /** Trigger that slows it down now. */
+  readonly throttledBy: string | null;
   /** Calls a second over the last seconds; null when no route was measured lately. */
   readonly callsPerSecond: number | null;
 }
@@ -55,6 +59,8 @@ export interface PhaseView {
   readonly forwardOnly: boolean;
   /** How many people must approve; 0 when nobody. */
   readonly approvals: number;
+  /** Only these people may approve; empty: anybody. */
+  readonly approvers: readonly string[];
   /** How many steps are in which state. */
   readonly counts: Readonly<Partial<Record<StepState, number>>>;
   /** Every step up to 200; of more, those that are not simply done or pending, and the newest done. */
@@ -101,6 +107,8 @@ export interface VerdictView {
   readonly reason: string;
   readonly figures: JsonObject | null;
   readonly evidence: readonly string[];
+  /** When holding: expected milliseconds until a verdict; null when nobody can know. */
+  readonly waitMs: number | null;
   readonly at: number;
 }
 
@@ -168,6 +176,8 @@ export interface RoutePoint {
 export interface WantedApproval {
   readonly phase: string;
   readonly needed: number;
+  /** Only these people may; empty: anybody. */
+  readonly from: readonly string[];
   readonly given: readonly string[];
   /** Hash of the evidence that is approved; null while the engine has not stated it. */
   readonly evidence: string | null;
@@ -217,17 +227,31 @@ export interface NextCommand {
 }
 
 /** What the process that carries a run knows beyond the record. */
+export interface LiveRun {
+  readonly progress: Readonly<Record<string, LiveProgress>>;
+  /** Newest judgements, also those too frequent to be recorded. */
+  readonly verdicts: readonly LiveVerdict[];
+  readonly throttledBy: string | null;
+  /** Why it does not move, for people; empty when it does. */
+  readonly waitsFor: string;
+}
+
 export interface LiveProgress {
-  readonly progress: Readonly<
-    Record<
-      string,
-      {
-        readonly done?: number;
-        readonly total?: number;
-        readonly unit?: string;
-        readonly note?: string;
-        readonly share?: number;
-      }
-    >
-  >;
+  readonly done?: number;
+  readonly total?: number;
+  readonly unit?: string;
+  readonly note?: string;
+  readonly share?: number;
+}
+
+export interface LiveVerdict {
+  readonly gate: string;
+  readonly role: string;
+  readonly kind: "pass" | "fail" | "hold";
+  readonly reason: string;
+  readonly figures?: JsonObject;
+  readonly waitMs?: number;
+  readonly phase?: string;
+  readonly step?: string;
+  readonly at: number;
 }

@@ -29,7 +29,7 @@ export function resultLine(result: Json | null): string {
 }
 
 /** Progress as told by the running step; `done` and `total` make a fraction when both are there. */
-export function progressView(progress: LiveProgress["progress"][string] | undefined): ProgressView | null {
+export function progressView(progress: LiveProgress | undefined): ProgressView | null {
   if (progress === undefined) return null;
   const { done, total, share } = progress;
   return {

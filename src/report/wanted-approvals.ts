@@ -1,6 +1,9 @@
 import type { ApprovalRecord, EvidenceRecord, RunRecord } from "../store/index.ts";
 import type { PhaseView, WantedApproval } from "./run-view.ts";
 
+/** Name of the evidence an approval is bound to: what the engine records of everything an approver sees. Persisted. */
+const approvalBasis = "approval-basis";
+
 /** Approvals that a run waits for now, with the hash of the evidence they would be bound to. */
 export function wantedApprovals(
   run: RunRecord,
@@ -13,10 +16,10 @@ export function wantedApprovals(
     .map((phase) => ({
       phase: phase.name,
       needed: phase.approvals,
-      given: approvals
-        .filter((approval) => approval.phase === phase.name && !approval.lapsed)
-        .map((approval) => approval.by),
-      evidence: evidence.findLast(({ phase: of }) => of === phase.name)?.id ?? null,
+      from: phase.approvers,
+      given: approvals.filter((each) => each.phase === phase.name && !each.lapsed).map(({ by }) => by),
+      evidence:
+        evidence.findLast((each) => each.name === approvalBasis && each.phase === phase.name)?.id ?? null,
       command: `cutover approve ${run.id} --phase ${phase.name} --reason "…"`,
     }));
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { LiveProgress } from "../report/index.ts";
-import type { Clock, Log, RouteState } from "../core/index.ts";
+import type { LiveRun } from "../report/index.ts";
+import type { Clock, Log } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Doors } from "./doors.ts";
 import type { NdjsonStream } from "./ndjson.ts";
@@ -8,7 +8,7 @@ import type { Decision } from "./wire-shapes.ts";
 
 /** A run that this process carries, as far as the server has to do with it. */
 export interface CarriedRun {
-  live(): LiveProgress;
+  live(): LiveRun;
   /** Calls `listener` after every change, also of live progress; returns the way to stop. */
   onChange(listener: () => void): () => void;
   pause(decision: Decision): Promise<void>;
@@ -27,8 +27,6 @@ export interface ServerContext {
   readonly version: string;
   /** The run with this id, while this process carries it. */
   readonly run: (id: string) => CarriedRun | undefined;
-  /** Called after a route was changed by hand, so that what is kept beside the store follows. */
-  readonly routeChanged: (state: RouteState) => Promise<void>;
   /** Open streams, ended when the server closes. */
   readonly streams: Set<NdjsonStream>;
 }

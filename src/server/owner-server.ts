@@ -1,6 +1,6 @@
 import { chmod, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type Clock, CutoverError, type Log, type RouteState } from "../core/index.ts";
+import { type Clock, CutoverError, type Log } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import { readBody, sendError, sendJson, toCutoverError } from "./answer.ts";
 import type { CarriedRun, Handler, ServerContext } from "./call.ts";
@@ -23,8 +23,6 @@ export interface OwnerServerOptions {
   readonly run: (id: string) => CarriedRun | undefined;
   /** Shared with the engine, which asks it what applications declared. Default: a new one. */
   readonly doors?: Doors;
-  /** After a route was changed by hand. Default: nothing. */
-  readonly routeChanged?: (state: RouteState) => Promise<void>;
 }
 
 export interface OwnerServer extends AsyncDisposable {
@@ -70,7 +68,6 @@ export async function createOwnerServer(options: OwnerServerOptions): Promise<Ow
     pid: options.pid,
     version: options.version,
     run: options.run,
-    routeChanged: options.routeChanged ?? (async () => {}),
     streams: new Set(),
   };
   const server = createServer(

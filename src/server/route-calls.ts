@@ -8,9 +8,7 @@ export const listRoutes: Handler = ({ store }) => store.routes.list();
 
 export const changeRoute: Handler = async (context, call) => {
   const order = routeBody(await call.body(), "");
-  const state = await orderRoute(context.store, context.doors, call.name, order);
-  await context.routeChanged(state);
-  return state;
+  return orderRoute(context.store, context.doors, call.name, order);
 };
 
 /**

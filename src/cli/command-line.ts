@@ -1,0 +1,108 @@
+import { hostname, userInfo } from "node:os";
+import { resolve } from "node:path";
+import { CutoverError, systemClock } from "../core/index.ts";
+import { commands } from "./commands.ts";
+import { everyCommand, readArguments } from "./parse-arguments.ts";
+import { printError, toCutoverError } from "./print-error.ts";
+import { processTerminal } from "./terminal.ts";
+import { packageVersion } from "./version.ts";
+
+/** Runs one command line and resolves with its exit code. Errors end here, printed, as exit codes. */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  quietKnownWarnings();
+  const terminal = processTerminal();
+  const json = argv.includes("--json");
+  try {
+    const { name, rest } = commandName(argv);
+    const entry = commands[name];
+    if (entry === undefined) throw await unknownCommand(name);
+    const { command } = await entry.load();
+    const args = readArguments(name, command, rest);
+    if (args.flag("help")) {
+      const { commandPage } = await import("./help-pages.ts");
+      for (const line of commandPage(command)) terminal.line(line);
+      return 0;
+    }
+    return await command.run({
+      args,
+      terminal,
+      clock: systemClock,
+      cwd: process.cwd(),
+      store: resolve(args.text("store") ?? ".cutover"),
+      by: args.text("by") ?? whoAmI(),
+      json: args.flag("json"),
+      version: packageVersion(),
+      pid: process.pid,
+      interrupted: interruptSignal(name),
+    });
+  } catch (thrown) {
+    const error = toCutoverError(thrown);
+    if (json) terminal.json({ error: error.toJSON(), exit: error.exitCode });
+    else
+      printError(terminal, error, { cwd: process.cwd(), trace: process.env["CUTOVER_TRACE"] !== undefined });
+    return error.exitCode;
+  }
+}
+
+/** The first word that is no option; `--help` and `--version` alone are commands too. */
+function commandName(argv: readonly string[]): { readonly name: string; readonly rest: readonly string[] } {
+  const [first, ...rest] = argv;
+  if (first === undefined || first === "--help" || first === "-h") return { name: "help", rest };
+  if (first === "--version" || first === "-v") return { name: "version", rest };
+  if (!first.startsWith("-")) return { name: first, rest };
+  // Options may stand before the command: `cutover --store x status`.
+  const at = argv.findIndex((word, index) => !word.startsWith("-") && !takesValue(argv[index - 1]));
+  if (at === -1) return { name: "help", rest: argv };
+  return { name: argv[at] ?? "help", rest: [...argv.slice(0, at), ...argv.slice(at + 1)] };
+}
+
+const takesValue = (word: string | undefined): boolean =>
+  word?.startsWith("--") === true && everyCommand[word.slice(2)]?.type === "string";
+
+async function unknownCommand(name: string): Promise<CutoverError> {
+  const { nearest } = await import("../plan/index.ts");
+  const near = nearest(name, Object.keys(commands));
+  return new CutoverError("CUTOVER_CLI_UNKNOWN_COMMAND", {
+    message: `expected a command, found ${JSON.stringify(name.slice(0, 60))}`,
+    details: { found: name.slice(0, 60), nearest: near ?? null },
+    ...(near === undefined ? {} : { remedy: `did you mean \`cutover ${near}\`? see \`cutover help\`` }),
+  });
+}
+
+function whoAmI(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`;
+  } catch {
+    // No entry for this user id, as in many containers.
+    return `uid-${process.getuid?.() ?? 0}@${hostname()}`;
+  }
+}
+
+/** First signal: asks the command to stop cleanly. Second: ends at once, as a crash would; resume copes with both. */
+function interruptSignal(name: string): AbortSignal {
+  const controller = new AbortController();
+  if (name !== "run" && name !== "resume" && name !== "watch" && name !== "rollback")
+    return controller.signal;
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort(
+      new CutoverError("CUTOVER_INTERRUPTED", {
+        message: "expected to run to its end, found an interruption",
+      }),
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  return controller.signal;
+}
+
+/** SQLite and type stripping are what this tool is built on; that Node calls them experimental helps nobody here. */
+function quietKnownWarnings(): void {
+  const emit = process.emitWarning.bind(process) as (...args: unknown[]) => void;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+    const text = typeof warning === "string" ? warning : warning.message;
+    if (/SQLite is an experimental|Type Stripping is an experimental/.test(text)) return;
+    if (text.includes("MODULE_TYPELESS_PACKAGE_JSON") || /Module type of .* is not specified/.test(text))
+      return;
+    emit(warning, ...rest);
+  };
+}

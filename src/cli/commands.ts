@@ -1,0 +1,31 @@
+import type { Command } from "./command.ts";
+
+interface Entry {
+  /** One line in `cutover help`. Kept here so that help loads no command. */
+  readonly summary: string;
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+/** Every command, in the order in which help lists them. Loaded when used: a start costs what it needs. */
+export const commands: Readonly<Record<string, Entry>> = {
+  init: { summary: "write a small migration that runs at once", load: () => import("./commands/init.ts") },
+  plan: { summary: "print what would happen; touches nothing", load: () => import("./commands/plan.ts") },
+  check: { summary: "prove that a definition is whole", load: () => import("./commands/check.ts") },
+  run: { summary: "carry a migration from its first phase", load: () => import("./commands/run.ts") },
+  resume: { summary: "go on with a run after a stop or crash", load: () => import("./commands/resume.ts") },
+  status: { summary: "show runs and what can be done now", load: () => import("./commands/status.ts") },
+  watch: {
+    summary: "look on while another process carries a run",
+    load: () => import("./commands/watch.ts"),
+  },
+  pause: { summary: "hold a run where it is", load: () => import("./commands/pause.ts") },
+  continue: { summary: "go on with a paused run", load: () => import("./commands/continue.ts") },
+  approve: { summary: "approve the evidence a phase waits for", load: () => import("./commands/approve.ts") },
+  rollback: { summary: "take a run back to the old side", load: () => import("./commands/rollback.ts") },
+  route: { summary: "show or set stage and share of a route", load: () => import("./commands/route.ts") },
+  report: { summary: "write a run's report; show incidents", load: () => import("./commands/report.ts") },
+  audit: { summary: "verify or print the chain of events", load: () => import("./commands/audit.ts") },
+  doctor: { summary: "look for what stands in the way", load: () => import("./commands/doctor.ts") },
+  help: { summary: "explain a command or an error code", load: () => import("./commands/help.ts") },
+  version: { summary: "print the version", load: () => import("./commands/version.ts") },
+};

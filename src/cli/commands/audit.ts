@@ -1,0 +1,100 @@
+import { CutoverError, type JsonObject } from "../../core/index.ts";
+import { auditLine, count, timestamp } from "../../report/index.ts";
+import type { ChainReport, Store, StoredEvent } from "../../store/index.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { type Line, span } from "../draw/line.ts";
+import { noRuns, readStore } from "../reach-store.ts";
+
+/** Events read at a time. */
+const pageSize = 1_000;
+
+export const command: Command = {
+  usage: "audit [verify | log]",
+  summary: "verify or print the chain of events",
+  help: [
+    "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Exit code 6 when the chain is broken.",
+    "log prints the events, oldest first; with --run only those of one run.",
+  ],
+  options: {
+    run: { type: "string", value: "ID", help: "log: events of this run only" },
+    after: { type: "string", value: "N", help: "log: events after this one" },
+  },
+  words: 1,
+  async run(context) {
+    const word = context.args.positionals[0] ?? "verify";
+    if (word !== "verify" && word !== "log") {
+      throw new CutoverError("CUTOVER_CLI_USAGE", {
+        message: `expected "verify" or "log" after audit, found ${JSON.stringify(word)}`,
+        remedy: "usage: cutover audit [verify | log]",
+      });
+    }
+    const done = await readStore(context, async (store) => {
+      if (word === "verify") verify(context, await store.events.verify());
+      else await print(context, store);
+      return true;
+    });
+    if (done === undefined) throw noRuns(context);
+    return 0;
+  },
+};
+
+function verify({ terminal, json, store }: CommandContext, chain: ChainReport): void {
+  if (!chain.whole) {
+    throw new CutoverError("CUTOVER_AUDIT_BROKEN", {
+      message: `expected a whole chain of ${count(chain.events)} events, found it broken at event ${chain.brokenAt}: ${chain.reason}`,
+      details: { events: chain.events, brokenAt: chain.brokenAt, reason: chain.reason },
+      place: store,
+    });
+  }
+  if (json) terminal.json(chain);
+  else {
+    terminal.line([
+      span("✔", "good"),
+      span(` audit: ${auditLine(chain)}`),
+      span(` · head ${chain.head.slice(0, 16)}…`, "dim"),
+    ]);
+  }
+}
+
+async function print(context: CommandContext, store: Store): Promise<void> {
+  const run = context.args.text("run");
+  const from = context.args.text("after") ?? "0";
+  if (!/^\d+$/.test(from)) {
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: `expected a number for --after, found ${JSON.stringify(from)}`,
+    });
+  }
+  for (let after = Number(from); ;) {
+    const page = await store.events.read({
+      after,
+      limit: pageSize,
+      ...(run === undefined ? {} : { stream: `run:${run}` }),
+    });
+    for (const event of page) {
+      if (context.json) context.terminal.json(event, true);
+      else context.terminal.line(eventLine(event));
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    after = last.seq;
+  }
+}
+
+const eventLine = ({ seq, at, stream, type, data }: StoredEvent): Line => [
+  span(`${String(seq).padStart(6)}  `, "dim"),
+  span(timestamp(at).slice(0, 19)),
+  span(`  ${stream}  `, "dim"),
+  span(type, "bold"),
+  span(`  ${told(data)}`),
+];
+
+/** The short members of an event's data. */
+function told(data: JsonObject): string {
+  return Object.entries(data)
+    .flatMap(([name, value]) =>
+      (typeof value === "string" && value.length <= 80) || typeof value === "number"
+        ? [`${name} ${value}`]
+        : [],
+    )
+    .join(" · ");
+}

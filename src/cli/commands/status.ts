@@ -1,0 +1,80 @@
+import { formatDuration } from "../../core/index.ts";
+import { buildRunView, hasEnded, runFaces, type RunView } from "../../report/index.ts";
+import type { RunRecord } from "../../store/index.ts";
+import { chooseRun } from "../choose-run.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { type Line, span } from "../draw/line.ts";
+import { runTree } from "../draw/run-tree.ts";
+import { pad } from "../draw/text-width.ts";
+import { findOwner, readStore } from "../reach-store.ts";
+
+export const command: Command = {
+  usage: "status [RUN]",
+  summary: "show runs and what can be done now",
+  help: [
+    "Without RUN: the unfinished run as a tree, and the last runs before it. Asks the process that carries the run when there is one, otherwise reads the record.",
+  ],
+  options: {},
+  words: 1,
+  async run(context) {
+    const found = await look(context);
+    if (context.json) context.terminal.json(found);
+    else if (found.view === null) {
+      context.terminal.line(`no run in ${context.store}`);
+      context.terminal.line("  next: npx cutover run");
+    } else show(context, found.view, found.runs);
+    return 0;
+  },
+};
+
+interface Found {
+  readonly owner: { readonly pid: number | null } | null;
+  readonly runs: readonly Omit<RunRecord, "graph">[];
+  readonly view: RunView | null;
+}
+
+async function look(context: CommandContext): Promise<Found> {
+  const typed = context.args.positionals[0];
+  const choose = (runs: readonly RunRecord[]): RunRecord | undefined =>
+    runs.length === 0 && typed === undefined ? undefined : chooseRun(runs, { typed, otherwise: "newest" });
+  const owner = findOwner(context);
+  if (owner !== undefined) {
+    const runs = await owner.get<readonly RunRecord[]>("/v1/runs");
+    const run = choose(runs);
+    const view =
+      run === undefined ? null : await owner.get<RunView>(`/v1/runs/${encodeURIComponent(run.id)}`);
+    return { owner: { pid: owner.owner.pid }, runs: runs.map(brief), view };
+  }
+  const read = await readStore(context, async (store): Promise<Found> => {
+    const runs = await store.runs.list();
+    const run = choose(runs);
+    const view = run === undefined ? null : await buildRunView(store, run.id, { at: context.clock.now() });
+    return { owner: null, runs: runs.map(brief), view };
+  });
+  if (read === undefined && typed !== undefined) chooseRun([], { typed, otherwise: "newest" });
+  return read ?? { owner: null, runs: [], view: null };
+}
+
+/** A list of runs needs no graphs. */
+const brief = ({ graph: _graph, ...run }: RunRecord): Omit<RunRecord, "graph"> => run;
+
+function show({ terminal }: CommandContext, view: RunView, runs: Found["runs"]): void {
+  const tree = runTree(view, { columns: terminal.columns(), rows: 10_000, keys: "" });
+  for (const line of tree) terminal.line(line);
+  if (view.next.command !== "")
+    terminal.line([span(`  next: ${view.next.text}  `, "dim"), span(`npx ${view.next.command}`, "bold")]);
+  const others = runs.filter((run) => run.id !== view.run.id).slice(0, 5);
+  if (others.length === 0) return;
+  terminal.line("");
+  for (const run of others) terminal.line(runLine(run));
+}
+
+function runLine(run: Omit<RunRecord, "graph">): Line {
+  const face = runFaces[run.state];
+  const took = hasEnded(run.state) ? formatDuration(run.updatedAt - run.createdAt) : "";
+  return [
+    span(` ${face.mark}`, face.tone),
+    span(` ${pad(run.id, 8)} ${pad(run.migration, 24)} ${pad(face.word, 14)} `),
+    span(took, "dim"),
+  ];
+}

@@ -1,0 +1,87 @@
+import { buildRunView, hasEnded, type RunView } from "../../report/index.ts";
+import type { RunRecord } from "../../store/index.ts";
+import { chooseRun } from "../choose-run.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { span } from "../draw/line.ts";
+import { runTree } from "../draw/run-tree.ts";
+import { exitOf } from "../exit-code.ts";
+import { listenToKeys } from "../keys.ts";
+import type { OwnerClient } from "../owner-client.ts";
+import { choosePresenter } from "../presenter.ts";
+import { findOwner, noRuns, readStore } from "../reach-store.ts";
+
+export const command: Command = {
+  usage: "watch [RUN]",
+  summary: "look on while another process carries a run",
+  help: [
+    "Shows the run live until it ends or its process goes away; q or Ctrl-C stop looking and leave the run as it is.",
+    "With --json: one line of NDJSON for each view. The exit code tells how the run stands: 0 finished or going on, 3 held, 4 rolled back, 5 rollback stuck.",
+  ],
+  options: {},
+  words: 1,
+  async run(context) {
+    const typed = context.args.positionals[0];
+    const owner = findOwner(context);
+    if (owner === undefined) return notCarried(context, typed);
+    const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), { typed, otherwise: "newest" });
+    const last = await lookOn(context, owner, run.id);
+    return last === undefined ? 0 : exitOf(last.run.state);
+  },
+};
+
+async function lookOn(context: CommandContext, owner: OwnerClient, id: string): Promise<RunView | undefined> {
+  const presenter = choosePresenter(
+    context.terminal,
+    context.json,
+    "p pause · b roll back · q leave running",
+  );
+  const leave = new AbortController();
+  const path = `/v1/runs/${encodeURIComponent(id)}`;
+  let last: RunView | undefined;
+  const offKeys = listenToKeys(context, presenter, {
+    state: () => last?.run.state,
+    pause: () => owner.post(`${path}/pause`, { by: context.by, reason: "key p in watch" }),
+    continue: () => owner.post(`${path}/continue`, { by: context.by, reason: "key p in watch" }),
+    rollback: () => owner.post(`${path}/rollback`, { by: context.by, reason: "key b in watch" }),
+    quit: () => leave.abort(),
+  });
+  const signal = AbortSignal.any([leave.signal, context.interrupted]);
+  try {
+    for await (const view of owner.stream<RunView>(`${path}/stream`, signal)) {
+      last = view;
+      presenter.show(view);
+      if (hasEnded(view.run.state)) break;
+    }
+  } finally {
+    offKeys();
+    presenter.end();
+  }
+  if (context.json) return last;
+  if (last !== undefined && context.terminal.live) {
+    for (const line of runTree(last, { columns: context.terminal.columns(), rows: 10_000, keys: "" }))
+      context.terminal.line(line);
+  }
+  const ended = last !== undefined && hasEnded(last.run.state);
+  if (signal.aborted)
+    context.terminal.aside([span(`left running · look again with  npx cutover watch ${id}`, "dim")]);
+  else if (!ended) context.terminal.aside([span(`its process ended · see  npx cutover status ${id}`, "dim")]);
+  return last;
+}
+
+/** Nobody carries it: shows how it stands, once. */
+async function notCarried(context: CommandContext, typed: string | undefined): Promise<number> {
+  const view = await readStore(context, async (store) => {
+    const run = chooseRun(await store.runs.list(), { typed, otherwise: "newest" });
+    return buildRunView(store, run.id, { at: context.clock.now() });
+  });
+  if (view === undefined) throw noRuns(context);
+  if (context.json) context.terminal.json({ type: "view", view }, true);
+  else {
+    for (const line of runTree(view, { columns: context.terminal.columns(), rows: 10_000, keys: "" }))
+      context.terminal.line(line);
+    context.terminal.aside([
+      span(`no process carries it · ${view.next.text}  npx ${view.next.command}`, "dim"),
+    ]);
+  }
+  return exitOf(view.run.state);
+}

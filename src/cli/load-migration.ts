@@ -1,0 +1,68 @@
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { asError, CutoverError, isCutoverError } from "../core/index.ts";
+import { isMigration, type Migration } from "../plan/index.ts";
+
+/**
+ * The migration that `file` exports as default. Node itself loads it and strips its types.
+ * @throws CUTOVER_PLAN_LOAD with `file:line` when the file cannot be run, CUTOVER_PLAN_NOT_FOUND when its default
+ * export is no migration, and whatever `defineMigration` found wrong in it
+ */
+export async function loadMigration(file: string): Promise<Migration> {
+  let loaded: { readonly default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(file).href)) as typeof loaded;
+  } catch (thrown) {
+    throw loadError(file, thrown);
+  }
+  if (isMigration(loaded.default)) return loaded.default;
+  throw new CutoverError("CUTOVER_PLAN_NOT_FOUND", {
+    message: `expected a migration as default export, found ${describe(loaded.default)}`,
+    place: file,
+    remedy: "write `export default defineMigration({ … })`",
+  });
+}
+
+function loadError(file: string, thrown: unknown): CutoverError {
+  const place = placeIn(file, thrown) ?? file;
+  if (isCutoverError(thrown)) {
+    if (thrown.place !== undefined) return thrown;
+    const { code, message, details, remedy } = thrown;
+    return new CutoverError(code, { message, details, remedy, place, cause: thrown });
+  }
+  const error = asError(thrown);
+  return new CutoverError("CUTOVER_PLAN_LOAD", {
+    message: `expected a file that Node can run, found: ${firstLine(error.message) || error.name}`,
+    place,
+    details: { error: error.name },
+    cause: error,
+  });
+}
+
+/** `file:line` of the error: from its stack; for a syntax error from the first line, which names where it stopped. */
+function placeIn(file: string, thrown: unknown): string | undefined {
+  const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
+  const url = pathToFileURL(file).href;
+  for (const line of stack.split("\n")) {
+    const found = /((?:file:\/\/)?\/[^\s()]*?):(\d+)(?::\d+)?\)?\s*$/.exec(line.trim());
+    if (found === null) continue;
+    const [, path = "", number = ""] = found;
+    if (path === url || path === file) return `${file}:${number}`;
+    // A syntax error in a file that this one imports stands in that file.
+    if (thrown instanceof SyntaxError && !path.includes("node_modules")) {
+      return `${path.startsWith("file:") ? fileURLToPath(path) : path}:${number}`;
+    }
+  }
+  return undefined;
+}
+
+const firstLine = (text: string): string =>
+  text
+    .split("\n")
+    .find((line) => line.trim() !== "")
+    ?.trim() ?? "";
+
+function describe(value: unknown): string {
+  if (value === undefined) return "no default export";
+  if (value === null) return "null";
+  return typeof value === "object" ? "another object" : `a ${typeof value}`;
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { oldestNode, tooOld } from "./node-version.ts";
+
+// Nothing else is imported before the version is known: an older Node would stop at `node:sqlite` or at a type.
+if (tooOld(process.versions.node)) {
+  process.stderr.write(
+    `error CUTOVER_NODE_TOO_OLD  expected Node.js ${oldestNode} or newer, found ${process.versions.node}\n` +
+      `  install Node.js ${oldestNode} or newer and run it again\n`,
+  );
+  process.exit(6);
+}
+
+const { runCommandLine } = await import("./command-line.ts");
+process.exitCode = await runCommandLine(process.argv.slice(2));

@@ -1,0 +1,60 @@
+import { parseArgs } from "node:util";
+import { asError, CutoverError } from "../core/index.ts";
+import type { Arguments, Command, OptionSpec } from "./command.ts";
+
+/** Options that every command takes. */
+export const everyCommand: Readonly<Record<string, OptionSpec>> = {
+  store: { type: "string", value: "DIR", help: "folder of the store (default .cutover)" },
+  by: { type: "string", value: "NAME", help: "who acts (default user@host)" },
+  json: { type: "boolean", help: "machine output on stdout" },
+  help: { type: "boolean", short: "h", help: "this page" },
+};
+
+/**
+ * The words after a command, read strictly.
+ * @throws CUTOVER_CLI_USAGE for an unknown option, a missing value or too many words.
+ */
+export function readArguments(name: string, command: Command, argv: readonly string[]): Arguments {
+  const options = { ...everyCommand, ...command.options };
+  const { values, positionals } = parse(name, command, options, argv);
+  if (positionals.length > command.words) {
+    throw usage(name, command, `expected at most ${command.words} words, found ${positionals.length}`);
+  }
+  return {
+    positionals,
+    text: (option) => {
+      const value = values[option];
+      if (value === "") throw usage(name, command, `expected a value for --${option}, found an empty one`);
+      return typeof value === "string" ? value : undefined;
+    },
+    flag: (option) => values[option] === true,
+  };
+}
+
+function parse(
+  name: string,
+  command: Command,
+  options: Readonly<Record<string, OptionSpec>>,
+  argv: readonly string[],
+): { values: Readonly<Record<string, unknown>>; positionals: readonly string[] } {
+  try {
+    const config = Object.fromEntries(
+      Object.entries(options).map(([option, { type, short }]) => [
+        option,
+        { type, ...(short === undefined ? {} : { short }) },
+      ]),
+    );
+    return parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: true });
+  } catch (cause) {
+    // Node's own text names the option; its second sentence explains how to pass a word that begins with a dash.
+    throw usage(name, command, asError(cause).message.split(". ")[0] ?? "");
+  }
+}
+
+function usage(name: string, command: Command, message: string): CutoverError {
+  return new CutoverError("CUTOVER_CLI_USAGE", {
+    message,
+    remedy: `usage: cutover ${command.usage}; see \`cutover help ${name}\``,
+    details: { command: name },
+  });
+}

@@ -1,0 +1,77 @@
+import type { RunView } from "../report/index.ts";
+import { type Line, span } from "./draw/line.ts";
+import { PlainLines } from "./draw/plain-lines.ts";
+import { runTree } from "./draw/run-tree.ts";
+import { LiveScreen } from "./live-screen.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Shows a run while it goes on, each in its own way: a live tree, plain lines or NDJSON. */
+export interface Presenter {
+  show(view: RunView): void;
+  /** A line said to the person at the keyboard, until the next one; empty takes it away. */
+  hint(text: string): void;
+  /** Takes away what is not meant to stay. */
+  end(): void;
+  /** No views are wanted faster, milliseconds. */
+  readonly gapMs: number;
+}
+
+export function choosePresenter(terminal: Terminal, json: boolean, keys: string): Presenter {
+  if (json) return jsonPresenter(terminal);
+  return terminal.live ? treePresenter(terminal, keys) : plainPresenter(terminal);
+}
+
+function treePresenter(terminal: Terminal, keys: string): Presenter {
+  const screen = new LiveScreen(terminal);
+  let last: RunView | undefined;
+  let said = "";
+  const draw = (): void => {
+    if (last === undefined) return;
+    const rows = terminal.rows() - 1 - (said === "" ? 0 : 1);
+    const tree = runTree(last, { columns: terminal.columns() - 1, rows, keys });
+    const hint: readonly Line[] = said === "" ? [] : [[span(` ${said}`, "wait")]];
+    screen.paint([...tree, ...hint]);
+  };
+  const offResize = terminal.onResize(() => {
+    screen.invalidate();
+    draw();
+  });
+  return {
+    gapMs: 100,
+    show: (view) => {
+      last = view;
+      draw();
+    },
+    hint: (text) => {
+      said = text;
+      draw();
+    },
+    end: () => {
+      offResize();
+      screen.clear();
+    },
+  };
+}
+
+function plainPresenter(terminal: Terminal): Presenter {
+  const lines = new PlainLines();
+  return {
+    gapMs: 200,
+    show: (view) => {
+      for (const line of lines.next(view)) terminal.line(line);
+    },
+    hint: (text) => {
+      if (text !== "") terminal.aside(text);
+    },
+    end: () => {},
+  };
+}
+
+function jsonPresenter(terminal: Terminal): Presenter {
+  return {
+    gapMs: 500,
+    show: (view) => terminal.json({ type: "view", view }, true),
+    hint: () => {},
+    end: () => {},
+  };
+}

@@ -1,0 +1,83 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, CutoverError, hasCode, type Log, silentLog, sleep } from "../core/index.ts";
+import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
+import { OwnerClient } from "./owner-client.ts";
+
+/** How long a command waits for another that holds the folder only for a moment. */
+const momentMs = 3_000;
+
+export interface StorePlace {
+  /** Folder of the store. */
+  readonly store: string;
+  readonly clock: Clock;
+  readonly pid: number;
+  readonly version: string;
+}
+
+export const databaseOf = (store: string): string => join(store, "cutover.db");
+export const routesFileOf = (store: string): string => join(store, "routes.json");
+
+/** The owner that answers for the store; undefined when nobody owns it, or only for the moment of a command. */
+export function findOwner(place: StorePlace): OwnerClient | undefined {
+  const owner = readOwner(place.store);
+  if (owner?.socket === null || owner?.socket === undefined) return undefined;
+  return new OwnerClient({ ...owner, socket: owner.socket });
+}
+
+/**
+ * Reads the record without owning it: SQLite lets readers stand beside the owner. Undefined when there is no store
+ * yet; a question makes none.
+ */
+export async function readStore<T>(
+  place: StorePlace,
+  read: (store: Store) => Promise<T>,
+): Promise<T | undefined> {
+  const path = databaseOf(place.store);
+  if (!existsSync(path)) return undefined;
+  await using store = await openSqliteStore({ path, clock: place.clock });
+  return await read(store);
+}
+
+/** Owns the folder for the length of `write`. */
+export async function ownStore<T>(place: StorePlace, write: (store: Store) => Promise<T>): Promise<T> {
+  await using _ownership = await takeFolder(place);
+  await using store = await openStore(place, silentLog);
+  return await write(store);
+}
+
+/**
+ * Takes the folder. A holder without a socket is a command that ends in a moment: it is waited for.
+ * @throws CUTOVER_STORE_OWNED naming the process that holds it
+ */
+export async function takeFolder(place: StorePlace): Promise<Ownership> {
+  const { clock, pid, version } = place;
+  const until = clock.monotonic() + momentMs;
+  for (;;) {
+    try {
+      return await ownFolder(place.store, { pid, version, clock, socket: null });
+    } catch (error) {
+      const passing = hasCode(error, "CUTOVER_STORE_OWNED") && error.details["socket"] === null;
+      if (!passing || clock.monotonic() >= until) throw error;
+      await sleep(clock, 25);
+    }
+  }
+}
+
+export function openStore(place: StorePlace, log: Log): Promise<Store> {
+  return openSqliteStore({
+    path: databaseOf(place.store),
+    clock: place.clock,
+    routesFile: routesFileOf(place.store),
+    log,
+  });
+}
+
+/** For questions about runs where there is no store: there are none. */
+export function noRuns(place: StorePlace): CutoverError {
+  return new CutoverError("CUTOVER_RUN_NOT_FOUND", {
+    message: "expected a run, found none in this store",
+    place: place.store,
+    remedy: "begin one with `cutover run`, or name another folder with --store",
+  });
+}

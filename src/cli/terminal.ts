@@ -1,0 +1,61 @@
+import { type Line, paint } from "./draw/line.ts";
+
+/** Where a command speaks. Results go to stdout, everything said in passing to stderr. */
+export interface Terminal {
+  /** Stdout is a terminal that a person looks at. */
+  readonly live: boolean;
+  readonly colour: boolean;
+  columns(): number;
+  rows(): number;
+  /** One line of result. */
+  line(line: Line | string): void;
+  /** One line in passing: warnings, hints. */
+  aside(line: Line | string): void;
+  /** A JSON document, or one line of NDJSON when `compact`. */
+  json(value: unknown, compact?: boolean): void;
+  /** Raw text, for the live tree. */
+  write(text: string): void;
+  onResize(listener: () => void): () => void;
+  /** Calls `listener` for each key while it is listened to; without a terminal it never does. */
+  onKey(listener: (key: string) => void): () => void;
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const { stdin, stdout, stderr, env } = process;
+  // A reader that went away (`| head`) must not end a process that carries a run.
+  for (const stream of [stdout, stderr]) stream.on("error", () => {});
+  const wanted = env["NO_COLOR"] === undefined || env["NO_COLOR"] === "";
+  const live = stdout.isTTY && env["TERM"] !== "dumb";
+  const colour = live && wanted;
+  const asText = (line: Line | string, coloured: boolean): string =>
+    typeof line === "string" ? line : paint(line, coloured);
+  return {
+    live,
+    colour,
+    columns: () => (stdout.isTTY ? Math.max(20, stdout.columns || 80) : 80),
+    rows: () => (stdout.isTTY ? Math.max(5, stdout.rows || 24) : 10_000),
+    line: (line) => void stdout.write(`${asText(line, colour)}\n`),
+    aside: (line) => void stderr.write(`${asText(line, stderr.isTTY && wanted)}\n`),
+    json: (value, compact = false) => void stdout.write(`${JSON.stringify(value, null, compact ? 0 : 2)}\n`),
+    write: (text) => void stdout.write(text),
+    onResize: (listener) => {
+      stdout.on("resize", listener);
+      return () => stdout.off("resize", listener);
+    },
+    onKey: (listener) => {
+      if (!stdin.isTTY || !live) return () => {};
+      const onData = (data: Buffer): void => {
+        for (const key of data.toString("utf8")) listener(key);
+      };
+      stdin.setRawMode(true);
+      stdin.resume();
+      stdin.on("data", onData);
+      return () => {
+        stdin.off("data", onData);
+        stdin.setRawMode(false);
+        stdin.pause();
+      };
+    },
+  };
+}

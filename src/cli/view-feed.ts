@@ -1,0 +1,64 @@
+import type { Clock, Timer } from "../core/index.ts";
+
+export interface ViewFeed {
+  /** Something changed: a new view is due. */
+  touch(): void;
+  /** Builds and shows a last view, then stops. */
+  end(): Promise<void>;
+}
+
+/** Views are also shown when nothing changed, because their times count up. */
+const longestGapMs = 1_000;
+
+/**
+ * Builds a view when something changed and shows it: never two at once, never faster than `gapMs`, and never so often
+ * that building takes more than a tenth of the time (a run with 10,000 steps is not free to read).
+ */
+export function feedViews<View>(
+  clock: Clock,
+  gapMs: number,
+  build: () => Promise<View>,
+  show: (view: View) => void,
+): ViewFeed {
+  let stale = true;
+  let ended = false;
+  let quietMs = 0;
+  let running: Promise<void> = Promise.resolve();
+  let timer: Timer;
+
+  const cycle = async (): Promise<number> => {
+    const started = clock.monotonic();
+    stale = false;
+    quietMs = 0;
+    const view = await build();
+    if (!ended) show(view);
+    return Math.max(gapMs, 10 * (clock.monotonic() - started));
+  };
+  const tick = (waited: number): void => {
+    quietMs += waited;
+    if (!stale && quietMs < longestGapMs) {
+      arm(gapMs);
+      return;
+    }
+    running = cycle().then(
+      (next) => arm(next),
+      // The next view tries again; a store that stays unreadable ends the run itself, with its own error.
+      () => arm(longestGapMs),
+    );
+  };
+  const arm = (ms: number): void => {
+    if (!ended) timer = clock.after(ms, () => tick(ms));
+  };
+  timer = clock.after(0, () => tick(0));
+  return {
+    touch: () => {
+      stale = true;
+    },
+    end: async () => {
+      ended = true;
+      timer.cancel();
+      await running;
+      show(await build());
+    },
+  };
+}
