@@ -123,7 +123,7 @@ export type RunEvent =
       readonly type: "incident.opened";
       readonly data: {
         readonly id: string;
-        readonly cause: "trigger" | "step-failed" | "manual" | "rollback-stuck";
+        readonly cause: "trigger" | "gate-failed" | "step-failed" | "manual" | "rollback-stuck";
         readonly summary: string;
         /** What was seen: verdict figures, route counts, the stage before. */
         readonly seen: JsonObject;

@@ -1,0 +1,50 @@
+import type { Clock } from "../core/index.ts";
+import type { Store } from "../store/index.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { claimContract } from "./store-contract/claims.ts";
+import { eventContract } from "./store-contract/events.ts";
+import { orderContract } from "./store-contract/orders.ts";
+import { rebuildContract } from "./store-contract/rebuild.ts";
+import { routeContract } from "./store-contract/routes.ts";
+import { runContract } from "./store-contract/runs.ts";
+import type { ContractTools, StoreCase } from "./store-contract/tools.ts";
+
+export type { ContractTools } from "./store-contract/tools.ts";
+
+/**
+ * Declares the tests every `Store` must pass. Each test opens an empty store of its own and closes it.
+ *
+ * `open` is handed the clock the store must use for lease time and for the times of events.
+ * `tools` are the functions of the test runner; those of vitest and of jest have this shape.
+ *
+ * @example
+ * import { describe, expect, test } from "vitest";
+ * import { storeContract } from "cutover/testing";
+ *
+ * storeContract("my store", (clock) => openMyStore({ clock }), { describe, expect, test });
+ */
+export function storeContract(
+  name: string,
+  open: (clock: Clock) => Promise<Store>,
+  tools: ContractTools,
+): void {
+  const withStore = (title: string, body: (given: StoreCase) => Promise<void>): void =>
+    tools.test(title, async () => {
+      const clock = new ManualClock();
+      const store = await open(clock);
+      try {
+        await body({ store, clock });
+      } finally {
+        await store.close();
+      }
+    });
+  const given = { ...tools, withStore };
+  tools.describe(`store contract: ${name}`, () => {
+    runContract(given);
+    routeContract(given);
+    orderContract(given);
+    claimContract(given);
+    eventContract(given);
+    rebuildContract(given);
+  });
+}

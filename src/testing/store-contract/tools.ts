@@ -1,0 +1,92 @@
+import type { ErrorCode } from "../../core/index.ts";
+import { hasCode } from "../../core/index.ts";
+import type { Capacity, NewOrder, RunEvent, Store } from "../../store/index.ts";
+import type { ManualClock } from "../manual-clock.ts";
+
+/** What the suites need of a test runner. */
+export interface ContractTools {
+  readonly describe: (name: string, body: () => void) => void;
+  readonly test: (name: string, body: () => Promise<void>) => void;
+  readonly expect: (value: unknown) => {
+    toBe(expected: unknown): void;
+    toEqual(expected: unknown): void;
+    toMatchObject(expected: object): void;
+  };
+}
+
+/** What one test is given: an empty store and the clock it lives on. */
+export interface StoreCase {
+  readonly store: Store;
+  readonly clock: ManualClock;
+}
+
+export interface ContractCase extends ContractTools {
+  readonly withStore: (title: string, body: (given: StoreCase) => Promise<void>) => void;
+}
+
+/** The code a promise is refused with; `"nothing thrown"` when it is not. */
+export async function refusal(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    const code = (error as { code?: ErrorCode }).code;
+    return code !== undefined && hasCode(error, code) ? code : `not a CutoverError: ${String(error)}`;
+  }
+  return "nothing thrown";
+}
+
+export const created: RunEvent = {
+  type: "run.created",
+  data: {
+    migration: "work-order-queue",
+    hash: "7c1e",
+    source: "crossing.ts",
+    by: "ana",
+    graph: { phases: [{ name: "move", steps: ["backfill", "verify"] }] },
+  },
+};
+
+export function stepMoved(
+  step: string,
+  from: string,
+  to: string,
+  more: { readonly attempt?: number; readonly result?: number } = {},
+): RunEvent {
+  const { attempt = 1, ...rest } = more;
+  const moved = { from, to, event: "moved" } as { from: "PENDING"; to: "RUNNING"; event: string };
+  return { type: "step.transition", data: { ...moved, step, phase: "move", attempt, ...rest } };
+}
+
+/** A work order with everything filled in; `id` is the only thing most tests care for. */
+export function newOrder(id: string, more: Partial<NewOrder> = {}): NewOrder {
+  return {
+    id,
+    queue: "q",
+    kind: "hash",
+    payload: { file: `${id}.txt` },
+    priority: 0,
+    memory: 64 * 2 ** 20,
+    slots: 1,
+    maxRetries: 3,
+    timeoutMs: 60_000,
+    tenant: "",
+    runAt: 0,
+    uniqueKey: null,
+    createdAt: 1_000,
+    ...more,
+  };
+}
+
+/** Room for two ordinary orders. */
+export const roomForTwo: Capacity = { slots: 2, memory: 8 * 2 ** 30, max: 2, kinds: ["hash"] };
+
+/** Repeatable numbers in [0, 1): mulberry32 (Tommy Ettinger, public domain), enough to shuffle tests. */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
