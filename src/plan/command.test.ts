@@ -3,7 +3,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { CutoverError, type Json, type JsonObject, silentLog, systemClock } from "../core/index.ts";
+import {
+  type Clock,
+  CutoverError,
+  type Json,
+  type JsonObject,
+  silentLog,
+  systemClock,
+} from "../core/index.ts";
 import { command, type CommandOptions } from "./command.ts";
 import { defineMigration } from "./define-migration.ts";
 import { phase } from "./phase.ts";
@@ -99,6 +106,13 @@ const lives = (pid: string): boolean => {
   }
 };
 
+/** A clock on which 5 s of patience are over in 50 ms. */
+const hundredfold: Clock = {
+  now: () => systemClock.now() * 100,
+  monotonic: () => systemClock.monotonic() * 100,
+  after: (ms, fn) => systemClock.after(ms / 100, fn),
+};
+
 describe("a command step", () => {
   test("runs an argument list without a shell and keeps code and output as evidence", async () => {
     const { kind, context, evidence } = prepare({
@@ -160,7 +174,8 @@ describe("a command step", () => {
       run: script("echo first; yes | head -c 1000000; echo last"),
     });
     await kind.start(context);
-    const { output, outputBytes } = evidence[0]?.data as { output: string; outputBytes: number };
+    const [kept] = evidence;
+    const { output, outputBytes } = (kept?.data ?? {}) as { output: string; outputBytes: number };
     expect(outputBytes).toBe(1_000_011);
     expect(output.length).toBeLessThan(33_000);
     expect(output).toMatch(/^first\n[^]*\n… \d+ bytes left out …\n[^]*last\n$/);
@@ -176,6 +191,17 @@ describe("a command step", () => {
     abort.abort(new CutoverError("CUTOVER_INTERRUPTED", { message: "paused" }));
     expect((await refusalOf(work)).code).toBe("CUTOVER_INTERRUPTED");
     expect(pids.map(lives)).toEqual([false, false]);
+  });
+
+  test("is killed when it ignores the polite signal for 5 s", async () => {
+    const { kind, context, abort } = prepare({
+      run: script(`trap "" TERM; echo $$ > ${folder}/own; while :; do sleep 0.05; done`),
+    });
+    const work = kind.start({ ...context, clock: hundredfold });
+    const own = await written(join(folder, "own"));
+    abort.abort(new CutoverError("CUTOVER_STEP_TIMEOUT", { message: "over its limit" }));
+    expect((await refusalOf(work)).code).toBe("CUTOVER_STEP_TIMEOUT");
+    expect(lives(own)).toBe(false);
   });
 
   test("does not even start when the run has aborted before", async () => {

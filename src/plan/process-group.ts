@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { kill } from "node:process";
 import { type Clock, sleep } from "../core/index.ts";
 
@@ -15,13 +15,14 @@ export interface GroupMark {
 
 /** Start time of a process in a form that only ever equals itself, or undefined when it is gone. */
 export async function startTime(pid: number): Promise<string | undefined> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // Field 22, counted after the command in parentheses, which may hold spaces itself.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-  } catch {
-    return await startTimeByPs(pid);
-  }
+  const fields = await statFields(pid);
+  return fields === undefined ? await startTimeByPs(pid) : fields[19];
+}
+
+/** Fields of `/proc/PID/stat` from the third on (state); the second, the command in parentheses, may hold spaces. */
+async function statFields(pid: number): Promise<readonly string[] | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** For systems without `/proc`. */
@@ -34,17 +35,30 @@ function startTimeByPs(pid: number): Promise<string | undefined> {
 }
 
 /**
- * Ends a whole group: SIGTERM, after 5 s SIGKILL; resolves once nothing of it is left. A second after SIGKILL it
- * stops looking: what is still listed then is dead and only waits for a parent that never collects it.
+ * Ends a whole group: SIGTERM, after 5 s SIGKILL; resolves once none of it runs. A second after SIGKILL it stops
+ * looking: what is still listed then cannot run on.
  */
 export async function endGroup(pid: number, clock: Clock): Promise<void> {
   const began = clock.monotonic();
   let killed = false;
   send(pid, "SIGTERM");
-  while (send(pid, 0) && clock.monotonic() < began + grace + 1_000) {
+  while (clock.monotonic() < began + grace + 1_000 && (await runs(pid))) {
     if (!killed && clock.monotonic() >= began + grace) killed = send(pid, "SIGKILL");
     await sleep(clock, lookEvery);
   }
+}
+
+/**
+ * Whether a member of the group still runs. Asking the kernel alone is not enough: an ended process counts until
+ * its parent collects it, and where init is slow to do so, or is no init, every pause would take the whole grace.
+ */
+async function runs(pid: number): Promise<boolean> {
+  if (!send(pid, 0)) return false;
+  const listed = await readdir("/proc").catch(() => []);
+  const others = listed.filter((name) => /^\d+$/.test(name));
+  if (others.length === 0) return true;
+  const states = await Promise.all(others.map((other) => statFields(Number(other))));
+  return states.some((fields) => fields?.[2] === String(pid) && fields[0] !== "Z" && fields[0] !== "X");
 }
 
 /** Ends the marked group if it still is that group. Resolves with whether it was. */
