@@ -33,6 +33,7 @@ export class Attempt {
   #why: EndReason | undefined;
   #graceMs: number;
   #startedAt: number | undefined;
+  #working = true;
 
   constructor(order: OrderRecord, sandbox: Sandbox, context: QueueContext) {
     this.#order = order;
@@ -47,6 +48,11 @@ export class Attempt {
     return this.#order;
   }
 
+  /** False once the work has ended and only its outcome has to be recorded: its room can be given on. */
+  get working(): boolean {
+    return this.#working;
+  }
+
   /** Asks the work to end. The first reason counts; `graceMs` shortens the time it is given. */
   end(why: EndReason, graceMs: number = this.#context.settings.graceMs): void {
     if (this.#why !== undefined) return;
@@ -55,7 +61,8 @@ export class Attempt {
     this.#abort.abort(endError(why, this.#order));
   }
 
-  async run(): Promise<void> {
+  /** `ended` is called when the work has ended, before its outcome is recorded. */
+  async run(ended: () => void): Promise<void> {
     const { clock, log } = this.#context.settings;
     const timer = clock.after(this.#order.timeoutMs, () => this.end("timeout"));
     try {
@@ -63,6 +70,9 @@ export class Attempt {
       timer.cancel();
       this.#progress.stop();
       if (this.#startedAt !== undefined) this.#context.meter.run.add(clock.monotonic() - this.#startedAt);
+      this.#working = false;
+      // The next claim and this outcome then share a commit.
+      ended();
       await this.#record(outcome);
     } catch (error) {
       if (hasCode(error, "CUTOVER_LEASE_LOST")) {

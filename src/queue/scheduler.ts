@@ -1,13 +1,20 @@
-import { faultPoint, type Timer } from "../core/index.ts";
-import { type Admission, admission } from "./capacity.ts";
+import { faultPoint, hasCode, type Timer } from "../core/index.ts";
+import type { OrderRecord } from "../store/index.ts";
+import { type Admission, admission, type Use } from "./capacity.ts";
 import { Attempt, type EndReason } from "./attempt.ts";
-import type { QueueContext } from "./context.ts";
+import { viewBacklog } from "./backlog.ts";
+import { type QueueContext, sendEvent } from "./context.ts";
+import { errorRecord } from "./failure.ts";
 import { Leases } from "./leases.ts";
 import type { MemoryReading } from "./memory.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
+import { tooLarge } from "./submission.ts";
 
 /** Most orders asked for in one claim: enough to fill a commit, few enough that a claim stays under a millisecond. */
 const claimBatch = 100;
+
+/** Oldest waiting orders looked at once a poll, for what a claim cannot see: orders that do not fit. */
+const backlogPage = 100;
 
 /** How long a reading of the machine's memory is good for. */
 const readingMs = 200;
@@ -24,6 +31,7 @@ export class Scheduler {
   trouble: string | undefined;
   readonly #context: QueueContext;
   readonly #leases: Leases;
+  readonly #running = new Set<Promise<void>>();
   readonly #idle: () => void;
   readonly #sweep: () => Promise<void>;
   #stopped = false;
@@ -32,6 +40,8 @@ export class Scheduler {
   #timer: Timer | undefined;
   #lastStart = Number.NEGATIVE_INFINITY;
   #sweptAt: number;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #reserveFor: OrderRecord | undefined;
   #reading: { readonly at: number; readonly memory: MemoryReading } | undefined;
 
   /**
@@ -69,7 +79,8 @@ export class Scheduler {
       this.#reading = { at: now, memory: settings.readMemory() };
     }
     const used = { slots: 0, memory: 0 };
-    for (const { order } of this.attempts.values()) {
+    for (const { order, working } of this.attempts.values()) {
+      if (!working) continue;
       used.slots += order.slots;
       used.memory += order.memory;
     }
@@ -95,8 +106,6 @@ export class Scheduler {
     timer.cancel();
   }
 
-  readonly #running = new Set<Promise<void>>();
-
   async #pull(): Promise<void> {
     let due: number | undefined;
     try {
@@ -108,7 +117,7 @@ export class Scheduler {
         due = undefined;
         if (this.#staggerLeft() > 0) continue;
         const { free } = this.admission();
-        if (free.slots <= 0) continue;
+        if (free.slots <= 0 || (await this.#keepsRoom(free))) continue;
         const max = this.#context.settings.staggerMs > 0 ? 1 : Math.min(free.slots, claimBatch);
         const claimed = await this.#claim({ ...free, max });
         if (claimed === max) this.#again = true;
@@ -121,6 +130,34 @@ export class Scheduler {
       this.#context.settings.log.error("the queue cannot claim work", { reason: this.trouble });
     } finally {
       this.#arm(due);
+    }
+  }
+
+  /** True while everything that comes free is kept for an order that has waited too long for room. */
+  async #keepsRoom(free: Use): Promise<boolean> {
+    const { clock, pollMs } = this.#context.settings;
+    if (clock.monotonic() - this.#lookedAt >= pollMs) {
+      this.#lookedAt = clock.monotonic();
+      await this.#lookAtBacklog(free);
+    }
+    const wanted = this.#reserveFor;
+    if (wanted === undefined || this.attempts.size === 0) return false;
+    return wanted.slots > free.slots || wanted.memory > free.memory;
+  }
+
+  async #lookAtBacklog(free: Use): Promise<void> {
+    const { store, settings } = this.#context;
+    const { clock, name, slots, memoryPerSlot } = settings;
+    const waiting = await store.orders.list({ queue: name, states: ["PENDING"], limit: backlogPage });
+    const ours = waiting.filter((order) => this.sandboxes.has(order.kind));
+    const room = { total: { slots, memory: slots * memoryPerSlot }, free };
+    const view = viewBacklog(ours, room, clock.now(), settings.reserveAfterMs);
+    this.#reserveFor = view.reserveFor;
+    for (const order of view.tooLarge) {
+      const set = { endedAt: clock.now(), error: errorRecord(tooLarge(order, settings)) };
+      await sendEvent(this.#context, order, "failed", set).catch((error: unknown) => {
+        if (!hasCode(error, "CUTOVER_LEASE_LOST")) throw error; // Somebody larger took it meanwhile.
+      });
     }
   }
 
@@ -147,15 +184,17 @@ export class Scheduler {
       const attempt = new Attempt(order, sandbox, this.#context);
       this.attempts.set(order.id, attempt);
       this.#leases.hold(attempt, before);
-      const ended = attempt.run().then(() => {
-        this.#running.delete(ended);
-        // After a lost lease the same order may be here again under a newer fence; that claim stays.
-        if (this.attempts.get(order.id) === attempt) {
-          this.attempts.delete(order.id);
-          this.#leases.release(order.id);
-        }
-        this.ring();
-      });
+      const ended = attempt
+        .run(() => this.ring())
+        .then(() => {
+          this.#running.delete(ended);
+          // After a lost lease the same order may be here again under a newer fence; that claim stays.
+          if (this.attempts.get(order.id) === attempt) {
+            this.attempts.delete(order.id);
+            this.#leases.release(order.id);
+          }
+          if (this.attempts.size === 0) this.ring();
+        });
       this.#running.add(ended);
     }
     return orders.length;

@@ -46,6 +46,8 @@ export interface QueueOptions {
   readonly lease?: Duration;
   /** Share of memory in use from which fewer orders run, and from which none is admitted. Default 0.8 and 0.9. */
   readonly memory?: { readonly warning?: number; readonly critical?: number; readonly read?: MemoryReader };
+  /** An order that waited this long for enough room gets it: nothing else is claimed until it fits. Default `"1m"`. */
+  readonly reserveAfter?: Duration;
   /** Times an order may take its worker down before it fails as poison. Default 3. */
   readonly poisonAfter?: number;
   /** Longest JSON of a payload or a result. Default `"1 MB"`. */
@@ -76,6 +78,7 @@ export interface QueueSettings {
   readonly warning: number;
   readonly critical: number;
   readonly readMemory: MemoryReader;
+  readonly reserveAfterMs: number;
   readonly poisonAfter: number;
   readonly payloadLimit: number;
   readonly classify: Classify;
@@ -109,6 +112,7 @@ export function queueSettings(options: QueueOptions): QueueSettings {
     warning: between(memory.warning ?? 0.8, "memory.warning", 0, 1),
     critical: between(memory.critical ?? 0.9, "memory.critical", 0, 1),
     readMemory: memory.read ?? machineMemory,
+    reserveAfterMs: duration(options.reserveAfter ?? "1m", "reserveAfter"),
     poisonAfter: whole(options.poisonAfter ?? 3, "poisonAfter", 1, 1_000),
     payloadLimit: parseSize(options.payloadLimit ?? "1 MB", "payloadLimit"),
     classify: options.classify ?? (() => undefined),

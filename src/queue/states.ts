@@ -70,7 +70,6 @@ export const orderTransitions: Readonly<Record<OrderState, Row>> = {
   WAITING_RETRY: {
     ...nothing,
     "retry-due": "PENDING",
-    failed: "FAILED",
     cancelled: "CANCELLED",
     requeued: "PENDING",
   },

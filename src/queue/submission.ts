@@ -56,27 +56,23 @@ export function newOrder(submission: Submission, settings: QueueSettings): NewOr
     uniqueKey: submission.key === undefined ? null : name(submission.key, "key", 1_000),
     createdAt: time(submission.createdAt, "createdAt", now),
   };
-  refuseTooLarge(order, settings);
+  if (slots > settings.slots || memory > settings.slots * settings.memoryPerSlot)
+    throw tooLarge(order, settings);
   return order;
 }
 
-/** @throws CUTOVER_QUEUE_TOO_LARGE when the order asks for more than all slots together give */
-export function refuseTooLarge(
-  order: { readonly id: string; readonly slots: number; readonly memory: number },
+/** Why an order that asks for more than all slots together give can never start here. */
+export function tooLarge(
+  order: Pick<NewOrder, "id" | "slots" | "memory">,
   settings: QueueSettings,
-): void {
-  const memory = settings.slots * settings.memoryPerSlot;
-  if (order.slots <= settings.slots && order.memory <= memory) return;
-  throw new CutoverError("CUTOVER_QUEUE_TOO_LARGE", {
+): CutoverError {
+  const { slots } = settings;
+  const memory = slots * settings.memoryPerSlot;
+  return new CutoverError("CUTOVER_QUEUE_TOO_LARGE", {
     message:
       `work order ${order.id} asks for ${order.slots} slots and ${formatSize(order.memory)}; ` +
-      `this queue has ${settings.slots} slots and ${formatSize(memory)} in all`,
-    details: {
-      id: order.id,
-      slots: order.slots,
-      memory: order.memory,
-      has: { slots: settings.slots, memory },
-    },
+      `this queue has ${slots} slots and ${formatSize(memory)} in all`,
+    details: { id: order.id, slots: order.slots, memory: order.memory, has: { slots, memory } },
   });
 }
 

@@ -38,7 +38,7 @@ function entry(type: string, data: JsonObject): Omit<TimelineEntry, "seq" | "at"
   const transition = type === "order.transition";
   const set = (data["set"] ?? {}) as { readonly error?: ErrorRecord | null };
   return {
-    event: transition ? String(data["event"]) : type.replace(/^order\./, ""),
+    event: transition ? (data["event"] as string) : type.replace(/^order\./, ""),
     from: transition ? (data["from"] as OrderState) : null,
     to: transition ? (data["to"] as OrderState) : type === "order.submitted" ? "PENDING" : null,
     attempt: transition ? (data["attempt"] as number) : null,

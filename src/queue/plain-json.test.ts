@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { plainJson } from "./plain-json.ts";
+
+const circle: { self?: unknown } = {};
+circle.self = circle;
+
+describe("what is stored as JSON", () => {
+  test("any JSON value passes as it is", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(plainJson(value, "payload", 2 ** 20)).toBe(value);
+      }),
+    );
+  });
+
+  test("nothing at all is null, and undefined members are left out by JSON as usual", () => {
+    expect(plainJson(undefined, "payload", 100)).toBe(null);
+    expect(JSON.stringify(plainJson({ a: undefined, b: 1 }, "payload", 100))).toBe('{"b":1}');
+  });
+
+  test.each([
+    [{ at: new Date(0) }, "payload.at", "a Date"],
+    [{ list: [1, Number.NaN] }, "payload.list[1]", "NaN"],
+    [{ big: 1n }, "payload.big", "a bigint"],
+    [{ f: () => 1 }, "payload.f", "a function"],
+    [new Map(), "payload", "a Map"],
+    [circle, "payload.self", "a circle"],
+  ])("what JSON would change or lose is refused with its path: %#", (value, place, found) => {
+    expect(() => plainJson(value, "payload", 1_000)).toThrow(
+      expect.objectContaining({
+        code: "CUTOVER_QUEUE_INVALID",
+        place,
+        message: expect.stringContaining(found),
+      }),
+    );
+  });
+
+  test("the limit counts bytes, not characters", () => {
+    expect(plainJson("é".repeat(40), "payload", 82)).toHaveLength(40);
+    expect(() => plainJson("é".repeat(40), "payload", 81)).toThrow("found 82 bytes");
+  });
+});
