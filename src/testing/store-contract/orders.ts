@@ -7,11 +7,31 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
       const [given] = await store.orders.submit([newOrder("o1", { tenant: "acme", priority: 3 })]);
       expect(given?.fresh).toBe(true);
       expect(given?.order).toEqual({
-        ...{ id: "o1", queue: "q", kind: "hash", state: "PENDING", payload: { file: "o1.txt" }, priority: 3 },
-        ...{ memory: 64 * 2 ** 20, slots: 1, attempt: 0, maxRetries: 3, timeoutMs: 60_000, tenant: "acme" },
-        ...{ runAt: 0, createdAt: 1_000, startedAt: null, endedAt: null, worker: null, fence: 0 },
-        ...{ leaseUntil: null, cancelRequested: false, sandbox: null, progress: null, result: null },
-        ...{ error: null, crashes: 0 },
+        id: "o1",
+        queue: "q",
+        kind: "hash",
+        state: "PENDING",
+        payload: { file: "o1.txt" },
+        priority: 3,
+        memory: 64 * 2 ** 20,
+        slots: 1,
+        attempt: 0,
+        maxRetries: 3,
+        timeoutMs: 60_000,
+        tenant: "acme",
+        runAt: 0,
+        createdAt: 1_000,
+        startedAt: null,
+        endedAt: null,
+        worker: null,
+        fence: 0,
+        leaseUntil: null,
+        cancelRequested: false,
+        sandbox: null,
+        progress: null,
+        result: null,
+        error: null,
+        crashes: 0,
       });
       expect(await store.orders.get("o1")).toEqual(given?.order);
       expect(await store.orders.get("o2")).toBe(undefined);
@@ -49,7 +69,11 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         await store.orders.submit([newOrder("o1")]);
         const [claimed] = await store.orders.claim("q", "w1", roomForTwo, 10_000, clock.now());
         const started: OrderChange = {
-          ...{ id: "o1", fence: 1, from: ["PREPARING"], to: "RUNNING", event: "started" },
+          id: "o1",
+          fence: 1,
+          from: ["PREPARING"],
+          to: "RUNNING",
+          event: "started",
           set: { startedAt: clock.now(), attempt: 1, sandbox: { pid: 42 } },
         };
         expect(claimed?.fence).toBe(1);
@@ -57,8 +81,13 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         expect(running).toMatchObject({ state: "RUNNING", attempt: 1, sandbox: { pid: 42 }, worker: "w1" });
         expect(await refusal(store.orders.change([started], clock.now()))).toBe("CUTOVER_LEASE_LOST");
         const done: OrderChange = {
-          ...{ id: "o1", fence: 1, from: ["RUNNING"], to: "COMPLETED", event: "completed" },
-          ...{ set: { endedAt: clock.now(), result: { sha: "ab" }, sandbox: null }, note: "in time" },
+          id: "o1",
+          fence: 1,
+          from: ["RUNNING"],
+          to: "COMPLETED",
+          event: "completed",
+          set: { endedAt: clock.now(), result: { sha: "ab" }, sandbox: null },
+          note: "in time",
         };
         expect(await refusal(store.orders.change([{ ...done, fence: 0 }], 1))).toBe("CUTOVER_LEASE_LOST");
         const [ended] = await store.orders.change([done], clock.now());
@@ -83,7 +112,11 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
       await store.orders.submit([newOrder("o1"), newOrder("o2")]);
       await store.orders.claim("q", "w1", roomForTwo, 10_000, clock.now());
       const start = (id: string, fence: number): OrderChange => ({
-        ...{ id, fence, from: ["PREPARING"], to: "RUNNING", event: "started" },
+        id,
+        fence,
+        from: ["PREPARING"],
+        to: "RUNNING",
+        event: "started",
       });
       const work = store.orders.change([start("o1", 1), start("o2", 7)], clock.now());
       expect(await refusal(work)).toBe("CUTOVER_LEASE_LOST");
@@ -99,7 +132,13 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         clock.now(),
       );
       expect(await store.orders.counts("q")).toEqual({
-        ...{ PENDING: 1, PREPARING: 1, RUNNING: 0, WAITING_RETRY: 0, COMPLETED: 0, FAILED: 1, CANCELLED: 0 },
+        PENDING: 1,
+        PREPARING: 1,
+        RUNNING: 0,
+        WAITING_RETRY: 0,
+        COMPLETED: 0,
+        FAILED: 1,
+        CANCELLED: 0,
       });
       expect((await store.orders.counts("empty")).PENDING).toBe(0);
     });

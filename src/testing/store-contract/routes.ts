@@ -5,9 +5,21 @@ const side = { calls: 10, errors: 0, latency: [[12, 10]] } as const;
 
 function interval(id: string, route: string, to: number): Interval {
   return {
-    ...{ id, route, door: "host:1", epoch: 1, stage: "live" as const, share: 10, from: to - 1_000, to },
-    ...{ old: side, new: side, shadow: { calls: 0, errors: 0, timeouts: 0, skipped: 0 } },
-    ...{ compared: 0, mismatches: 0, failedOver: 0, operations: {} },
+    id,
+    route,
+    door: "host:1",
+    epoch: 1,
+    stage: "live" as const,
+    share: 10,
+    from: to - 1_000,
+    to,
+    old: side,
+    new: side,
+    shadow: { calls: 0, errors: 0, timeouts: 0, skipped: 0 },
+    compared: 0,
+    mismatches: 0,
+    failedOver: 0,
+    operations: {},
   };
 }
 
@@ -100,7 +112,12 @@ export function routeContract({ describe, expect, withStore }: ContractCase): vo
 
     withStore("only the newest 200 mismatches of a route are kept", async ({ store }) => {
       const sample = (route: string, n: number): MismatchSample => ({
-        ...{ id: `${route}${n}`, route, door: "d", at: n, key: "k", operation: "submit" },
+        id: `${route}${n}`,
+        route,
+        door: "d",
+        at: n,
+        key: "k",
+        operation: "submit",
         differences: [{ path: "total", old: "1", new: "2" }],
       });
       const many = Array.from({ length: 250 }, (_, n) => sample("r", n));

@@ -163,8 +163,16 @@ export function runContract({ describe, expect, withStore }: ContractCase): void
       ]);
       expect(await store.runs.verdicts("r1")).toEqual([
         {
-          ...{ run: "r1", at, gate: "equal", role: "exit", phase: "move", step: null },
-          ...{ verdict: "pass", reason: "0 differ", figures: null, evidence: ["e1"] },
+          run: "r1",
+          at,
+          gate: "equal",
+          role: "exit",
+          phase: "move",
+          step: null,
+          verdict: "pass",
+          reason: "0 differ",
+          figures: null,
+          evidence: ["e1"],
         },
       ]);
       expect((await store.runs.approvals("r1")).map((given) => [given.by, given.lapsed])).toEqual([
@@ -172,8 +180,15 @@ export function runContract({ describe, expect, withStore }: ContractCase): void
         ["ben", true],
       ]);
       const incident = {
-        ...{ id: "i1", run: "r1", cause: "trigger", summary: "errors 31×", seen: { e: 1 }, openedAt: at },
-        ...{ closedAt: at, outcome: "rolled back", facts: { lost: 0 } },
+        id: "i1",
+        run: "r1",
+        cause: "trigger",
+        summary: "errors 31×",
+        seen: { e: 1 },
+        openedAt: at,
+        closedAt: at,
+        outcome: "rolled back",
+        facts: { lost: 0 },
       };
       expect(await store.runs.incidents()).toEqual([incident]);
       expect(await store.runs.incidents("r1")).toEqual([incident]);
