@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CutoverError, type ErrorCode } from "../core/index.ts";
 import { defineMigration } from "./define-migration.ts";
 import type { MigrationInput, Phase, Step, Trigger } from "./definition.ts";
+import { isMigration } from "./migration.ts";
 import { memory, p99, rate, value } from "./measures.ts";
 import { check, gate, phase } from "./phase.ts";
 import { step } from "./task.ts";
@@ -740,7 +741,47 @@ describe("a wrong definition is refused with code, place and remedy", () => {
   });
 });
 
+describe("a step kind of another room", () => {
+  const kind = (validate: () => never): unknown => steps({ kind: { ...done.kind, validate } });
+
+  test("may refuse its input with an error of its own", () => {
+    const missing = new CutoverError("CUTOVER_ROUTE_UNKNOWN", {
+      message: "no such route",
+      details: { route: "x" },
+    });
+    const error = errorOf(
+      kind(() => {
+        throw missing;
+      }),
+    );
+    expect(error).toMatchObject({
+      code: "CUTOVER_ROUTE_UNKNOWN",
+      message: "no such route",
+      remedy: missing.remedy,
+    });
+    expect(error.details["route"]).toBe("x");
+  });
+
+  test("that stumbles over its input is a problem of the definition, not a crash", () => {
+    const error = errorOf(
+      kind(() => {
+        throw new TypeError("input is null");
+      }),
+    );
+    expect(error).toMatchObject({
+      code: "CUTOVER_PLAN_INVALID",
+      message: 'step kind "task" could not read its input: input is null',
+    });
+  });
+});
+
 describe("a sound definition", () => {
+  test("can be told from any other value", () => {
+    expect(isMigration(defineMigration({ name: "queue", phases: [move] }))).toBe(true);
+    for (const other of [null, undefined, "migration", {}, move, { name: "queue", phases: [] }])
+      expect(isMigration(other)).toBe(false);
+  });
+
   test("gets its defaults and cannot be changed afterwards", () => {
     const migration = defineMigration({
       name: "queue",
