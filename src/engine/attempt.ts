@@ -1,0 +1,127 @@
+import { asError, CutoverError, formatDuration, hasCode, type Json } from "../core/index.ts";
+import type { CompiledStep, StepOutcome } from "../plan/index.ts";
+import type { ErrorRecord } from "../store/index.ts";
+import type { Desk } from "./desk.ts";
+import { errorRecord, recordable } from "./json-value.ts";
+import { ActiveContext, attemptOver } from "./step-context.ts";
+
+/** How one attempt ended. Nothing is recorded here; whoever started it decides what that means. */
+export type AttemptOutcome =
+  | { readonly kind: "done"; readonly result: Json }
+  | { readonly kind: "not-done" }
+  | { readonly kind: "failed"; readonly error: ErrorRecord }
+  | { readonly kind: "unknown"; readonly reason: string }
+  /** It was told to stop (pause, rollback, lost lease, stop) and nothing can be said about it. */
+  | { readonly kind: "interrupted" };
+
+/** Starts a step and follows it to its end, its timeout, or `controller` being aborted. Never rejects. */
+export async function runAttempt(
+  desk: Desk,
+  step: CompiledStep,
+  controller: AbortController,
+): Promise<AttemptOutcome> {
+  const call = async (context: ActiveContext): Promise<AttemptOutcome> => {
+    const result = recordable(await step.kind.start(context), `the result of step "${step.id}"`);
+    return { kind: "done", result };
+  };
+  const outcome = await limited(desk, step, controller, step.timeoutMs, call);
+  const timedOut = outcome.kind === "failed" && outcome.error.code === "CUTOVER_STEP_TIMEOUT";
+  if (!timedOut || step.kind.verify === undefined || !controller.signal.aborted) return outcome;
+  // The time is up, but the work may have taken effect all the same: only the step can tell.
+  const asked = await askVerify(desk, step, new AbortController());
+  return asked.kind === "not-done" || asked.kind === "interrupted" ? outcome : asked;
+}
+
+/** Asks a step that was in flight whether it took effect. Without `verify` it counts as not done. Never rejects. */
+export async function askVerify(
+  desk: Desk,
+  step: CompiledStep,
+  controller: AbortController,
+): Promise<AttemptOutcome> {
+  const { kind } = step;
+  if (kind.verify === undefined) return { kind: "not-done" };
+  desk.fault("engine.step.before-verify");
+  const outcome = await limited(desk, step, controller, step.timeoutMs, async (context) => {
+    const answer: StepOutcome | undefined = await kind.verify?.(context);
+    if (answer?.kind === "done")
+      return { kind: "done", result: recordable(answer.result, `the result of step "${step.id}"`) };
+    return answer ?? { kind: "not-done" };
+  });
+  if (outcome.kind !== "failed") return outcome;
+  return { kind: "unknown", reason: `its check failed: ${outcome.error.message}` };
+}
+
+/** Undoes a step. Resolves with `done`, `failed` or `interrupted`. Never rejects. */
+export function runRollback(
+  desk: Desk,
+  step: CompiledStep,
+  controller: AbortController,
+): Promise<AttemptOutcome> {
+  return limited(desk, step, controller, step.timeoutMs, async (context) => {
+    await step.kind.rollback?.(context);
+    return { kind: "done", result: null };
+  });
+}
+
+/** Runs a step's `complete`. Never rejects. */
+export function runComplete(
+  desk: Desk,
+  step: CompiledStep,
+  controller: AbortController,
+): Promise<AttemptOutcome> {
+  return limited(desk, step, controller, step.timeoutMs, async (context) => {
+    await step.kind.complete?.(context);
+    return { kind: "done", result: null };
+  });
+}
+
+async function limited(
+  desk: Desk,
+  step: CompiledStep,
+  controller: AbortController,
+  timeoutMs: number,
+  call: (context: ActiveContext) => Promise<AttemptOutcome>,
+): Promise<AttemptOutcome> {
+  const { clock, graceMs } = desk.settings;
+  const { signal } = controller;
+  const context = new ActiveContext(desk, step, signal);
+  const limit = clock.after(timeoutMs, () => controller.abort(timeoutError(step, timeoutMs)));
+  try {
+    return await orLeftBehind(call(context), signal, (leave) => clock.after(graceMs, leave));
+  } catch (thrown) {
+    const reason: unknown = signal.reason;
+    if (signal.aborted && hasCode(reason, "CUTOVER_STEP_TIMEOUT"))
+      return { kind: "failed", error: errorRecord(reason) };
+    if (signal.aborted || desk.journal.closed !== undefined) return { kind: "interrupted" };
+    return { kind: "failed", error: errorRecord(thrown) };
+  } finally {
+    limit.cancel();
+    context.close(attemptOver(step.id));
+  }
+}
+
+/** Settles like `work`; once aborted, `work` has until `leave` is called before it is left behind. */
+function orLeftBehind<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  grace: (leave: () => void) => { cancel(): void },
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let timer: { cancel(): void } | undefined;
+    const onAbort = (): void => {
+      timer = grace(() => reject(asError(signal.reason)));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => {
+      signal.removeEventListener("abort", onAbort);
+      timer?.cancel();
+    });
+  });
+}
+
+const timeoutError = (step: CompiledStep, timeoutMs: number): CutoverError =>
+  new CutoverError("CUTOVER_STEP_TIMEOUT", {
+    message: `expected step "${step.id}" to end within ${formatDuration(timeoutMs)}, found it still running`,
+    details: { step: step.id, timeoutMs },
+  });

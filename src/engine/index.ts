@@ -1,0 +1,32 @@
+export type { RunOutcome } from "./carrier.ts";
+export {
+  createEngine,
+  type Engine,
+  type EngineOptions,
+  type ResumeOptions,
+  type StartOptions,
+} from "./engine.ts";
+export { engineFaultPoints } from "./fault-points.ts";
+export type { LiveVerdict, LiveView } from "./live.ts";
+export {
+  type ActOptions,
+  approveRecorded,
+  continueRecorded,
+  pauseRecorded,
+  type RecordParts,
+  rollbackRecorded,
+  settleRecorded,
+} from "./recorded.ts";
+export type { RunHandle, RunView } from "./run-handle.ts";
+export {
+  finalRunStates,
+  legalEvents,
+  type PhaseEventName,
+  phaseTable,
+  type RunEventName,
+  runTable,
+  type StateTable,
+  type StepEventName,
+  stepTable,
+  unfinishedRunStates,
+} from "./state-tables.ts";

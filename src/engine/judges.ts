@@ -1,0 +1,103 @@
+import { asError, type JsonObject, untilAborted } from "../core/index.ts";
+import type { CustomGate, GateSpec, MetricGate, Verdict } from "../plan/index.ts";
+import { recordable } from "./json-value.ts";
+import { MetricJudge, type MetricSources } from "./metric-judge.ts";
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  /** What it rests on, to be stored before the verdict. */
+  readonly evidence: JsonObject;
+}
+
+export interface Look {
+  /** Who asks: the evidence gathered so far is kept under it. */
+  readonly key: string;
+  /** Evidence starts here, wall-clock ms. Another start than last time begins anew. */
+  readonly since: number;
+  readonly signal: AbortSignal;
+}
+
+/** A gate of one's own is asked at most once a second while it holds, and every 10 s once it has decided. */
+const customPace = { hold: 1_000, decided: 10_000, longest: 60_000 } as const;
+
+/**
+ * Judges gates against what the store holds, incrementally: a look costs the intervals that are new since the last
+ * one. Who asks about the same gate for another reason has evidence of their own.
+ */
+export class Judges {
+  readonly #sources: MetricSources;
+  readonly #metrics = new Map<string, { readonly gate: MetricGate; readonly judge: MetricJudge }>();
+  readonly #customs = new Map<
+    string,
+    { readonly since: number; readonly due: number; readonly last: Judgement }
+  >();
+
+  constructor(sources: MetricSources) {
+    this.#sources = sources;
+  }
+
+  /** The run changes this route, so measures without a route count it from now on. */
+  touch(route: string): void {
+    this.#sources.touched.add(route);
+  }
+
+  get touched(): ReadonlySet<string> {
+    return this.#sources.touched;
+  }
+
+  /** Forgets what was gathered under this key. */
+  forget(key: string): void {
+    this.#metrics.delete(key);
+    this.#customs.delete(key);
+  }
+
+  async evaluate(gate: GateSpec, look: Look): Promise<Judgement> {
+    return gate.type === "custom" ? await this.#custom(gate, look) : await this.#metric(gate, look);
+  }
+
+  async #metric(gate: MetricGate, look: Look): Promise<Judgement> {
+    let known = this.#metrics.get(look.key);
+    if (known === undefined || known.gate !== gate || known.judge.since !== look.since) {
+      known = { gate, judge: new MetricJudge(this.#sources, gate, look.since) };
+      this.#metrics.set(look.key, known);
+    }
+    return await known.judge.look();
+  }
+
+  async #custom(gate: CustomGate, { key, since, signal }: Look): Promise<Judgement> {
+    const now = this.#sources.clock.monotonic();
+    const known = this.#customs.get(key);
+    if (known !== undefined && known.since === since && now < known.due) return known.last;
+    const last = await this.#collect(gate, signal);
+    const { kind, waitMs } = last.verdict;
+    const pace = kind === "hold" ? Math.max(customPace.hold, (waitMs ?? 0) / 10) : customPace.decided;
+    const due = this.#sources.clock.monotonic() + Math.min(pace, customPace.longest);
+    this.#customs.set(key, { since, due, last });
+    return last;
+  }
+
+  async #collect(gate: CustomGate, signal: AbortSignal): Promise<Judgement> {
+    let evidence: JsonObject;
+    try {
+      const asked = (async () => await gate.collect({ signal, runId: this.#sources.runId }))();
+      evidence = recordable(
+        await untilAborted(asked, signal),
+        `the evidence of gate "${gate.name}"`,
+      ) as JsonObject;
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      // No evidence is no verdict: it holds, visibly, instead of rolling back because a look failed.
+      const message = asError(thrown).message;
+      return {
+        verdict: { kind: "hold", reason: `its evidence cannot be gathered: ${message}` },
+        evidence: { unavailable: message },
+      };
+    }
+    try {
+      return { verdict: gate.judge(evidence), evidence };
+    } catch (thrown) {
+      const message = asError(thrown).message;
+      return { verdict: { kind: "hold", reason: `it cannot judge its evidence: ${message}` }, evidence };
+    }
+  }
+}

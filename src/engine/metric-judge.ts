@@ -1,0 +1,147 @@
+import { asError, type Clock, type Interval, type JsonObject, type Log } from "../core/index.ts";
+import { createJudge, type Judge } from "../gates/index.ts";
+import type { MetricGate } from "../plan/index.ts";
+import type { Store } from "../store/index.ts";
+import type { Judgement } from "./judges.ts";
+import { type Tally, tally } from "./tally.ts";
+
+export interface MetricSources {
+  readonly runId: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly readMemory: (() => number | Promise<number>) | undefined;
+  /** Routes that measures without a route add up: those the run changed or its definition names. */
+  readonly touched: Set<string>;
+}
+
+/** Doors report in turn and may be late: looks reach back this far, and intervals seen already are dropped. */
+const overlapMs = 10_000;
+/** How far back the old side is remembered, to compare with once the new side has all the traffic. */
+const memoryMs = 3_600_000;
+
+/**
+ * One measure under one rule, fed from the store. Which evidence counts:
+ *
+ * - Ratios and rates ("worse than old", "below") use every interval since `since`: their tests weigh each interval
+ *   by its own share, so a change of stage or share costs nothing that was learned.
+ * - Plain limits start anew whenever the route's epoch changes: "n of the last m intervals" speaks of one state of
+ *   the route, and windows of 10 % say little about 50 %.
+ * - Memory and values are readings taken at each look, at most ten for each interval of the rule.
+ */
+export class MetricJudge {
+  readonly since: number;
+  readonly #sources: MetricSources;
+  readonly #gate: MetricGate;
+  #judge: Judge;
+  #tally: Tally;
+  /** Per route: end of the newest interval taken in. */
+  readonly #cursors = new Map<string, number>();
+  readonly #epochs = new Map<string, number>();
+  readonly #seen = new Map<string, number>();
+  #nextReading = Number.NEGATIVE_INFINITY;
+  #trouble: string | undefined;
+
+  constructor(sources: MetricSources, gate: MetricGate, since: number) {
+    this.#sources = sources;
+    this.#gate = gate;
+    this.since = since;
+    this.#judge = createJudge(gate.rule, gate.measure);
+    this.#tally = tally();
+  }
+
+  /** Takes in what is new and says what it means. */
+  async look(): Promise<Judgement> {
+    const { measure, rule } = this.#gate;
+    this.#trouble = undefined;
+    if (measure.of === "memory" || measure.of === "value") await this.#read();
+    else await this.#feed();
+    const verdict =
+      this.#trouble === undefined
+        ? this.#judge.verdict()
+        : { kind: "hold" as const, reason: this.#trouble, figures: {} };
+    const of = measure.of === "value" ? { of: measure.of, name: measure.name } : { ...measure };
+    const evidence: JsonObject = {
+      measure: of,
+      rule: { ...rule },
+      since: this.since,
+      figures: verdict.figures,
+      ...this.#tally.facts(),
+    };
+    return { verdict, evidence };
+  }
+
+  async #read(): Promise<void> {
+    const { measure, rule } = this.#gate;
+    const { clock, readMemory } = this.#sources;
+    if (clock.monotonic() < this.#nextReading) return;
+    const pace = rule.kind === "limit" ? rule.intervalMs / 10 : 0;
+    this.#nextReading = clock.monotonic() + pace;
+    try {
+      const value = measure.of === "value" ? await measure.read() : await (readMemory?.() ?? Number.NaN);
+      this.#judge.addReadings([{ at: clock.now(), value }]);
+    } catch (thrown) {
+      this.#trouble = `${this.#gate.name} cannot be read: ${asError(thrown).message}`;
+    }
+  }
+
+  async #feed(): Promise<void> {
+    const { measure } = this.#gate;
+    const named = "route" in measure ? measure.route : undefined;
+    const routes = named === undefined ? [...this.#sources.touched] : [named];
+    const fresh: Interval[] = [];
+    for (const route of routes) {
+      if (this.#gate.rule.kind === "limit") await this.#followEpoch(route);
+      fresh.push(...(await this.#newIntervals(route)));
+    }
+    fresh.sort((a, b) => a.to - b.to);
+    this.#take(fresh);
+  }
+
+  /** When the route changed since the last look, a plain limit starts anew. */
+  async #followEpoch(route: string): Promise<void> {
+    const epoch = (await this.#sources.store.routes.get(route))?.epoch ?? 0;
+    const known = this.#epochs.get(route);
+    this.#epochs.set(route, epoch);
+    if (known === undefined || known === epoch) return;
+    this.#judge = createJudge(this.#gate.rule, this.#gate.measure);
+    this.#tally = tally();
+  }
+
+  async #newIntervals(route: string): Promise<readonly Interval[]> {
+    const { routes } = this.#sources.store;
+    const cursor = this.#cursors.get(route);
+    if (cursor === undefined && this.#gate.rule.kind !== "limit") {
+      const earlier = await routes.intervals({ route, since: this.since - memoryMs });
+      this.#judge.remember(earlier.filter(({ to }) => to <= this.since));
+    }
+    const from = cursor === undefined ? this.since : Math.max(this.since, cursor - overlapMs);
+    const found = await routes.intervals({ route, since: from });
+    const epoch = this.#gate.rule.kind === "limit" ? this.#epochs.get(route) : undefined;
+    const fresh = found.filter(
+      (interval) => !this.#seen.has(interval.id) && (epoch === undefined || interval.epoch === epoch),
+    );
+    let newest = cursor ?? this.since;
+    for (const { id, to } of fresh) {
+      this.#seen.set(id, to);
+      newest = Math.max(newest, to);
+    }
+    this.#cursors.set(route, newest);
+    return fresh;
+  }
+
+  #take(fresh: readonly Interval[]): void {
+    for (const interval of fresh) {
+      try {
+        this.#judge.add([interval]);
+        this.#tally.add(interval);
+      } catch (thrown) {
+        // One door that miscounts must not silence the others.
+        const { log } = this.#sources;
+        log.warn(`interval ${interval.id} of ${interval.route} is passed over: ${asError(thrown).message}`);
+      }
+    }
+    const oldest = Math.min(...this.#cursors.values()) - 2 * overlapMs;
+    if (this.#seen.size > 1_000) for (const [id, to] of this.#seen) if (to < oldest) this.#seen.delete(id);
+  }
+}

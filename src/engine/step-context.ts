@@ -1,0 +1,137 @@
+import { asError, type Clock, CutoverError, type Json, type JsonObject, type Log } from "../core/index.ts";
+import type {
+  CompiledStep,
+  GateSpec,
+  RouteControl,
+  StepContext,
+  StepProgress,
+  Verdict,
+} from "../plan/index.ts";
+import type { Desk } from "./desk.ts";
+import { recordable } from "./json-value.ts";
+import { evidenceEvents, verdictEvents } from "./records.ts";
+import { controlRoutes } from "./route-control.ts";
+
+/** The context of one attempt or one rollback. Once closed, whatever it still tries is refused. */
+export class ActiveContext implements StepContext {
+  readonly signal: AbortSignal;
+  readonly attempt: number;
+  readonly #desk: Desk;
+  readonly #step: CompiledStep;
+  #closed: Error | undefined;
+  #routes: RouteControl | undefined;
+
+  constructor(desk: Desk, step: CompiledStep, signal: AbortSignal) {
+    this.#desk = desk;
+    this.#step = step;
+    this.signal = signal;
+    this.attempt = desk.memory.step(step.id).attempt;
+  }
+
+  get runId(): string {
+    return this.#desk.memory.id;
+  }
+  get migration(): string {
+    return this.#desk.memory.migration;
+  }
+  get phase(): string {
+    return this.#step.phase;
+  }
+  get step(): string {
+    return this.#step.id;
+  }
+  get unit(): string | undefined {
+    return this.#step.unit;
+  }
+  get input(): Json {
+    return this.#step.input;
+  }
+  get idempotencyKey(): string {
+    return `${this.#desk.memory.id}/${this.#step.id}`;
+  }
+  get fence(): number {
+    return this.#desk.fence;
+  }
+  get clock(): Clock {
+    return this.#desk.settings.clock;
+  }
+  get log(): Log {
+    return this.#desk.settings.log;
+  }
+  get workDir(): string {
+    return this.#desk.workDir;
+  }
+
+  checkpoint(): Json | undefined {
+    return this.#desk.memory.step(this.#step.id).checkpoint;
+  }
+
+  async saveCheckpoint(value: Json): Promise<void> {
+    this.mustBeOpen();
+    const checkpoint = recordable(value, "a checkpoint");
+    this.#desk.fault("engine.checkpoint.before");
+    await this.#desk.journal.write({
+      type: "step.checkpoint",
+      data: { step: this.#step.id, attempt: this.attempt, checkpoint },
+    });
+    this.#desk.fault("engine.checkpoint.after");
+    // Here paused work stops cleanly: what it just saved is where it goes on.
+    if (this.signal.aborted) throw asError(this.signal.reason);
+  }
+
+  progress(progress: StepProgress): void {
+    if (this.#closed === undefined)
+      this.#desk.live.setProgress(this.#step.id, progress, this.#desk.settings.clock.now());
+  }
+
+  async evidence(name: string, data: JsonObject): Promise<string> {
+    this.mustBeOpen();
+    const place = { phase: this.#step.phase, step: this.#step.id };
+    const { id, events } = evidenceEvents(this.#desk.memory, name, data, place);
+    if (events.length > 0) {
+      this.#desk.fault("engine.evidence.before");
+      await this.#desk.journal.write(...events);
+      this.#desk.fault("engine.evidence.after");
+    }
+    return id;
+  }
+
+  async judge(gate: GateSpec, options: { readonly since?: number } = {}): Promise<Verdict> {
+    this.mustBeOpen();
+    const { memory, judges, journal, live, settings } = this.#desk;
+    const place = { phase: this.#step.phase, step: this.#step.id };
+    const since = options.since ?? memory.createdAt;
+    const key = `step\n${this.#step.id}\n${gate.name}`;
+    const { verdict, evidence } = await judges.evaluate(gate, { key, since, signal: this.signal });
+    this.mustBeOpen();
+    await journal.write(
+      ...verdictEvents(memory, { gate: gate.name, role: "step", verdict, evidence, ...place }),
+    );
+    live.setVerdict({ gate: gate.name, role: "step", ...verdict, ...place, at: settings.clock.now() });
+    return verdict;
+  }
+
+  get routes(): RouteControl {
+    return (this.#routes ??= controlRoutes(this.#desk, this.#step, {
+      mustBeOpen: () => this.mustBeOpen(),
+      signal: this.signal,
+    }));
+  }
+
+  /** Ends this context: late writes of work that was left behind are refused with `reason`. */
+  close(reason: Error): void {
+    this.#closed ??= reason;
+  }
+
+  mustBeOpen(): void {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (this.#desk.journal.closed !== undefined) throw this.#desk.journal.closed;
+  }
+}
+
+/** Why a context is closed once its attempt is over. */
+export const attemptOver = (step: string): Error =>
+  new CutoverError("CUTOVER_INTERRUPTED", {
+    message: `expected nothing more from this attempt of step "${step}", which is over; found a late write`,
+    details: { step },
+  });
