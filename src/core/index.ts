@@ -8,6 +8,7 @@ export { faultPoint, setFaultHandler } from "./fault.ts";
 export { type RandomBytes, shortId, timeId } from "./ids.ts";
 export { canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
 export { type Log, silentLog } from "./log.ts";
+export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
   type Interval,
   type LatencyCounts,

@@ -20,3 +20,8 @@ export { type MemoryLink, memoryLink } from "./door/memory-link.ts";
 export { murmur3 } from "./door/murmur.ts";
 export type { RoutableFunction, RoutedFunction, RouteOptions } from "./door/options.ts";
 export { createRollout, type Rollout, type RolloutOptions } from "./door/rollout.ts";
+export { rolloutFaultPoints } from "./steps/fault-points.ts";
+export { quiet, type QuietOptions } from "./steps/quiet.ts";
+export { ramp, type RampOptions } from "./steps/ramp.ts";
+export { setStage, type SetStageOptions } from "./steps/set-stage.ts";
+export { shadow, type ShadowOptions } from "./steps/shadow.ts";

@@ -1,0 +1,236 @@
+import {
+  type Duration,
+  faultPoint,
+  formatDuration,
+  type Json,
+  type JsonObject,
+  markPlace,
+} from "../../core/index.ts";
+import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
+import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
+import { RouteWatch } from "./route-watch.ts";
+import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
+import { gateText, given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
+import { type MeasuredShare, measuredShare, shareJson, Totals } from "./totals.ts";
+import { count, type Look, refuseFailure, waitFor } from "./waiting.ts";
+
+export interface RampOptions extends StepPlacement {
+  /** Least time at each share. Default: none, the evidence decides. */
+  readonly hold?: Duration;
+  /** What must be shown at each share anew. Default: errors not worse than twice the old side's. */
+  readonly gate?: GateSpec | readonly GateSpec[];
+  /** Least number of calls of the new side at each share. Default 100. */
+  readonly atLeast?: number;
+  /** Longest time at one share; then the step fails. Default 24 h. */
+  readonly atMost?: Duration;
+  /**
+   * Whether the measured part of calls must lie in the statistical bounds of the share. Default true; set it false
+   * where a few keys make most of the calls.
+   */
+  readonly checkShare?: boolean;
+}
+
+interface RampInput {
+  readonly route: string;
+  readonly shares: readonly number[];
+  readonly hold: Duration;
+  readonly atLeast: number;
+  readonly atMost: Duration;
+  readonly checkShare: boolean;
+  readonly estimate?: Duration;
+}
+
+interface RampSaved extends Saved {
+  /** Index of the share the step is at. */
+  readonly level: number;
+  /** Wall-clock milliseconds when that share was set; null until then. */
+  readonly since: number | null;
+  /** Results of the shares that are cleared. */
+  readonly levels: readonly JsonObject[];
+}
+
+/**
+ * A step that lets the new side answer a growing share of keys. Each share must be cleared by evidence of its own
+ * before the next one is set; a gate that fails ends the step, and the run goes back to the stage of before.
+ *
+ * ```ts
+ * ramp("queue.submit", [10, 50, 100], { hold: "10m" })
+ * ```
+ */
+export function ramp(route: string, shares: readonly number[], options: RampOptions = {}): Step {
+  const { atMost = "24h", gate = errorGate(route) } = options;
+  const gates = Array.isArray(gate) ? (gate as readonly GateSpec[]) : [gate as GateSpec];
+  const input = given({
+    route,
+    shares,
+    hold: options.hold ?? 0,
+    atLeast: options.atLeast ?? 100,
+    atMost,
+    checkShare: options.checkShare ?? true,
+    estimate: options.estimate,
+  });
+  const limit = ms(atMost) * (Array.isArray(shares) ? shares.length : 1);
+  return markPlace(
+    { ...placement("ramp", options), kind: rampKind(gates, limit), input } as Step,
+    ramp as (...args: never[]) => unknown,
+  );
+}
+
+const errorGate = (route: string): GateSpec => ({
+  type: "metric",
+  name: `errors of ${route} below 2× old`,
+  measure: { of: "errors", route },
+  rule: { kind: "worse-than-old", by: 2, alpha: 0.01, beta: 0.05 },
+});
+
+function rampKind(gates: readonly GateSpec[], limit: number): StepKind {
+  return {
+    kind: "ramp",
+    reversible: true,
+    // The step's own `atMost` ends it with the reason; the engine's limit is only the net below.
+    timeoutMs: (Number.isFinite(limit) ? limit : 0) + 3_600_000,
+    validate: problems,
+    summary: (input) => summary(read(input)),
+    plan: (input) => plan(read(input), gates),
+    start: (context) => start(context, gates),
+    verify: async (context) => askSaved(context),
+    rollback: (context) => goBack(context, read(context.input).route),
+    fingerprint: () => gates.map(gateText).join("\n"),
+  };
+}
+
+const read = (input: Json): RampInput => input as unknown as RampInput;
+
+function problems(input: Json): readonly StepProblem[] {
+  const found = new Problems();
+  const { route, shares, hold, atLeast, atMost } = input as JsonObject;
+  found.route(route);
+  found.duration("hold", hold);
+  found.duration("atMost", atMost);
+  found.count("atLeast", atLeast);
+  if (ms(hold as Duration) > ms(atMost as Duration))
+    found.add("atMost", 'longer than "hold"', atMost, "raise `atMost` or lower `hold`");
+  if (!Array.isArray(shares) || shares.length === 0) {
+    found.add("shares", "a list of percentages", shares, "write for example [10, 50, 100]");
+    return found.list;
+  }
+  (shares as readonly Json[]).forEach((share, i) => {
+    const before = i === 0 ? 0 : shares[i - 1];
+    if (
+      typeof share === "number" &&
+      share > 0 &&
+      share <= 100 &&
+      (typeof before !== "number" || share > before)
+    )
+      return;
+    const expected = i === 0 ? "above 0 and at most 100" : `above ${String(before)} and at most 100`;
+    found.add(
+      `shares[${i}]`,
+      expected,
+      share,
+      "shares are percentages and only rise; going back is the rollback's work",
+    );
+  });
+  return found.list;
+}
+
+const summary = ({ route, shares }: RampInput): string =>
+  `ramp ${route} ${shares.map((share) => `${share} %`).join(" → ")}`;
+
+function plan(input: RampInput, gates: readonly GateSpec[]): StepPlan {
+  const held = ms(input.hold) * input.shares.length;
+  const estimate = input.estimate === undefined ? held : ms(input.estimate);
+  return {
+    summary: `${summary(input)}, each until ${gates.map((gate) => gate.name).join(" and ")}`,
+    ...(estimate > 0 ? { estimateMs: estimate } : {}),
+    touches: [`stage and share of ${input.route}`],
+  };
+}
+
+async function start(context: StepContext, gates: readonly GateSpec[]): Promise<Json> {
+  const input = read(context.input);
+  const { route, shares } = input;
+  let saved = await savedOrNew<RampSaved>(context, route, (before) => ({
+    before,
+    level: 0,
+    since: null,
+    levels: [],
+  }));
+  await requireStage(context, route, "live");
+  for (let level = saved.level; level < shares.length; level++) {
+    saved = await clearLevel(context, input, gates, saved, shares[level] ?? 0);
+    await save(context, saved);
+    faultPoint("rollout.level.cleared");
+  }
+  const last = saved.levels.at(-1)?.["note"];
+  const result: JsonObject = {
+    note: `${shares.at(-1)} % on the new side · ${typeof last === "string" ? last : ""}`,
+    levels: saved.levels,
+  };
+  return await finish(context, saved, result);
+}
+
+/** Sets one share, and returns once it is cleared. */
+async function clearLevel(
+  context: StepContext,
+  input: RampInput,
+  gates: readonly GateSpec[],
+  saved: RampSaved,
+  share: number,
+): Promise<RampSaved> {
+  const { route } = input;
+  const state = await moveRoute(context, route, { stage: "live", share }, saved.since !== null);
+  const since = saved.since ?? context.clock.now();
+  await save(context, { ...saved, since });
+  const watch = new RouteWatch(context, route, since);
+  const totals = new Totals();
+  let measured: MeasuredShare = measuredShare(share, totals.calls);
+
+  const look = async (): Promise<Look> => {
+    await requireUnchanged(context, state);
+    for (const interval of await watch.news()) if (interval.epoch === state.epoch) totals.add(interval);
+    measured = measuredShare(share, totals.calls);
+    const missing: string[] = [];
+    const waits: number[] = [];
+    for (const gate of gates) {
+      const verdict = await context.judge(gate, { since });
+      refuseFailure(gate.name, verdict);
+      if (verdict.kind === "pass") continue;
+      missing.push(`${gate.name} (${verdict.reason})`);
+      if (verdict.waitMs !== undefined) waits.push(verdict.waitMs);
+    }
+    const calls = input.atLeast - totals.calls.new;
+    if (calls > 0) missing.push(`${count(calls)} more calls`);
+    const left = since + ms(input.hold) - context.clock.now();
+    if (left > 0) {
+      missing.push(`the end of ${formatDuration(ms(input.hold))}`);
+      waits.push(left);
+    }
+    if (input.checkShare && !measured.within)
+      missing.push(`a measured share of ${measured.low}–${measured.high} %, found ${measured.measured} %`);
+    return {
+      missing,
+      share,
+      note: `${share} % · ${line(totals)}`,
+      waitMs: waits.length === 0 ? undefined : Math.max(...waits),
+    };
+  };
+  await waitFor(context, { since, patience: ms(input.atMost), subject: `${route} at ${share} %` }, look);
+
+  const level: JsonObject = {
+    share,
+    note: line(totals),
+    calls: { ...totals.calls },
+    errors: { ...totals.errors },
+    failedOver: totals.failedOver,
+    measured: shareJson(measured),
+    ms: context.clock.now() - since,
+  };
+  await context.evidence(`${route} at ${share} %`, level);
+  return { ...saved, level: saved.level + 1, since: null, levels: [...saved.levels, level] };
+}
+
+function line({ calls, errors, failedOver }: Totals): string {
+  const over = failedOver === 0 ? "" : ` · ${count(failedOver)} answered by the old side instead`;
+  return `old ${count(calls.old)} calls, ${count(errors.old)} errors · new ${count(calls.new)} calls, ${count(errors.new)} errors${over}`;
+}

@@ -1,0 +1,77 @@
+import { type Json, type JsonObject, markPlace, type Stage, stages } from "../../core/index.ts";
+import type { Step, StepContext, StepKind, StepProblem } from "../../plan/index.ts";
+import { moveRoute, requireStage, settingOf } from "./change-route.ts";
+import { finish, goBack, type Saved, savedOrNew } from "./saved.ts";
+import { given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
+
+export interface SetStageOptions extends StepPlacement {
+  /** Percentage of keys for stage `live`. Default 0 there; no other stage has one. */
+  readonly share?: number;
+}
+
+interface SetStageInput {
+  readonly route: string;
+  readonly stage: Stage;
+  readonly share: number;
+}
+
+/**
+ * A step that sets a stage and waits for nothing, for example `dualwrite` before a copy, or `complete` at the end.
+ * The way back is the stage of before.
+ */
+export function setStage(route: string, stage: Stage, options: SetStageOptions = {}): Step {
+  const input = given({ route, stage, share: options.share ?? 0, estimate: options.estimate });
+  return markPlace(
+    { ...placement("set-stage", options), kind: setStageKind, input } as Step,
+    setStage as (...args: never[]) => unknown,
+  );
+}
+
+const read = (input: Json): SetStageInput => input as unknown as SetStageInput;
+
+const summary = ({ route, stage, share }: SetStageInput): string =>
+  `set ${route} to ${stage}${stage === "live" ? ` ${share} %` : ""}`;
+
+const setStageKind: StepKind = {
+  kind: "set-stage",
+  reversible: true,
+  validate: problems,
+  summary: (input) => summary(read(input)),
+  plan: (input) => {
+    const { estimate } = input as { readonly estimate?: number };
+    return {
+      summary: summary(read(input)),
+      estimateMs: estimate === undefined ? 0 : ms(estimate),
+      touches: [`stage of ${read(input).route}`],
+    };
+  },
+  start,
+  verify: async (context) => {
+    const { route, stage, share } = read(context.input);
+    const found = await settingOf(context, route);
+    const there = context.checkpoint() !== undefined && found.stage === stage && found.share === share;
+    return there ? { kind: "done", result: { note: summary(read(context.input)) } } : { kind: "not-done" };
+  },
+  rollback: (context) => goBack(context, read(context.input).route),
+};
+
+function problems(input: Json): readonly StepProblem[] {
+  const found = new Problems();
+  const { route, stage, share } = input as JsonObject;
+  found.route(route);
+  if (!stages.includes(stage as Stage))
+    found.add("stage", `one of ${stages.join(", ")}`, stage, "see the stages in the docstring of route()");
+  if (!(typeof share === "number" && share >= 0 && share <= 100))
+    found.add("share", "a percentage from 0 to 100", share, "leave it out unless the stage is live");
+  else if (share > 0 && stage !== "live")
+    found.add("share", "absent at a stage other than live", share, 'use stage "live" to give a share');
+  return found.list;
+}
+
+async function start(context: StepContext): Promise<Json> {
+  const { route, stage, share } = read(context.input);
+  const saved = await savedOrNew<Saved>(context, route, (before) => ({ before }));
+  await requireStage(context, route, stage);
+  const { epoch } = await moveRoute(context, route, { stage, share }, false);
+  return await finish(context, saved, { note: summary(read(context.input)), epoch });
+}

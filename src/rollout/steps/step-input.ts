@@ -1,0 +1,67 @@
+import { canonicalJson, type Duration, type Json, type JsonObject, parseDuration } from "../../core/index.ts";
+import type { GateSpec, Step, StepProblem } from "../../plan/index.ts";
+
+/** What every step of this room takes besides its own options. */
+export interface StepPlacement {
+  /** Name in its phase. Default: the kind. */
+  readonly name?: string;
+  /** Steps of the same phase that come before. Default: the step listed before. */
+  readonly after?: readonly string[];
+  readonly unit?: string;
+  /** How long it takes, for `cutover plan`. */
+  readonly estimate?: Duration;
+}
+
+export function placement(kind: string, options: StepPlacement): Pick<Step, "name" | "after" | "unit"> {
+  const { name = kind, after, unit } = options;
+  return { name, ...(after === undefined ? {} : { after }), ...(unit === undefined ? {} : { unit }) };
+}
+
+/** A duration of a step's input in milliseconds; validation has refused unreadable ones before. */
+export function ms(value: Duration): number {
+  try {
+    return parseDuration(value);
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Without members that are undefined, so that what was left out is not in the hash. */
+export function given(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([, member]) => member !== undefined));
+}
+
+/** A gate as text for the definition's hash, its functions by their source. */
+export function gateText(gate: GateSpec): string {
+  if (gate.type === "custom") return `${gate.name} ${String(gate.collect)} ${String(gate.judge)}`;
+  const read = gate.measure.of === "value" ? String(gate.measure.read) : "";
+  return canonicalJson({ name: gate.name, measure: gate.measure, rule: gate.rule }) + read;
+}
+
+/** Collects what is wrong with an input. */
+export class Problems {
+  readonly list: StepProblem[] = [];
+
+  add(place: string, expected: string, found: unknown, remedy: string): void {
+    this.list.push({
+      message: `expected "${place}" to be ${expected}, found ${found === undefined ? "nothing" : JSON.stringify(found)}`,
+      remedy,
+      place,
+    });
+  }
+
+  route(found: Json | undefined): void {
+    if (typeof found === "string" && found !== "") return;
+    this.add("route", "the name of a route", found, 'name it as the application does, e.g. "queue.submit"');
+  }
+
+  duration(place: string, found: Json | undefined): void {
+    if (found === undefined || Number.isFinite(ms(found as Duration))) return;
+    this.add(place, "a duration", found, 'write a number with a unit: ms, s, m, h or d, for example "10m"');
+  }
+
+  count(place: string, found: Json | undefined): void {
+    if (found === undefined || (Number.isSafeInteger(found) && (found as number) >= 0)) return;
+    this.add(place, "a whole number from 0", found, "say how many are enough");
+  }
+}

@@ -1,0 +1,451 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  CutoverError,
+  hasCode,
+  type Interval,
+  type Json,
+  type JsonObject,
+  type RouteState,
+  silentLog,
+} from "../../core/index.ts";
+import { judgeIntervals } from "../../gates/index.ts";
+import type { GateSpec, RouteControl, Step, StepContext, StepProgress, Verdict } from "../../plan/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { type MemoryLink, memoryLink } from "../door/memory-link.ts";
+import type { RouteOptions } from "../door/options.ts";
+import { createRollout, type Rollout } from "../door/rollout.ts";
+import { quiet } from "./quiet.ts";
+import { ramp } from "./ramp.ts";
+import { setStage } from "./set-stage.ts";
+import { shadow } from "./shadow.ts";
+
+interface Order {
+  readonly id: string;
+  readonly kind: string;
+}
+type Submit = (order: Order) => string;
+
+/** A store of routes, an application with a door under traffic, and what a step sees of both. */
+class World {
+  readonly clock = new ManualClock();
+  readonly routes = new Map<string, RouteState>();
+  readonly changes: string[] = [];
+  readonly notes: string[] = [];
+  readonly evidence = new Map<string, JsonObject>();
+  checkpoint: Json | undefined;
+  link: MemoryLink = memoryLink();
+  rollout: Rollout | undefined;
+  #traffic = true;
+  #extra: Interval[] = [];
+
+  /** An application that calls `r` 100 times a second. */
+  application(options: Partial<RouteOptions<Submit>> = {}, key = (i: number): string => `k${i}`): void {
+    this.rollout = createRollout({ clock: this.clock, link: this.link, name: "app" });
+    const submit = this.rollout.route<Submit>("r", {
+      old: (order) => order.id,
+      new: (order) => order.id,
+      key: (order) => order.id,
+      effects: "none",
+      operation: (order) => order.kind,
+      operations: ["create", "cancel"],
+      shadowConcurrency: 100,
+      ...options,
+    });
+    let i = 0;
+    const call = (): void => {
+      this.clock.after(10, call);
+      if (!this.#traffic) return;
+      i++;
+      try {
+        submit({ id: key(i), kind: i % 50 === 0 ? "cancel" : "create" });
+      } catch {
+        // the caller's own affair
+      }
+    };
+    call();
+  }
+
+  stopTraffic(): void {
+    this.#traffic = false;
+  }
+
+  /** An interval of some other door. */
+  report(part: Partial<Interval>): void {
+    const side = { calls: 0, errors: 0, latency: [] };
+    const state = this.routes.get("r");
+    this.#extra.push({
+      id: `x${this.#extra.length}`,
+      route: "r",
+      door: "other",
+      epoch: state?.epoch ?? 0,
+      stage: state?.stage ?? "off",
+      share: state?.share ?? 0,
+      from: this.clock.now() - 250,
+      to: this.clock.now(),
+      old: side,
+      new: side,
+      shadow: { calls: 0, errors: 0, timeouts: 0, skipped: 0 },
+      compared: 0,
+      mismatches: 0,
+      failedOver: 0,
+      operations: {},
+      ...part,
+    });
+  }
+
+  set(route: string, epoch: number, to: Pick<RouteState, "stage" | "share">): RouteState {
+    const before = this.routes.get(route);
+    if ((before?.epoch ?? 0) !== epoch) throw new CutoverError("CUTOVER_ROUTE_EPOCH", { message: "stale" });
+    const state: RouteState = { route, salt: "s", epoch: epoch + 1, ...to };
+    this.routes.set(route, state);
+    this.changes.push(`${to.stage} ${to.share}`);
+    this.link.push(state);
+    return state;
+  }
+
+  readonly control: RouteControl = {
+    get: async (route) => this.routes.get(route),
+    declarations: async (route) => this.link.declarations.filter((declared) => declared.route === route),
+    set: async (route, epoch, to) => this.set(route, epoch, to),
+    intervals: async (route, since) =>
+      [...this.link.intervals, ...this.#extra]
+        .filter((interval) => interval.route === route && interval.to > since)
+        .toSorted((a, b) => a.to - b.to),
+  };
+
+  context(step: Step, signal: AbortSignal): StepContext {
+    return {
+      runId: "run1",
+      migration: "m",
+      phase: "p",
+      step: `p/${step.name}`,
+      unit: undefined,
+      input: JSON.parse(JSON.stringify(step.input)) as Json,
+      attempt: 1,
+      idempotencyKey: "k",
+      fence: 1,
+      signal,
+      clock: this.clock,
+      log: silentLog,
+      workDir: "",
+      checkpoint: () => this.checkpoint,
+      saveCheckpoint: async (value) => {
+        this.checkpoint = JSON.parse(JSON.stringify(value)) as Json;
+      },
+      progress: (progress: StepProgress) => void this.notes.push(progress.note ?? ""),
+      evidence: async (name, data) => {
+        this.evidence.set(name, data);
+        return name;
+      },
+      judge: async (gate: GateSpec, options = {}): Promise<Verdict> => {
+        if (gate.type === "custom") return gate.judge(await gate.collect({ signal, runId: "run1" }));
+        const since = options.since ?? 0;
+        return judgeIntervals(gate.rule, gate.measure as never, await this.control.intervals("r", since));
+      },
+      routes: this.control,
+    };
+  }
+
+  /** Runs a step on the manual clock until it ends, at most `limit` of its time. */
+  async run(step: Step, limit = 3_600_000): Promise<{ result?: JsonObject; error?: unknown; took: number }> {
+    const abort = new AbortController();
+    const began = this.clock.now();
+    let outcome: { result?: JsonObject; error?: unknown } | undefined;
+    step.kind.start(this.context(step, abort.signal)).then(
+      (result) => (outcome = { result: result as JsonObject }),
+      (error: unknown) => (outcome = { error }),
+    );
+    while (outcome === undefined && this.clock.now() - began < limit) await this.clock.advance(250);
+    const took = this.clock.now() - began;
+    if (outcome === undefined) {
+      abort.abort(new Error("interrupted"));
+      await this.clock.advance(0);
+    }
+    return { ...outcome, took };
+  }
+
+  async rollback(step: Step): Promise<void> {
+    await step.kind.rollback?.(this.context(step, new AbortController().signal));
+  }
+}
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => {
+  await world.rollout?.close();
+});
+
+const steps: readonly Step[] = [
+  shadow("r", { until: 0.01 }),
+  ramp("r", [10, 100]),
+  setStage("r", "live", { share: 25 }),
+  quiet("r", { for: "10s" }),
+];
+
+describe.each(steps.map((step) => [step.kind.kind, step] as const))(
+  "step kind %s, there and back",
+  (_, step) => {
+    test("finds nothing wrong with good input and says what it would do without touching anything", async () => {
+      expect(step.kind.validate?.(step.input)).toEqual([]);
+      expect((await step.kind.plan(step.input)).summary).toContain("r");
+      expect(step.kind.summary?.(step.input)).toContain("r");
+      expect(world.changes).toEqual([]);
+      expect(JSON.parse(JSON.stringify(step.input))).toEqual(step.input);
+    });
+
+    test("reaches its end, and its way back restores the route as it was, twice as well as once", async () => {
+      world.application();
+      const start =
+        step.kind.kind === "quiet"
+          ? ({ stage: "complete", share: 0 } as const)
+          : ({ stage: "live", share: 5 } as const);
+      world.set("r", 0, start);
+      const { result, error } = await world.run(step);
+      expect(error).toBeUndefined();
+      expect(result?.["note"]).toEqual(expect.any(String));
+      await world.rollback(step);
+      expect(world.routes.get("r")).toMatchObject(start);
+      const { length } = world.changes;
+      await world.rollback(step);
+      expect(world.changes).toHaveLength(length);
+    });
+
+    test("a way back before anything was begun changes nothing", async () => {
+      world.set("r", 0, { stage: "live", share: 5 });
+      await world.rollback(step);
+      expect(world.routes.get("r")).toMatchObject({ stage: "live", share: 5, epoch: 1 });
+    });
+
+    test("a route changed by somebody else at the same moment is still taken back", async () => {
+      if (step.kind.kind === "quiet") return; // it never changes a route
+      world.application();
+      world.set("r", 0, { stage: "off", share: 0 });
+      await world.run(step, 2_000);
+      const set = world.set.bind(world);
+      let disturbed = 0;
+      world.set = (route, epoch, to) => {
+        if (disturbed++ < 3) set(route, epoch, { stage: "live", share: disturbed });
+        return set(route, epoch, to);
+      };
+      await world.rollback(step);
+      expect(world.routes.get("r")).toMatchObject({ stage: "off", share: 0 });
+    });
+  },
+);
+
+describe("shadow", () => {
+  test("passes when agreement is shown, with the figures and the coverage in its result", async () => {
+    world.application();
+    const { result, took } = await world.run(shadow("r", { until: 0.001 }));
+    expect(world.changes).toEqual(["shadow 0"]);
+    // ln(1/0.05)/0.001 comparisons without a difference, at 100 a second.
+    expect(took).toBeGreaterThan(28_000);
+    expect(took).toBeLessThan(50_000);
+    expect(result?.["note"]).toMatch(/^[\d,]+ compared · 0 differ · coverage 2 of 2 operations$/);
+    expect(world.evidence.get("shadow of r")).toMatchObject({ mismatches: 0 });
+    expect(world.notes[2]).toContain("waits for mismatches of r below 0.1 %");
+  });
+
+  test("stays at least the time it was told", async () => {
+    world.application();
+    expect((await world.run(shadow("r", { until: 0.01, for: "2m" }))).took).toBeGreaterThanOrEqual(120_000);
+  });
+
+  test("fails when the answers are shown to differ, and names the gate", async () => {
+    world.application({ new: () => "something else" });
+    const { error } = await world.run(shadow("r"));
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+    expect(String(error)).toContain("mismatches of r below 0.1 %");
+  });
+
+  test("waits for every declared operation, and says which is missing", async () => {
+    world.application({ operations: ["create", "cancel", "retry"] });
+    const { error } = await world.run(shadow("r", { until: 0.01, patience: "60s" }));
+    expect(String(error)).toContain("still missing: a call of retry");
+    expect(world.notes.at(-1)).toContain("coverage 2 of 3 operations · waits for a call of retry");
+  });
+
+  test("asks for no operation when told so", async () => {
+    world.application({ operations: ["create", "cancel", "retry"] });
+    const { error } = await world.run(shadow("r", { until: 0.01, operations: "any" }));
+    expect(error).toBeUndefined();
+  });
+
+  test("a route whose call site does not allow it is refused before anything is changed", async () => {
+    world.application({ effects: "writes" });
+    const { error } = await world.run(shadow("r"));
+    expect(hasCode(error, "CUTOVER_ROUTE_INVALID")).toBe(true);
+    expect(String(error)).toContain("in app allows only");
+    expect(world.changes).toEqual([]);
+  });
+
+  test("without an application it holds and says so", async () => {
+    const { error } = await world.run(shadow("r", { patience: "5s" }));
+    expect(String(error)).toContain("no application has declared r yet");
+  });
+
+  test("a stage changed from outside ends it: what was measured would prove nothing", async () => {
+    world.application();
+    const running = world.run(shadow("r"), 10_000);
+    await world.clock.advance(500);
+    world.set("r", 1, { stage: "live", share: 1 });
+    expect(hasCode((await running).error, "CUTOVER_ROUTE_EPOCH")).toBe(true);
+    // A second start after a crash sees it as well and does not set the stage again.
+    expect(hasCode((await world.run(shadow("r"), 10_000)).error, "CUTOVER_ROUTE_EPOCH")).toBe(true);
+    expect(world.changes).toEqual(["shadow 0", "live 1"]);
+  });
+});
+
+describe("ramp", () => {
+  test("clears one share after the other with evidence of its own, and keeps the measured share", async () => {
+    world.application();
+    const { result, error } = await world.run(ramp("r", [10, 50, 100], { hold: "5s" }));
+    expect(error).toBeUndefined();
+    expect(world.changes).toEqual(["live 10", "live 50", "live 100"]);
+    const levels = result?.["levels"] as unknown as {
+      share: number;
+      calls: { new: number };
+      ms: number;
+      measured: { within: boolean; measured: number };
+    }[];
+    expect(levels.map((level) => level.share)).toEqual([10, 50, 100]);
+    for (const level of levels) {
+      expect(level.calls.new).toBeGreaterThanOrEqual(100);
+      expect(level.ms).toBeGreaterThanOrEqual(5_000);
+      expect(level.measured.within).toBe(true);
+    }
+    expect(levels[2]?.measured.measured).toBe(100);
+    expect([...world.evidence.keys()]).toEqual(["r at 10 %", "r at 50 %", "r at 100 %"]);
+  });
+
+  test("fails at the share where the new side turns bad", async () => {
+    let calls = 0;
+    world.application({
+      new: (order) => {
+        if (++calls > 400) throw new Error("bad");
+        return order.id;
+      },
+    });
+    const { error } = await world.run(ramp("r", [10, 50, 100]));
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+    expect(String(error)).toContain("errors of r below 2× old");
+    expect(world.changes).toEqual(["live 10", "live 50"]);
+  });
+
+  test("goes on from the share it had reached after a crash, and the way back leads to the stage before the first", async () => {
+    world.application();
+    world.set("r", 0, { stage: "shadow", share: 0 });
+    const step = ramp("r", [10, 50, 100]);
+    await world.run(step, 35_000);
+    expect(world.changes.at(-1)).toBe("live 50");
+    const { error } = await world.run(step);
+    expect(error).toBeUndefined();
+    expect(world.changes).toEqual(["shadow 0", "live 10", "live 50", "live 100"]);
+    expect(await step.kind.verify?.(world.context(step, new AbortController().signal))).toMatchObject({
+      kind: "done",
+    });
+    await world.rollback(step);
+    expect(world.routes.get("r")?.stage).toBe("shadow");
+  });
+
+  test("a split that is not the assigned one is not cleared, unless it is told not to look", async () => {
+    // One key makes half of the calls: the measured share cannot be 30 %.
+    const heavy = (i: number): string => (i % 2 === 0 ? "heavy" : `k${i}`);
+    world.application({}, heavy);
+    const { error } = await world.run(ramp("r", [30], { atMost: "2m" }));
+    expect(String(error)).toMatch(/measured share of 2\d\.\d+–3\d\.?\d* %, found/);
+    world.checkpoint = undefined;
+    expect((await world.run(ramp("r", [30], { checkShare: false }))).error).toBeUndefined();
+  });
+
+  test("holds without traffic and says how many calls are missing", async () => {
+    world.application();
+    world.stopTraffic();
+    const { error } = await world.run(ramp("r", [10], { atMost: "10s" }));
+    expect(String(error)).toContain("100 more calls");
+  });
+
+  test("all given gates must be shown", async () => {
+    world.application();
+    const never: GateSpec = {
+      type: "custom",
+      name: "a person's nod",
+      collect: () => ({}),
+      judge: () => ({ kind: "hold", reason: "nobody nodded" }),
+    };
+    const { error } = await world.run(ramp("r", [100], { gate: [never], atMost: "30s" }));
+    expect(String(error)).toContain("a person's nod (nobody nodded)");
+  });
+});
+
+describe("quiet", () => {
+  test("passes when the doors report and nothing uses the old side", async () => {
+    world.application();
+    world.set("r", 0, { stage: "complete", share: 0 });
+    await world.clock.advance(1_000);
+    const { result, took } = await world.run(quiet("r", { for: "30s" }));
+    expect(took).toBeGreaterThanOrEqual(30_000);
+    expect(took).toBeLessThan(33_000);
+    expect(result).toMatchObject({ oldCalls: 0, doors: ["app"] });
+    expect(world.changes).toHaveLength(1);
+  });
+
+  test("an idle application proves it too, by reporting that nothing was called", async () => {
+    world.application();
+    world.stopTraffic();
+    expect((await world.run(quiet("r", { for: "10s" }))).error).toBeUndefined();
+  });
+
+  test("one use of the old side begins the time anew", async () => {
+    world.application();
+    world.set("r", 0, { stage: "complete", share: 0 });
+    await world.clock.advance(1_000);
+    const running = world.run(quiet("r", { for: "10s" }));
+    await world.clock.advance(6_000);
+    world.report({ failedOver: 1 });
+    const { took, error } = await running;
+    expect(error).toBeUndefined();
+    expect(took).toBeGreaterThanOrEqual(10_000);
+    expect(
+      world.notes.some((note) => note.includes("no more use of the old side (1 calls in other just now)")),
+    ).toBe(true);
+  });
+
+  test("silence of the doors proves nothing", async () => {
+    const { error } = await world.run(quiet("r", { for: "10s", patience: "60s" }));
+    expect(String(error)).toContain("no application reports on this route");
+  });
+
+  test("the second writes of rampdown are uses of the old side", async () => {
+    world.application();
+    world.set("r", 0, { stage: "rampdown", share: 0 });
+    const { error } = await world.run(quiet("r", { for: "5s", patience: "20s" }));
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+  });
+});
+
+describe("bad input is named with its place", () => {
+  const places = (step: Step): readonly (string | undefined)[] =>
+    step.kind.validate?.(step.input).map((problem) => problem.place) ?? [];
+
+  test.each([
+    ["no route", shadow(""), ["route"]],
+    ["a rate above 1", shadow("r", { until: 5 }), ["until"]],
+    ["no duration", shadow("r", { for: "soon" }), ["for"]],
+    ["no patience", shadow("r", { for: "2h", patience: "1h" }), ["patience"]],
+    ["half a call", shadow("r", { atLeast: 0.5 }), ["atLeast"]],
+    ["wrong operations", shadow("r", { operations: "all" as "any" }), ["operations"]],
+    ["no shares", ramp("r", []), ["shares"]],
+    ["no list", ramp("r", 10 as unknown as number[]), ["shares"]],
+    ["falling shares", ramp("r", [50, 10, 101]), ["shares[1]", "shares[2]"]],
+    ["a share of 0", ramp("r", [0]), ["shares[0]"]],
+    ["too short a time", ramp("r", [1], { hold: "2h", atMost: "1h" }), ["atMost"]],
+    ["an unknown stage", setStage("r", "on" as "off"), ["stage"]],
+    ["a share without live", setStage("r", "shadow", { share: 5 }), ["share"]],
+    ["no time", quiet("r", { for: 0 }), ["for"]],
+  ])("%s", (_, step, expected) => {
+    expect(places(step)).toEqual(expected);
+  });
+});
