@@ -1,0 +1,264 @@
+import { describe, expect, test } from "vitest";
+import { gate, open } from "../../test/queue/manual-queue.ts";
+import type { MemoryReading } from "./memory.ts";
+
+describe("what is claimed first", () => {
+  test("higher priority first, then the older one", async () => {
+    const { queue, pass } = await open({ slots: 1 });
+    const order: string[] = [];
+    queue.pause();
+    queue.work("job", ({ id }) => void order.push(id));
+    for (const [id, priority] of [
+      ["a", 0],
+      ["b", 5],
+      ["c", 0],
+      ["d", 9],
+    ] as const) {
+      await queue.submit("job", null, { id, priority });
+      await pass(1);
+    }
+    await queue.setPriority("c", 7);
+    queue.resume();
+    await pass(0);
+    expect(order).toEqual(["d", "c", "b", "a"]);
+  });
+
+  test("tenants take turns: one with many orders does not hold up one with few", async () => {
+    const { queue, pass } = await open({ slots: 1 });
+    const order: string[] = [];
+    queue.pause();
+    queue.work("job", ({ tenant }) => void order.push(tenant));
+    await queue.submitAll(Array.from({ length: 20 }, () => ({ kind: "job", tenant: "many" })));
+    await queue.submitAll(Array.from({ length: 3 }, () => ({ kind: "job", tenant: "few" })));
+    queue.resume();
+    await pass(0);
+    expect(order.slice(0, 7).filter((tenant) => tenant === "few")).toHaveLength(3);
+    expect(order).toHaveLength(23);
+  });
+});
+
+describe("how much is claimed", () => {
+  test("no more than the slots allow, and the next one at once when a slot comes free", async () => {
+    const { queue, pass } = await open({ slots: 3, poll: "1h" });
+    const door = gate<null>();
+    queue.work("job", door.work);
+    await queue.submitAll(Array.from({ length: 5 }, () => ({ kind: "job" })));
+    await pass(0);
+    expect(door.started).toBe(3);
+    expect(await queue.counts()).toMatchObject({ RUNNING: 3, PENDING: 2 });
+    door.finish(null);
+    await pass(0);
+    expect(door.started).toBe(4);
+    for (let i = 0; i < 4; i++) door.finish(null);
+    await pass(0);
+    door.finish(null);
+    await pass(0);
+    expect((await queue.counts()).COMPLETED).toBe(5);
+  });
+
+  test("no more than the memory behind the slots allows", async () => {
+    const { queue, pass } = await open({ slots: 4, memoryPerSlot: 100 });
+    const door = gate<null>();
+    queue.work("job", door.work);
+    await queue.submitAll(Array.from({ length: 3 }, () => ({ kind: "job", needs: { memory: 180 } })));
+    await queue.submit("job", null, { needs: { memory: 40 } });
+    await pass(0);
+    expect(door.started).toBe(3);
+    expect(await queue.counts()).toMatchObject({ RUNNING: 3, PENDING: 1 });
+    for (let i = 0; i < 4; i++) {
+      door.finish(null);
+      await pass(0);
+    }
+  });
+
+  test("starts lie at least the stagger apart", async () => {
+    const { queue, clock, pass } = await open({ slots: 4, stagger: "5s" });
+    const begin = clock.now();
+    const at: number[] = [];
+    queue.work("job", () => void at.push(clock.now() - begin));
+    await queue.submitAll(Array.from({ length: 4 }, () => ({ kind: "job" })));
+    for (let i = 0; i < 20; i++) await pass(1_000);
+    expect(at).toEqual([0, 5_000, 10_000, 15_000]);
+  });
+
+  test("fewer at the memory warning, none at the critical mark, all again when memory is back", async () => {
+    let memory: MemoryReading = { limit: 100, used: 85, source: "test" };
+    const { queue, pass } = await open({ slots: 4, memory: { read: () => memory } });
+    const door = gate<null>();
+    queue.work("job", door.work);
+    await queue.submitAll(Array.from({ length: 6 }, () => ({ kind: "job" })));
+    await pass(0);
+    expect(door.started).toBe(2);
+    expect((await queue.health()).reasons.map(({ code }) => code)).toContain("memory-warning");
+
+    memory = { ...memory, used: 95 };
+    await pass(1_000);
+    door.finish(null);
+    await pass(5_000);
+    expect(door.started).toBe(2);
+    expect((await queue.health()).status).toBe("critical");
+
+    memory = { ...memory, used: 20 };
+    await pass(1_000);
+    expect(door.started).toBe(5);
+    for (let i = 0; i < 8; i++) {
+      door.finish(null);
+      await pass(0);
+    }
+    expect((await queue.counts()).COMPLETED).toBe(6);
+  });
+
+  test("only kinds that have a handler here", async () => {
+    const { queue, pass } = await open();
+    queue.work("known", () => null);
+    await queue.submitAll([{ kind: "unknown" }, { kind: "known" }]);
+    await pass(2_000);
+    expect(await queue.counts()).toMatchObject({ PENDING: 1, COMPLETED: 1 });
+    queue.work("unknown", () => null);
+    await pass(0);
+    expect((await queue.counts()).COMPLETED).toBe(2);
+  });
+});
+
+describe("orders that do not fit", () => {
+  test("one larger than the machine is refused at once, also when the machine became smaller later", async () => {
+    const { queue, store, clock, pass } = await open({ slots: 2, memoryPerSlot: "4096 MB" });
+    await expect(queue.submit("job", null, { needs: { memory: "9 GB" } })).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_TOO_LARGE",
+      message: expect.stringContaining("asks for 1 slots and 9 GB; this queue has 2 slots and 8 GB in all"),
+    });
+    await expect(queue.submit("job", null, { needs: { slots: 3 } })).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_TOO_LARGE",
+    });
+    expect((await queue.counts()).PENDING).toBe(0);
+
+    const first = await queue.submit("job");
+    await store.orders.submit(
+      [{ ...first, id: "from-a-larger-machine", slots: 8, uniqueKey: null, runAt: clock.now() }],
+      { at: clock.now() },
+    );
+    queue.work("job", () => null);
+    await pass(1_000);
+    expect(await queue.get("from-a-larger-machine")).toMatchObject({
+      state: "FAILED",
+      error: { code: "CUTOVER_QUEUE_TOO_LARGE" },
+    });
+    expect((await queue.get(first.id))?.state).toBe("COMPLETED");
+  });
+
+  test("a large one gets its room in the end, although small ones keep coming", async () => {
+    const { queue, clock, pass } = await open({ slots: 4, reserveAfter: "10s", poll: "1s" });
+    let runs = 0;
+    const spans: { id: string; from: number }[] = [];
+    queue.work(
+      "job",
+      ({ id }) =>
+        new Promise<void>((resolve) => {
+          spans.push({ id, from: clock.now() });
+          // Small ones end at different times, so that all slots are never free together.
+          clock.after(700 + 500 * (runs++ % 4), resolve);
+        }),
+    );
+    await queue.submitAll(Array.from({ length: 4 }, () => ({ kind: "job" })));
+    const large = await queue.submit("job", null, { needs: { slots: 4 } });
+    for (let second = 0; second < 20; second++) {
+      await queue.submitAll(Array.from({ length: 6 }, () => ({ kind: "job" })));
+      await pass(1_000);
+    }
+    const started = spans.find(({ id }) => id === large.id);
+    expect(started).toBeDefined();
+    const waited = (started?.from ?? Infinity) - large.createdAt;
+    expect(waited).toBeGreaterThanOrEqual(10_000);
+    expect(waited).toBeLessThan(15_000);
+    for (let second = 0; second < 60; second++) await pass(1_000);
+    expect((await queue.counts()).COMPLETED).toBe(4 + 1 + 120);
+  });
+});
+
+describe("the depth limit", () => {
+  test("refuses what goes beyond, all or nothing, and says when to come back", async () => {
+    const { queue, pass } = await open({ depth: 5, poll: "2s" });
+    await queue.submitAll(Array.from({ length: 4 }, () => ({ kind: "job" })));
+    const refused = await queue
+      .submitAll([{ kind: "job" }, { kind: "job" }])
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "CUTOVER_QUEUE_FULL",
+      message: expect.stringContaining("come back in 2 s"),
+      details: { limit: 5, retryAfterMs: 2_000 },
+    });
+    expect((await queue.counts()).PENDING).toBe(4);
+    expect((await queue.health()).reasons.map(({ code }) => code)).toContain("depth");
+    queue.work("job", () => null);
+    await pass(0);
+    expect(await queue.submit("job")).toMatchObject({ fresh: true });
+  });
+
+  test("a known order is given back even when the queue is full", async () => {
+    const { queue } = await open({ depth: 1 });
+    await queue.submit("job", null, { key: "k" });
+    expect((await queue.submit("job", null, { key: "k" })).fresh).toBe(false);
+  });
+});
+
+test("metrics tell counts, waits, runs, age and throughput", async () => {
+  const { queue, pass } = await open({ slots: 1 });
+  const door = gate<null>();
+  queue.work("job", door.work);
+  await queue.submitAll([{ kind: "job" }, { kind: "job" }]);
+  await pass(4_000);
+  expect(await queue.metrics()).toMatchObject({ depth: 2, ageMs: 4_000, counts: { RUNNING: 1, PENDING: 1 } });
+  door.finish(null);
+  await pass(2_000);
+  door.finish(null);
+  await pass(4_000);
+  const { wait, run, throughput, events, ageMs } = await queue.metrics();
+  expect(wait).toMatchObject({ count: 2, max: 4_000 });
+  expect(run).toMatchObject({ count: 2, max: 4_000, mean: 3_000 });
+  expect(throughput).toBeCloseTo(0.2, 3);
+  expect(events).toMatchObject({ claimed: 2, started: 2, completed: 2 });
+  expect(ageMs).toBe(0);
+});
+
+describe("bad input", () => {
+  test.each([
+    [{ slots: 0 }, "slots"],
+    [{ poll: "soon" }, "poll"],
+    [{ poll: 0 }, "poll"],
+    [{ stagger: "-1s" }, "stagger"],
+    [{ memoryPerSlot: "many" }, "memoryPerSlot"],
+    [{ backoff: { factor: 0.5 } }, "backoff.factor"],
+    [{ backoff: { base: "10s", cap: "5s" } }, "backoff.cap"],
+    [{ memory: { warning: 0.95 } }, "memory.warning"],
+    [{ retries: 1.5 }, "retries"],
+    [{ name: "a b" }, "name"],
+  ])("option %j is refused by name", async (options, place) => {
+    await expect(open(options)).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place });
+  });
+
+  test.each([
+    ["", {}, "kind"],
+    ["job", { retries: -1 }, "retries"],
+    ["job", { priority: 0.5 }, "priority"],
+    ["job", { timeout: "0ms" }, "timeout"],
+    ["job", { needs: { memory: "lots" } }, "needs.memory"],
+    ["job", { needs: { slots: 0 } }, "needs.slots"],
+    ["job", { id: "" }, "id"],
+    ["job", { key: "a\nb" }, "key"],
+    ["job", { runAt: Number.NaN }, "runAt"],
+    ["job", { createdAt: new Date("never") }, "createdAt"],
+  ])("submit(%j, …, %j) is refused by name and nothing is stored", async (kind, options, place) => {
+    const { queue } = await open();
+    await expect(queue.submit(kind, null, options)).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_INVALID",
+      place,
+    });
+    expect((await queue.counts()).PENDING).toBe(0);
+  });
+
+  test("a second handler of a kind is refused", async () => {
+    const { queue } = await open();
+    queue.work("job", () => null);
+    expect(() => queue.work("job", () => null)).toThrow(expect.objectContaining({ place: "kind" }));
+  });
+});
