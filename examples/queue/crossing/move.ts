@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { CutoverError, type Json, type JsonObject, type Step, type StepContext, step } from "cutover";
 import type { WorkOrder } from "../old/work-order.ts";
 import { places } from "../server/settings.ts";
@@ -18,6 +20,7 @@ interface Checkpoint {
 }
 
 const batchSize = 8;
+const exampleData = join(import.meta.dirname, "../data");
 
 /**
  * Moves the orders that wait in the old queue to the new one, in small batches under load. What runs ends where it is,
@@ -30,7 +33,8 @@ export function moveOrders(workDir: string, map: Readonly<Record<string, Mapping
     timeout: "2m",
     estimate: "4s",
     plan: () => {
-      const folder = readOnce(dir);
+      // Before the example was started there is only the data it will copy.
+      const folder = readOnce(existsSync(workDir) ? dir : exampleData);
       refuseUnmapped(folder, map);
       const aside = folder.aside.length === 0 ? "" : ` · ${folder.aside.length} set aside`;
       return { summary: `moves ${folder.waiting.length} waiting work orders${aside}`, touches: [dir] };

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { CutoverError } from "cutover";
 
 export const projectRoot: string = join(import.meta.dirname, "../../..");
-const main = join(projectRoot, "dist/cli/main.js");
+/** Run from its sources, the example runs the command line from its sources too. */
+const fromSource = process.execArgv.includes("--conditions=cutover-source");
+const main = join(projectRoot, fromSource ? "src/cli/main.ts" : "dist/cli/main.js");
 
 export interface Ended {
   readonly code: number;
@@ -25,7 +27,7 @@ export function cutover(
       remedy: "run `npm ci` or `npm run build` first",
     });
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], {
+    const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
       cwd: projectRoot,
       stdio: options.show ? "inherit" : ["ignore", "pipe", "ignore"],
       // The definition finds the folder of its server by this name.
