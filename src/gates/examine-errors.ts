@@ -61,7 +61,14 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const relative = ratioReason(kind, seen, by, { e, ePass, fail, pass });
       return {
         kind,
-        reason: reasonOf(kind, relative, ePass < passNeeded && low, clear.rate, floor, fromMemory),
+        reason: reasonOf(
+          kind,
+          relative,
+          ePass < passNeeded && low,
+          clear.rate,
+          floor,
+          fromMemory && seen.estimate !== undefined,
+        ),
         figures: {
           e,
           ePass,

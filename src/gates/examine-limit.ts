@@ -73,7 +73,7 @@ export function examineLimit(measure: MeasureInput, rule: LimitRule): Examiner {
       add(at, at, reading, 1);
     },
     finding() {
-      const test = staticLimit({ ...rule, minSample: 0 });
+      const test = staticLimit(readings ? { ...rule, minSample: 1 } : rule);
       const last = judged();
       for (const window of last) test.observe({ value: value(window), sample: window.sample });
       const { kind, over, judged: count, value: latest, reason } = test.verdict();

@@ -1,5 +1,11 @@
 export { addLatency, bucketBound, latencyBucket, latencyBuckets, quantile, slowerThan } from "./latency.ts";
-export { type PooledTest, type PooledTestOptions, type PooledVerdict, pooledTest } from "./pooled-test.ts";
+export {
+  type Counts,
+  type PooledTest,
+  type PooledTestOptions,
+  type PooledVerdict,
+  pooledTest,
+} from "./pooled-test.ts";
 export { type RateTest, type RateTestOptions, type RateVerdict, rateTest } from "./rate-test.ts";
 export {
   type RatioObservation,

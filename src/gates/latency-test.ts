@@ -45,7 +45,8 @@ const least = 100;
  * the ratio test judges the two sides' slow calls of the same stretch. The mean of their e-values is an
  * e-value again. Both sides are counted side by side, so rhythms they share and thresholds estimated badly
  * do no harm: for any threshold t, a new side at most `by` times slower has "new > by·t" no more often than
- * "old > t". It learns nothing at a share of 100 % (`slowerTest` does).
+ * "old > t". Failing counts above the quantile's bucket, passing from that bucket on: even when all calls fall
+ * into one bucket a slower side then stands out and an equal one still clears. It learns nothing at a share of 100 % (`slowerTest` does).
  *
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
@@ -54,7 +55,11 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
   requireCount("number of quantiles", quantiles.length, 1);
   for (const quantile of quantiles) requireProbability("quantile", quantile);
   requirePositive("by", by);
-  const tests = quantiles.map((quantile) => ({ quantile, test: ratioTest({ alpha, beta, clearBelow }) }));
+  const tests = quantiles.map((quantile) => ({
+    quantile,
+    failing: ratioTest({ alpha, beta, clearBelow }),
+    passing: ratioTest({ alpha, beta, clearBelow }),
+  }));
   const shift = bucketShift(by, "ceil");
   let old: LatencyCounts = [];
 
@@ -64,23 +69,29 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
       requireLatency("new latency", observation.new);
       const [oldCalls, newCalls] = [latencyTotal(observation.old), latencyTotal(observation.new)];
       if (latencyTotal(old) >= least && newCalls > 0) {
-        for (const { quantile, test } of tests) {
-          const bucket = bucketBelow(old, quantile);
+        const share = newCalls / (oldCalls + newCalls);
+        const slow = (bucket: number): { newErrors: number; allErrors: number } => {
           const newErrors = slowerThanBucket(observation.new, bucket + shift);
-          const allErrors = newErrors + slowerThanBucket(observation.old, bucket);
-          test.observe({ share: newCalls / (oldCalls + newCalls), newErrors, allErrors });
+          return { newErrors, allErrors: newErrors + slowerThanBucket(observation.old, bucket) };
+        };
+        for (const { quantile, failing, passing } of tests) {
+          const bucket = bucketOf(old, quantile);
+          failing.observe({ share, ...slow(bucket) });
+          passing.observe({ share, ...slow(bucket - 1) });
         }
       }
       old = addLatency(old, observation.old);
     },
     verdict() {
-      const verdicts = tests.map(({ quantile, test }) => ({ quantile, ...test.verdict() }));
+      const verdicts = tests.map(({ quantile, failing, passing }) => {
+        const { ePass, waitFraction, kind } = passing.verdict();
+        return { quantile, ...failing.verdict(), ePass, wait: kind === "hold" ? waitFraction : 0 };
+      });
       const e = verdicts.reduce((sum, verdict) => sum + verdict.e, 0) / verdicts.length;
       const ePass = Math.min(...verdicts.map((verdict) => verdict.ePass));
       const kind: VerdictKind = e >= 1 / alpha ? "fail" : ePass >= 1 / beta ? "pass" : "hold";
-      const waits = verdicts.map((verdict) => (verdict.kind === "hold" ? verdict.waitFraction : 0));
       const worst = verdicts.reduce((left, right) => (right.e > left.e ? right : left));
-      const wait = Math.max(...waits.map((known) => known ?? Number.POSITIVE_INFINITY));
+      const wait = Math.max(...verdicts.map((verdict) => verdict.wait ?? Number.POSITIVE_INFINITY));
       const needed =
         kind === "fail"
           ? `e ${figure(e)} ≥ ${figure(1 / alpha)}`
@@ -98,12 +109,9 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
   };
 }
 
-/**
- * The last bucket below the one that holds the q-quantile, so that at least 1 − q of the old calls are above
- * it, even when all fall into one bucket. `counts` are ascending and not empty.
- */
-function bucketBelow(counts: LatencyCounts, q: number): number {
+/** The bucket that holds the q-quantile; `counts` are ascending and not empty. */
+function bucketOf(counts: LatencyCounts, q: number): number {
   const rank = q * latencyTotal(counts);
   let seen = 0;
-  return (counts.find(([, count]) => (seen += count) >= rank) as readonly [number, number])[0] - 1;
+  return (counts.find(([, count]) => (seen += count) >= rank) as readonly [number, number])[0];
 }

@@ -54,6 +54,8 @@ export interface RatioTest {
 
 /** Weight of the expected ratio (1) in the promotion test; the rest lets every ratio below the limit clear. */
 const expectedWeight = 0.9;
+/** The rest lies at these distances (in ln r) below the limit: from 10 % to 20 times lower. */
+const clearSteps: Float64Array = Float64Array.from({ length: 30 }, (_, i) => 0.1 * (i + 1));
 /** Errors at ratio 1 that are added before the wait is projected, so that the first few do not swing it. */
 const priorErrors = 5;
 
@@ -79,9 +81,9 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
   const limitLog = Math.log(clearBelow);
   const expected = clearBelow > 1 ? 1 : clearBelow / 2;
   const expectedLog = Math.log(expected);
-  const clearTo = Math.max(1, logRatios.findLastIndex((ln) => ln < limitLog) + 1);
-  const clearFrom = Math.max(0, clearTo - 60);
+  const clearLogs = clearSteps.map((step) => limitLog - step);
   const sums = new Float64Array(logRatios.length);
+  const clearSums = new Float64Array(clearLogs.length);
   let limitSum = 0;
   let expectedSum = 0;
   let newErrors = 0;
@@ -96,9 +98,8 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
     logSum(alarmWeights.map((weight, j) => weight + logAt(alarmFrom + j, count, times)));
 
   const lnPass = (count: number, times: number): number => {
-    const others: number[] = [];
-    for (let i = clearFrom; i < clearTo; i++) others.push(logAt(i, count, times));
-    const spread = logSum(others) - Math.log(clearTo - clearFrom);
+    const others = clearLogs.map((ln, i) => count * ln - times * (clearSums[i] as number));
+    const spread = logSum(others) - Math.log(others.length);
     const usual = count * expectedLog - times * expectedSum;
     return logMean(expectedWeight, usual, spread) - (count * limitLog - times * limitSum);
   };
@@ -185,6 +186,10 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       assigned += both * share;
       limitSum += both * Math.log1p((clearBelow - 1) * share);
       expectedSum += both * Math.log1p((expected - 1) * share);
+      for (let i = 0; i < clearSums.length; i++) {
+        clearSums[i] =
+          (clearSums[i] as number) + both * Math.log1p(Math.expm1(clearLogs[i] as number) * share);
+      }
       for (let i = 0; i < sums.length; i++) {
         sums[i] = (sums[i] as number) + both * Math.log1p((excesses[i] as number) * share);
       }

@@ -57,14 +57,14 @@ export function staticLimit(options: StaticLimitOptions): StaticLimit {
       const kind: VerdictKind = over >= n ? "fail" : judged >= m ? "pass" : "hold";
       const value = last.at(-1);
       const which = `${over} of ${judged} intervals ${direction} ${figure(limit)}`;
-      const rule =
-        kind === "hold" ? `, needs ${m} with at least ${minSample} calls` : ` (fails at ${n} of ${m})`;
+      const sample = minSample > 1 ? ` with at least ${minSample} calls` : "";
+      const rule = kind === "hold" ? `, needs ${m}${sample}` : ` (fails at ${n} of ${m})`;
       return {
         kind,
         over,
         judged,
         ...(value === undefined ? {} : { value }),
-        reason: value === undefined ? `no interval yet with at least ${minSample} calls` : which + rule,
+        reason: value === undefined ? `no interval yet${sample}` : which + rule,
       };
     },
   };
