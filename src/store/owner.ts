@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Clock, CutoverError, faultPoint, sleep } from "../core/index.ts";
+import { asError, type Clock, CutoverError, faultPoint, sleep } from "../core/index.ts";
 import { replaceFile } from "./routes-file.ts";
 import { isBusy, storeError } from "./sqlite/sqlite-error.ts";
 
@@ -49,14 +49,20 @@ export async function ownFolder(dir: string, options: OwnOptions): Promise<Owner
     startedAt: options.clock.now(),
     version: options.version,
   };
-  const write = (): void => replaceFile(file, `${JSON.stringify(owner)}\n`);
+  const write = (): void => {
+    try {
+      replaceFile(file, `${JSON.stringify(owner)}\n`);
+    } catch (error) {
+      throw unavailable(dir, error);
+    }
+  };
   try {
     faultPoint("store.owner.before-file");
     write();
     faultPoint("store.owner.after-file");
   } catch (error) {
     lock.close();
-    throw unavailable(dir, error);
+    throw error;
   }
   let held = true;
   const release = (): Promise<void> => {
@@ -148,9 +154,11 @@ function lockUnusable(dir: string, thrown: unknown): CutoverError {
 }
 
 function unavailable(dir: string, error: unknown): CutoverError {
-  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-    message: `expected a folder that can be written, found: ${error instanceof Error ? error.message : String(error)}`,
-    details: { code: (error as { code?: string }).code ?? null },
+  const code = (error as { code?: string }).code ?? null;
+  const full = code === "ENOSPC" || code === "EDQUOT";
+  return new CutoverError(full ? "CUTOVER_STORE_FULL" : "CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected a folder that can be written, found: ${asError(error).message}`,
+    details: { code },
     place: dir,
     cause: error,
   });

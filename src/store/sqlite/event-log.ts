@@ -54,7 +54,7 @@ export class SqliteEventLog implements EventLog {
   }
 
   count(): Promise<number> {
-    return this.#reader.read((db) => db.get<{ n: number }>("SELECT count(*) AS n FROM events")?.n ?? 0);
+    return this.#reader.read((db) => db.get<{ n: number }>("SELECT seq AS n FROM chain_head")?.n ?? 0);
   }
 
   subscribe(listener: (events: readonly StoredEvent[]) => void): () => void {

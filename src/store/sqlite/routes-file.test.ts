@@ -1,0 +1,55 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { type Log, silentLog } from "../../core/index.ts";
+import { ManualClock } from "../../testing/index.ts";
+import type { RoutesFile } from "../routes-file.ts";
+import { openSqliteStore } from "./open.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "cutover-routes-file-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("routes.json shows every change as soon as its call resolves", async () => {
+  const routesFile = join(folder, "routes.json");
+  const clock = new ManualClock();
+  await using store = await openSqliteStore({ path: ":memory:", clock, routesFile });
+  const read = (): RoutesFile => JSON.parse(readFileSync(routesFile, "utf8")) as RoutesFile;
+  expect(read()).toEqual({ savedAt: clock.now(), routes: [] });
+  await clock.advance(5_000);
+  const state = await store.routes.set({ route: "q", epoch: 0, stage: "live", share: 12.5, by: "ana" });
+  expect(read()).toEqual({ savedAt: clock.now(), routes: [state] });
+  await clock.advance(5_000);
+  await store.routes.set({ route: "q", epoch: 0, stage: "off", share: 0, by: "ana" }).catch(() => {});
+  expect(read().savedAt).toBe(clock.now() - 5_000);
+  expect(readdirSync(folder)).toEqual(["routes.json"]);
+});
+
+test("a routes file that cannot be written is reported, harms no change, and is written when it can be", async () => {
+  const place = join(folder, "later");
+  const routesFile = join(place, "routes.json");
+  const errors: string[] = [];
+  const log: Log = { ...silentLog, error: (message) => errors.push(message) };
+  await using store = await openSqliteStore({ path: ":memory:", clock: new ManualClock(), routesFile, log });
+  await store.routes.set({ route: "q", epoch: 0, stage: "live", share: 1, by: "ana" });
+  expect(errors).toEqual(["routes file not written", "routes file not written"]);
+  mkdirSync(place);
+  await store.orders.submit([
+    {
+      id: "o1",
+      queue: "q",
+      kind: "hash",
+      payload: null,
+      priority: 0,
+      memory: 0,
+      slots: 1,
+      maxRetries: 0,
+      timeoutMs: 1,
+      tenant: "",
+      runAt: 0,
+      uniqueKey: null,
+      createdAt: 0,
+    },
+  ]);
+  expect(JSON.parse(readFileSync(routesFile, "utf8"))).toHaveProperty("routes", await store.routes.list());
+});
