@@ -21,6 +21,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   pause: { summary: "hold a run where it is", load: () => import("./commands/pause.ts") },
   continue: { summary: "go on with a paused run", load: () => import("./commands/continue.ts") },
   approve: { summary: "approve the evidence a phase waits for", load: () => import("./commands/approve.ts") },
+  settle: { summary: "say whether a step took effect", load: () => import("./commands/settle.ts") },
   rollback: { summary: "take a run back to the old side", load: () => import("./commands/rollback.ts") },
   route: { summary: "show or set stage and share of a route", load: () => import("./commands/route.ts") },
   report: { summary: "write a run's report; show incidents", load: () => import("./commands/report.ts") },

@@ -1,10 +1,11 @@
-import { CutoverError } from "../core/index.ts";
-import { type RunView, runFaces } from "../report/index.ts";
+import { CutoverError, type JsonObject } from "../core/index.ts";
+import type { RecordParts } from "../engine/index.ts";
+import { buildRunView, type RunView, runFaces } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { span } from "./draw/line.ts";
-import { findOwner, noRuns, readStore } from "./reach-store.ts";
+import { carrierOf, findOwner, hasStore, noRuns, ownStore } from "./reach-store.ts";
 
 /** `--reason` of commands that a person answers for. */
 export const reasonOption: Readonly<Record<string, OptionSpec>> = {
@@ -21,25 +22,33 @@ export function reasonOf(context: CommandContext, command: string): string {
   });
 }
 
+export type Verb = "pause" | "continue" | "approve" | "settle";
+
 /**
- * Hands a decision to the process that carries the run; undefined when nobody carries it. Then `run` is the run
- * that was meant.
+ * Hands a decision to the process that carries the run; when nobody does, `record` puts it into the record by the
+ * engine's same rules, and whoever carries the run next acts on it. Resolves with the run as it stands then.
  */
-export async function tellOwner(
+export async function decide(
   context: CommandContext,
-  verb: "pause" | "continue" | "approve" | "rollback",
-  decision: { readonly reason: string; readonly phase?: string; readonly evidence?: string },
-): Promise<{ readonly run: RunRecord; readonly view: RunView | undefined }> {
-  const choice = { typed: context.args.positionals[0], otherwise: "unfinished" } as const;
+  typed: string | undefined,
+  verb: Verb,
+  body: JsonObject,
+  record: (parts: RecordParts, run: string, view: RunView) => Promise<unknown>,
+): Promise<RunView> {
+  const choice = { typed, otherwise: "unfinished" } as const;
   const owner = findOwner(context);
-  if (owner === undefined) {
-    const runs = await readStore(context, (store) => store.runs.list());
-    if (runs === undefined) throw noRuns(context);
-    return { run: chooseRun(runs, choice), view: undefined };
+  if (owner !== undefined) {
+    const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), choice);
+    const path = `/v1/runs/${encodeURIComponent(run.id)}/${verb}`;
+    return owner.post<RunView>(path, { by: context.by, ...body });
   }
-  const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), choice);
-  const path = `/v1/runs/${encodeURIComponent(run.id)}/${verb}`;
-  return { run, view: await owner.post<RunView>(path, { by: context.by, ...decision }) };
+  if (!hasStore(context)) throw noRuns(context);
+  return ownStore(context, async (store) => {
+    const { id } = chooseRun(await store.runs.list(), choice);
+    const view = (): Promise<RunView> => buildRunView(store, id, { at: context.clock.now() });
+    await record({ store, clock: context.clock, ...carrierOf(context) }, id, await view());
+    return view();
+  });
 }
 
 /** Says what a decision led to. */

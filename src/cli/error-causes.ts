@@ -47,6 +47,7 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_ROUTE_UNKNOWN: "No application and no run has declared a route of this name.",
   CUTOVER_ROUTE_EPOCH: "Somebody else changed the route since it was read.",
   CUTOVER_ROUTE_DUPLICATE: "One process declared the same route twice.",
+  CUTOVER_ROUTE_FAULT: "The new side failed, hung or answered late while the old side answered the caller.",
   CUTOVER_ROUTE_INVALID: "A route was declared wrongly, or put into a stage that its call site cannot do.",
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: "An event was sent to a work order whose state does not allow it.",
   CUTOVER_QUEUE_FULL: "The queue holds as many unfinished work orders as it may.",

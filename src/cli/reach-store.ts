@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Clock, CutoverError, hasCode, type Log, silentLog, sleep } from "../core/index.ts";
 import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
@@ -18,6 +19,9 @@ export interface StorePlace {
 export const databaseOf = (store: string): string => join(store, "cutover.db");
 export const routesFileOf = (store: string): string => join(store, "routes.json");
 
+/** True when there is a record; a question or decision never makes one. */
+export const hasStore = (place: StorePlace): boolean => existsSync(databaseOf(place.store));
+
 /** The owner that answers for the store; undefined when nobody owns it, or only for the moment of a command. */
 export function findOwner(place: StorePlace): OwnerClient | undefined {
   const owner = readOwner(place.store);
@@ -33,8 +37,8 @@ export async function readStore<T>(
   place: StorePlace,
   read: (store: Store) => Promise<T>,
 ): Promise<T | undefined> {
+  if (!hasStore(place)) return undefined;
   const path = databaseOf(place.store);
-  if (!existsSync(path)) return undefined;
   await using store = await openSqliteStore({ path, clock: place.clock });
   return await read(store);
 }
@@ -71,6 +75,18 @@ export function openStore(place: StorePlace, log: Log): Promise<Store> {
     routesFile: routesFileOf(place.store),
     log,
   });
+}
+
+/**
+ * This process as a carrier of runs. Whoever holds the folder's lock knows that every other owner of this machine is
+ * gone: its lease need not be waited for.
+ */
+export function carrierOf({ pid, clock }: StorePlace): { owner: string; isDead: (owner: string) => boolean } {
+  const machine = `${hostname()}:`;
+  return {
+    owner: `${machine}${pid}:${clock.now()}`,
+    isDead: (owner) => owner.startsWith(machine),
+  };
 }
 
 /** For questions about runs where there is no store: there are none. */

@@ -5,6 +5,8 @@ export interface ViewFeed {
   touch(): void;
   /** Builds and shows a last view, then stops. */
   end(): Promise<void>;
+  /** Stops at once. Idempotent. */
+  stop(): void;
 }
 
 /** Views are also shown when nothing changed, because their times count up. */
@@ -53,6 +55,10 @@ export function feedViews<View>(
   return {
     touch: () => {
       stale = true;
+    },
+    stop: () => {
+      ended = true;
+      timer.cancel();
     },
     end: async () => {
       ended = true;

@@ -4,17 +4,17 @@ import type { Clock, Log } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Doors } from "./doors.ts";
 import type { NdjsonStream } from "./ndjson.ts";
-import type { Decision } from "./wire-shapes.ts";
 
-/** A run that this process carries, as far as the server has to do with it. */
+/** A run that this process carries, as far as the server has to do with it; the engine's handle is one. */
 export interface CarriedRun {
   live(): LiveRun;
   /** Calls `listener` after every change, also of live progress; returns the way to stop. */
   onChange(listener: () => void): () => void;
-  pause(decision: Decision): Promise<void>;
-  continue(decision: Decision): Promise<void>;
-  approve(decision: Decision): Promise<void>;
-  rollback(decision: Decision): Promise<void>;
+  pause(by: string, reason: string): Promise<void>;
+  continue(by: string, reason: string): Promise<void>;
+  approve(phase: string, by: string, reason: string, evidence?: string): Promise<void>;
+  rollback(by: string, reason: string): Promise<void>;
+  settle(step: string, outcome: "done" | "not-done", by: string, reason: string): Promise<void>;
 }
 
 /** What every call may use. */

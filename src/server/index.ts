@@ -4,4 +4,4 @@ export { serverFaultPoints } from "./fault-points.ts";
 export { createOwnerServer, type OwnerServer, type OwnerServerOptions } from "./owner-server.ts";
 export { orderRoute } from "./route-calls.ts";
 export { socketPath } from "./socket-path.ts";
-export type { Decision, RouteOrder } from "./wire-shapes.ts";
+export type { RouteOrder } from "./wire-shapes.ts";

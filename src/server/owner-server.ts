@@ -8,7 +8,16 @@ import { declareRoutes, recordIntervals, recordMismatches, streamRoutes } from "
 import { Doors } from "./doors.ts";
 import { health, readEvents, verifyChain } from "./record-calls.ts";
 import { changeRoute, listRoutes } from "./route-calls.ts";
-import { approveRun, continueRun, listRuns, pauseRun, rollbackRun, showRun, streamRun } from "./run-calls.ts";
+import {
+  approveRun,
+  continueRun,
+  listRuns,
+  pauseRun,
+  rollbackRun,
+  settleStep,
+  showRun,
+  streamRun,
+} from "./run-calls.ts";
 import { socketPath } from "./socket-path.ts";
 
 export interface OwnerServerOptions {
@@ -48,6 +57,7 @@ const calls: Readonly<Record<string, Handler>> = {
   "POST /v1/runs/*/continue": continueRun,
   "POST /v1/runs/*/approve": approveRun,
   "POST /v1/runs/*/rollback": rollbackRun,
+  "POST /v1/runs/*/settle": settleStep,
   "GET /v1/events": readEvents,
   "GET /v1/audit": verifyChain,
 };

@@ -3,7 +3,8 @@ import { buildRunView, type RunView } from "../report/index.ts";
 import type { CarriedRun, Handler, ServerContext } from "./call.ts";
 import { toCutoverError } from "./answer.ts";
 import { NdjsonStream } from "./ndjson.ts";
-import { type Decision, decisionBody } from "./wire-shapes.ts";
+import type { Reader } from "./shape.ts";
+import { decisionBody, settleBody } from "./wire-shapes.ts";
 
 /** No stream sends views faster. */
 const shortestGapMs = 100;
@@ -23,9 +24,12 @@ function viewOf(context: ServerContext, id: string): Promise<RunView> {
 }
 
 /** A handler that hands a person's decision to the run and answers with what is true afterwards. */
-function decide(act: (run: CarriedRun, decision: Decision) => Promise<void>): Handler {
+function decide<Body>(
+  read: Reader<Body>,
+  act: (run: CarriedRun, body: Body, context: ServerContext, id: string) => Promise<void>,
+): Handler {
   return async (context, call) => {
-    const decision = decisionBody(await call.body(), "");
+    const body = read(await call.body(), "");
     const run = context.run(call.name);
     if (run === undefined) {
       const { run: known } = await viewOf(context, call.name);
@@ -34,15 +38,34 @@ function decide(act: (run: CarriedRun, decision: Decision) => Promise<void>): Ha
         details: { run: known.id, state: known.state },
       });
     }
-    await act(run, decision);
+    await act(run, body, context, call.name);
     return viewOf(context, call.name);
   };
 }
 
-export const pauseRun: Handler = decide((run, decision) => run.pause(decision));
-export const continueRun: Handler = decide((run, decision) => run.continue(decision));
-export const approveRun: Handler = decide((run, decision) => run.approve(decision));
-export const rollbackRun: Handler = decide((run, decision) => run.rollback(decision));
+export const pauseRun: Handler = decide(decisionBody, (run, { by, reason }) => run.pause(by, reason));
+export const continueRun: Handler = decide(decisionBody, (run, { by, reason }) => run.continue(by, reason));
+export const rollbackRun: Handler = decide(decisionBody, (run, { by, reason }) => run.rollback(by, reason));
+export const settleStep: Handler = decide(settleBody, (run, { step, outcome, by, reason }) =>
+  run.settle(step, outcome, by, reason),
+);
+export const approveRun: Handler = decide(decisionBody, async (run, decision, context, id) => {
+  const { by, reason, evidence } = decision;
+  const phase = decision.phase ?? onlyWaiting(await viewOf(context, id));
+  await run.approve(phase, by, reason, evidence);
+});
+
+/** The phase an approval without a name means: the only one that waits for one. */
+function onlyWaiting({ run, wanted }: RunView): string {
+  const [only, second] = wanted;
+  if (only !== undefined && second === undefined) return only.phase;
+  throw new CutoverError("CUTOVER_RUN_STATE", {
+    message:
+      only === undefined
+        ? `expected a phase that waits for approval, found run ${run.id} in ${run.state} with none`
+        : `expected the name of a phase, found ${wanted.length} that wait: ${wanted.map(({ phase }) => phase).join(", ")}`,
+  });
+}
 
 /**
  * Views of one run, as it changes. A view is built only when the reader took the one before, at most ten a second,

@@ -111,3 +111,17 @@ export const decisionBody: Reader<Decision> = shape(
   { by: text(200), reason: text(2_000, 0) },
   { phase: text(200), evidence: text(200) },
 );
+
+/** A person's word on a step of which nobody could tell whether it took effect. */
+export interface Settlement {
+  readonly step: string;
+  readonly outcome: "done" | "not-done";
+  readonly by: string;
+  readonly reason: string;
+}
+export const settleBody: Reader<Settlement> = shape({
+  step: text(500),
+  outcome: oneOf(["done", "not-done"]),
+  by: text(200),
+  reason: text(2_000),
+});

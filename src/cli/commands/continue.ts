@@ -1,23 +1,22 @@
-import { CutoverError } from "../../core/index.ts";
+import { continueRecorded } from "../../engine/index.ts";
 import type { Command } from "../command.ts";
-import { reasonOption, sayState, tellOwner } from "../decide.ts";
+import { decide, reasonOption, sayState } from "../decide.ts";
 
 export const command: Command = {
   usage: "continue [RUN]",
-  summary: "go on with a paused run",
-  help: ["Tells the process that carries the run. When none does, use `cutover resume`."],
+  summary: "go on with a paused or held run",
+  help: [
+    "You answer for what led to the pause or hold: gates and triggers that had failed gather evidence anew.",
+    "When no process carries the run, this only marks it; `cutover resume` then carries it on.",
+  ],
   options: reasonOption,
   words: 1,
   async run(context) {
-    const { run, view } = await tellOwner(context, "continue", { reason: context.args.text("reason") ?? "" });
-    if (view === undefined) {
-      throw new CutoverError("CUTOVER_RUN_STATE", {
-        message: `expected a run that a process carries, found ${run.id} in ${run.state}, carried by nobody`,
-        remedy: `carry it on with \`cutover resume ${run.id}\``,
-        details: { run: run.id, state: run.state },
-      });
-    }
-    sayState(context, view, "goes on");
+    const reason = context.args.text("reason") ?? "continued by hand";
+    const view = await decide(context, context.args.positionals[0], "continue", { reason }, (parts, run) =>
+      continueRecorded(parts, run, { by: context.by, reason }),
+    );
+    sayState(context, view, "continued");
     return 0;
   },
 };

@@ -1,13 +1,11 @@
-import { buildRunView, hasEnded, type RunView } from "../../report/index.ts";
+import { buildRunView } from "../../report/index.ts";
 import type { RunRecord } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
 import { exitOf } from "../exit-code.ts";
-import { listenToKeys } from "../keys.ts";
-import type { OwnerClient } from "../owner-client.ts";
-import { choosePresenter } from "../presenter.ts";
+import { lookOn } from "../look-on.ts";
 import { findOwner, noRuns, readStore } from "../reach-store.ts";
 
 export const command: Command = {
@@ -28,45 +26,6 @@ export const command: Command = {
     return last === undefined ? 0 : exitOf(last.run.state);
   },
 };
-
-async function lookOn(context: CommandContext, owner: OwnerClient, id: string): Promise<RunView | undefined> {
-  const presenter = choosePresenter(
-    context.terminal,
-    context.json,
-    "p pause · b roll back · q leave running",
-  );
-  const leave = new AbortController();
-  const path = `/v1/runs/${encodeURIComponent(id)}`;
-  let last: RunView | undefined;
-  const offKeys = listenToKeys(context, presenter, {
-    state: () => last?.run.state,
-    pause: () => owner.post(`${path}/pause`, { by: context.by, reason: "key p in watch" }),
-    continue: () => owner.post(`${path}/continue`, { by: context.by, reason: "key p in watch" }),
-    rollback: () => owner.post(`${path}/rollback`, { by: context.by, reason: "key b in watch" }),
-    quit: () => leave.abort(),
-  });
-  const signal = AbortSignal.any([leave.signal, context.interrupted]);
-  try {
-    for await (const view of owner.stream<RunView>(`${path}/stream`, signal)) {
-      last = view;
-      presenter.show(view);
-      if (hasEnded(view.run.state)) break;
-    }
-  } finally {
-    offKeys();
-    presenter.end();
-  }
-  if (context.json) return last;
-  if (last !== undefined && context.terminal.live) {
-    for (const line of runTree(last, { columns: context.terminal.columns(), rows: 10_000, keys: "" }))
-      context.terminal.line(line);
-  }
-  const ended = last !== undefined && hasEnded(last.run.state);
-  if (signal.aborted)
-    context.terminal.aside([span(`left running · look again with  npx cutover watch ${id}`, "dim")]);
-  else if (!ended) context.terminal.aside([span(`its process ended · see  npx cutover status ${id}`, "dim")]);
-  return last;
-}
 
 /** Nobody carries it: shows how it stands, once. */
 async function notCarried(context: CommandContext, typed: string | undefined): Promise<number> {

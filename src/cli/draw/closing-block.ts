@@ -15,8 +15,6 @@ import { type Line, span } from "./line.ts";
 import { pad } from "./text-width.ts";
 
 export interface ClosingFacts extends ReportExtras {
-  /** Lines the migration itself says about its end. */
-  readonly closing: readonly string[];
   /** Path of the HTML report; empty when none was written. */
   readonly report: string;
 }
@@ -24,7 +22,6 @@ export interface ClosingFacts extends ReportExtras {
 /** The last lines of a run: what came of it, old against new, where to read on, what to do next. */
 export function closingBlock(view: RunView, facts: ClosingFacts): readonly Line[] {
   const lines = view.run.state === "COMPLETED" ? finished(view) : stopped(view);
-  for (const line of facts.closing) lines.push([span(`  ${line}`)]);
   for (const route of view.routes) lines.push(...routeBlock(route, view.routes.length > 1));
   if (view.aside.length > 0) {
     lines.push(row("set aside", `${count(view.aside.length)} → cutover report ${view.run.id} --aside`));

@@ -1,0 +1,170 @@
+import { join, relative } from "node:path";
+import type { JsonObject, Log } from "../core/index.ts";
+import type { RunHandle } from "../engine/index.ts";
+import { buildRunView, type RunView } from "../report/index.ts";
+import type { RunRecord } from "../store/index.ts";
+import { chooseRun } from "./choose-run.ts";
+import type { CommandContext, OptionSpec } from "./command.ts";
+import { closingBlock } from "./draw/closing-block.ts";
+import { type Line, span } from "./draw/line.ts";
+import { exitOf } from "./exit-code.ts";
+import { listenToKeys } from "./keys.ts";
+import { lookOn } from "./look-on.ts";
+import type { OwnerClient } from "./owner-client.ts";
+import { choosePresenter, type Presenter } from "./presenter.ts";
+import { readStore } from "./reach-store.ts";
+import { openSession, type Session } from "./session.ts";
+import { feedViews } from "./view-feed.ts";
+import { writeReports } from "./write-reports.ts";
+
+/** Options of every command that carries a run. */
+export const carryOptions: Readonly<Record<string, OptionSpec>> = {
+  "until-held": { type: "boolean", help: "end with exit code 3 when it waits for a person or for evidence" },
+  "no-report": { type: "boolean", help: "write no report at the end" },
+};
+
+/**
+ * Owns the store, begins a run with `begin` and carries it to its end, showing it and answering for it meanwhile.
+ * Resolves with the exit code.
+ */
+export async function carryRun(
+  context: CommandContext,
+  begin: (session: Session) => Promise<RunHandle>,
+): Promise<number> {
+  const keys = "p pause · b roll back · q stop, resumable";
+  const presenter = choosePresenter(context.terminal, context.json, keys);
+  await using session = await openSession(context, sayingLog(context, presenter));
+  const handle = await begin(session);
+  const end = await follow(context, session, handle, presenter);
+  return await close(context, session, end);
+}
+
+/** Asks the process that carries the run to take it back, and looks on until it is. */
+export async function followOwner(
+  context: CommandContext,
+  owner: OwnerClient,
+  typed: string | undefined,
+  reason: string,
+): Promise<number> {
+  const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), {
+    typed,
+    otherwise: "unfinished",
+  });
+  const path = `/v1/runs/${encodeURIComponent(run.id)}`;
+  await owner.post(`${path}/rollback`, { by: context.by, reason });
+  const last = await lookOn(context, owner, run.id);
+  // The owner may end before its last view is sent; the record has it.
+  const view =
+    (await readStore(context, (store) => buildRunView(store, run.id, { at: context.clock.now() }))) ?? last;
+  return view === undefined ? 4 : exitOf(view.run.state);
+}
+
+interface End {
+  readonly view: RunView;
+  /** Set when it was stopped before its end. */
+  readonly stopped: "interrupted" | "held" | undefined;
+}
+
+async function follow(
+  context: CommandContext,
+  session: Session,
+  handle: RunHandle,
+  presenter: Presenter,
+): Promise<End> {
+  let stopped: End["stopped"];
+  let last: RunView | undefined;
+  const stop = (why: NonNullable<End["stopped"]>): void => {
+    if (stopped !== undefined) return;
+    stopped = why;
+    if (why === "interrupted") presenter.hint("stopping at the next checkpoint · Ctrl-C again ends at once");
+    void handle.stop();
+  };
+  const build = (): Promise<RunView> =>
+    buildRunView(session.store, handle.id, { at: context.clock.now(), live: handle.live() });
+  const show = (view: RunView): void => {
+    last = view;
+    presenter.show(view);
+    if (context.args.flag("until-held") && isHeld(view)) stop("held");
+  };
+  const feed = feedViews(context.clock, presenter.gapMs, build, show);
+  const offChange = handle.onChange(feed.touch);
+  const offKeys = listenToKeys(context, presenter, {
+    state: () => last?.run.state,
+    pause: () => handle.pause(context.by, "key p"),
+    continue: () => handle.continue(context.by, "key p"),
+    rollback: () => handle.rollback(context.by, "key b"),
+    quit: () => stop("interrupted"),
+  });
+  const onInterrupt = (): void => stop("interrupted");
+  context.interrupted.addEventListener("abort", onInterrupt, { once: true });
+  if (context.interrupted.aborted) onInterrupt();
+  const serving = session.serve(handle);
+  try {
+    await Promise.all([handle.done, serving]);
+    await feed.end();
+  } finally {
+    context.interrupted.removeEventListener("abort", onInterrupt);
+    offKeys();
+    offChange();
+    feed.stop();
+    presenter.end();
+  }
+  const view = last ?? (await build());
+  return {
+    view,
+    stopped: exitOf(view.run.state) === 0 && view.run.state === "COMPLETED" ? undefined : stopped,
+  };
+}
+
+/** Waits for a person or for evidence that nobody but time or a person can bring. */
+function isHeld({ run, wanted }: RunView): boolean {
+  return run.state === "HOLDING" || run.state === "PAUSED" || wanted.length > 0;
+}
+
+async function close(context: CommandContext, session: Session, { view, stopped }: End): Promise<number> {
+  const { terminal } = context;
+  const audit = await session.store.events.verify();
+  const ended = stopped === undefined;
+  let report = "";
+  if (ended && !context.args.flag("no-report")) {
+    const files = await writeReports(join(context.store, "reports"), view, { audit });
+    const near = relative(context.cwd, files.html);
+    report = near.startsWith("..") ? files.html : near;
+  }
+  const exit = stopped === "interrupted" ? 130 : stopped === "held" ? 3 : exitOf(view.run.state);
+  if (context.json) {
+    terminal.json({ type: "end", exit, stopped: stopped ?? null, report, audit, view }, true);
+    return exit;
+  }
+  if (ended) {
+    terminal.line("");
+    for (const line of closingBlock(view, { report, audit })) terminal.line(line);
+  } else {
+    for (const line of stoppedLines(view, stopped)) terminal.line(line);
+  }
+  return exit;
+}
+
+function stoppedLines(view: RunView, stopped: NonNullable<End["stopped"]>): readonly Line[] {
+  const [wanted] = view.wanted;
+  const phase = view.phases.find((each) => each.state !== "SEALED" && each.state !== "PENDING");
+  const where = phase === undefined ? "" : ` in ${phase.name}`;
+  const why = stopped === "interrupted" ? "stopped cleanly" : "held";
+  const waits = view.run.waitsFor || view.run.reason || phase?.headline || "";
+  return [
+    [span(`◐ ${why}`, "wait"), span(`${where} · run ${view.run.id}${waits === "" ? "" : ` · ${waits}`}`)],
+    ...(wanted === undefined ? [] : [[span("  approve: ", "dim"), span(`npx ${wanted.command}`, "bold")]]),
+    [span("  go on:   ", "dim"), span(`npx cutover resume ${view.run.id}`, "bold")],
+    [span("  go back: ", "dim"), span(`npx cutover rollback ${view.run.id} --reason "…"`, "bold")],
+  ];
+}
+
+/** What rooms have to say while a run is carried: warnings and errors, where the person looks. */
+function sayingLog(context: CommandContext, presenter: Presenter): Log {
+  const say = (message: string, data?: JsonObject): void => {
+    const facts = data === undefined ? "" : ` ${JSON.stringify(data)}`;
+    if (context.terminal.live && !context.json) presenter.hint(message);
+    else context.terminal.aside(`${message}${facts}`);
+  };
+  return { debug: () => {}, info: () => {}, warn: say, error: say };
+}

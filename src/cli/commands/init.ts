@@ -1,0 +1,60 @@
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative, resolve } from "node:path";
+import { CutoverError } from "../../core/index.ts";
+import type { Command } from "../command.ts";
+import { span } from "../draw/line.ts";
+import { initFiles } from "../init-files.ts";
+
+const what: Readonly<Record<string, string>> = {
+  "orders.json": "the old side's data",
+  "orders.ts": "the two sides: a JSON file and SQLite",
+  "crossing.ts": "the migration between them",
+};
+
+export const command: Command = {
+  usage: "init [DIR]",
+  summary: "write a small migration that runs at once",
+  help: [
+    "Writes three small files: a pair of stores and the migration between them, to read, run and change. Nothing that is there already is overwritten.",
+  ],
+  options: {},
+  words: 1,
+  async run(context) {
+    const dir = resolve(context.cwd, context.args.positionals[0] ?? ".");
+    const there = Object.keys(initFiles).filter((name) => existsSync(join(dir, name)));
+    if (there.length > 0) {
+      throw new CutoverError("CUTOVER_FILE_EXISTS", {
+        message: `expected a folder without ${there.join(", ")}, found ${there.length === 1 ? "it" : "them"} there`,
+        place: dir,
+        details: { found: there },
+      });
+    }
+    await mkdir(dir, { recursive: true });
+    // `wx`: a file that appeared since the look above is refused as well.
+    for (const [name, content] of Object.entries(initFiles))
+      await writeFile(join(dir, name), content, { flag: "wx" });
+    const near = relative(context.cwd, dir);
+    if (context.json) {
+      context.terminal.json({ dir, files: Object.keys(initFiles) });
+      return 0;
+    }
+    for (const name of Object.keys(initFiles)) {
+      context.terminal.line([
+        span("✔ ", "good"),
+        span(join(near, name).padEnd(24)),
+        span(what[name] ?? "", "dim"),
+      ]);
+    }
+    context.terminal.line("");
+    const cd = near === "" ? "" : `cd ${near} && `;
+    for (const [command, says] of [
+      ["plan", "see what would happen; nothing is touched"],
+      ["run", "carry it out"],
+      ["status", "see how it stands"],
+    ] as const) {
+      context.terminal.line([span(`  ${cd}npx cutover ${command}`.padEnd(28), "bold"), span(says, "dim")]);
+    }
+    return 0;
+  },
+};
