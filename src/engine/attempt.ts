@@ -3,7 +3,7 @@ import type { CompiledStep, StepOutcome } from "../plan/index.ts";
 import type { ErrorRecord } from "../store/index.ts";
 import type { Desk } from "./desk.ts";
 import { errorRecord, recordable } from "./json-value.ts";
-import { ActiveContext, attemptOver } from "./step-context.ts";
+import { ActiveContext } from "./step-context.ts";
 
 /** How one attempt ended. Nothing is recorded here; whoever started it decides what that means. */
 export type AttemptOutcome =
@@ -96,7 +96,7 @@ async function limited(
     return { kind: "failed", error: errorRecord(thrown) };
   } finally {
     limit.cancel();
-    context.close(attemptOver(step.id));
+    context.close();
   }
 }
 

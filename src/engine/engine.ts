@@ -145,8 +145,9 @@ async function openRun(
   resume?: ResumeOptions,
 ): Promise<{ carry(onOver: () => void): RunHandle }> {
   const { store, clock, owner, leaseMs } = settings;
-  // Refused before the claim: a refusal leaves no trace.
-  if (resume !== undefined) redefinition(await RunMemory.load(store, found), graph, resume);
+  // Refused before the claim: a refusal leaves no trace. An unchanged definition needs no look at the record.
+  if (resume !== undefined && found.hash !== graph.compiled.hash)
+    redefinition(await RunMemory.load(store, found), graph, resume);
   const claimedAt = clock.monotonic();
   const dead = found.owner !== null && found.owner !== owner && settings.isDead(found.owner);
   const { fence } = await store.runs.claim(found.id, owner, leaseMs, dead ? "same-machine" : undefined);
@@ -162,7 +163,13 @@ async function openRun(
   return {
     carry(onOver) {
       const lease = new Lease({
-        ...{ store, clock, run: run.id, owner, fence, leaseMs, claimedAt },
+        store,
+        clock,
+        run: run.id,
+        owner,
+        fence,
+        leaseMs,
+        claimedAt,
         onLost: (error) => {
           carrier.journal.close(error);
           carrier.halt(error);

@@ -90,7 +90,7 @@ async function standingOf(store: Store, run: RunRecord, random: RandomBytes): Pr
   const memory = await RunMemory.load(store, run);
   const phases = run.graph["phases"];
   const order = (Array.isArray(phases) ? (phases as readonly JsonObject[]) : []).map((phase) => ({
-    name: String(phase["name"]),
+    name: typeof phase["name"] === "string" ? phase["name"] : "",
     forwardOnly: phase["forwardOnly"] === true,
   }));
   return { memory, holds: new Holds(), order, random };

@@ -18,7 +18,7 @@ export class ActiveContext implements StepContext {
   readonly attempt: number;
   readonly #desk: Desk;
   readonly #step: CompiledStep;
-  #closed: Error | undefined;
+  #closed = false;
   #routes: RouteControl | undefined;
 
   constructor(desk: Desk, step: CompiledStep, signal: AbortSignal) {
@@ -80,8 +80,7 @@ export class ActiveContext implements StepContext {
   }
 
   progress(progress: StepProgress): void {
-    if (this.#closed === undefined)
-      this.#desk.live.setProgress(this.#step.id, progress, this.#desk.settings.clock.now());
+    if (!this.#closed) this.#desk.live.setProgress(this.#step.id, progress, this.#desk.settings.clock.now());
   }
 
   async evidence(name: string, data: JsonObject): Promise<string> {
@@ -118,20 +117,18 @@ export class ActiveContext implements StepContext {
     }));
   }
 
-  /** Ends this context: late writes of work that was left behind are refused with `reason`. */
-  close(reason: Error): void {
-    this.#closed ??= reason;
+  /** Ends this context: late writes of work that was left behind are refused. */
+  close(): void {
+    this.#closed = true;
   }
 
   mustBeOpen(): void {
-    if (this.#closed !== undefined) throw this.#closed;
     if (this.#desk.journal.closed !== undefined) throw this.#desk.journal.closed;
+    if (!this.#closed) return;
+    const step = this.#step.id;
+    throw new CutoverError("CUTOVER_INTERRUPTED", {
+      message: `expected nothing more from this attempt of step "${step}", which is over; found a late write`,
+      details: { step },
+    });
   }
 }
-
-/** Why a context is closed once its attempt is over. */
-export const attemptOver = (step: string): Error =>
-  new CutoverError("CUTOVER_INTERRUPTED", {
-    message: `expected nothing more from this attempt of step "${step}", which is over; found a late write`,
-    details: { step },
-  });
