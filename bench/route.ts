@@ -1,0 +1,123 @@
+/**
+ * What a call through `route()` costs, against calling the function directly and against the peers, all in the
+ * same rounds. Processor time, so that other work on the machine counts little; medians over rounds with quartiles.
+ */
+import { createRollout, memoryLink, type Rollout } from "../src/rollout/index.ts";
+import { above, measureRounds, type Series, spread, type Subject } from "./measure/rounds.ts";
+import { nanoseconds, printReach, printTable } from "./measure/table.ts";
+import { launchDarkly, openFeature, tzientist } from "./route/peers.ts";
+import { answerNew, answerOld, type Call, orders } from "./route/sides.ts";
+
+const rounds = 31;
+const calls = 20_000;
+/** Shadow work is done between two turns of the event loop; so many calls are made in one turn. */
+const perTurn = 50;
+
+const stages = ["off", "share", "shadow", "complete"] as const;
+type Stage = (typeof stages)[number];
+type Results = ReadonlyMap<string, Series>;
+
+export async function run(): Promise<void> {
+  const ld = await launchDarkly();
+  const feature = await openFeature();
+  const rollouts: Rollout[] = [];
+  const subject = (name: string, call: Call): Subject => ({ name, run: (count) => callInTurns(call, count) });
+  const ours = (name: string, stage: Stage, idempotent = false): Subject => {
+    const { call, rollout } = routed(stage, idempotent);
+    rollouts.push(rollout);
+    return subject(name, call);
+  };
+  const results = await measureRounds(
+    [
+      subject("direct", answerOld),
+      ...stages.map((stage) => ours(`route ${stage}`, stage)),
+      ours("route share, with fail-over", "share", true),
+      ...stages.map((stage) => subject(`launchdarkly ${stage}`, ld.call(stage))),
+      subject("tzientist off", tzientist(false)),
+      subject("tzientist shadow", tzientist(true)),
+      ...(["off", "share", "complete"] as const).map((stage) =>
+        subject(`openfeature ${stage}`, feature.call(stage)),
+      ),
+    ],
+    { rounds, calls },
+  );
+  print(results);
+  reach(results);
+  for (const rollout of rollouts) await rollout.close();
+  ld.close();
+  await feature.close();
+}
+
+function routed(stage: Stage, idempotent: boolean): { call: Call; rollout: Rollout } {
+  const rollout = createRollout({
+    link: memoryLink(),
+    state: [{ route: "bench", stage: stage === "share" ? "live" : stage, share: 50 }],
+  });
+  const call = rollout.route("bench", {
+    old: answerOld,
+    new: answerNew,
+    key: (order) => order.id,
+    effects: "none",
+    idempotent,
+    shadowConcurrency: perTurn,
+  });
+  return { call, rollout };
+}
+
+async function callInTurns(call: Call, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await call(orders[i % orders.length] as (typeof orders)[number]);
+    if (i % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const cpu = (sample: { cpu: number }): number => sample.cpu;
+const series = (results: Results, name: string): Series => results.get(name) ?? [];
+const cost = (results: Results, name: string): readonly number[] =>
+  above(series(results, name), series(results, "direct"), cpu);
+
+function print(results: Results): void {
+  console.log(
+    `processor time per call, ${rounds} rounds of ${calls} calls; "above direct" is paired round by round\n`,
+  );
+  printTable(
+    ["", "per call", "above direct", "quartiles"],
+    [...results].map(([name, samples]) => {
+      const over = spread(cost(results, name));
+      return [
+        name,
+        nanoseconds(spread(samples.map(cpu)).median),
+        name === "direct" ? "" : nanoseconds(over.median),
+        name === "direct" ? "" : `${nanoseconds(over.low)} … ${nanoseconds(over.high)}`,
+      ];
+    }),
+  );
+  console.log();
+}
+
+function reach(results: Results): void {
+  const over = (name: string): number => spread(cost(results, name)).median;
+  const limit = (stage: Stage, most: number): void =>
+    printReach(
+      `cost at ${stage}`,
+      over(`route ${stage}`) <= most,
+      nanoseconds(over(`route ${stage}`)),
+      `≤ ${nanoseconds(most)}`,
+    );
+  limit("off", 100);
+  limit("complete", 100);
+  limit("share", 250);
+  limit("shadow", 2_000);
+  for (const stage of stages) {
+    const peers = [...results.keys()].filter(
+      (name) => name.endsWith(` ${stage}`) && !name.startsWith("route"),
+    );
+    const best = peers.toSorted((a, b) => over(a) - over(b))[0] ?? "";
+    const ratios = cost(results, best).map(
+      (peer, round) => peer / (cost(results, `route ${stage}`)[round] ?? Number.NaN),
+    );
+    const { median, low, high } = spread(ratios);
+    const found = `${median.toFixed(1)}× under ${best} (${low.toFixed(1)}–${high.toFixed(1)})`;
+    printReach(`peers at ${stage}`, median >= 10, found, "≥ 10×");
+  }
+}
