@@ -1,13 +1,13 @@
 /**
- * A worker process for crash tests: `worker.ts DB FOLDER [FAULT]`. Writes a line to FOLDER/effects for each attempt,
- * kills itself with SIGKILL at the fault point FAULT the first time it passes there after it said "ready".
+ * A worker process for crash tests: `worker.ts DB FOLDER LEASE [FAULT]`. Writes a line to FOLDER/effects for each attempt,
+ * kills itself with SIGKILL the first time it passes the fault point FAULT. Takes commands as messages.
  */
 import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setFaultHandler } from "../../src/core/index.ts";
 import { openQueue, subprocess } from "../../src/queue/index.ts";
 
-const [db = "", folder = "", fault] = process.argv.slice(2);
+const [db = "", folder = "", lease = "60s", fault] = process.argv.slice(2);
 const note = (line: string): void => appendFileSync(join(folder, "effects"), `${line}\n`);
 
 if (fault !== undefined) {
@@ -19,7 +19,7 @@ const queue = await openQueue(`sqlite:${db}`, {
   slots: 4,
   stagger: 0,
   grace: "300ms",
-  lease: "60s",
+  lease,
   backoff: { base: "20ms", cap: "20ms" },
 });
 
@@ -35,8 +35,9 @@ queue.work("flaky", ({ id }, { fence, attempt }) => {
 queue.work("fatal", () => {
   throw Object.assign(new Error("never"), { code: "EACCES" });
 });
-queue.work("hang", ({ id }, { fence }) => {
+queue.work("hang", ({ id }, { fence, progress }) => {
   note(`${id} ${fence}`);
+  progress({ hangs: true });
   return new Promise(() => {});
 });
 queue.work(
@@ -62,7 +63,8 @@ process.on("message", (message: { do: string; id?: string; kind?: string; payloa
       await queue.submit(message.kind ?? "", message.payload, { id: message.id ?? "" });
     if (message.do === "cancel") await queue.cancel(message.id ?? "", "asked for by the test");
     if (message.do === "retry") await queue.retry(message.id ?? "");
-    if (message.do === "recover") await queue.recoverFromAudit({ since: 0 });
+    if (message.do === "recover")
+      await queue.recoverFromAudit({ since: 0, match: ({ order }) => order.id === message.id });
     if (message.do === "stop") await queue.stop();
     process.send?.({ done: message.do });
     if (message.do === "stop") process.disconnect?.();
