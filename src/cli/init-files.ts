@@ -51,15 +51,15 @@ const backup = check("backup restores", ({ workDir }) => {
 });
 
 const copy = step("copy", {
-  summary: "copy the orders, ten at a time",
+  summary: "copy the orders, 25 at a time",
   estimate: "2s",
-  run: async ({ checkpoint, saveCheckpoint, progress, clock }) => {
+  run: async (its) => {
     const orders = oldOrders();
-    for (let done = Number(checkpoint() ?? 0); done < orders.length; ) {
-      saveNew(orders.slice(done, done + 10));
-      await saveCheckpoint((done = Math.min(done + 10, orders.length)));
-      progress({ done, total: orders.length, unit: "orders" });
-      await new Promise<void>((resolve) => clock.after(50, resolve)); // only so that there is something to see
+    for (let done = Number(its.checkpoint() ?? 0); done < orders.length; ) {
+      saveNew(orders.slice(done, done + 25));
+      await its.saveCheckpoint((done = Math.min(done + 25, orders.length)));
+      its.progress({ done, total: orders.length, unit: "orders" });
+      await new Promise<void>((resolve) => its.clock.after(50, resolve)); // only so that there is something to see
     }
     return \`\${orders.length} orders copied\`;
   },

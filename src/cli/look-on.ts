@@ -1,7 +1,6 @@
 import { hasEnded, type RunView } from "../report/index.ts";
 import type { CommandContext } from "./command.ts";
 import { span } from "./draw/line.ts";
-import { runTree } from "./draw/run-tree.ts";
 import { listenToKeys } from "./keys.ts";
 import type { OwnerClient } from "./owner-client.ts";
 import { choosePresenter } from "./presenter.ts";
@@ -42,10 +41,6 @@ export async function lookOn(
     presenter.end();
   }
   if (context.json) return last;
-  if (last !== undefined && context.terminal.live) {
-    for (const line of runTree(last, { columns: context.terminal.columns(), rows: 10_000, keys: "" }))
-      context.terminal.line(line);
-  }
   const ended = last !== undefined && hasEnded(last.run.state);
   if (signal.aborted)
     context.terminal.aside([span(`left running · look again with  npx cutover watch ${id}`, "dim")]);

@@ -10,7 +10,7 @@ export interface Presenter {
   show(view: RunView): void;
   /** A line said to the person at the keyboard, until the next one; empty takes it away. */
   hint(text: string): void;
-  /** Takes away what is not meant to stay. */
+  /** Takes away what is not meant to stay; what was shown last stays. */
   end(): void;
   /** No views are wanted faster, milliseconds. */
   readonly gapMs: number;
@@ -49,6 +49,10 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
     end: () => {
       offResize();
       screen.clear();
+      if (last === undefined) return;
+      // What was live stays as it was last, complete and without keys.
+      const tree = runTree(last, { columns: terminal.columns(), rows: Number.POSITIVE_INFINITY, keys: "" });
+      for (const line of tree) terminal.line(line);
     },
   };
 }

@@ -22,11 +22,18 @@ export function asideItems(
   for (const record of evidence) {
     if (record.name === "aside") keep(record.step ?? "", record.data["items"] ?? record.data["aside"]);
   }
-  for (const step of steps) if (isObject(step.result ?? undefined)) keep(step.step, asideOf(step.result));
+  for (const step of steps) keep(step.step, asideOf(step.result));
   return [...found.values()];
 }
 
-const asideOf = (result: Json): Json | undefined => (isObject(result) ? result["aside"] : undefined);
+/** How many entries a step's result says were set aside. */
+export function asideCount(result: Json | null): number {
+  const entries = asideOf(result);
+  return Array.isArray(entries) ? entries.length : 0;
+}
+
+const asideOf = (result: Json | null): Json | undefined =>
+  isObject(result ?? undefined) ? (result as JsonObject)["aside"] : undefined;
 
 function readItem(step: string, entry: Json): AsideItem {
   if (!isObject(entry)) return { id: String(entry), reason: "", step, facts: {} };

@@ -8,7 +8,7 @@ export function nextCommand(
   wanted: readonly WantedApproval[],
   incidents: readonly IncidentView[],
 ): NextCommand {
-  const approval = wanted[0];
+  const approval = wanted.find((each) => each.given.length < each.needed);
   switch (run.state) {
     case "RUNNING":
       if (approval !== undefined)

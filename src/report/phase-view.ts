@@ -1,5 +1,6 @@
 import { formatDuration } from "../core/index.ts";
 import type { PhaseRecord, StepRecord, StepState, VerdictRecord } from "../store/index.ts";
+import { asideCount } from "./aside.ts";
 import { count, plural } from "./figures.ts";
 import type { GraphPhase } from "./graph.ts";
 import type { LiveRun, PhaseView, StepView } from "./run-view.ts";
@@ -98,7 +99,7 @@ function headline(phase: Omit<PhaseView, "headline">, all: readonly StepView[]):
     case "RUNNING":
       return runningLine(all);
     case "GATING":
-      return holding === undefined ? "judging its gates" : `${holding.verdict}: ${holding.reason}`;
+      return holding === undefined ? "judging its gates" : gateLine(holding);
     case "AWAITING_APPROVAL":
       return `waits for ${plural(phase.approvals, "approval")}`;
     case "SEALED":
@@ -108,6 +109,12 @@ function headline(phase: Omit<PhaseView, "headline">, all: readonly StepView[]):
     case "ROLLED_BACK":
       return failure(all) ?? "taken back";
   }
+}
+
+/** `hold: waits for a quiet moment, about 4.0 s more`. */
+function gateLine({ verdict, reason, waitMs }: PhaseView["verdicts"][number]): string {
+  const more = verdict === "hold" && waitMs !== null ? `, about ${formatDuration(waitMs)} more` : "";
+  return `${verdict}: ${reason}${more}`;
 }
 
 function runningLine(all: readonly StepView[]): string {
@@ -124,6 +131,11 @@ function runningLine(all: readonly StepView[]): string {
 
 /** What came of a sealed phase: the steps' own words while they are few, a count when they are many. */
 function sealedLine(phase: Omit<PhaseView, "headline">, all: readonly StepView[]): string {
+  const aside = all.reduce((sum, step) => sum + asideCount(step.result), 0);
+  return `${workLine(phase, all)}${aside === 0 ? "" : ` · ${count(aside)} set aside`}`;
+}
+
+function workLine(phase: Omit<PhaseView, "headline">, all: readonly StepView[]): string {
   const lines = all.map((step) => step.line).filter((line) => line !== "");
   if (all.length > 0 && all.length <= 4 && lines.length > 0) return lines.join(" · ");
   const checks = phase.verdicts.filter((verdict) => verdict.verdict === "pass");
@@ -134,9 +146,4 @@ function sealedLine(phase: Omit<PhaseView, "headline">, all: readonly StepView[]
 function failure(all: readonly StepView[]): string | undefined {
   const step = all.find((each) => each.error !== null && each.state !== "DONE" && each.state !== "PENDING");
   return step === undefined ? undefined : `${step.name}: ${step.error?.message ?? ""}`;
-}
-
-/** `10 s`; empty for a phase that has not begun. */
-export function phaseTime(phase: PhaseView): string {
-  return phase.elapsedMs === null ? "" : formatDuration(phase.elapsedMs);
 }

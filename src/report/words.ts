@@ -27,7 +27,7 @@ export const phaseFaces: Readonly<Record<PhaseState, Face>> = {
   AWAITING_APPROVAL: face("◐", "waits for approval", "wait"),
   SEALED: face("✔", "sealed", "good"),
   ROLLING_BACK: face("↩", "rolling back", "bad"),
-  ROLLED_BACK: face("✖", "rolled back", "bad"),
+  ROLLED_BACK: face("↩", "taken back", "bad"),
 };
 
 export const stepFaces: Readonly<Record<StepState, Face>> = {

@@ -104,7 +104,7 @@ function facts(plan: PlanReport, columns: number): readonly Line[] {
   }
   if (plan.units.length > 0) rows.push(["units", unitText(plan)]);
   if (plan.success.length > 0) rows.push(["success", plan.success.join(" · ")]);
-  rows.push(["in all", estimateText(plan.estimate)]);
+  rows.push(["in all", estimateText(plan.estimate) || "no time worth naming"]);
   return rows.flatMap(([label, text]) =>
     wrap(text, Math.max(16, columns - 16)).map((part, index): Line => [
       span(`  ${pad(index === 0 ? label : "", 12)}  `, "dim"),
@@ -124,7 +124,7 @@ function unitText(plan: PlanReport): string {
 
 /** `~10 s`, `≥ 10 s` when parts are unknown, `?` when nothing is known. */
 function estimateText(estimate: PlanReport["estimate"]): string {
-  if (estimate.ms === 0) return estimate.unknown > 0 ? "?" : "~0 s";
+  if (estimate.ms === 0) return estimate.unknown > 0 ? "?" : "";
   return `${estimate.unknown > 0 ? "≥ " : "~"}${formatDuration(estimate.ms)}`;
 }
 

@@ -17,7 +17,7 @@ import {
 } from "../../report/index.ts";
 import { bar } from "./bar.ts";
 import { ends, fit, type Line, span } from "./line.ts";
-import { pad, textWidth } from "./text-width.ts";
+import { pad, textWidth, wrap } from "./text-width.ts";
 
 export interface TreeOptions {
   readonly columns: number;
@@ -144,7 +144,9 @@ function phaseDetail(phase: PhaseView, view: RunView, columns: number): readonly
       span("     approved by ", "dim"),
       span(`${wanted.given.length} of ${wanted.needed} (${given})`, "wait"),
     ]);
-    lines.push([span("     approve with ", "dim"), span(wanted.command)]);
+    // A command that is cut off is of no use: it gets as many lines as it needs.
+    for (const part of wrap(`npx ${wanted.command}`, columns - 7))
+      lines.push([span(`       ${part}`, "bold")]);
   }
   return lines;
 }
