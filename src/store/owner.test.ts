@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../core/index.ts";
 import { type OwnOptions, ownFolder, readOwner } from "./owner.ts";
@@ -99,10 +100,32 @@ describe("owning a folder", () => {
     for (const outcome of held) await outcome.value.release();
   });
 
+  test("is not refused because others look", async () => {
+    mkdirSync(dir);
+    new DatabaseSync(join(dir, "owner.lock")).close();
+    const looker = new DatabaseSync(join(dir, "owner.lock"), { readOnly: true });
+    const looks = looker.prepare("SELECT 1 FROM sqlite_schema UNION ALL SELECT 2").iterate();
+    looks.next();
+    let owned = false;
+    const wanted = ownFolder(dir, self).finally(() => (owned = true));
+    for (let turn = 0; turn < 20; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(owned).toBe(false);
+    looks.return?.();
+    looker.close();
+    await using ownership = await wanted;
+    expect(readOwner(dir)).toEqual(ownership.owner);
+  });
+
   test("survives that others look who owns it", async () => {
     await using ownership = await ownFolder(dir, self);
     for (let n = 0; n < 50; n++) expect(readOwner(dir)).toEqual(ownership.owner);
     await expect(ownFolder(dir, self)).rejects.toMatchObject({ code: "CUTOVER_STORE_OWNED" });
+    // Closing a handle frees the POSIX locks of a process unless SQLite holds it back: only another process can tell.
+    const code = `
+      const { readOwner } = await import(${JSON.stringify(join(import.meta.dirname, "owner.ts"))});
+      console.log(JSON.stringify(readOwner(${JSON.stringify(dir)})));`;
+    const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", code]);
+    expect(JSON.parse(stdout.toString())).toEqual(ownership.owner);
   });
 });
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { asError, type Clock, CutoverError, faultPoint, sleep } from "../core/index.ts";
+import { asError, type Clock, CutoverError, faultPoint } from "../core/index.ts";
 import { replaceFile } from "./routes-file.ts";
 import { isBusy, storeError } from "./sqlite/sqlite-error.ts";
 
@@ -30,8 +30,10 @@ export interface Ownership extends AsyncDisposable {
 }
 
 const unknown: Owner = { pid: null, socket: null, startedAt: null, version: null };
-/** A probe holds a shared lock for some microseconds; an owner that meets one tries again. */
-const tries = 5;
+/** A look at the lock holds it shared for some microseconds; an owner that meets one tries again this often. */
+const triesAmongLookers = 500;
+/** Seen exclusively held this often in a row, it is owned and not just being fought for. */
+const timesHeld = 3;
 
 /**
  * Takes the folder for this process, making it when it is missing. The lock is an SQLite file in an exclusive
@@ -41,7 +43,7 @@ const tries = 5;
  * @throws CUTOVER_STORE_UNAVAILABLE when the folder cannot be made or written
  */
 export async function ownFolder(dir: string, options: OwnOptions): Promise<Ownership> {
-  const lock = await takeLock(dir, options.clock);
+  const lock = await takeLock(dir);
   const file = join(dir, "owner.json");
   let owner: Owner = {
     pid: options.pid,
@@ -91,25 +93,30 @@ export async function ownFolder(dir: string, options: OwnOptions): Promise<Owner
  * leaves behind. Reads only; a missing folder is owned by nobody.
  */
 export function readOwner(dir: string): Owner | undefined {
+  return isHeld(dir) ? readOwnerFile(dir) : undefined;
+}
+
+/** An owner's exclusive lock keeps others from reading; the shared lock of somebody who only looks does not. */
+function isHeld(dir: string): boolean {
   let probe: DatabaseSync | undefined;
   try {
     probe = new DatabaseSync(join(dir, "owner.lock"), { readOnly: true, timeout: 0 });
     probe.prepare("SELECT count(*) FROM sqlite_schema").get();
-    return undefined;
+    return false;
   } catch (error) {
-    return isBusy(error) ? readOwnerFile(dir) : undefined;
+    return isBusy(error);
   } finally {
     probe?.close();
   }
 }
 
-async function takeLock(dir: string, clock: Clock): Promise<DatabaseSync> {
+async function takeLock(dir: string): Promise<DatabaseSync> {
   try {
     mkdirSync(dir, { recursive: true });
   } catch (error) {
     throw unavailable(dir, error);
   }
-  for (let attempt = 1; ; attempt++) {
+  for (let tries = 0, held = 0; tries < triesAmongLookers && held < timesHeld; tries++) {
     let lock: DatabaseSync | undefined;
     try {
       lock = new DatabaseSync(join(dir, "owner.lock"), { timeout: 0 });
@@ -118,10 +125,11 @@ async function takeLock(dir: string, clock: Clock): Promise<DatabaseSync> {
     } catch (error) {
       lock?.close();
       if (!isBusy(error)) throw lockUnusable(dir, error);
-      if (attempt >= tries) throw owned(dir);
     }
-    await sleep(clock, 2 * attempt);
+    held = isHeld(dir) ? held + 1 : 0;
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
+  throw owned(dir);
 }
 
 function readOwnerFile(dir: string): Owner {
