@@ -8,6 +8,10 @@ export {
   isCutoverError,
   type Json,
   type JsonObject,
+  type Log,
+  silentLog,
+  sleep,
+  systemClock,
 } from "./core/index.ts";
 export {
   type Approval,
