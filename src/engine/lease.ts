@@ -71,7 +71,7 @@ export class Lease {
       this.#limit = this.#limitFrom(sentAt);
       this.#arm();
     } catch (thrown) {
-      if (!this.#ended) this.#lose(`it could not be renewed: ${asError(thrown).message}`);
+      if (!this.#ended) this.#lose(`it could not be renewed: ${asError(thrown).message}`, thrown);
     }
   }
 
@@ -87,7 +87,7 @@ export class Lease {
     this.#lose("it could not be renewed in time");
   }
 
-  #lose(why: string): void {
+  #lose(why: string, cause?: unknown): void {
     if (this.#ended) return;
     this.#end();
     const { run, owner, fence, onLost } = this.#parts;
@@ -96,6 +96,7 @@ export class Lease {
         message: `the lease of run ${run} is lost: ${why}`,
         details: { run, owner, fence },
         place: `run ${run}`,
+        cause,
       }),
     );
   }

@@ -5,7 +5,13 @@ import { setFaultHandler, silentLog } from "../core/index.ts";
 import type { Migration } from "../plan/index.ts";
 import { openSqliteStore, type Store } from "../store/index.ts";
 import { ManualClock } from "./manual-clock.ts";
-import { createEngine, type Engine, type EngineOptions, type RunHandle } from "../engine/index.ts";
+import {
+  createEngine,
+  type Engine,
+  type EngineOptions,
+  type ResumeOptions,
+  type RunHandle,
+} from "../engine/index.ts";
 
 /** An engine over a real store on a manual clock, for this room's tests. */
 export interface Rig extends AsyncDisposable {
@@ -15,7 +21,7 @@ export interface Rig extends AsyncDisposable {
   /** A new engine on the same store; the one before is left where it is, as a killed process would leave it. */
   engine(options?: Partial<EngineOptions>): Engine;
   start(migration: Migration, options?: { readonly from?: string }): Promise<RunHandle>;
-  resume(run: string, migration: Migration): Promise<RunHandle>;
+  resume(run: string, migration: Migration, options?: Partial<ResumeOptions>): Promise<RunHandle>;
   /** Moves the clock until the run is over, and answers how it ended. */
   end(handle: RunHandle, limitMs?: number): Promise<Awaited<RunHandle["done"]>>;
   /** Moves the clock until `done` holds. */
@@ -41,7 +47,7 @@ export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Ri
     engine,
     start: (migration, options = {}) =>
       latest().start(migration, { by: "ann", source: "test.ts", ...options }),
-    resume: (run, migration) => latest().resume(run, migration, { by: "ann" }),
+    resume: (run, migration, options = {}) => latest().resume(run, migration, { by: "ann", ...options }),
     async end(handle, limitMs) {
       let over = false;
       const settled = handle.done.finally(() => (over = true));
