@@ -231,7 +231,7 @@ describe("what a dead worker left", () => {
     await door.stop();
     const victim = worker("60s");
     await until("attached", async () => (await store.orders.get(id))?.sandbox != null);
-    const { pid } = (await store.orders.get(id))?.sandbox as { pid: number };
+    const pid = Number((await store.orders.get(id))?.sandbox?.["pid"]);
     const mark = markProcess(pid);
     victim.kill("SIGKILL");
     await until("worker gone", () => gone(victim));

@@ -18,7 +18,7 @@ export interface WorkTools {
   /** This attempt, from 1. */
   readonly attempt: number;
   /** Stores how far the work is. Kept at most once a second; the last one always. */
-  progress(state: JsonObject): void;
+  readonly progress: (state: JsonObject) => void;
   readonly log: Log;
 }
 

@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { gate, open } from "../../test/queue/manual-queue.ts";
+import { CutoverError } from "../core/index.ts";
+import type { OrderStore, Store } from "../store/index.ts";
+import { openQueue } from "./index.ts";
+
+/** The same store, with some of its order calls failing while told to. */
+function failing(store: Store, broken: () => readonly (keyof OrderStore)[]): Store {
+  const orders = new Proxy(store.orders, {
+    get: (target, name: keyof OrderStore) =>
+      broken().includes(name)
+        ? () => Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "the disk is away" }))
+        : target[name].bind(target),
+  });
+  return new Proxy(store, {
+    get: (target, name: keyof Store) => (name === "orders" ? orders : target[name]),
+  });
+}
+
+describe("a claim", () => {
+  test("is kept by heartbeats for as long as the work takes", async () => {
+    const { queue, store, clock, pass } = await open({ lease: "15s", workerId: "one" });
+    const door = gate<string>();
+    queue.work("job", door.work);
+    const { id } = await queue.submit("job");
+    await pass(0);
+    const other = await openQueue({ store }, { clock, workerId: "two", stagger: 0, slots: 4 });
+    other.work("job", door.work);
+    for (let i = 0; i < 24; i++) await pass(5_000);
+    expect(door.started).toBe(1);
+    door.finish("after two minutes");
+    await pass(0);
+    expect(await queue.get(id)).toMatchObject({
+      state: "COMPLETED",
+      attempt: 1,
+      fence: 1,
+      result: "after two minutes",
+    });
+    await other.stop();
+  });
+
+  test("that cannot be renewed is given up before it ends; another worker goes on, a late result is refused", async () => {
+    const { store, clock, pass } = await open();
+    let away = false;
+    const cut = failing(store, () => (away ? ["renew", "change", "claim", "orphans"] : []));
+    const first = await openQueue({ store: cut }, { clock, workerId: "one", lease: "15s", stagger: 0 });
+    const aborted: number[] = [];
+    const late = gate<string>();
+    first.work("job", (_, { signal }) => {
+      signal.addEventListener("abort", () => aborted.push(clock.now()));
+      return late.work();
+    });
+    const { id } = await first.submit("job");
+    const begin = clock.now();
+    await pass(0);
+    away = true;
+    const second = await openQueue({ store }, { clock, workerId: "two", stagger: 0 });
+    const mine: number[] = [];
+    first.pause();
+    second.work("job", (_, { fence }) => {
+      mine.push(clock.now());
+      return { by: "two", fence };
+    });
+    for (let i = 0; i < 60; i++) await pass(1_000);
+    // Two heartbeats (5 s, 10 s) failed: the work was asked to end before its lease did, and only then taken over.
+    expect(aborted).toEqual([begin + 10_000]);
+    expect(mine).toHaveLength(1);
+    expect(mine[0]).toBeGreaterThan(begin + 15_000);
+    away = false;
+    late.finish("by one, too late");
+    await pass(0);
+    expect(await second.get(id)).toMatchObject({
+      state: "COMPLETED",
+      result: { by: "two", fence: 2 },
+      attempt: 1,
+      crashes: 1,
+    });
+    expect((await first.metrics()).late).toBe(1);
+    expect((await second.timeline(id)).map(({ event }) => event)).toEqual([
+      "submitted",
+      "claimed",
+      "started",
+      "lost",
+      "retry-due",
+      "claimed",
+      "started",
+      "completed",
+    ]);
+    await first.stop();
+    await second.stop();
+  });
+
+  test("keeps a result while the store is away for a moment, and writes it when it is back", async () => {
+    const { store, clock, pass } = await open();
+    let away = false;
+    const cut = failing(store, () => (away ? ["change"] : []));
+    const queue = await openQueue({ store: cut }, { clock, lease: "15s", stagger: 0 });
+    const door = gate<string>();
+    queue.work("job", door.work);
+    const { id } = await queue.submit("job");
+    await pass(0);
+    away = true;
+    door.finish("worth keeping");
+    await pass(3_000);
+    expect((await queue.get(id))?.state).toBe("RUNNING");
+    away = false;
+    await pass(3_000);
+    expect(await queue.get(id)).toMatchObject({ state: "COMPLETED", result: "worth keeping", attempt: 1 });
+    await queue.stop();
+  });
+
+  test("cannot be made while the store is away, health says so, and work goes on when it is back", async () => {
+    const { store, clock, pass } = await open();
+    let away = true;
+    const queue = await openQueue(
+      { store: failing(store, () => (away ? ["claim"] : [])) },
+      { clock, stagger: 0 },
+    );
+    queue.work("job", () => null);
+    const { id } = await queue.submit("job");
+    await pass(2_000);
+    expect(await queue.health()).toMatchObject({
+      status: "critical",
+      reasons: [{ code: "store", message: expect.stringContaining("the disk is away") }],
+    });
+    away = false;
+    await pass(1_000);
+    expect((await queue.get(id))?.state).toBe("COMPLETED");
+    expect((await queue.health()).reasons.map(({ code }) => code)).not.toContain("store");
+    await queue.stop();
+  });
+});
