@@ -3,7 +3,8 @@
  * design, simulated with fixed seeds. Looks happen every second.
  */
 import { createRandom, type Random } from "./gates/random.ts";
-import { ratioTest } from "../src/gates/index.ts";
+import { intervalOf } from "./gates/intervals.ts";
+import { createJudge, ratioTest } from "../src/gates/index.ts";
 
 const runs = 1000;
 /** More where a median is held against a whole number of seconds. */
@@ -65,6 +66,29 @@ function oneRun(
     if (kind === wanted) return { kind, second };
   }
   return { kind: "hold", second: seconds };
+}
+
+/**
+ * Seconds from the first bad call to the verdict, after ten healthy minutes at half of 200 calls/s, with an
+ * interval every 250 ms judged as the engine does. Median of `count` runs.
+ */
+function lateFault(ratio: number, count: number, seed: number): number {
+  const random = createRandom(seed);
+  const times: number[] = [];
+  for (let run = 0; run < count; run++) {
+    const judge = createJudge({ kind: "worse-than-old", by: 2, alpha, beta }, { of: "errors" });
+    let i = 0;
+    const add = (rate: number): void => {
+      const newCalls = random.binomial(50, 0.5);
+      const side = (calls: number, p: number) => ({ calls, errors: random.binomial(calls, p) });
+      judge.add([intervalOf(i++, { old: side(50 - newCalls, 0.01), new: side(newCalls, rate) })]);
+    };
+    while (i < 2400) add(0.01);
+    do add(0.01 * ratio);
+    while (judge.verdict().kind !== "fail");
+    times.push((i - 2400) / 4);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(count / 2)] as number;
 }
 
 const percent = (part: number): string => `${Number((part * 100).toFixed(1))} %`;
@@ -135,6 +159,17 @@ export async function run(): Promise<void> {
       `${String(callsPerSecond).padStart(7)}  ×${String(ratio).padEnd(4)}  ${median.padEnd(12)} ${percent(passed)}`,
     );
     if (ratio === 2) lines.push(() => reach("false passes at ×2", passed <= beta, percent(passed), "≤ 5 %"));
+  }
+  console.log(
+    "\nfault after ten healthy minutes, 200 calls/s, share 50 %, judged every 250 ms, 100 runs a row",
+  );
+  console.log("ratio  median detection");
+  for (const ratio of [100, 10, 5]) {
+    const seconds = lateFault(ratio, 100, seed++);
+    console.log(`×${String(ratio).padEnd(4)}  ${seconds} s`);
+    if (ratio === 100) {
+      lines.push(() => reach("late fault, every call fails", seconds <= 1, `${seconds} s median`, "≤ 1 s"));
+    }
   }
   console.log();
   for (const line of lines) line();

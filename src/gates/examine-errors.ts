@@ -1,6 +1,6 @@
 import { besideAndMemory, bothWays } from "./beside-and-memory.ts";
 import { type Examiner, noUse } from "./examiner.ts";
-import { pooledTest } from "./pooled-test.ts";
+import { type PooledVerdict, pooledTest } from "./pooled-test.ts";
 import { rateTest } from "./rate-test.ts";
 import { ratioTest } from "./ratio-test.ts";
 import type { WorseThanOldRule } from "./rules.ts";
@@ -14,7 +14,7 @@ import { soonest } from "./wait.ts";
  * - From memory: where the new side has more than 90 % of the calls (at a share of 100 % all of them), the
  *   pooled test, against all that is known of the old side's rate, remembered stretches included.
  * - The two e-values are averaged (see `besideAndMemory`), which is an e-value again, so one threshold 1/alpha holds for both.
- *   The ratio test's part counts towards failing only while its estimate is at least `by`.
+ *   The ratio test's part counts towards failing only while the likely ratio is at least `by`.
  * - The floor: the new side also passes when its rate is shown to be below `floor`, whatever the old side
  *   does, since with no errors on either side no ratio can ever be shown. It does not while the evidence
  *   leans towards worse (e ≥ √(1/alpha)).
@@ -50,12 +50,13 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const clear = absolute.verdict();
       const e = both.mean(side.e, memory.e);
       const ePass = both.mean(side.ePass, memory.ePass);
-      const worse = (side.ratio.estimate ?? 0) >= by;
-      const failing = both.mean(worse ? side.e : 0, memory.e) >= failNeeded;
+      const failing = both.mean(side.tooHigh ? side.e : 0, memory.e) >= failNeeded;
       const low = clear.ePass >= passNeeded && e < Math.sqrt(failNeeded);
       const kind: VerdictKind = failing ? "fail" : ePass >= passNeeded || low ? "pass" : "hold";
       const fromMemory = memory.counts.new.total > 0 && (side.errors.all === 0 || memory.e > side.e);
-      const seen = fromMemory ? pooledRatio(memory.old, memory.new) : side.ratio;
+      const seen = fromMemory
+        ? pooledRatio(memory)
+        : { ...side.ratio, ...(side.recent === undefined ? {} : { recent: side.recent }) };
       const wait = soonest(side.waitFraction, memory.waitFraction, clear.waitFraction);
       const { fail, pass } = { fail: failNeeded, pass: passNeeded };
       const relative = ratioReason(kind, seen, by, { e, ePass, fail, pass });
@@ -91,12 +92,13 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
 }
 
 /** The ratio of two rates; its interval from the ends of theirs, so wider than the tests need. */
-function pooledRatio(old: Estimate, fresh: Estimate): Estimate {
+function pooledRatio({ old, new: fresh, recent }: PooledVerdict): Estimate & { readonly recent?: number } {
   const [before, now] = [old.estimate, fresh.estimate];
   const over = (a: number, b: number): number => (b === 0 ? Number.POSITIVE_INFINITY : a / b);
   const known = before !== undefined && now !== undefined && before + now > 0;
   return {
     ...(known ? { estimate: over(now, before) } : {}),
+    ...(recent === undefined ? {} : { recent }),
     low: over(fresh.low, old.high),
     high: over(fresh.high, old.low),
   };
@@ -111,7 +113,7 @@ function reasonOf(
   fromMemory: boolean,
 ): string {
   if (byFloor) {
-    const seen = percent(rate.estimate ?? 0);
+    const seen = percent(rate.estimate as number);
     return `errors ${seen} (at most ${figure(rate.high * 100)}), shown below ${percent(floor)}`;
   }
   const against = fromMemory ? ", against the old side's earlier calls" : "";

@@ -44,7 +44,7 @@ export function examineLimit(measure: MeasureInput, rule: LimitRule): Examiner {
   };
 
   const value = ({ sum, sample, latency }: Window): number =>
-    measure.of === "latency" ? (quantile(latency, measure.quantile) ?? 0) : sum / sample;
+    measure.of === "latency" ? (quantile(latency, measure.quantile) as number) : sum / sample;
   const enough = ({ sample }: Window): boolean => sample > 0 && (readings || sample >= rule.minSample);
   const judged = (): Window[] =>
     [...windows]

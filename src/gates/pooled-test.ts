@@ -1,5 +1,6 @@
+import { fromStart, notStarted, startMass } from "./change-points.ts";
 import { requirePart, requirePositive, requireProbability } from "./input.ts";
-import { fromLog, logJeffreys, logLikelihood } from "./logarithm.ts";
+import { fromLog, logJeffreys, logLikelihood, logSum } from "./logarithm.ts";
 import { rateInterval } from "./rate-values.ts";
 import type { Estimate, VerdictKind } from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
@@ -23,6 +24,8 @@ export interface PooledVerdict {
   readonly ePass: number;
   readonly old: Estimate;
   readonly new: Estimate;
+  /** New rate over old, the new one from when it looks worst; absent while it has no failure. */
+  readonly recent?: number;
   readonly counts: { readonly old: Counts; readonly new: Counts };
   /** When holding: further calls of the new side until a verdict, in multiples of those seen. */
   readonly waitFraction?: number;
@@ -40,9 +43,9 @@ export interface PooledTest {
  * rates as steady, so a daily rhythm between the two stretches counts as a difference.
  *
  * Universal inference: the likelihood of both counts averaged over Jeffreys' priors, over its greatest value
- * where the claim is true. Its mean is at most 1 under the claim at any stopping time, so looks are free and
- * no threshold has to be estimated (a limit of by × the old side's upper confidence needs a second error
- * budget and, in simulation, about the same number of calls).
+ * where the claim is true. Its mean is at most 1 under the claim at any stopping time, so looks are free. (A
+ * rate test against `by` times the old side's upper confidence was refused: it spends a second error budget on
+ * that bound, and the bound would have to hold at all times as well.)
  *
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
@@ -56,6 +59,33 @@ export function pooledTest(options: PooledTestOptions): PooledTest {
   const failNeeded = Math.log(1 / alpha);
   const passNeeded = Math.log(1 / beta);
 
+  let stretch = -1;
+  /** Later starts of the new side's counts: what had been counted when each began, and its weight. */
+  let starts: readonly Start[] = [];
+
+  const since = ({ before }: Start): Counts => ({
+    count: fresh.count - before.count,
+    total: fresh.total - before.total,
+  });
+  const laterStarts = (): readonly number[] =>
+    starts.map((start) => start.lnWeight + lnPooled("above", by, old, since(start)));
+  const alarm = (): number =>
+    logSum([
+      Math.log(fromStart) + evidence("above", 1),
+      ...laterStarts(),
+      Math.log((1 - fromStart) * notStarted(stretch)),
+    ]);
+
+  /** Ratio of the rates, the new side's counted from the start that speaks loudest for "worse". */
+  const recent = (): number | undefined => {
+    const values = laterStarts();
+    const loudest = values.indexOf(Math.max(...values));
+    const all = Math.log(fromStart) + evidence("above", 1);
+    const start = starts[loudest];
+    const { count, total } = start === undefined || all >= (values[loudest] as number) ? fresh : since(start);
+    return count === 0 || old.total === 0 ? undefined : count / total / (old.count / old.total);
+  };
+
   const evidence = (side: "above" | "below", times: number): number => {
     const scaled = { count: fresh.count * times, total: fresh.total * times };
     return lnPooled(side, by, old, scaled);
@@ -67,17 +97,23 @@ export function pooledTest(options: PooledTestOptions): PooledTest {
       requirePart("old.count", moreOld.count, "old.total", moreOld.total);
       requirePart("new.count", moreNew.count, "new.total", moreNew.total);
       old = { count: old.count + moreOld.count, total: old.total + moreOld.total };
+      if (moreNew.total > 0) {
+        stretch++;
+        const lnWeight = Math.log((1 - fromStart) * startMass(stretch));
+        if (stretch > 0) starts = thinned([...starts, { before: fresh, lnWeight }]);
+      }
       fresh = { count: fresh.count + moreNew.count, total: fresh.total + moreNew.total };
     },
     verdict() {
-      const above = evidence("above", 1);
+      const above = alarm();
+      const lately = recent();
       const below = evidence("below", 1);
       const kind: VerdictKind = above >= failNeeded ? "fail" : below >= passNeeded ? "pass" : "hold";
       const waitFraction =
         kind === "hold" && fresh.total > 0
           ? soonest(
               projectWait((times) => evidence("below", times), passNeeded),
-              projectWait((times) => evidence("above", times), failNeeded),
+              projectWait((times) => Math.log(fromStart) + evidence("above", times), failNeeded),
             )
           : undefined;
       return {
@@ -86,11 +122,26 @@ export function pooledTest(options: PooledTestOptions): PooledTest {
         ePass: fromLog(below),
         old: rateInterval(old.count, old.total, beta),
         new: rateInterval(fresh.count, fresh.total, beta),
+        ...(lately === undefined ? {} : { recent: lately }),
         counts: { old, new: fresh },
         ...(waitFraction === undefined ? {} : { waitFraction }),
       };
     },
   };
+}
+
+interface Start {
+  readonly before: Counts;
+  readonly lnWeight: number;
+}
+
+/** Most later starts that are kept; each costs a likelihood at every look. */
+const mostStarts = 64;
+
+/** Every second of the older three quarters goes when there are too many: that only takes evidence away. */
+function thinned(starts: readonly Start[]): readonly Start[] {
+  if (starts.length <= mostStarts) return starts;
+  return starts.filter((_, i) => i % 2 === 0 || i >= 0.75 * mostStarts);
 }
 
 const none: Counts = { count: 0, total: 0 };

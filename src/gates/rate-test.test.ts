@@ -38,7 +38,8 @@ describe("a rate against a limit", () => {
       const scaled = m / 99;
       return sum + ((weights[j] as number) * scaled) / (1 + scaled) / 0.01;
     }, 0);
-    expect(judged(1, 1).e).toBeCloseTo(byHand, 10);
+    // A fifth of the evidence waits for sides that turn bad later.
+    expect(judged(1, 1).e).toBeCloseTo(0.8 * byHand + 0.2, 10);
   });
 
   test("a bad side fails with the figures that decided", () => {
@@ -87,7 +88,11 @@ describe("a rate against a limit", () => {
         for (const [count, good] of parts) apart.observe({ count, total: count + good });
         const count = parts.reduce((sum, [bad]) => sum + bad, 0);
         const total = parts.reduce((sum, [bad, good]) => sum + bad + good, 0);
-        expect(apart.verdict()).toEqual(judged(count, total));
+        const { ePass, rate } = apart.verdict();
+        expect({ ePass, rate }).toEqual({
+          ePass: judged(count, total).ePass,
+          rate: judged(count, total).rate,
+        });
       }),
     );
   });

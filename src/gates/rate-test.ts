@@ -1,8 +1,12 @@
 import { requirePart, requireProbability } from "./input.ts";
-import { fromLog } from "./logarithm.ts";
-import { lnRateAbove, lnRateBelow, rateInterval } from "./rate-values.ts";
+import { changeMixture, fromStart, sinceTurn } from "./change-points.ts";
+import { fromLog, logLikelihood } from "./logarithm.ts";
+import { higherRates, lnRateAbove, lnRateBelow, rateInterval } from "./rate-values.ts";
 import { type Estimate, figure, percent, type VerdictKind } from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
+
+/** The alternative of twice the limit's odds tells since when the rate looks too high. */
+const turnRate = 2;
 
 export interface RateTestOptions {
   /** The rate in question, between 0 and 1, e.g. 0.01. */
@@ -22,6 +26,8 @@ export interface RateVerdict {
   readonly needed: { readonly fail: number; readonly pass: number };
   /** The rate with a (1 − beta) interval valid at all times. */
   readonly rate: Estimate;
+  /** The rate since the stretch from which on it looks too high; absent while it does not. */
+  readonly recent?: number;
   readonly count: number;
   readonly total: number;
   readonly reason: string;
@@ -37,7 +43,7 @@ export interface RateTest {
 
 /**
  * Anytime-valid test of a rate against a limit, both ways: likelihood ratios of Bernoulli counts mixed over
- * rates below the limit (pass) and above it (fail). Without any failure it passes after about
+ * rates below the limit (pass) and above it, from any stretch on (fail). Without any failure it passes after about
  * 1.1·ln(1/beta)/limit calls; without calls it holds.
  *
  * @throws CUTOVER_GATE_INPUT for options out of range.
@@ -49,6 +55,9 @@ export function rateTest(options: RateTestOptions): RateTest {
   requireProbability("beta", beta);
   const failNeeded = Math.log(1 / alpha);
   const passNeeded = Math.log(1 / beta);
+  const { rates, lnWeights } = higherRates(limit);
+  const alarm = changeMixture(lnWeights);
+  const turn = sinceTurn();
   let count = 0;
   let total = 0;
 
@@ -57,17 +66,27 @@ export function rateTest(options: RateTestOptions): RateTest {
       requirePart("count", observation.count, "total", observation.total);
       count += observation.count;
       total += observation.total;
+      if (observation.total === 0) return;
+      const here = logLikelihood(observation.count, observation.total, limit);
+      const gains = rates.map((p) => logLikelihood(observation.count, observation.total, p) - here);
+      alarm.observe(gains);
+      turn.observe(gains[turnRate] as number, [observation.count, observation.total]);
     },
     verdict() {
-      const above = lnRateAbove(count, total, limit);
+      const above = alarm.ln();
       const below = lnRateBelow(count, total, limit);
       const kind: VerdictKind = above >= failNeeded ? "fail" : below >= passNeeded ? "pass" : "hold";
       const rate = rateInterval(count, total, beta);
+      const [worse, calls] = turn.sums() ?? [];
+      const lately = worse === undefined || calls === undefined ? undefined : worse / calls;
       const waitFraction =
         kind === "hold" && total > 0
           ? soonest(
               projectWait((times) => lnRateBelow(count * times, total * times, limit), passNeeded),
-              projectWait((times) => lnRateAbove(count * times, total * times, limit), failNeeded),
+              projectWait(
+                (times) => Math.log(fromStart) + lnRateAbove(count * times, total * times, limit),
+                failNeeded,
+              ),
             )
           : undefined;
       return {
@@ -78,7 +97,11 @@ export function rateTest(options: RateTestOptions): RateTest {
         rate,
         count,
         total,
-        reason: rateReason(kind, rate, options, { above: fromLog(above), below: fromLog(below) }),
+        ...(lately === undefined ? {} : { recent: lately }),
+        reason: rateReason(kind, { ...rate, ...(lately === undefined ? {} : { recent: lately }) }, options, {
+          above: fromLog(above),
+          below: fromLog(below),
+        }),
         ...(waitFraction === undefined ? {} : { waitFraction }),
       };
     },
@@ -87,15 +110,17 @@ export function rateTest(options: RateTestOptions): RateTest {
 
 function rateReason(
   kind: VerdictKind,
-  rate: Estimate,
+  rate: Estimate & { readonly recent?: number },
   { limit, alpha, beta }: RateTestOptions,
   e: { readonly above: number; readonly below: number },
 ): string {
   if (rate.estimate === undefined) return `no calls yet, limit ${percent(limit)}`;
   const seen = percent(rate.estimate);
   const interval = `${seen} (${figure(rate.low * 100)}–${figure(rate.high * 100)})`;
-  if (kind === "fail")
-    return `${seen}, limit ${percent(limit)} (e ${figure(e.above)} ≥ ${figure(1 / alpha)})`;
+  if (kind === "fail") {
+    const now = percent(rate.recent ?? rate.estimate);
+    return `${now}, limit ${percent(limit)} (e ${figure(e.above)} ≥ ${figure(1 / alpha)})`;
+  }
   if (kind === "pass") {
     return `${interval}, below ${percent(limit)} (e ${figure(e.below)} ≥ ${figure(1 / beta)})`;
   }

@@ -3,7 +3,7 @@ import type { Estimate } from "./verdict.ts";
 
 /**
  * Alternatives as multiples of the limit's odds, so that none ever leaves 0 … 1. Half the weight below is on
- * "never fails": a side without a failure then passes after 1.1·ln(1/β)/limit calls (324 for 1 % at 5 %).
+ * "never fails": a side without a failure then passes after 1.1·ln(1/β)/limit calls (327 for 1 % at 5 %).
  */
 const lower: readonly Alternative[] = [
   { odds: 0, weight: 0.5 },
@@ -11,6 +11,17 @@ const lower: readonly Alternative[] = [
   { odds: 0.3, weight: 0.15 },
   { odds: 0.6, weight: 0.1 },
 ];
+/** Rates above the limit and their weights, for evidence that is gathered stretch by stretch. */
+export function higherRates(limit: number): {
+  readonly rates: Float64Array;
+  readonly lnWeights: Float64Array;
+} {
+  return {
+    rates: Float64Array.from(higher, ({ odds }) => rateAt(odds, limit)),
+    lnWeights: Float64Array.from(higher, ({ weight }) => Math.log(weight)),
+  };
+}
+
 const higher: readonly Alternative[] = [
   { odds: 1.25, weight: 0.1 },
   { odds: 1.5, weight: 0.2 },
@@ -27,11 +38,12 @@ interface Alternative {
   readonly weight: number;
 }
 
+const rateAt = (odds: number, limit: number): number => (odds * limit) / (1 - limit + odds * limit);
+
 const against = (alternatives: readonly Alternative[], count: number, total: number, limit: number): number =>
   logSum(
     alternatives.map(({ odds, weight }) => {
-      const scaled = (odds * limit) / (1 - limit);
-      return Math.log(weight) + logLikelihood(count, total, scaled / (1 + scaled));
+      return Math.log(weight) + logLikelihood(count, total, rateAt(odds, limit));
     }),
   ) - logLikelihood(count, total, limit);
 

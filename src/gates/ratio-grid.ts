@@ -16,12 +16,15 @@ export const excesses: Float64Array = logRatios.map((ln) => Math.expm1(ln));
 
 /** The first and last index of the alarm's alternatives: 1.1 … 10. */
 export const alarmFrom: number = below + 2;
-export const alarmTo: number = below + 46;
+const alarmTo: number = below + 46;
 
 const normalised = (weights: Float64Array): Float64Array => {
   const total = logSum(weights);
   return weights.map((weight) => weight - total);
 };
+
+/** ln of the alarm's alternatives. */
+export const alarmLogs: Float64Array = logRatios.slice(alarmFrom, alarmTo + 1);
 
 /** Density of Laplace's distribution in ln r around `centre`. */
 const laplace = (ln: number, centre: number, width: number): number =>
@@ -29,7 +32,7 @@ const laplace = (ln: number, centre: number, width: number): number =>
 
 /**
  * ln weights of the alarm's alternatives: most around 2, the slowest fault worth noticing, the rest around 5.
- * Median seconds to notice in 10,000 simulated runs of `bench/gates` (×2 at 200 and 2000 calls/s, ×5 at
+ * Median seconds to notice in 10,000 runs simulated as in `bench/gates` (×2 at 200 and 2000 calls/s, ×5 at
  * 200/s): 127, 14, 15; evenly spread weights need 144, 16, 14; all weight on 2 needs 110, 12, 20.
  */
 export const alarmWeights: Float64Array = normalised(

@@ -1,6 +1,7 @@
 import { requireFinite, requirePart, requirePositive, requireProbability, requireShare } from "./input.ts";
+import { changeMixture, fromStart, sinceTurn } from "./change-points.ts";
 import { fromLog, logMean, logSum } from "./logarithm.ts";
-import { alarmFrom, alarmWeights, excesses, intervalWeights, logRatios } from "./ratio-grid.ts";
+import { alarmFrom, alarmLogs, alarmWeights, excesses, intervalWeights, logRatios } from "./ratio-grid.ts";
 import { type Estimate, needsText, ratioReason, type VerdictKind } from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
 
@@ -11,7 +12,7 @@ export interface RatioTestOptions {
   readonly clearBelow: number;
   /** Greatest probability, over all looks together, of passing a side whose ratio is `clearBelow` or more. */
   readonly beta: number;
-  /** Fails only while the estimated ratio is also at least this; default 1. It can only lower false alarms. */
+  /** Fails only while the likely ratio is also at least this; default 1. It can only lower false alarms. */
   readonly failAbove?: number;
 }
 
@@ -35,6 +36,10 @@ export interface RatioVerdict {
   readonly needed: { readonly fail: number; readonly pass: number };
   /** Error rate of the new side over that of the old, with a (1 − beta) interval valid at all times. */
   readonly ratio: Estimate;
+  /** The ratio since the stretch from which on the new side looks worse; absent while it does not. */
+  readonly recent?: number;
+  /** Whether the ratio that the evidence speaks for is at least `failAbove`. */
+  readonly tooHigh: boolean;
   /** Errors that told the sides apart: those of stretches where both had calls. */
   readonly errors: { readonly new: number; readonly all: number };
   readonly reason: string;
@@ -64,7 +69,8 @@ const priorErrors = 5;
  * observation without inflating false alarms (Ville's inequality).
  *
  * With ρᵢ the share, xᵢ the new side's errors and Nᵢ those of both, the log likelihood ratio of r against
- * 1 is `L(r) = X·ln r − Σ Nᵢ·ln(1 + (r−1)·ρᵢ)`. Fail: `Σ wⱼ·exp L(rⱼ) ≥ 1/alpha` over r = 1.1 … 10. Pass:
+ * 1 is `L(r) = X·ln r − Σ Nᵢ·ln(1 + (r−1)·ρᵢ)`. Fail: `Σ wⱼ·exp L(rⱼ) ≥ 1/alpha` over r = 1.1 … 10, mixed
+ * with the same sums begun at later stretches (see `changeMixture`). Pass:
  * "ratio ≥ clearBelow" is rejected by `exp(L(q) − L(clearBelow)) ≥ 1/beta`, nine tenths of the weight on
  * q = 1 (on clearBelow/2 when that is ≤ 1) and a tenth over the ratios below the limit: with q = 1 alone
  * a true ratio of 1.5 would hold for ever under a limit of 2.
@@ -83,6 +89,8 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
   const expectedLog = Math.log(expected);
   const clearLogs = clearSteps.map((step) => limitLog - step);
   const sums = new Float64Array(logRatios.length);
+  const alarm = changeMixture(alarmWeights);
+  const turn = sinceTurn();
   const clearSums = new Float64Array(clearLogs.length);
   let limitSum = 0;
   let expectedSum = 0;
@@ -94,7 +102,9 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
   const logAt = (i: number, count: number, times: number): number =>
     count * (logRatios[i] as number) - times * (sums[i] as number);
 
-  const lnFail = (count: number, times: number): number =>
+  /** Only of the alternatives that hold from the first stretch on: what a wait is projected by. */
+  const lnFromStart = (count: number, times: number): number =>
+    Math.log(fromStart) +
     logSum(alarmWeights.map((weight, j) => weight + logAt(alarmFrom + j, count, times)));
 
   const lnPass = (count: number, times: number): number => {
@@ -149,10 +159,20 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
 
   const failNeeded = Math.log(1 / alpha);
   const passNeeded = Math.log(1 / beta);
-  const tooHigh = (): boolean => (estimate() ?? 0) >= failAbove;
+
+  const recent = (): number | undefined => {
+    const [worse, both, even] = turn.sums() ?? [];
+    if (worse === undefined || both === undefined || even === undefined) return undefined;
+    return (worse * (both - even)) / ((both - worse) * even);
+  };
+
+  // The likely ratio under the alarm's own alternatives, so that a fault after long health counts at once; they
+  // end at 10, so a limit near that is held against the plain ratio since things turned worse.
+  const tooHigh = (): boolean =>
+    failAbove <= 5 ? alarm.mean(alarmLogs) >= Math.log(failAbove) : (recent() ?? 0) >= failAbove;
 
   const kind = (): VerdictKind => {
-    if (lnFail(newErrors, 1) >= failNeeded && tooHigh()) return "fail";
+    if (alarm.ln() >= failNeeded && tooHigh()) return "fail";
     return lnPass(newErrors, 1) >= passNeeded ? "pass" : "hold";
   };
 
@@ -163,7 +183,7 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
     const after = (times: number): number => newErrors + (times - 1) * rate;
     return soonest(
       projectWait((times) => lnPass(after(times), times), passNeeded),
-      tooHigh() ? projectWait((times) => lnFail(after(times), times), failNeeded) : undefined,
+      tooHigh() ? projectWait((times) => lnFromStart(after(times), times), failNeeded) : undefined,
     );
   };
 
@@ -180,7 +200,14 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
         if (ms !== undefined) ms += observation.ms;
       }
       // At a share of 0 or 1 every ratio predicts the same, so nothing is learned.
-      if (both === 0 || share === 0 || share === 1) return;
+      if (share === 0 || share === 1) return;
+      const gain = (ln: number, excess: number): number => more * ln - both * Math.log1p(excess * share);
+      if (both === 0) {
+        alarm.observe();
+        return;
+      }
+      alarm.observe(alarmLogs.map((ln, j) => gain(ln, excesses[alarmFrom + j] as number)));
+      turn.observe(gain(Math.LN2, 1), [more, both, both * share]);
       newErrors += more;
       allErrors += both;
       assigned += both * share;
@@ -197,9 +224,10 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
     kind,
     verdict() {
       const decided = kind();
-      const e = fromLog(lnFail(newErrors, 1));
+      const e = fromLog(alarm.ln());
       const ePass = fromLog(lnPass(newErrors, 1));
       const seen = ratio();
+      const lately = recent();
       const waitFraction = decided === "hold" ? wait() : undefined;
       return {
         kind: decided,
@@ -207,8 +235,15 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
         ePass,
         needed: { fail: 1 / alpha, pass: 1 / beta },
         ratio: seen,
+        ...(lately === undefined ? {} : { recent: lately }),
+        tooHigh: tooHigh(),
         errors: { new: newErrors, all: allErrors },
-        reason: ratioReason(decided, seen, clearBelow, { e, ePass, fail: 1 / alpha, pass: 1 / beta }),
+        reason: ratioReason(
+          decided,
+          { ...seen, ...(lately === undefined ? {} : { recent: lately }) },
+          clearBelow,
+          { e, ePass, fail: 1 / alpha, pass: 1 / beta },
+        ),
         ...(waitFraction === undefined ? {} : { waitFraction, needs: needsText(waitFraction, ms) }),
       };
     },

@@ -142,7 +142,7 @@ function slowerReason(
   if (oldMs === undefined) return `no calls of the old side to compare with yet`;
   if (newMs === undefined) return `old ${figure(oldMs)} ms, no calls of the new side yet`;
   const sides = `old ${figure(oldMs)} ms, new ${figure(newMs)} ms`;
-  const slow = (test: RateVerdict): string => percent(test.rate.estimate ?? 0);
+  const slow = (test: RateVerdict): string => percent(test.rate.estimate as number);
   const limit = `${figure(by)}× old (allowed ${percent(slowShare(quantile))})`;
   if (kind === "fail") {
     return `${sides}: ${slow(fail)} of calls over ${limit}, e ${figure(fail.e)} ≥ ${figure(fail.needed.fail)}`;

@@ -50,13 +50,14 @@ export function estimateFigures(value: Estimate): JsonObject {
 /** The figures that decided about a ratio, in one line. `e` and `ePass` against what they need. */
 export function ratioReason(
   kind: VerdictKind,
-  ratio: Estimate,
+  ratio: Estimate & { readonly recent?: number },
   clearBelow: number,
   of: { readonly e: number; readonly ePass: number; readonly fail: number; readonly pass: number },
 ): string {
   const limit = `${figure(clearBelow)}×`;
-  if (kind === "fail") return `${figure(ratio.estimate ?? 0)}× old (e ${figure(of.e)} ≥ ${figure(of.fail)})`;
   if (ratio.estimate === undefined) return `nothing to compare yet, clears below ${limit}`;
+  if (kind === "fail")
+    return `${figure(ratio.recent ?? ratio.estimate)}× old (e ${figure(of.e)} ≥ ${figure(of.fail)})`;
   const seen = `ratio ${figure(ratio.estimate)} (${figure(ratio.low)}–${figure(ratio.high)})`;
   if (kind === "pass") return `${seen}, below ${limit} (e ${figure(of.ePass)} ≥ ${figure(of.pass)})`;
   return `${seen}, clears below ${limit}: e ${figure(of.ePass)} of ${figure(of.pass)}`;
