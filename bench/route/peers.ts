@@ -103,18 +103,15 @@ function sameAnswer(a: unknown, b: unknown): boolean {
 
 /** `experimentAsync`; it knows no stages, only a switch. Comparing is left to `publish`. */
 export function tzientist(enabled: boolean): Call {
-  const { experimentAsync } = load("tzientist") as {
-    experimentAsync(options: object): Call;
-  };
-  let different = 0;
-  return experimentAsync({
+  const scientist = load("tzientist") as { experimentAsync(options: object): Call };
+  return scientist.experimentAsync({
     name: "route",
     control: answerOld,
     candidate: answerNew,
     options: {
       enabled: () => enabled,
       publish: (results: { controlResult: unknown; candidateResult: unknown }) => {
-        if (!sameAnswer(results.controlResult, results.candidateResult)) different++;
+        if (!sameAnswer(results.controlResult, results.candidateResult)) throw new Error("answers differ");
       },
     },
   });

@@ -24,6 +24,8 @@ export interface RouteState {
 /**
  * Counts of calls by latency. Bucket `i` holds latencies in `(bound(i−1), bound(i)]` where
  * `bound(i) = 0.01 ms · 1.08^i`; 220 buckets reach 226 s at 8 % resolution. Sparse: pairs of index, count.
+ * Only calls that were answered. Above some 500 calls a second a door times a random sample of the calls, drawn alike
+ * for both sides: counts of calls are exact, the sum here may be smaller. Its own sum is what quantiles refer to.
  */
 export type LatencyCounts = readonly (readonly [bucket: number, count: number])[];
 
@@ -33,7 +35,11 @@ export interface SideCounts {
   readonly latency: LatencyCounts;
 }
 
-/** What one door measured on one route in one stretch of time at one epoch. */
+/**
+ * What one door measured on one route in one stretch of time at one epoch. Calls are counted when they end, under the
+ * epoch they began at; one that does not end within the route's deadline counts as failed then. A route without calls
+ * reports once a second, with zeros.
+ */
 export interface Interval {
   /** Unique per door and stretch, so that a repeated delivery counts once. */
   readonly id: string;
@@ -46,10 +52,16 @@ export interface Interval {
   /** Wall-clock milliseconds, start inclusive, end exclusive. */
   readonly from: number;
   readonly to: number;
-  /** Calls answered by the old side, and calls tried on the new side for a caller (failed ones too). */
+  /**
+   * Calls routed to the old side, and calls tried on the new side for a caller (failed ones too). What the old side
+   * answered in place of the new is in `failedOver` alone, so `new.calls / (old.calls + new.calls)` is the share.
+   */
   readonly old: SideCounts;
   readonly new: SideCounts;
-  /** Shadow calls: made, failed on the new side, past their deadline, not made for want of budget. */
+  /**
+   * Shadow calls: made, failed on the new side, past their deadline, not made for want of budget. At `dualwrite` and
+   * `rampdown` the second writes, to the new and to the old side.
+   */
   readonly shadow: {
     readonly calls: number;
     readonly errors: number;

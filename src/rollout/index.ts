@@ -14,7 +14,6 @@ export {
   type RolloutFlags,
   stageOfFlags,
 } from "./door/flags.ts";
-export { latencyBound, latencyBucket, latencyBuckets } from "./door/latency.ts";
 export type { Link, LinkedDoor } from "./door/link.ts";
 export { type MemoryLink, memoryLink } from "./door/memory-link.ts";
 export { murmur3 } from "./door/murmur.ts";

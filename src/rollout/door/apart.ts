@@ -18,12 +18,12 @@ export class ApartCall implements Bounded {
     this.#done = done;
   }
 
-  run(fn: AnyFunction, self: unknown, args: readonly unknown[], deadlines: Deadlines): void {
+  run(fn: AnyFunction, self: unknown, args: readonly unknown[], deadlines: Deadlines, now?: number): void {
     let result: unknown;
     try {
       result = fn.apply(self, args as unknown[]);
       if (!isThenable(result)) return this.#end({ ok: true, value: result });
-      deadlines.add(this);
+      deadlines.add(this, now);
       result.then(
         (value) => this.#end({ ok: true, value }),
         (error) => this.#end({ ok: false, error }),

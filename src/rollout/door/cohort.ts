@@ -8,14 +8,12 @@ import type { SideTally, Tally } from "./tally.ts";
 export class Watch {
   pending = 0;
   readonly #counts: SideTally;
-  readonly #tally: Tally;
   readonly #expected: ((error: unknown) => boolean) | undefined;
   #expired = false;
   readonly answered: <T>(value: T) => T;
   readonly failed: (error: unknown) => never;
 
-  constructor(tally: Tally, counts: SideTally, expected: ((error: unknown) => boolean) | undefined) {
-    this.#tally = tally;
+  constructor(counts: SideTally, expected: ((error: unknown) => boolean) | undefined) {
     this.#counts = counts;
     this.#expected = expected;
     this.answered = (value) => {
@@ -30,14 +28,12 @@ export class Watch {
 
   begin(): void {
     this.pending++;
-    this.#tally.open++;
   }
 
   /** An open call ended well. */
   end(): void {
     if (this.#expired) return;
     this.pending--;
-    this.#tally.open--;
     this.#counts.calls++;
   }
 
@@ -82,7 +78,6 @@ export class Watch {
   /** Counts what is still open as failed. */
   expire(): void {
     this.#expired = true;
-    this.#tally.open -= this.pending;
     this.#counts.calls += this.pending;
     this.#counts.errors += this.pending;
     this.pending = 0;
@@ -108,8 +103,8 @@ export class Cohort {
 
   constructor(tally: Tally, expected: ((error: unknown) => boolean) | undefined) {
     this.tally = tally;
-    this.old = new Watch(tally, tally.old, expected);
-    this.new = new Watch(tally, tally.new, expected);
+    this.old = new Watch(tally.old, expected);
+    this.new = new Watch(tally.new, expected);
   }
 
   get pending(): number {

@@ -27,8 +27,9 @@ export class Deadlines {
     this.#ms = ms;
   }
 
-  add(entry: Bounded): void {
-    entry.dueAt = this.#clock.monotonic() + this.#ms;
+  /** @param now monotonic milliseconds, for callers who have read the clock already */
+  add(entry: Bounded, now: number = this.#clock.monotonic()): void {
+    entry.dueAt = now + this.#ms;
     this.#queue.push(entry);
     if (this.#timer === undefined) this.#arm(this.#ms);
     if (this.#queue.length >= this.#compactAt) this.#compact();

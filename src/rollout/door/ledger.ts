@@ -4,7 +4,7 @@ import { Cohort } from "./cohort.ts";
 import { Tally } from "./tally.ts";
 
 /** Calls timed before the stride between two timed calls doubles; begins anew with every interval. */
-const timedPerStride = 500;
+const timedPerStride = 128;
 /** An idle route still reports this often, so that "no calls" can be told from "no door". Milliseconds. */
 const idleReport = 1_000;
 /** Mismatch samples kept per interval; their number is counted in full. */
@@ -61,7 +61,7 @@ export class Ledger {
 
   /**
    * Start time of a call that shall be timed, or -1. Every call is counted, but reading the clock twice costs more
-   * than the rest of a routed call: the first 500 calls of an interval are timed, then every 2nd, 4th, … on
+   * than the rest of a routed call: the first 128 calls of an interval are timed, then every 2nd, 4th, … on
    * average, drawn independently of the side, so the mix of sides among timed calls is that of all calls.
    */
   startTime(): number {
@@ -98,7 +98,10 @@ export class Ledger {
     this.#rollCohort();
     const intervals: Interval[] = [];
     for (const tally of this.#draining) if (!tally.idle) intervals.push(tally.take(nextId(), door, now));
-    this.#draining = this.#draining.filter((tally) => tally.open > 0);
+    this.#draining = this.#draining.filter(
+      (tally) =>
+        tally.apart > 0 || this.#earlier.some((cohort) => cohort.tally === tally && cohort.pending > 0),
+    );
     if (!this.#tally.idle || now - this.#tally.from >= idleReport) {
       intervals.push(this.#tally.take(nextId(), door, now));
     }

@@ -97,6 +97,11 @@ export function readRouteOptions<F extends RoutableFunction>(
   }
   if (!["none", "writes", undefined].includes(options.effects))
     refuse("effects", '"none" or "writes"', options.effects);
+  for (const place of ["operations", "ignore", "redact"] as const) {
+    const list: unknown = options[place] ?? [];
+    const good = Array.isArray(list) && list.length <= 500 && list.every((item) => isName(item));
+    if (!good) refuse(place, "a list of at most 500 names of 1 to 200 characters", list);
+  }
   const number = (place: keyof RouteOptions<F>, value: number, low: number, high: number): number =>
     value >= low && value <= high ? value : refuse(place, `between ${low} and ${high}`, value);
   const deadline = parseDuration(options.deadline ?? 10_000);
@@ -113,6 +118,8 @@ export function readRouteOptions<F extends RoutableFunction>(
     copyLimit: number("copyLimit", options.copyLimit ?? 2_000, 1, 10_000_000),
   };
 }
+
+const isName = (item: unknown): boolean => typeof item === "string" && item.length > 0 && item.length <= 200;
 
 function describe(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : String(value).slice(0, 60);

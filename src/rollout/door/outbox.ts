@@ -3,7 +3,9 @@ import type { Interval, MismatchSample } from "../../core/index.ts";
 /** Kept while no owner takes them; with one route and no traffic, half an hour of intervals. */
 const mostIntervals = 2_000;
 const mostSamples = 200;
-const batch = 500;
+/** Per delivery; even with full histograms and long differences that stays below half a megabyte. */
+const intervalsAtOnce = 100;
+const samplesAtOnce = 20;
 
 /** What was measured and not yet delivered. The oldest give way when there are too many, and are counted. */
 export class Outbox {
@@ -27,11 +29,11 @@ export class Outbox {
   }
 
   intervals(): readonly Interval[] {
-    return this.#intervals.slice(0, batch);
+    return this.#intervals.slice(0, intervalsAtOnce);
   }
 
   samples(): readonly MismatchSample[] {
-    return this.#samples.slice(0, batch);
+    return this.#samples.slice(0, samplesAtOnce);
   }
 
   /** Delivered, or refused for good. Identity decides: meanwhile the oldest may have given way. */

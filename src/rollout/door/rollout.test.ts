@@ -278,13 +278,13 @@ describe("counting", () => {
     });
     const timed = (): number =>
       (link.intervals.at(-1)?.old.latency ?? []).reduce((sum, [, count]) => sum + count, 0);
-    for (let i = 0; i < 300; i++) fn(i);
+    for (let i = 0; i < 120; i++) fn(i);
     rollout.flush();
-    expect(timed()).toBe(300);
+    expect(timed()).toBe(120);
     for (let i = 0; i < 100_000; i++) fn(i);
     rollout.flush();
     expect(link.intervals.at(-1)?.old.calls).toBe(100_000);
-    expect(timed()).toBeGreaterThan(1_000);
+    expect(timed()).toBeGreaterThan(500);
     expect(timed()).toBeLessThan(10_000);
   });
 

@@ -29,7 +29,7 @@ import { readRouteState } from "./route-state.ts";
 export interface RolloutOptions {
   /** The `.cutover` folder. Default: found by walking up from the working directory, looked for again until it is there. */
   readonly dir?: string;
-  /** Name of this process in the record. Default `host:pid`. */
+  /** Name of this process in the record, at most 150 characters. Default `host:pid`. */
   readonly name?: string;
   /** States to start from, for tests and for processes that are steered by configuration. */
   readonly state?: readonly (Pick<RouteState, "route" | "stage"> & Partial<RouteState>)[];
@@ -77,6 +77,9 @@ export function createRollout(options: RolloutOptions = {}): Rollout {
   return new Door(options);
 }
 
+/** Names go into the ids of intervals, which have their own limit on the wire. */
+const longestName = 150;
+
 interface OpenRoute {
   readonly ledger: Ledger;
   readonly declaration: RouteDeclaration;
@@ -99,7 +102,7 @@ class Door implements Rollout {
   #closed = false;
 
   constructor(options: RolloutOptions) {
-    this.name = options.name ?? `${hostname()}:${pid}`;
+    this.name = (options.name ?? `${hostname()}:${pid}`).slice(0, longestName);
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#errors = new ErrorReporter(options.onError, this.#clock);

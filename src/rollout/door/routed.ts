@@ -1,12 +1,13 @@
 import type { Side } from "../../core/index.ts";
 import { type AnyFunction, asPromise } from "./apart.ts";
-import type { Watch } from "./cohort.ts";
+import type { Cohort, Watch } from "./cohort.ts";
 import { copyValue, uncopied } from "./copy.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { SecondWrites } from "./second-writes.ts";
 import type { ShadowLane } from "./shadow-lane.ts";
+import type { Tally } from "./tally.ts";
 
 export interface RoutedParts {
   readonly route: string;
@@ -71,8 +72,7 @@ function answer(
     throw error;
   }
   if (promise === undefined) {
-    watch.count();
-    if (start >= 0) watch.addLatency(ledger.sinceStart(start));
+    countAnswer(ledger, watch, start);
     return result;
   }
   watch.begin();
@@ -83,7 +83,7 @@ function answer(
   }, watch.failed);
 }
 
-/** The same, and `then` hears how it ended before the caller does. It must not throw. */
+/** The same, and `tell` hears how it ended before the caller does. It must not throw. */
 function answerAndTell(
   ledger: Ledger,
   fn: AnyFunction,
@@ -92,27 +92,47 @@ function answerAndTell(
   args: readonly unknown[],
   tell: (ok: boolean, result: unknown) => void,
 ): unknown {
+  const start = ledger.startTime();
   let result: unknown;
+  let promise: Promise<unknown> | undefined;
   try {
-    result = answer(ledger, fn, watch, self, args);
+    result = fn.apply(self, args as unknown[]);
+    promise = asPromise(result);
   } catch (error) {
+    watch.countFailed(error);
     tell(false, error);
     throw error;
   }
-  if (!(result instanceof Promise)) {
+  if (promise === undefined) {
+    countAnswer(ledger, watch, start);
     tell(true, result);
     return result;
   }
-  return result.then(
+  watch.begin();
+  return promise.then(
     (value: unknown) => {
+      endAnswer(ledger, watch, start);
       tell(true, value);
       return value;
     },
     (error: unknown) => {
+      watch.endFailed(error);
       tell(false, error);
       throw error;
     },
   );
+}
+
+/** A plain answer, there at once. */
+function countAnswer(ledger: Ledger, watch: Watch, start: number): void {
+  watch.count();
+  if (start >= 0) watch.addLatency(ledger.sinceStart(start));
+}
+
+/** An awaited answer. */
+function endAnswer(ledger: Ledger, watch: Watch, start: number): void {
+  if (start >= 0) watch.endTimed(ledger.sinceStart(start));
+  else watch.end();
 }
 
 function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
@@ -152,73 +172,105 @@ function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unkn
   const watch = cohort.new;
   const start = ledger.startTime();
   const copied = copyValue(args, parts.copyLimit);
-  const input = (copied === uncopied ? args : copied) as unknown[];
-  const oldAnswer = (): unknown => {
-    cohort.tally.failedOver++;
-    return parts.old.apply(self, input);
-  };
-
+  const input = copied === uncopied ? args : (copied as unknown[]);
   let result: unknown;
   let promise: Promise<unknown> | undefined;
   try {
     result = parts.new.apply(self, args as unknown[]);
     promise = asPromise(result);
   } catch (error) {
-    if (watch.countFailed(error) && mayFailOver(parts, error)) return oldAnswer();
+    if (watch.countFailed(error) && mayFailOver(parts, error))
+      return failOver(parts, cohort.tally, self, input);
     throw error;
   }
   if (promise === undefined) {
-    watch.count();
-    if (start >= 0) watch.addLatency(ledger.sinceStart(start));
+    countAnswer(ledger, watch, start);
     return result;
   }
   watch.begin();
-  if (!parts.idempotent) {
-    return promise.then(
+  if (parts.idempotent)
+    return new Promise((resolve, reject) => {
+      const call = new GuardedCall(parts, cohort, self, input, start, resolve, reject);
+      parts.deadlines.add(call, start < 0 ? undefined : start);
+      call.follow(promise);
+    });
+  return promise.then(
+    (value) => {
+      endAnswer(ledger, watch, start);
+      return value;
+    },
+    (error: unknown) => {
+      if (watch.endFailed(error) && mayFailOver(parts, error))
+        return failOver(parts, cohort.tally, self, input);
+      throw error;
+    },
+  );
+}
+
+function failOver(parts: RoutedParts, tally: Tally, self: unknown, input: readonly unknown[]): unknown {
+  tally.failedOver++;
+  return parts.old.apply(self, input as unknown[]);
+}
+
+/** A call whose caller gets the new side's answer, or the old side's at the deadline, whichever is first. */
+class GuardedCall implements Bounded {
+  ended = false;
+  dueAt = 0;
+  readonly #parts: RoutedParts;
+  readonly #cohort: Cohort;
+  readonly #self: unknown;
+  readonly #input: readonly unknown[];
+  readonly #start: number;
+  readonly #resolve: (value: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    parts: RoutedParts,
+    cohort: Cohort,
+    self: unknown,
+    input: readonly unknown[],
+    start: number,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#parts = parts;
+    this.#cohort = cohort;
+    this.#self = self;
+    this.#input = input;
+    this.#start = start;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  follow(promise: Promise<unknown>): void {
+    promise.then(
       (value) => {
-        if (start >= 0) watch.endTimed(ledger.sinceStart(start));
-        else watch.end();
-        return value;
+        if (this.ended) return;
+        this.ended = true;
+        endAnswer(this.#parts.ledger, this.#cohort.new, this.#start);
+        this.#resolve(value);
       },
       (error: unknown) => {
-        if (watch.endFailed(error) && mayFailOver(parts, error)) return oldAnswer();
-        throw error;
+        if (this.ended) return;
+        this.ended = true;
+        if (this.#cohort.new.endFailed(error)) this.#answerOld();
+        else this.#reject(error);
       },
     );
   }
-  return new Promise((resolve, reject) => {
-    const answerOld = (): void => {
-      try {
-        resolve(oldAnswer());
-      } catch (error) {
-        reject(error as Error);
-      }
-    };
-    const call: Bounded = {
-      ended: false,
-      dueAt: 0,
-      late: () => {
-        watch.endLate();
-        answerOld();
-      },
-    };
-    parts.deadlines.add(call);
-    promise.then(
-      (value) => {
-        if (call.ended) return;
-        call.ended = true;
-        if (start >= 0) watch.endTimed(ledger.sinceStart(start));
-        else watch.end();
-        resolve(value);
-      },
-      (error: unknown) => {
-        if (call.ended) return;
-        call.ended = true;
-        if (watch.endFailed(error)) answerOld();
-        else reject(error as Error);
-      },
-    );
-  });
+
+  late(): void {
+    this.#cohort.new.endLate();
+    this.#answerOld();
+  }
+
+  #answerOld(): void {
+    try {
+      this.#resolve(failOver(this.#parts, this.#cohort.tally, this.#self, this.#input));
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
 }
 
 function mayFailOver(parts: RoutedParts, error: unknown): boolean {

@@ -47,7 +47,7 @@ export class SecondWrites {
       return this.#errors.fault(this.#route, write.place, `dropped, ${mostOpen} second writes are open`);
     }
     this.#open++;
-    write.tally.open++;
+    write.tally.apart++;
     if (write.key !== undefined) {
       const line = this.#lines.get(write.key);
       if (line !== undefined) {
@@ -64,7 +64,7 @@ export class SecondWrites {
     tally.shadowCalls++;
     new ApartCall((outcome) => {
       this.#open--;
-      tally.open--;
+      tally.apart--;
       if (outcome === undefined) {
         tally.shadowTimeouts++;
         this.#errors.fault(this.#route, write.place, "second write not answered within its deadline");

@@ -81,7 +81,7 @@ export class ShadowLane {
       return;
     }
     this.#busy++;
-    tally.open++;
+    tally.apart++;
     const old: Outcome = ok ? { ok, value: copied } : { ok, error: copied };
     if (this.#waiting.push({ self, args, old, tally }) === 1) setImmediate(() => this.#drain());
   }
@@ -89,10 +89,11 @@ export class ShadowLane {
   #drain(): void {
     const tasks = this.#waiting;
     this.#waiting = [];
-    for (const task of tasks) this.#run(task);
+    const now = this.#now();
+    for (const task of tasks) this.#run(task, now);
   }
 
-  #run(task: Task): void {
+  #run(task: Task, now: number): void {
     if (!this.#breaker.admits(this.#now)) {
       task.tally.shadowSkipped++;
       return this.#leave(task);
@@ -109,19 +110,19 @@ export class ShadowLane {
       if (outcome.ok || !task.old.ok) this.#breaker.succeeded();
       else this.#breaker.failed(this.#now);
       this.#compare(task, outcome);
-    }).run(this.#spec.candidate, task.self, task.args, this.#deadlines);
+    }).run(this.#spec.candidate, task.self, task.args, this.#deadlines, now);
   }
 
   #leave(task: Task): void {
     this.#busy--;
-    task.tally.open--;
+    task.tally.apart--;
   }
 
   #compare(task: Task, outcome: Outcome): void {
     const { tally } = task;
     try {
       const named = this.#spec.operation?.(...task.args);
-      const operation = typeof named === "string" ? named : "";
+      const operation = typeof named === "string" ? named.slice(0, 200) : "";
       const comparison = this.#judge(this.#normal(task.old), this.#normal(outcome));
       if (comparison.differences.length === 0 && !comparison.complete) {
         tally.shadowSkipped++;
@@ -162,7 +163,7 @@ export class ShadowLane {
       key: String(this.#spec.key(...task.args)).slice(0, 200),
       operation,
       differences: differences.map(({ path, old, new: other }) => ({
-        path,
+        path: path.slice(0, 200),
         old: redactor.show(path, old),
         new: redactor.show(path, other),
       })),

@@ -43,8 +43,8 @@ export class Tally {
   shadowSkipped = 0;
   compared = 0;
   mismatches = 0;
-  /** Calls begun at this epoch and not ended. */
-  open = 0;
+  /** Calls off the callers' paths that began at this epoch and have not ended. */
+  apart = 0;
   #operations = new Map<string, number>();
   #from: number;
 
@@ -75,6 +75,7 @@ export class Tally {
   /** The interval since the last one. */
   take(id: string, door: string, now: number): Interval {
     const { route, epoch, stage, share } = this.state;
+    const to = Math.max(now, this.#from); // the wall clock may have been set back
     const interval: Interval = {
       id,
       route,
@@ -83,7 +84,7 @@ export class Tally {
       stage,
       share,
       from: this.#from,
-      to: now,
+      to,
       old: this.old.take(),
       new: this.new.take(),
       shadow: {
@@ -97,7 +98,7 @@ export class Tally {
       failedOver: this.failedOver,
       operations: Object.fromEntries(this.#operations),
     };
-    this.#from = now;
+    this.#from = to;
     this.failedOver = this.shadowCalls = this.shadowErrors = this.shadowTimeouts = this.shadowSkipped = 0;
     this.compared = this.mismatches = 0;
     this.#operations.clear();
