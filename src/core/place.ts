@@ -12,7 +12,10 @@ const stacks = new WeakMap<object, { stack?: string }>();
  */
 export function markPlace<T extends object>(value: T, caller: (...args: never[]) => unknown): T {
   const holder: { stack?: string } = {};
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 1;
   Error.captureStackTrace(holder, caller);
+  Error.stackTraceLimit = limit;
   stacks.set(value, holder);
   return value;
 }

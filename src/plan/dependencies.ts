@@ -9,12 +9,17 @@ export type Dependencies = ReadonlyMap<string, readonly string[]>;
  * Names on or behind a circle are missing from the result.
  */
 export function topologicalOrder(after: Dependencies): readonly string[] {
+  if (isOrdered(after)) return [...after.keys()];
   const waiting = new Map<string, number>();
   const followers = new Map<string, string[]>();
   for (const [name, before] of after) {
     const known = new Set(before.filter((other) => after.has(other)));
     waiting.set(name, known.size);
-    for (const other of known) followers.set(other, [...(followers.get(other) ?? []), name]);
+    for (const other of known) {
+      const list = followers.get(other);
+      if (list === undefined) followers.set(other, [name]);
+      else list.push(name);
+    }
   }
   const position = new Map([...after.keys()].map((name, index) => [name, index]));
   const ready = new MinQueue();
@@ -33,12 +38,26 @@ export function topologicalOrder(after: Dependencies): readonly string[] {
   return order;
 }
 
+/** True when the names are listed in such an order already, as most steps are: then that is the answer. */
+function isOrdered(after: Dependencies): boolean {
+  const seen = new Set<string>();
+  for (const [name, before] of after) {
+    for (const other of before) if (!seen.has(other) && after.has(other)) return false;
+    seen.add(name);
+  }
+  return true;
+}
+
 /** For each name, 0 when it waits for nothing, else one more than the highest it waits for. */
-export function layerOf(after: Dependencies): ReadonlyMap<string, number> {
+export function layerOf(
+  after: Dependencies,
+  order: readonly string[] = topologicalOrder(after),
+): ReadonlyMap<string, number> {
   const layer = new Map<string, number>();
-  for (const name of topologicalOrder(after)) {
-    const before = (after.get(name) ?? []).map((other) => layer.get(other) ?? -1);
-    layer.set(name, 1 + Math.max(-1, ...before));
+  for (const name of order) {
+    let highest = -1;
+    for (const other of after.get(name) ?? []) highest = Math.max(highest, layer.get(other) ?? -1);
+    layer.set(name, 1 + highest);
   }
   return layer;
 }
@@ -48,6 +67,7 @@ export function layerOf(after: Dependencies): ReadonlyMap<string, number> {
  * `["backfill", "verify", "repair", "backfill"]` when backfill comes after repair. Starts at the name listed first.
  */
 export function findCycles(after: Dependencies): readonly (readonly string[])[] {
+  if (isOrdered(after)) return [];
   const ordered = new Set(topologicalOrder(after));
   const cycles: string[][] = [];
   const seen = new Set<string>();

@@ -68,7 +68,8 @@ function indexNames(phase: Pick<MigrationPhase, "name" | "steps">): {
 } {
   const all = new Set<string>();
   const byName = new Map<string, string[]>();
-  for (const step of phase.steps) {
+  const looked = phase.steps.some(({ after = [] }) => after.length > 0);
+  for (const step of looked ? phase.steps : []) {
     const id = stepId(phase.name, step.name, step.unit);
     all.add(id);
     const named = byName.get(step.name);

@@ -5,7 +5,7 @@ import { type GateSpec, gateToJson, type MetricGate } from "./gate-spec.ts";
 import type { Migration } from "./migration.ts";
 
 /**
- * A compiled definition as JSON, twice: `definition` is what the hash covers, `graph` is what the record keeps,
+ * A compiled definition as JSON, twice: `definition` is what the hash covers, `graph()` is what the record keeps (built when it is asked for),
  * with each step's layer and summary added for people. Functions and inputs stand there as digests, so two graphs
  * can be compared and neither source text nor settings leak into reports. Summaries stay out of the hash: a newer
  * Cutover may word them better.
@@ -14,20 +14,35 @@ import type { Migration } from "./migration.ts";
  * patienceMs, entry, wayBack, exit, steps: [{ id, name, unit, kind, after, reversible, undo, timeoutMs, retries,
  * input, code, wave, layer, summary }] }], triggers, verifyOld, success, contingencies, risks, schedule }`.
  */
-export function describe(parts: {
+export function describe(parts: Parts): {
+  readonly definition: JsonObject;
+  readonly graph: () => JsonObject;
+} {
+  const digest = digester();
+  return {
+    definition: build(parts, digest, (step) => stepData(step, digest)),
+    graph: () =>
+      build(parts, digest, (step) => ({
+        ...stepData(step, digest),
+        layer: step.layer,
+        summary: step.summary,
+      })),
+  };
+}
+
+interface Parts {
   readonly migration: Migration;
   readonly phases: readonly CompiledPhase[];
   readonly contingencies: readonly CompiledContingency[];
-}): { readonly definition: JsonObject; readonly graph: JsonObject } {
-  const definition = build(parts, stepData);
-  const graph = build(parts, (step) => ({ ...stepData(step), layer: step.layer, summary: step.summary }));
-  return { definition, graph };
 }
 
 function build(
-  { migration, phases, contingencies }: Parameters<typeof describe>[0],
+  { migration, phases, contingencies }: Parts,
+  digest: Digest,
   stepJson: (step: CompiledStep) => JsonObject,
 ): JsonObject {
+  const checkData = (check: Check): Json => ({ name: check.name, code: digest(String(check.run)) });
+  const gateData = (gate: GateSpec): Json => gateJson(gate, digest);
   return {
     format: 1,
     name: migration.name,
@@ -71,7 +86,7 @@ export const undoOf = (step: Pick<CompiledStep, "kind">): "rollback" | "nothing"
   return step.kind.rollback === undefined || step.kind.tidiesOnly === true ? "nothing" : "rollback";
 };
 
-const stepData = (step: CompiledStep): JsonObject => ({
+const stepData = (step: CompiledStep, digest: Digest): JsonObject => ({
   id: step.id,
   name: step.name,
   unit: step.unit ?? null,
@@ -86,9 +101,7 @@ const stepData = (step: CompiledStep): JsonObject => ({
   wave: step.wave,
 });
 
-const checkData = (check: Check): Json => ({ name: check.name, code: digest(String(check.run)) });
-
-function gateData(gate: GateSpec): Json {
+function gateJson(gate: GateSpec, digest: Digest): Json {
   if (gate.type === "custom")
     return {
       type: "custom",
@@ -104,4 +117,16 @@ function gateData(gate: GateSpec): Json {
 const metricOnly = ({ type, name, measure, rule }: MetricGate): MetricGate => ({ type, name, measure, rule });
 
 /** 16 hexadecimal digits: enough to tell changes apart, short enough for thousands of steps in one event. */
-const digest = (text: string): string => sha256(text).slice(0, 16);
+type Digest = (text: string) => string;
+
+/** Thousands of steps share a few functions and inputs, so each text is digested once. */
+function digester(): Digest {
+  const known = new Map<string, string>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const made = sha256(text).slice(0, 16);
+    known.set(text, made);
+    return made;
+  };
+}

@@ -15,9 +15,10 @@ export class Scope {
   readonly problems: Problem[];
   readonly place: string;
   readonly #root: string;
-  readonly #at: string | undefined;
+  /** Where it was written becomes text only for a problem: a stack costs 10 µs to read, and most scopes have none. */
+  readonly #at: () => string | undefined;
 
-  constructor(problems: Problem[], root: string, place = "", at?: string) {
+  constructor(problems: Problem[], root: string, place = "", at: () => string | undefined = () => undefined) {
     this.problems = problems;
     this.#root = root;
     this.place = place;
@@ -27,7 +28,7 @@ export class Scope {
   /** A place inside this one; `value` may know the line it was written on. */
   in(segment: string, value?: unknown): Scope {
     const place = this.place === "" ? segment : `${this.place} › ${segment}`;
-    return new Scope(this.problems, this.#root, place, placeOf(value) ?? this.#at);
+    return new Scope(this.problems, this.#root, place, () => placeOf(value) ?? this.#at());
   }
 
   /** The place of the `index`-th entry of a list, with its name when it has one: `phases[2] "move"`. */
@@ -42,7 +43,7 @@ export class Scope {
     more: { readonly remedy?: string; readonly facts?: JsonObject } = {},
   ): void {
     const place = this.place === "" ? this.#root : this.place;
-    this.problems.push({ code, message, place, at: this.#at, ...more });
+    this.problems.push({ code, message, place, at: this.#at(), ...more });
   }
 
   /** The list itself, or an empty one after noting what was found instead. */
