@@ -48,7 +48,7 @@ const crossing: Migration = defineMigration({
     phase("shadow", {
       wayBack: [oldHealthy],
       steps: [
-        served(dir, shadow("queue.submit", { for: "8s", until: 0.003, atLeast: 500, estimate: "12s" })),
+        served(dir, shadow("queue.submit", { for: "8s", until: 0.005, atLeast: 500, estimate: "12s" })),
       ],
     }),
     phase("move", {

@@ -6,6 +6,7 @@
 import { appendFileSync } from "node:fs";
 import { argv } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { ask } from "./http-client.ts";
 import { type OrderToSend, ordersToSend } from "./load/orders-to-send.ts";
 import type { LoadSettings } from "./load/settings.ts";
@@ -99,7 +100,7 @@ function fits(order: OrderToSend, answer: unknown): boolean {
   const read = answer as Record<string, unknown>;
   const asked = Object.entries(order).filter(([field]) => field !== "priority");
   return (
-    asked.every(([field, value]) => JSON.stringify(read[field]) === JSON.stringify(value)) &&
+    asked.every(([field, value]) => isDeepStrictEqual(read[field], value)) &&
     (statuses as readonly unknown[]).includes(read["status"]) &&
     !Number.isNaN(Date.parse(String(read["createdAt"])))
   );

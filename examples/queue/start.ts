@@ -7,6 +7,7 @@ import { argv, exit, stdout } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { CutoverError, isCutoverError } from "cutover";
 import { brokenPromises, contractLength } from "./contract.ts";
+import { readOnce } from "./crossing/old-folder.ts";
 import { health, startDetached, startServer } from "./crossing/server-control.ts";
 import { ask } from "./http-client.ts";
 import type { LoadReport, LoadSettings } from "./load/settings.ts";
@@ -45,9 +46,12 @@ async function main(): Promise<number> {
       message: `expected ${storeFolder} to belong to this example, found run ${stranger.id} of ${stranger.migration}`,
       remedy: "move that folder away first",
     });
-  const open = runs.find(({ state }) => unfinished.includes(state));
+  const open = options.fresh ? undefined : runs.find(({ state }) => unfinished.includes(state));
   if (open === undefined) await prepare(options);
-  else say(`run ${open.id} of an earlier start is unfinished (${open.state}): it goes on from where it is\n`);
+  else {
+    say(`run ${open.id} of an earlier start is unfinished (${open.state}): it goes on from where it is`);
+    say("(npm start -- --fresh puts it away and begins anew)\n");
+  }
   stopOnSignal(options.dir);
   const approving = approveWhenWanted(options.dir);
   const words = open === undefined ? ["run", definition] : ["resume"];
@@ -63,6 +67,12 @@ async function prepare(options: StartOptions): Promise<void> {
   await endLeftovers(dir);
   freshFolders(dir, data);
   const files = places(dir);
+  // Known before anything runs, so that the account at the end does not rest on what the crossing says.
+  const { aside } = readOnce(files.old);
+  writeRecord(
+    files.damaged,
+    aside.map(({ id }) => id),
+  );
   const endAt = Date.now() + lifeMs;
   writeRecord(files.serverSettings, { port, store: storeFolder, fault, endAt } satisfies ServerSettings);
   const server = await startServer(dir);
@@ -89,7 +99,7 @@ async function close(options: StartOptions, code: number): Promise<number> {
     return code === 0 ? 3 : code;
   }
   await endLoad(dir);
-  const aside = await readAside(dir);
+  const aside = readRecord<string[]>(files.damaged) ?? [];
   if (!(await drained(dir, aside))) say("not everything has ended after 30 s");
   const port = readRecord<ServerRecord>(files.server)?.port ?? 0;
   const broken = await brokenPromises(port);
@@ -143,13 +153,6 @@ async function drained(dir: string, aside: readonly string[]): Promise<boolean> 
 
 interface Counts {
   readonly unfinished: number;
-}
-
-/** Ids the crossing set aside, as its record says. */
-async function readAside(dir: string): Promise<string[]> {
-  const { stdout: text } = await cutover(["status", "--json"], { show: false, workDir: dir });
-  const { view } = JSON.parse(text) as { view: { aside: { id: string }[] } | null };
-  return [...new Set((view?.aside ?? []).map(({ id }) => id))];
 }
 
 async function count(dir: string, port: number, aside: readonly string[]): Promise<Account> {

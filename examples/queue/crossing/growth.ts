@@ -16,8 +16,8 @@ export function queueGrowth(workDir: string): () => Promise<number> {
     if (at - (seen[0]?.at ?? at) < overMs - 1_000) return 0;
     const middle = (some: typeof seen): number =>
       some.map(({ waiting }) => waiting).sort((a, b) => a - b)[Math.floor(some.length / 2)] ?? 0;
-    const tenth = Math.ceil(seen.length / 10);
-    const grown = middle(seen.slice(-tenth)) - middle(seen.slice(0, tenth));
+    const part = Math.ceil(seen.length / 4);
+    const grown = middle(seen.slice(-part)) - middle(seen.slice(0, part));
     return (grown * 60_000) / overMs;
   };
 }

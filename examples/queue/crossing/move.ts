@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { CutoverError, type Json, type JsonObject, type Step, type StepContext, step } from "cutover";
 import type { WorkOrder } from "../old/work-order.ts";
 import { places } from "../server/settings.ts";
@@ -100,9 +101,7 @@ async function compare(context: StepContext, workDir: string, ids: readonly stri
       "policies",
       "workspaceSource",
     ] as const;
-    const differs = fields.find(
-      (field) => JSON.stringify(file?.[field]) !== JSON.stringify((body as WorkOrder)[field]),
-    );
+    const differs = fields.find((field) => !isDeepStrictEqual(file?.[field], (body as WorkOrder)[field]));
     if (headers["x-side"] !== "new")
       differences.push(`${id}: lives on the ${String(headers["x-side"])} side`);
     else if (differs !== undefined) differences.push(`${id}: ${differs}`);

@@ -1,6 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { hasCode } from "cutover";
 import { openQueue, type Queue, subprocess } from "cutover/queue";
 import type { OrderRecord } from "cutover/store";
 import { agentArguments } from "../agent/command.ts";
@@ -117,12 +119,12 @@ export class NewQueue {
   }
 
   async integrate(id: string): Promise<void> {
-    await this.#submitIntegration(id, Date.now());
+    await this.#untilRoom(() => this.#submitIntegration(id, Date.now()));
   }
 
   async adopt({ order, entry }: { order: WorkOrder; entry: QueueEntry }): Promise<void> {
     const { status: _, ...payload } = order;
-    await this.#store(payload, entry);
+    await this.#untilRoom(() => this.#store(payload, entry));
   }
 
   /** Pauses the claims for a moment, so that only what really waits is given back. */
@@ -159,6 +161,18 @@ export class NewQueue {
     if (stored.fresh) this.#watch(name);
     // Answered as the old server does, also when the first claim was faster than the answer.
     return stored.fresh ? { ...payload, status: "queued" } : await this.#translate(stored);
+  }
+
+  /** Back-pressure is for clients: what the server has accepted already waits for its place. */
+  async #untilRoom(submit: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      try {
+        return void (await submit());
+      } catch (error) {
+        if (!hasCode(error, "CUTOVER_QUEUE_FULL")) throw error;
+      }
+      await wait(100);
+    }
   }
 
   async #submitIntegration(id: string, runAt: number): Promise<void> {

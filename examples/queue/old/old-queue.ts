@@ -68,7 +68,7 @@ export class OldQueue {
       if (order.status === "running") this.#requeue(order);
       if (order.status === "integrating") this.#integrations.push(order.id);
     }
-    for (const order of this.#orders.values()) this.#integrateWhenReady(order);
+    for (const id of this.#orders.keys()) this.#integrateWhenReady(id);
     this.#sort();
     this.#pump();
   }
@@ -141,9 +141,7 @@ export class OldQueue {
 
   /** Called when an order that this queue does not hold has ended: a parent here may have waited for it. */
   childEnded(parentId: string): void {
-    const parent = this.#orders.get(parentId);
-    if (parent === undefined) return;
-    this.#integrateWhenReady(parent);
+    this.#integrateWhenReady(parentId);
     this.#pump();
   }
 
@@ -219,7 +217,8 @@ export class OldQueue {
     if (error === "stopped") return await this.#stopped(running);
     if (error !== undefined) return void (await this.#end(running, { status: "failed", error }));
     if (running.childIds.length === 0) return void (await this.#end(running, { status: "succeeded" }));
-    this.#integrateWhenReady(await this.#change(running, { status: "waiting_for_children" }));
+    await this.#change(running, { status: "waiting_for_children" });
+    this.#integrateWhenReady(running.id);
   }
 
   async #integrate(order: WorkOrder, signal: AbortSignal): Promise<void> {
@@ -257,8 +256,10 @@ export class OldQueue {
   }
 
   /** A parent integrates once all its children have ended; a child that has not even been submitted has not ended. */
-  #integrateWhenReady(parent: WorkOrder): void {
-    if (parent.status !== "waiting_for_children") return;
+  #integrateWhenReady(id: string): void {
+    // Read anew: while its file was written, the last child may have ended and begun the integration.
+    const parent = this.#orders.get(id);
+    if (parent?.status !== "waiting_for_children") return;
     const statusOf = (id: string): string | undefined =>
       this.#orders.get(id)?.status ?? this.#options.statusElsewhere?.(id);
     if (!parent.childIds.every((id) => isEnded(statusOf(id) ?? "queued"))) return;

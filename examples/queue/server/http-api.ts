@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { QueueFull } from "../old/old-queue.ts";
 import { InvalidSubmission, readSubmission } from "../old/submission.ts";
 import { type Submission, statuses, type WorkOrderStatus } from "../old/work-order.ts";
+import { full } from "./answers.ts";
 import type { Orders, Placed } from "./orders.ts";
 
 const largestBody = 65_536;
@@ -16,7 +17,7 @@ interface Answer {
 export interface ApiOptions {
   readonly orders: Orders;
   /** The routed submit. */
-  readonly submit: (submission: Submission) => Promise<Placed>;
+  readonly submit: (submission: Submission) => Promise<Placed | typeof full>;
   readonly health: () => Promise<object>;
   readonly metrics: () => Promise<string>;
   /** Calls of the crossing, below `/crossing/`; undefined for a name it does not have. */
@@ -81,7 +82,10 @@ async function postOrder(body: unknown, { orders, submit }: ApiOptions): Promise
   // A queued order that fell out of the queue (a crash between two writes) is put in again by posting it again.
   if (known !== undefined && known.order.status !== "queued") return placed(200, known);
   if (known?.side === "old") return placed(200, await orders.submitOld(submission));
-  return known === undefined ? placed(201, await submit(submission)) : placed(200, known);
+  if (known !== undefined) return placed(200, known);
+  const answer = await submit(submission);
+  if (answer === full) throw new QueueFull();
+  return placed(201, answer);
 }
 
 async function listOrders(status: string | null, { orders }: ApiOptions): Promise<Answer> {

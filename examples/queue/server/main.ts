@@ -3,15 +3,16 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { argv } from "node:process";
-import { createRollout } from "cutover/rollout";
+import { createRollout, type RouteOptions } from "cutover/rollout";
 import { prepareAgents } from "../agent/command.ts";
-import { QueueFull } from "../old/old-queue.ts";
 import { operations } from "../old/submission.ts";
+import type { Submission } from "../old/work-order.ts";
 import { crossingCalls } from "./crossing-calls.ts";
 import { withFault } from "./fault.ts";
 import { answerRequest } from "./http-api.ts";
 import { Gauges } from "./metrics.ts";
-import { Orders } from "./orders.ts";
+import { full, orFull, sameAnswer } from "./answers.ts";
+import { Orders, type Placed } from "./orders.ts";
 import { places, readRecord, type ServerSettings, writeRecord } from "./settings.ts";
 
 const workDir = argv[2] ?? "";
@@ -32,19 +33,18 @@ const orders = new Orders({
 
 /** The one line where old and new both can answer. */
 const submit = rollout.route("queue.submit", {
-  old: (submission) => orders.submitOld(submission),
-  new: (submission) => orders.submitNew(submission),
-  shadow: (submission) => orders.intend(submission),
+  old: (submission) => orFull(orders.submitOld(submission)),
+  new: (submission) => orFull(orders.submitNew(submission)),
+  shadow: (submission) => orFull(orders.intend(submission)),
   // Families stay together: children have their root's key.
   key: ({ order }) => order.rootId ?? order.id,
   operation: ({ order }) => order.agentType,
   operations,
-  ignore: ["createdAt", "side"],
+  compare: sameAnswer,
   // A second submit of an id is answered with the order that is there.
   idempotent: true,
-  expected: (error) => error instanceof QueueFull,
   deadline: "2s",
-} satisfies Parameters<typeof rollout.route<Orders["submitOld"]>>[1]);
+} satisfies RouteOptions<(submission: Submission) => Promise<Placed | typeof full>>);
 
 const gauges = new Gauges(orders, submit);
 const server = createServer((request, response) => {

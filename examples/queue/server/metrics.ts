@@ -18,13 +18,13 @@ export class Gauges {
   constructor(orders: Orders, route: { state(): { stage: string; share: number } }) {
     this.#orders = orders;
     this.#route = route;
-    // The new side lives in another process: its counts are a quarter second old at most.
+    // The new side lives in another process: its counts are a tenth of a second old at most.
     this.#timer = setInterval(() => {
       orders.next.call("counts", null).then(
         (counts) => (this.#next = counts),
         () => (this.#next = none),
       );
-    }, 250);
+    }, 100);
     this.#timer.unref();
   }
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { NewSide, NewSideGone } from "../new/new-side.ts";
 import { OldQueue } from "../old/old-queue.ts";
 import {
@@ -233,7 +234,7 @@ export class WrongAnswer extends Error {}
 
 function assertSameOrder({ order: asked }: Submission, answer: WorkOrder): void {
   const wrong = (Object.keys(asked) as (keyof typeof asked)[]).find(
-    (field) => JSON.stringify(answer[field]) !== JSON.stringify(asked[field]),
+    (field) => !isDeepStrictEqual(answer[field], asked[field]),
   );
   if (wrong !== undefined) throw new WrongAnswer(`expected ${wrong} as submitted, found another`);
   if (!statuses.includes(answer.status) || Number.isNaN(Date.parse(answer.createdAt)))

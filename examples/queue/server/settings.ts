@@ -32,6 +32,8 @@ const names = {
   accepted: "accepted.ndjson",
   serverSettings: "server-settings.json",
   server: "server.json",
+  /** Ids that were damaged in the data before anything began. */
+  damaged: "damaged.json",
   loadSettings: "load-settings.json",
   load: "load.json",
   serverLog: "server.log",

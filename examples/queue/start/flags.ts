@@ -11,19 +11,22 @@ export interface StartOptions {
   readonly data: string;
   /** Where the copy, both queues, ledger and logs lie. */
   readonly dir: string;
+  /** Puts an unfinished run away and begins anew, instead of going on with it. */
+  readonly fresh: boolean;
   readonly help: boolean;
 }
 
 const here = join(import.meta.dirname, "..");
 
-export const usage: string = `usage: npm start -- [--fault ${faults.join("|")}] [--port N] [--data DIR] [--dir DIR]`;
+export const usage: string = `usage: npm start -- [--fault ${faults.join("|")}] [--port N] [--data DIR] [--dir DIR] [--fresh]`;
 
 /** @throws CUTOVER_CLI_USAGE for anything that is not exactly one of the options */
 export function readOptions(args: readonly string[]): StartOptions {
   const text = { type: "string" } as const;
-  let values: { fault?: string; port?: string; data?: string; dir?: string; help?: boolean };
+  const yes = { type: "boolean" } as const;
+  let values: { fault?: string; port?: string; data?: string; dir?: string; fresh?: boolean; help?: boolean };
   try {
-    const options = { fault: text, port: text, data: text, dir: text, help: { type: "boolean" } } as const;
+    const options = { fault: text, port: text, data: text, dir: text, fresh: yes, help: yes } as const;
     ({ values } = parseArgs({ args: [...args], options, strict: true }));
   } catch (error) {
     throw wrong(error instanceof Error ? error.message : String(error));
@@ -33,6 +36,7 @@ export function readOptions(args: readonly string[]): StartOptions {
     port = "0",
     data = join(here, "data"),
     dir = join(here, "work/current"),
+    fresh = false,
     help = false,
   } = values;
   if (fault !== undefined && !(faults as readonly string[]).includes(fault))
@@ -40,7 +44,7 @@ export function readOptions(args: readonly string[]): StartOptions {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw wrong(`expected --port to be a number from 0 to 65535, found "${port}"`);
   const kind = (fault as Fault | undefined) ?? null;
-  return { fault: kind, port: Number(port), data: resolve(data), dir: resolve(dir), help };
+  return { fault: kind, port: Number(port), data: resolve(data), dir: resolve(dir), fresh, help };
 }
 
 const wrong = (message: string): CutoverError =>
