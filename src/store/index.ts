@@ -10,7 +10,7 @@ export type {
   OrderStore,
 } from "./order-records.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
-export { replaceFile, type RoutesFile } from "./routes-file.ts";
+export type { RoutesFile } from "./routes-file.ts";
 export type {
   ErrorRecord,
   PhaseState,

@@ -13,6 +13,8 @@ interface Candidate {
   readonly created_at: number;
   readonly memory: number;
   readonly slots: number;
+  readonly attempt: number;
+  readonly fence: number;
 }
 
 /** Orders looked at in a class of which some may be too large; beyond them a claim waits for more room. */
@@ -35,15 +37,10 @@ export function claimOrders(
   const counts = new CountChanges();
   promote(tx, counts, queue, now);
   const taken = choose(candidates(tx.db, queue, capacity), capacity);
-  const records = taken.map(({ id, priority, turn }) => {
-    const before = tx.db.get<{ attempt: number; fence: number }>(
-      "SELECT attempt, fence FROM orders WHERE id = ?",
-      id,
-    );
-    const fence = (before?.fence ?? 0) + 1;
-    const set = { leaseUntil: now + leaseMs };
+  const records = taken.map(({ id, priority, turn, attempt, fence }) => {
     const moved = { queue, from: "PENDING", to: "PREPARING", event: "claimed" } as const;
-    appendTransition(tx, counts, now, id, { ...moved, attempt: before?.attempt ?? 0, worker, fence, set });
+    const set = { leaseUntil: now + leaseMs };
+    appendTransition(tx, counts, now, id, { ...moved, attempt, worker, fence: fence + 1, set });
     serveTurn(tx.db, queue, priority, turn);
     return readOrder(tx.db, id);
   });
@@ -88,7 +85,7 @@ function candidates(db: Connection, queue: string, capacity: Capacity): Candidat
       if (classMayFit(next, slots, memory)) {
         found.push(
           ...db.all<Candidate & Record<string, unknown>>(
-            `SELECT id, priority, turn, created_at, memory, slots FROM orders
+            `SELECT id, priority, turn, created_at, memory, slots, attempt, fence FROM orders
              WHERE ready = 1 AND queue = ? AND kind = ? AND size_class = ?
              ORDER BY priority DESC, turn, created_at, id LIMIT ?`,
             queue,
