@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { check, defineMigration, gate, type Migration, phase, step, type Verdict, type StepContext } from "../plan/index.ts";
+import {
+  check,
+  defineMigration,
+  gate,
+  type Migration,
+  phase,
+  step,
+  type Verdict,
+  type StepContext,
+} from "../plan/index.ts";
 import { openRig, type Rig } from "../testing/engine-rig.ts";
 import type { RunHandle } from "./run-handle.ts";
 

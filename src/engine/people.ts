@@ -52,15 +52,29 @@ export function continueEvents(memory: RunMemory, person: Person, clock: Clock):
     });
   }
   const go = runTransition(memory, "continue", person);
+  const stopping = stoppingTriggers(memory);
   const rearmed: string[] = [];
-  for (const { gate, role, verdict } of memory.verdicts())
-    if (verdict === "fail" && (role === "trigger" || role === "exit")) rearmed.push(rearmName(role, gate));
+  for (const { gate, role, verdict } of memory.verdicts()) {
+    if (verdict !== "fail") continue;
+    if (role === "exit" || (role === "trigger" && stopping.has(gate))) rearmed.push(rearmName(role, gate));
+  }
   const data: JsonObject = { ...person, at: clock.now(), rearmed };
   const closed = [...memory.openIncidents.keys()].map((id): RunEvent => {
     const outcome = `continued by ${person.by}: ${person.reason}`;
     return { type: "incident.closed", data: { id, outcome, facts: {} } };
   });
   return [go, ...evidenceEvents(memory, continuedEvidence, data).events, ...closed];
+}
+
+/** Triggers that can have stopped the run. One that alerts or throttles goes on as it was. */
+function stoppingTriggers(memory: RunMemory): ReadonlySet<unknown> {
+  const triggers = memory.graph["triggers"];
+  if (!Array.isArray(triggers)) return new Set();
+  return new Set(
+    (triggers as readonly JsonObject[])
+      .filter(({ action }) => action === "pause" || action === "rollback")
+      .map(({ name }) => name),
+  );
 }
 
 /**

@@ -24,8 +24,17 @@ export interface Rig extends AsyncDisposable {
   resume(run: string, migration: Migration, options?: Partial<ResumeOptions>): Promise<RunHandle>;
   /** Moves the clock until the run is over, and answers how it ended. */
   end(handle: RunHandle, limitMs?: number): Promise<Awaited<RunHandle["done"]>>;
+  /** Stores one second of measured calls of a route, ending now: `[calls, errors]` of each side. */
+  measure(route: string, counts: Measured): Promise<void>;
   /** Moves the clock until `done` holds. */
   until(done: () => boolean, limitMs?: number): Promise<void>;
+}
+
+export interface Measured {
+  readonly old?: readonly [calls: number, errors: number];
+  readonly new?: readonly [calls: number, errors: number];
+  readonly compared?: number;
+  readonly mismatches?: number;
 }
 
 export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Rig> {
@@ -33,6 +42,7 @@ export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Ri
   const dir = await mkdtemp(join(tmpdir(), "cutover-engine-"));
   const store = await openSqliteStore({ path: ":memory:", clock });
   const engines: Engine[] = [];
+  let intervals = 0;
   const engine = (options: Partial<EngineOptions> = {}): Engine => {
     const owner = `test-${engines.length + 1}`;
     const made = createEngine({ store, clock, log: silentLog, owner, dir, ...defaults, ...options });
@@ -52,9 +62,34 @@ export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Ri
       let over = false;
       const settled = handle.done.finally(() => (over = true));
       settled.catch(() => {});
-      if (!(await clock.advanceUntil(() => over, limitMs)))
-        throw new Error(`the run stands still: ${JSON.stringify(handle.live())}`);
+      await clock.advanceUntil(() => over, limitMs);
+      // The last commits need no timer, only turns of the event loop.
+      for (let turn = 0; turn < 200 && !over; turn++) await new Promise((resolve) => setImmediate(resolve));
+      if (!over) throw new Error(`the run stands still: ${JSON.stringify(handle.live())}`);
       return await settled;
+    },
+    async measure(route, { old = [0, 0], new: fresh = [0, 0], compared = 0, mismatches = 0 }) {
+      const state = await store.routes.get(route);
+      const to = clock.now();
+      await store.routes.recordIntervals([
+        {
+          id: `interval-${(intervals += 1)}`,
+          route,
+          door: "test",
+          epoch: state?.epoch ?? 0,
+          stage: state?.stage ?? "off",
+          share: state?.share ?? 0,
+          from: to - 1_000,
+          to,
+          old: { calls: old[0], errors: old[1], latency: [] },
+          new: { calls: fresh[0], errors: fresh[1], latency: [] },
+          shadow: { calls: compared, errors: 0, timeouts: 0, skipped: 0 },
+          compared,
+          mismatches,
+          failedOver: 0,
+          operations: {},
+        },
+      ]);
     },
     async until(done, limitMs) {
       if (!(await clock.advanceUntil(done, limitMs))) throw new Error("it did not come to pass");
