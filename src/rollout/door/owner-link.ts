@@ -11,7 +11,7 @@ import {
 import { StoreFolder } from "./folder.ts";
 import type { Link, LinkedDoor } from "./link.ts";
 import { Outbox } from "./outbox.ts";
-import { OwnerCalls } from "./owner-calls.ts";
+import type { OwnerCalls } from "./owner-calls.ts";
 import type { ErrorReporter } from "./report-error.ts";
 
 /** The owner says "alive" every 2 s; three missed ones mean that it is gone. */
@@ -36,6 +36,8 @@ export class OwnerLink implements Link {
   readonly #folder: StoreFolder;
   readonly #outbox = new Outbox();
   #door: LinkedDoor | undefined;
+  #callsTo: ((socket: string) => OwnerCalls) | undefined;
+  #loading = false;
   #calls: OwnerCalls | undefined;
   #endStream: (() => void) | undefined;
   #connected = false;
@@ -91,14 +93,25 @@ export class OwnerLink implements Link {
 
   /** Reads what lies in the folder and tries to reach its owner. */
   #look(): void {
-    if (this.#closed || this.#endStream !== undefined) return;
+    if (this.#closed || this.#loading || this.#endStream !== undefined) return;
     this.#timer?.cancel();
     const routes = this.#folder.changedRoutes();
     if (routes !== undefined) this.#door?.apply(routes, false);
     this.#watch();
     const socket = this.#folder.ownerSocket();
     if (socket === undefined) return this.#lookLater();
-    this.#follow(socket);
+    if (this.#callsTo === undefined) return this.#load();
+    this.#follow(this.#callsTo(socket));
+  }
+
+  /** `node:http` takes longer to load than all of this door: an application that has no owner never loads it. */
+  #load(): void {
+    this.#loading = true;
+    void import("./owner-calls.ts").then(({ OwnerCalls }) => {
+      this.#callsTo = (socket) => new OwnerCalls(socket);
+      this.#loading = false;
+      this.#look();
+    });
   }
 
   #lookLater(): void {
@@ -125,8 +138,7 @@ export class OwnerLink implements Link {
     this.#watcher = undefined;
   }
 
-  #follow(socket: string): void {
-    const calls = new OwnerCalls(socket);
+  #follow(calls: OwnerCalls): void {
     this.#calls = calls;
     this.#heardAt = this.#options.clock.monotonic();
     this.#listenForSilence();
