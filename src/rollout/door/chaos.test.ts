@@ -209,3 +209,15 @@ test("at shadow the caller can change input and answer at will without spoiling 
   expect(link.intervals.reduce((total, interval) => total + interval.compared, 0)).toBe(50);
   await rollout.close();
 });
+
+test("the caller has its answer before the shadow is even called, so a shadow that burns processor time costs it nothing", async () => {
+  const seen: string[] = [];
+  const { submit } = open(async (order) => {
+    seen.push("shadow called");
+    return { ...order };
+  }, "shadow");
+  const answered = submit({ id: "a", tags: [] }).then(() => seen.push("caller answered"));
+  await answered;
+  await turns();
+  expect(seen).toEqual(["caller answered", "shadow called"]);
+});

@@ -12,6 +12,7 @@ import type {
   RouteDeclaration,
   RouteState,
 } from "../../core/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { createRollout, type Rollout } from "./rollout.ts";
 
 /** The smallest owner that speaks the protocol of ARCHITECTURE.md. */
@@ -170,6 +171,20 @@ describe("with an owner", () => {
     await rollout.close();
     expect(owner.intervals.map((interval) => interval.old.calls)).toEqual([1]);
   });
+});
+
+test("an owner that falls silent for 6 s is left and looked for again, with the stage kept", async () => {
+  owner.states = [state("complete", 1)];
+  await owner.start();
+  const clock = new ManualClock();
+  rollout = createRollout({ dir, clock });
+  const fn = rollout.route("r", sides);
+  await until(() => fn("x") === "new x");
+  await clock.advance(5_000);
+  expect(owner.doors).toHaveLength(1);
+  await clock.advance(3_000);
+  await until(() => owner.doors.length === 2);
+  expect(fn("x")).toBe("new x");
 });
 
 describe("without an owner", () => {
