@@ -57,7 +57,7 @@ for (let index = 0; index < Number(routes); index++) {
       clearInterval(tick);
       clearInterval(tell);
     },
-    Number(process.argv[7] ?? 60_000),
+    Number(process.argv[7] ?? 120_000),
   );
 }
 
