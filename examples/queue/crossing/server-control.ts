@@ -18,6 +18,8 @@ import { commandOf } from "./process-command.ts";
 
 const startLimitMs = 15_000;
 const watchMs = 500;
+/** A server that answers nothing for so long is taken for dead. */
+const hangLimitMs = 10_000;
 
 /** Starts a program of the example so that it outlives this process; its output goes to a file of the work folder. */
 export function startDetached(script: string, workDir: string, log: string): number {
@@ -45,7 +47,7 @@ export async function health(workDir: string): Promise<Record<string, unknown> |
 export async function keepAnswering(workDir: string): Promise<"answered" | "started"> {
   const files = places(workDir);
   let outcome: "answered" | "started" = "answered";
-  if ((await health(workDir)) === undefined) {
+  if (!(await answersInTime(workDir))) {
     await startServer(workDir);
     outcome = "started";
   }
@@ -55,6 +57,15 @@ export async function keepAnswering(workDir: string): Promise<"answered" | "star
   if (wanted !== undefined && wanted.endAt > Date.now() && cutShort)
     startDetached("load.ts", workDir, files.loadLog);
   return outcome;
+}
+
+/** False at once when the process is gone, and when it is there but says nothing for some time. */
+async function answersInTime(workDir: string): Promise<boolean> {
+  for (const limit = Date.now() + hangLimitMs; ; await wait(200)) {
+    if ((await health(workDir)) !== undefined) return true;
+    const record = readRecord<ServerRecord>(places(workDir).server);
+    if (record === undefined || !isServer(record) || Date.now() > limit) return false;
+  }
 }
 
 /** Starts the server from the settings in the work folder and waits until it answers. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { QueueFull } from "../old/old-queue.ts";
 import type { WorkOrder } from "../old/work-order.ts";
 import type { CallName, NewQueueCalls, ReplyMessage } from "./messages.ts";
@@ -17,7 +18,7 @@ export class NewSideFailed extends Error {}
 /** How long a dead process stays away before it is started again. */
 const restartAfterMs = 500;
 /** How long a call waits for a process that is being started. */
-const patienceMs = 8_000;
+const patienceMs = 15_000;
 
 interface Pending {
   readonly resolve: (value: unknown) => void;
@@ -39,7 +40,7 @@ export interface NewSideOptions {
 export class NewSide {
   readonly #options: NewSideOptions;
   #child: ChildProcess | undefined;
-  #ready: Promise<void> = Promise.resolve();
+  #isReady = false;
   #number = 0;
   readonly #pending = new Map<number, Pending>();
   #stopping = false;
@@ -64,11 +65,10 @@ export class NewSide {
     input: NewQueueCalls[Name]["in"],
     options: { readonly wait: boolean } = { wait: false },
   ): Promise<NewQueueCalls[Name]["out"]> {
-    if (this.#child?.connected !== true && !options.wait)
-      throw new NewSideFailed("the new queue is not running");
     if (options.wait) await this.#untilReady();
     const child = this.#child;
-    if (child?.connected !== true) throw new NewSideFailed("the new queue is not running");
+    // Sent to a process that is still starting, it would be lost in a crash and wait for an answer meanwhile.
+    if (!this.#isReady || child?.connected !== true) throw new NewSideFailed("the new queue is not running");
     const number = ++this.#number;
     return await new Promise<NewQueueCalls[Name]["out"]>((resolve, reject) => {
       this.#pending.set(number, { resolve: resolve as (value: unknown) => void, reject });
@@ -106,11 +106,9 @@ export class NewSide {
       detached: true,
     });
     this.#child = child;
-    let ready: () => void = () => {};
-    this.#ready = new Promise((resolve) => (ready = resolve));
     child.on("message", (message: ReplyMessage) => {
       if ("ready" in message) {
-        ready();
+        this.#isReady = true;
         if (this.#starts > 1) this.#options.onReturn();
         return;
       }
@@ -120,6 +118,7 @@ export class NewSide {
       else pending?.reject(message.full ? new QueueFull() : new NewSideFailed(message.message));
     });
     child.once("exit", (code, signal) => {
+      this.#isReady = false;
       for (const number of this.#pending.keys()) this.#take(number)?.reject(new NewSideGone());
       if (this.#stopping) return;
       this.#options.warn(
@@ -137,10 +136,8 @@ export class NewSide {
 
   async #untilReady(): Promise<void> {
     const limit = Date.now() + patienceMs;
-    while (Date.now() < limit) {
-      const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), 250));
-      if ((await Promise.race([this.#ready, late])) !== "late" && this.#child?.connected === true) return;
-    }
+    while (!this.#isReady && Date.now() < limit) await wait(20);
+    if (this.#isReady) return;
     throw new NewSideFailed("the new queue does not start");
   }
 }

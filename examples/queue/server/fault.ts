@@ -5,8 +5,8 @@ import type { Fault } from "./settings.ts";
 
 type Submit = (submission: Submission) => Promise<WorkOrder>;
 
-/** Longer than ten times what the old side takes, shorter than the route's deadline. */
-const slowMs = 400;
+/** Far more than the old side takes on a busy machine, less than the route's deadline. */
+const slowMs = 1_200;
 
 /**
  * The new side's submit as it goes wrong in practice. `active` is asked at every call: the fault begins with the

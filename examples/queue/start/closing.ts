@@ -23,7 +23,8 @@ export function closingLines(account: Account, load: LoadReport, view: StatusVie
       `old ${n(account.done.old)}   new ${n(account.done.new)}   (from the ledger the work itself writes)`,
     ),
   ];
-  if (typeof alone?.old === "number" && typeof alone.new === "number")
+  // After a rollback the new side never was alone for long enough to say.
+  if (view.run.state === "COMPLETED" && typeof alone?.old === "number" && typeof alone.new === "number")
     lines.push(row("throughput", `old ${Math.round(alone.old)}/s   new ${Math.round(alone.new)}/s`));
   if (fresh.answers > 0)
     lines.push(
