@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
-import type { JsonObject, Log } from "../core/index.ts";
+import { type JsonObject, type Log, sleep } from "../core/index.ts";
 import type { RunHandle } from "../engine/index.ts";
-import { buildRunView, type RunView } from "../report/index.ts";
+import { buildRunView, RunViewer, type RunView } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
@@ -32,7 +32,7 @@ export async function carryRun(
   begin: (session: Session) => Promise<RunHandle>,
 ): Promise<number> {
   const keys = "p pause · b roll back · q stop, resumable";
-  const presenter = choosePresenter(context.terminal, context.json, keys);
+  const presenter = choosePresenter(context, keys);
   await using session = await openSession(context, sayingLog(context, presenter));
   const handle = await begin(session);
   const end = await follow(context, session, handle, presenter);
@@ -59,6 +59,9 @@ export async function followOwner(
   return view === undefined ? 4 : exitOf(view.run.state);
 }
 
+/** Before anybody looks or asks, the next step gets going: reading a long record takes longer than starting a step. */
+const headStartMs = 50;
+
 interface End {
   readonly view: RunView;
   /** Set when it was stopped before its end. */
@@ -79,14 +82,14 @@ async function follow(
     if (why === "interrupted") presenter.hint("stopping at the next checkpoint · Ctrl-C again ends at once");
     void handle.stop();
   };
-  const build = (): Promise<RunView> =>
-    buildRunView(session.store, handle.id, { at: context.clock.now(), live: handle.live() });
+  const viewer = new RunViewer(session.store, handle.id);
+  const build = (): Promise<RunView> => viewer.view({ at: context.clock.now(), live: handle.live() });
   const show = (view: RunView): void => {
     last = view;
     presenter.show(view);
     if (context.args.flag("until-held") && isHeld(view)) stop("held");
   };
-  const feed = feedViews(context.clock, presenter.gapMs, build, show);
+  const feed = feedViews(context.clock, { firstMs: headStartMs, gapMs: presenter.gapMs }, build, show);
   const offChange = handle.onChange(feed.touch);
   const offKeys = listenToKeys(context, presenter, {
     state: () => last?.run.state,
@@ -98,7 +101,7 @@ async function follow(
   const onInterrupt = (): void => stop("interrupted");
   context.interrupted.addEventListener("abort", onInterrupt, { once: true });
   if (context.interrupted.aborted) onInterrupt();
-  const serving = session.serve(handle);
+  const serving = sleep(context.clock, headStartMs).then(() => session.serve(handle));
   try {
     await Promise.all([handle.done, serving]);
     await feed.end();

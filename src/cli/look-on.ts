@@ -14,11 +14,7 @@ export async function lookOn(
   owner: OwnerClient,
   id: string,
 ): Promise<RunView | undefined> {
-  const presenter = choosePresenter(
-    context.terminal,
-    context.json,
-    "p pause · b roll back · q leave running",
-  );
+  const presenter = choosePresenter(context, "p pause · b roll back · q leave running");
   const leave = new AbortController();
   const path = `/v1/runs/${encodeURIComponent(id)}`;
   let last: RunView | undefined;

@@ -11,4 +11,6 @@ if (tooOld(process.versions.node)) {
 }
 
 const { runCommandLine } = await import("./command-line.ts");
-process.exitCode = await runCommandLine(process.argv.slice(2));
+const exitCode = await runCommandLine(process.argv.slice(2));
+// Work that a step left behind must not hold the process; what was said is written out first.
+process.stdout.write("", () => process.exit(exitCode));

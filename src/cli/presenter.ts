@@ -1,4 +1,5 @@
 import type { RunView } from "../report/index.ts";
+import type { CommandContext } from "./command.ts";
 import { type Line, span } from "./draw/line.ts";
 import { PlainLines } from "./draw/plain-lines.ts";
 import { runTree } from "./draw/run-tree.ts";
@@ -16,9 +17,10 @@ export interface Presenter {
   readonly gapMs: number;
 }
 
-export function choosePresenter(terminal: Terminal, json: boolean, keys: string): Presenter {
+export function choosePresenter(context: CommandContext, keys: string): Presenter {
+  const { terminal, json } = context;
   if (json) return jsonPresenter(terminal);
-  return terminal.live ? treePresenter(terminal, keys) : plainPresenter(terminal);
+  return terminal.live ? treePresenter(terminal, keys) : plainPresenter(terminal, context.clock.now());
 }
 
 function treePresenter(terminal: Terminal, keys: string): Presenter {
@@ -57,8 +59,8 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
   };
 }
 
-function plainPresenter(terminal: Terminal): Presenter {
-  const lines = new PlainLines();
+function plainPresenter(terminal: Terminal, since: number): Presenter {
+  const lines = new PlainLines(since);
   return {
     gapMs: 200,
     show: (view) => {

@@ -18,7 +18,7 @@ const longestGapMs = 1_000;
  */
 export function feedViews<View>(
   clock: Clock,
-  gapMs: number,
+  { firstMs, gapMs }: { readonly firstMs: number; readonly gapMs: number },
   build: () => Promise<View>,
   show: (view: View) => void,
 ): ViewFeed {
@@ -51,7 +51,7 @@ export function feedViews<View>(
   const arm = (ms: number): void => {
     if (!ended) timer = clock.after(ms, () => tick(ms));
   };
-  timer = clock.after(0, () => tick(0));
+  timer = clock.after(firstMs, () => tick(firstMs));
   return {
     touch: () => {
       stale = true;

@@ -5,6 +5,8 @@ import type { Json, JsonObject } from "../core/index.ts";
  * what it finds and leaves out what it cannot read, instead of refusing to show a run.
  */
 export interface Graph {
+  /** Hash of the definition it was compiled from. */
+  readonly hash: string;
   readonly title: string;
   readonly phases: readonly GraphPhase[];
   readonly triggers: readonly GraphTrigger[];
@@ -31,8 +33,9 @@ export interface GraphTrigger {
   readonly phases: readonly string[];
 }
 
-export function readGraph(graph: JsonObject): Graph {
+export function readGraph(graph: JsonObject, hash: string): Graph {
   return {
+    hash,
     title: text(graph["title"]),
     phases: objects(graph["phases"]).map(readPhase),
     triggers: objects(graph["triggers"]).map((trigger) => ({

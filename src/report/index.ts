@@ -1,4 +1,4 @@
-export { buildRunView, type RunViewOptions } from "./build-run-view.ts";
+export { buildRunView, RunViewer, type RunViewOptions } from "./run-viewer.ts";
 export { visible } from "./escape.ts";
 export { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
 export { hasEnded } from "./next-command.ts";

@@ -1,5 +1,5 @@
 import { CutoverError, type Timer } from "../core/index.ts";
-import { buildRunView, type RunView } from "../report/index.ts";
+import { buildRunView, type LiveRun, type RunView, RunViewer } from "../report/index.ts";
 import type { CarriedRun, Handler, ServerContext } from "./call.ts";
 import { toCutoverError } from "./answer.ts";
 import { NdjsonStream } from "./ndjson.ts";
@@ -16,11 +16,13 @@ export const listRuns: Handler = ({ store }) => store.runs.list();
 export const showRun: Handler = (context, call) => viewOf(context, call.name);
 
 function viewOf(context: ServerContext, id: string): Promise<RunView> {
-  const live = context.run(id)?.live();
-  return buildRunView(context.store, id, {
-    at: context.clock.now(),
-    ...(live === undefined ? {} : { live }),
-  });
+  return buildRunView(context.store, id, { at: context.clock.now(), ...liveOf(context, id) });
+}
+
+/** Live progress, while this process carries the run. */
+function liveOf(context: ServerContext, id: string): { readonly live?: LiveRun } {
+  const run = context.run(id);
+  return run === undefined ? {} : { live: run.live() };
 }
 
 /** A handler that hands a person's decision to the run and answers with what is true afterwards. */
@@ -73,7 +75,9 @@ function onlyWaiting({ run, wanted }: RunView): string {
  */
 export const streamRun: Handler = async (context, call) => {
   const { clock, streams } = context;
-  let next: RunView | undefined = await viewOf(context, call.name);
+  const viewer = new RunViewer(context.store, call.name);
+  const look = (): Promise<RunView> => viewer.view({ at: clock.now(), ...liveOf(context, call.name) });
+  let next: RunView | undefined = await look();
   let stale = false;
   let building = false;
   let gap = shortestGapMs;
@@ -90,7 +94,7 @@ export const streamRun: Handler = async (context, call) => {
     stale = false;
     const started = clock.monotonic();
     try {
-      next = await viewOf(context, call.name);
+      next = await look();
       gap = Math.max(shortestGapMs, 10 * (clock.monotonic() - started));
       stream.wake();
     } catch (thrown) {

@@ -22,7 +22,13 @@ const quietMs = 15_000;
 export class PlainLines {
   #last: RunView | undefined;
   #saidAt = 0;
+  readonly #since: number;
   readonly #said = new Set<string>();
+
+  /** @param since wall-clock milliseconds: what ended before is not told step by step */
+  constructor(since: number) {
+    this.#since = since;
+  }
 
   /** Lines for what is new in `view`. */
   next(view: RunView): readonly Line[] {
@@ -111,10 +117,12 @@ export class PlainLines {
     say: (at: number, ...text: Line) => void,
   ): void {
     const face = phaseFaces[phase.state];
-    if ((before?.state ?? "PENDING") === "PENDING" && phase.state !== "PENDING") {
+    // What was over before anybody looked is told by its phase's line alone.
+    const past = before === undefined && phase.endedAt !== null && phase.endedAt < this.#since;
+    if ((before?.state ?? "PENDING") === "PENDING" && phase.state !== "PENDING" && !past) {
       say(phase.startedAt ?? at, span("● ", "busy"), span(phase.name, "bold"), span(" begins"));
     }
-    if (phase.steps.length <= mostStepsTold) {
+    if (phase.steps.length + phase.hiddenSteps <= mostStepsTold && !past) {
       for (const step of phase.steps)
         this.#step(
           step,
