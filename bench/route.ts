@@ -3,13 +3,13 @@
  * same rounds. Processor time, so that other work on the machine counts little; medians over rounds with quartiles.
  */
 import { createRollout, memoryLink, type Rollout } from "../src/rollout/index.ts";
-import { above, measureRounds, type Series, spread, type Subject } from "./measure/rounds.ts";
+import { above, measureRounds, type Series, type Spread, spread, type Subject } from "./measure/rounds.ts";
 import { nanoseconds, printReach, printTable } from "./measure/table.ts";
 import { launchDarkly, openFeature, tzientist } from "./route/peers.ts";
 import { answerNew, answerOld, type Call, orders } from "./route/sides.ts";
 
-const rounds = 31;
-const calls = 20_000;
+const rounds = 25;
+const calls = 10_000;
 /** Shadow work is done between two turns of the event loop; so many calls are made in one turn. */
 const perTurn = 50;
 
@@ -81,7 +81,7 @@ function print(results: Results): void {
     `processor time per call, ${rounds} rounds of ${calls} calls; "above direct" is paired round by round\n`,
   );
   printTable(
-    ["", "per call", "above direct", "quartiles"],
+    ["", "per call", "above direct", "quartiles", "× route()"],
     [...results].map(([name, samples]) => {
       const over = spread(cost(results, name));
       return [
@@ -89,10 +89,17 @@ function print(results: Results): void {
         nanoseconds(spread(samples.map(cpu)).median),
         name === "direct" ? "" : nanoseconds(over.median),
         name === "direct" ? "" : `${nanoseconds(over.low)} … ${nanoseconds(over.high)}`,
+        name === "direct" || name.startsWith("route") ? "" : ratio(results, name).median.toFixed(1),
       ];
     }),
   );
   console.log();
+}
+
+/** Round by round, how many times the cost of our own route at the same stage. */
+function ratio(results: Results, peer: string): Spread {
+  const own = cost(results, `route ${peer.split(" ").at(-1)}`);
+  return spread(cost(results, peer).map((over, round) => over / (own[round] ?? Number.NaN)));
 }
 
 function reach(results: Results): void {
@@ -113,10 +120,7 @@ function reach(results: Results): void {
       (name) => name.endsWith(` ${stage}`) && !name.startsWith("route"),
     );
     const best = peers.toSorted((a, b) => over(a) - over(b))[0] ?? "";
-    const ratios = cost(results, best).map(
-      (peer, round) => peer / (cost(results, `route ${stage}`)[round] ?? Number.NaN),
-    );
-    const { median, low, high } = spread(ratios);
+    const { median, low, high } = ratio(results, best);
     const found = `${median.toFixed(1)}× under ${best} (${low.toFixed(1)}–${high.toFixed(1)})`;
     printReach(`peers at ${stage}`, median >= 10, found, "≥ 10×");
   }

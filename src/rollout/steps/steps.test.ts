@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   CutoverError,
@@ -6,6 +8,7 @@ import {
   type Json,
   type JsonObject,
   type RouteState,
+  setFaultHandler,
   silentLog,
 } from "../../core/index.ts";
 import { judgeIntervals } from "../../gates/index.ts";
@@ -14,6 +17,7 @@ import { ManualClock } from "../../testing/manual-clock.ts";
 import { type MemoryLink, memoryLink } from "../door/memory-link.ts";
 import type { RouteOptions } from "../door/options.ts";
 import { createRollout, type Rollout } from "../door/rollout.ts";
+import { rolloutFaultPoints } from "./fault-points.ts";
 import { quiet } from "./quiet.ts";
 import { ramp } from "./ramp.ts";
 import { setStage } from "./set-stage.ts";
@@ -234,6 +238,49 @@ describe.each(steps.map((step) => [step.kind.kind, step] as const))(
     });
   },
 );
+
+describe.each(
+  steps.filter((step) => step.kind.kind !== "quiet").map((step) => [step.kind.kind, step] as const),
+)("%s killed at any point", (_, step) => {
+  afterEach(() => setFaultHandler(undefined));
+  /** Ends whoever comes to this place, once, as a kill would. */
+  const killAt = (place: string): void =>
+    setFaultHandler((name) => {
+      if (name !== place) return;
+      setFaultHandler(undefined);
+      throw new Error("killed");
+    });
+
+  test.each(rolloutFaultPoints)("at %s: goes on to its end, and all the way back", async (place) => {
+    world.application();
+    world.set("r", 0, { stage: "live", share: 5 });
+    killAt(place);
+    await world.run(step);
+    const { error } = await world.run(step);
+    expect(error).toBeUndefined();
+    killAt(place);
+    await world.rollback(step).catch(() => {});
+    await world.rollback(step);
+    expect(world.routes.get("r")).toMatchObject({ stage: "live", share: 5 });
+  });
+
+  test.each(rolloutFaultPoints)("at %s: leads back from there", async (place) => {
+    world.application();
+    world.set("r", 0, { stage: "live", share: 5 });
+    killAt(place);
+    await world.run(step);
+    await world.rollback(step).catch(() => {});
+    await world.rollback(step);
+    expect(world.routes.get("r")).toMatchObject({ stage: "live", share: 5 });
+  });
+});
+
+test("every fault point of this room is listed, and every listed one exists", () => {
+  const named = globSync("*.ts", { cwd: import.meta.dirname })
+    .map((file) => readFileSync(join(import.meta.dirname, file), "utf8"))
+    .flatMap((text) => [...text.matchAll(/faultPoint\("([^"]+)"\)/g)].map(([, name]) => name));
+  expect(new Set(named)).toEqual(new Set(rolloutFaultPoints));
+});
 
 describe("shadow", () => {
   test("passes when agreement is shown, with the figures and the coverage in its result", async () => {
