@@ -8,12 +8,12 @@ import { setTimeout as wait } from "node:timers/promises";
 import { CutoverError, isCutoverError } from "cutover";
 import { brokenPromises, contractLength } from "./contract.ts";
 import { readOnce } from "./crossing/old-folder.ts";
+import { runsScript } from "./crossing/process-command.ts";
 import { health, startDetached, startServer } from "./crossing/server-control.ts";
 import { ask } from "./http-client.ts";
 import type { LoadReport, LoadSettings } from "./load/settings.ts";
 import type { WorkOrder } from "./old/work-order.ts";
 import {
-  isAlive,
   places,
   readRecord,
   type ServerRecord,
@@ -133,9 +133,10 @@ function verdict(fault: string | null, state: string, account: Account, wrong: n
 
 async function endLoad(dir: string): Promise<void> {
   const pid = readRecord<LoadReport>(places(dir).load)?.pid;
-  if (pid === undefined || !isAlive(pid)) return;
+  const script = "queue/load.ts";
+  if (pid === undefined || !runsScript(pid, script)) return;
   process.kill(pid, "SIGTERM");
-  for (let i = 0; i < 200 && isAlive(pid); i++) await wait(50);
+  for (let i = 0; i < 200 && runsScript(pid, script); i++) await wait(50);
 }
 
 /** True once nothing is left to do on either side, but what was set aside. */

@@ -2,11 +2,10 @@ import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { CutoverError, type Step, type StepContext } from "cutover";
+import { CutoverError, isCutoverError, type Step, type StepContext } from "cutover";
 import { ask, type HttpAnswer } from "../http-client.ts";
 import type { LoadReport, LoadSettings } from "../load/settings.ts";
 import {
-  isAlive,
   places,
   readRecord,
   type ServerRecord,
@@ -14,9 +13,12 @@ import {
   writeRecord,
 } from "../server/settings.ts";
 
-import { commandOf } from "./process-command.ts";
+import { runsScript } from "./process-command.ts";
 
+const serverScript = "server/main.ts";
 const startLimitMs = 15_000;
+const callLimitMs = 60_000;
+const callTries = 5;
 const watchMs = 500;
 /** A server that answers nothing for so long is taken for dead. */
 const hangLimitMs = 10_000;
@@ -43,8 +45,18 @@ export async function health(workDir: string): Promise<Record<string, unknown> |
   }
 }
 
-/** Makes sure the server answers: when it is gone, it is started again as it was. Also the load, as long as it should run. */
-export async function keepAnswering(workDir: string): Promise<"answered" | "started"> {
+/**
+ * Makes sure the server answers: when it is gone, it is started again as it was. Also the load, as long as it should
+ * run. Callers at the same time share one look, so that nothing is started twice.
+ */
+export function keepAnswering(workDir: string): Promise<"answered" | "started"> {
+  looking ??= lookAfter(workDir).finally(() => (looking = undefined));
+  return looking;
+}
+
+let looking: Promise<"answered" | "started"> | undefined;
+
+async function lookAfter(workDir: string): Promise<"answered" | "started"> {
   const files = places(workDir);
   let outcome: "answered" | "started" = "answered";
   if (!(await answersInTime(workDir))) {
@@ -53,9 +65,16 @@ export async function keepAnswering(workDir: string): Promise<"answered" | "star
   }
   const load = readRecord<LoadReport>(files.load);
   const wanted = readRecord<LoadSettings>(files.loadSettings);
-  const cutShort = load?.running === true && !isAlive(load.pid);
-  if (wanted !== undefined && wanted.endAt > Date.now() && cutShort)
-    startDetached("load.ts", workDir, files.loadLog);
+  if (
+    load?.running === true &&
+    !runsScript(load.pid, "queue/load.ts") &&
+    wanted !== undefined &&
+    wanted.endAt > Date.now()
+  ) {
+    const pid = startDetached("load.ts", workDir, files.loadLog);
+    // At once: it reports only after half a second, and must not be missed again until then.
+    writeRecord(files.load, { ...load, pid } satisfies LoadReport);
+  }
   return outcome;
 }
 
@@ -81,13 +100,13 @@ export async function startServer(workDir: string): Promise<ServerRecord> {
   const before = readRecord<ServerRecord>(files.server);
   if (before !== undefined && isServer(before)) process.kill(before.pid, "SIGKILL");
   writeRecord(files.serverSettings, { ...settings, endAt: Math.max(settings.endAt, Date.now() + 120_000) });
-  const pid = startDetached("server/main.ts", workDir, files.serverLog);
+  const pid = startDetached(serverScript, workDir, files.serverLog);
   const limit = Date.now() + startLimitMs;
   while (Date.now() < limit) {
     await wait(50);
     const record = readRecord<ServerRecord>(files.server);
     if (record?.pid === pid && (await health(workDir)) !== undefined) return record;
-    if (isAlive(pid)) continue;
+    if (runsScript(pid, serverScript)) continue;
     throw settings.port > 0 && (await portAnswers(settings.port))
       ? new CutoverError("CUTOVER_PORT_IN_USE", {
           message: `expected port ${settings.port} to be free for the work-order server, found another process on it`,
@@ -102,21 +121,31 @@ export async function startServer(workDir: string): Promise<ServerRecord> {
   });
 }
 
-/** Calls the server on behalf of the crossing; starts it first when it is gone. */
+/**
+ * Calls the server on behalf of the crossing; starts it first when it is gone. When it goes away in the middle the call
+ * is made again: all calls of the crossing may be repeated.
+ */
 export async function callServer(
   workDir: string,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<HttpAnswer> {
-  await keepAnswering(workDir);
-  const record = readRecord<ServerRecord>(places(workDir).server);
-  const answer = await ask(record?.port ?? 0, method, path, body, 60_000);
-  if (answer.code < 400) return answer;
-  throw new CutoverError("CUTOVER_STEP_FAILED", {
-    message: `expected ${method} ${path} to succeed, found ${answer.code}: ${JSON.stringify(answer.body).slice(0, 300)}`,
-    details: { code: answer.code, path },
-  });
+  for (let attempt = 1; ; attempt++) {
+    await keepAnswering(workDir);
+    const record = readRecord<ServerRecord>(places(workDir).server);
+    try {
+      const answer = await ask(record?.port ?? 0, method, path, body, callLimitMs);
+      if (answer.code < 400) return answer;
+      throw new CutoverError("CUTOVER_STEP_FAILED", {
+        message: `expected ${method} ${path} to succeed, found ${answer.code}: ${JSON.stringify(answer.body).slice(0, 300)}`,
+        details: { code: answer.code, path },
+      });
+    } catch (error) {
+      if (isCutoverError(error) || attempt === callTries) throw error;
+      await wait(200);
+    }
+  }
 }
 
 /** A step during which the server (and its load) is watched and started again when it is gone. */
@@ -151,9 +180,7 @@ export function served(workDir: string, step: Step): Step {
   return { ...step, kind };
 }
 
-function isServer({ pid }: ServerRecord): boolean {
-  return isAlive(pid) && commandOf(pid).includes("server/main.ts");
-}
+const isServer = ({ pid }: ServerRecord): boolean => runsScript(pid, serverScript);
 
 async function portAnswers(port: number): Promise<boolean> {
   return await ask(port, "GET", "/health", undefined, 1_000).then(

@@ -47,6 +47,8 @@ export class NewQueue {
       stagger: 0,
       grace: "200ms",
       backoff: { base: "100ms", cap: "2s" },
+      // As in the old queue: what ran out of time is not tried again.
+      classify: (error) => (hasCode(error, "CUTOVER_ORDER_TIMEOUT") ? { class: "fatal" } : undefined),
     });
     const opened = new NewQueue(workDir, queue, new History(join(dir, "history.db")), onEnded);
     for (const { id } of await queue.list({ states: unfinished, limit: 100_000 })) opened.#watch(id);

@@ -60,13 +60,3 @@ export function writeRecord(path: string, value: unknown): void {
   writeFileSync(`${path}.${process.pid}`, `${JSON.stringify(value, null, 2)}\n`);
   renameSync(`${path}.${process.pid}`, path);
 }
-
-/** True while a process with this id exists. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}

@@ -1,8 +1,8 @@
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CutoverError } from "cutover";
-import { commandOf } from "../crossing/process-command.ts";
-import { isAlive, places, readRecord } from "../server/settings.ts";
+import { runsScript } from "../crossing/process-command.ts";
+import { places, readRecord } from "../server/settings.ts";
 import { projectRoot } from "./cutover-command.ts";
 
 const store = join(projectRoot, ".cutover");
@@ -13,10 +13,11 @@ export async function endLeftovers(workDir: string): Promise<void> {
   const scripts = { [files.load]: "queue/load.ts", [files.server]: "server/main.ts" };
   for (const [file, script] of Object.entries(scripts)) {
     const pid = readRecord<{ pid: number }>(file)?.pid;
-    if (pid === undefined || !isAlive(pid) || !commandOf(pid).includes(script)) continue;
+    if (pid === undefined || !runsScript(pid, script)) continue;
     process.kill(pid, "SIGTERM");
-    for (let i = 0; i < 100 && isAlive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 50));
-    if (isAlive(pid)) process.kill(pid, "SIGKILL");
+    for (let i = 0; i < 100 && runsScript(pid, script); i++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    if (runsScript(pid, script)) process.kill(pid, "SIGKILL");
   }
 }
 
