@@ -104,7 +104,7 @@ function ratio(results: Results, peer: string): Spread {
 
 function reach(results: Results): void {
   const over = (name: string): number => spread(cost(results, name)).median;
-  const limit = (stage: Stage, most: number): void =>
+  const limit = (stage: string, most: number): void =>
     printReach(
       `cost at ${stage}`,
       over(`route ${stage}`) <= most,
@@ -114,6 +114,7 @@ function reach(results: Results): void {
   limit("off", 100);
   limit("complete", 100);
   limit("share", 250);
+  limit("share, with fail-over", 250);
   limit("shadow", 2_000);
   for (const stage of stages) {
     const peers = [...results.keys()].filter(
