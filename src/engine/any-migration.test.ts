@@ -73,7 +73,7 @@ async function expectSoundRecord(rig: Rig, run: string): Promise<void> {
   const results = new Map<unknown, number>();
   for (const { type, data } of await eventsOf(rig, run)) {
     if (!type.endsWith(".transition")) continue;
-    const subject = `${type} ${String(data["step"] ?? data["phase"] ?? "")}`;
+    const subject = `${type} ${(data["step"] ?? data["phase"] ?? "") as string}`;
     expect(data["from"]).toBe(state.get(subject) ?? (type === "run.transition" ? "RUNNING" : "PENDING"));
     state.set(subject, data["to"]);
     if (data["event"] === "succeed") results.set(data["step"], (results.get(data["step"]) ?? 0) + 1);
@@ -113,7 +113,8 @@ describe("any migration", () => {
         for (const { type, data } of await eventsOf(rig, handle.id)) {
           if (type !== "step.transition") continue;
           if (data["event"] === "start")
-            for (const before of byId.get(String(data["step"]))?.after ?? []) expect(done).toContain(before);
+            for (const before of byId.get(data["step"] as string)?.after ?? [])
+              expect(done).toContain(before);
           if (data["event"] === "succeed") done.push(data["step"]);
         }
         expect(done).toHaveLength(byId.size);

@@ -57,6 +57,7 @@ export class Carrier implements Desk {
   readonly #triggers: Triggers;
   /** Aborts the action in hand: checks, gates, completion, rollback. Steps have controllers of their own. */
   #work = new AbortController();
+  readonly #beside = new Set<AbortController>();
   #action: Action["do"] = "wait";
   #woken: PromiseWithResolvers<void> = Promise.withResolvers();
   #stopped: Error | undefined;
@@ -114,11 +115,23 @@ export class Carrier implements Desk {
     this.wake();
   }
 
+  /** Work that goes on beside the run's own, until it is done or the carrier stops. */
+  async beside(work: (controller: AbortController) => Promise<void>): Promise<void> {
+    const controller = new AbortController();
+    this.#beside.add(controller);
+    try {
+      await work(controller);
+    } finally {
+      this.#beside.delete(controller);
+    }
+  }
+
   /** Stops the work: nothing in flight is recorded as failed, and after it the journal takes no more. */
   halt(reason: Error): void {
     this.#stopped ??= reason;
     this.pool.abort(reason);
     this.#work.abort(reason);
+    for (const controller of this.#beside) controller.abort(reason);
     this.#watch?.cancel();
     this.wake();
   }
@@ -326,11 +339,17 @@ export class Carrier implements Desk {
     arm();
   }
 
+  /** A step that nobody can tell about holds the run, whoever continues it. */
+  recallUnknown(): void {
+    for (const [id, { state }] of this.memory.steps)
+      if (state === "UNKNOWN")
+        this.holds.set(`unknown:${id}`, `nobody knows whether step "${id}" took effect`);
+  }
+
   /** The causes of a hold that the record tells of; the others are found again by looking. */
   #recallHolds(): void {
     const { memory, holds } = this;
-    for (const [id, { state }] of memory.steps)
-      if (state === "UNKNOWN") holds.set(`unknown:${id}`, `nobody knows whether step "${id}" took effect`);
+    this.recallUnknown();
     if (memory.state !== "HOLDING") return;
     if (memory.openIncidents.size > 0) holds.set(noWayBack, memory.reason);
     else if (holds.text === "") {

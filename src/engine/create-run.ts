@@ -23,15 +23,10 @@ export async function createRun(
     });
   const { hash, graph } = compiled;
   const id = shortId("r", 5, random);
-  const memory = new RunMemory({
-    id,
-    migration,
-    createdAt: clock.now(),
-    hash,
-    graph,
-    state: "RUNNING",
-    reason: "",
-  });
+  const memory = new RunMemory(
+    { id, migration, createdAt: clock.now(), hash, state: "RUNNING", reason: "" },
+    compiled,
+  );
   const carried = from === undefined ? [] : await carriedEvents(settings, compiled, memory, from);
   faultPoint("engine.run.before-create");
   await store.runs.commit(id, [
@@ -76,7 +71,7 @@ async function carriedEvents(
         details: { phase: phase.name, run: newest?.run.id, state },
         remedy: `begin with "${phase.name}" or earlier: what was taken back must be done again`,
       });
-    if (phaseWork(newest.run.graph, phase.name) !== phaseWork(compiled.graph, phase.name))
+    if (phaseWork(newest.past.graph, phase.name) !== phaseWork(compiled.graph, phase.name))
       throw new CutoverError("CUTOVER_RUN_STATE", {
         message: `expected phase "${phase.name}" as run ${newest.run.id} sealed it, found that its steps or gates changed since`,
         details: { phase: phase.name, run: newest.run.id },

@@ -74,7 +74,8 @@ export interface Engine extends AsyncDisposable {
    */
   start(migration: Migration, options: StartOptions): Promise<RunHandle>;
   /**
-   * Carries a run on from its record. Steps that were in flight are first asked whether they took effect.
+   * Carries a run on from its record. Steps that were in flight are first asked whether they took effect. A paused
+   * run stays paused until somebody continues it; one that is over is answered by `done` at once.
    * @throws CUTOVER_RUN_NOT_FOUND
    * @throws CUTOVER_PLAN_CHANGED with the difference, unless `acceptChanges`
    * @throws CUTOVER_STORE_OWNED while somebody else carries it
@@ -101,6 +102,7 @@ export function createEngine(options: EngineOptions): Engine {
     isDead: options.isDead ?? (() => false),
   };
   const carried = new Map<string, RunHandle>();
+  const starting = new Set<string>();
 
   const carry = async (run: RunRecord, graph: Graph, resume?: ResumeOptions): Promise<RunHandle> => {
     const opened = await openRun(settings, run, graph, resume);
@@ -112,8 +114,15 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     async start(migration, { by, source, from }) {
       const compiled = readyToRun(settings, migration);
-      const run = await createRun(settings, compiled, { by, source, from });
-      return await carry(run, graphOf(compiled));
+      // Two starts at once would each find no unfinished run.
+      if (starting.has(migration.name)) throw startingAlready(migration.name);
+      starting.add(migration.name);
+      try {
+        const run = await createRun(settings, compiled, { by, source, from });
+        return await carry(run, graphOf(compiled));
+      } finally {
+        starting.delete(migration.name);
+      }
     },
     async resume(run, migration, resume) {
       const compiled = readyToRun(settings, migration);
@@ -153,7 +162,7 @@ async function openRun(
   const { fence } = await store.runs.claim(found.id, owner, leaseMs, dead ? "same-machine" : undefined);
   const run = await store.runs.get(found.id);
   if (run === undefined) throw notFound(found.id);
-  const memory = await RunMemory.load(store, run);
+  const memory = await RunMemory.load(store, run, graph.compiled);
   const touched = measuredRoutes(graph.compiled);
   for (const { after } of await routeChanges({ settings, memory })) touched.add(after.route);
   const workDir = await makeWorkDir(settings.dir, run.id);
@@ -208,6 +217,12 @@ const noDeclarations = (): readonly RouteDeclaration[] => [];
 
 const overMessage = (run: string): string =>
   `expected run ${run} to be carried here, found that its work here is over: take it up again with \`cutover resume\``;
+
+const startingAlready = (migration: string): CutoverError =>
+  new CutoverError("CUTOVER_RUN_ACTIVE", {
+    message: `expected no unfinished run of "${migration}", found one that is being started`,
+    details: { migration },
+  });
 
 const notFound = (run: string): CutoverError =>
   new CutoverError("CUTOVER_RUN_NOT_FOUND", {

@@ -1,5 +1,5 @@
-import { asError, type JsonObject, untilAborted } from "../core/index.ts";
-import type { CustomGate, GateSpec, MetricGate, Verdict } from "../plan/index.ts";
+import { asError, canonicalJson, type JsonObject, untilAborted } from "../core/index.ts";
+import { type CustomGate, type GateSpec, gateToJson, type MetricGate, type Verdict } from "../plan/index.ts";
 import { recordable } from "./json-value.ts";
 import { MetricJudge, type MetricSources } from "./metric-judge.ts";
 
@@ -57,7 +57,7 @@ export class Judges {
 
   async #metric(gate: MetricGate, look: Look): Promise<Judgement> {
     let known = this.#metrics.get(look.key);
-    if (known === undefined || known.gate !== gate || known.judge.since !== look.since) {
+    if (known === undefined || !sameGate(known.gate, gate) || known.judge.since !== look.since) {
       known = { gate, judge: new MetricJudge(this.#sources, gate, look.since) };
       this.#metrics.set(look.key, known);
     }
@@ -101,3 +101,7 @@ export class Judges {
     }
   }
 }
+
+/** A step kind may build its gate anew at each look: what it says counts, not which object says it. */
+const sameGate = (a: MetricGate, b: MetricGate): boolean =>
+  a === b || canonicalJson(gateToJson(a)) === canonicalJson(gateToJson(b));

@@ -27,7 +27,7 @@ const memoryMs = 3_600_000;
  *   by its own share, so a change of stage or share costs nothing that was learned.
  * - Plain limits start anew whenever the route's epoch changes: "n of the last m intervals" speaks of one state of
  *   the route, and windows of 10 % say little about 50 %.
- * - Memory and values are readings taken at each look, at most ten for each interval of the rule.
+ * - A value is read once an interval of its rule, memory at each look but at most ten times an interval.
  */
 export class MetricJudge {
   readonly since: number;
@@ -40,6 +40,7 @@ export class MetricJudge {
   readonly #epochs = new Map<string, number>();
   readonly #seen = new Map<string, number>();
   #nextReading = Number.NEGATIVE_INFINITY;
+  /** Why the last reading failed; until one succeeds there is no verdict. */
   #trouble: string | undefined;
 
   constructor(sources: MetricSources, gate: MetricGate, since: number) {
@@ -53,7 +54,6 @@ export class MetricJudge {
   /** Takes in what is new and says what it means. */
   async look(): Promise<Judgement> {
     const { measure, rule } = this.#gate;
-    this.#trouble = undefined;
     if (measure.of === "memory" || measure.of === "value") await this.#read();
     else await this.#feed();
     const verdict =
@@ -75,11 +75,13 @@ export class MetricJudge {
     const { measure, rule } = this.#gate;
     const { clock, readMemory } = this.#sources;
     if (clock.monotonic() < this.#nextReading) return;
-    const pace = rule.kind === "limit" ? rule.intervalMs / 10 : 0;
+    const interval = rule.kind === "limit" ? rule.intervalMs : 0;
+    const pace = measure.of === "value" ? interval : interval / 10;
     this.#nextReading = clock.monotonic() + pace;
     try {
       const value = measure.of === "value" ? await measure.read() : await (readMemory?.() ?? Number.NaN);
       this.#judge.addReadings([{ at: clock.now(), value }]);
+      this.#trouble = undefined;
     } catch (thrown) {
       this.#trouble = `${this.#gate.name} cannot be read: ${asError(thrown).message}`;
     }

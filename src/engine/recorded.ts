@@ -88,7 +88,7 @@ export function settleRecorded(
 
 async function standingOf(store: Store, run: RunRecord, random: RandomBytes): Promise<Standing> {
   const memory = await RunMemory.load(store, run);
-  const phases = run.graph["phases"];
+  const phases = memory.graph["phases"];
   const order = (Array.isArray(phases) ? (phases as readonly JsonObject[]) : []).map((phase) => ({
     name: typeof phase["name"] === "string" ? phase["name"] : "",
     forwardOnly: phase["forwardOnly"] === true,

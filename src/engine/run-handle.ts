@@ -1,6 +1,7 @@
 import { CutoverError } from "../core/index.ts";
 import type { PhaseState, RunState, StepState } from "../store/index.ts";
 import type { Carrier, RunOutcome } from "./carrier.ts";
+import { runProcedure } from "./emergency.ts";
 import type { LiveView } from "./live.ts";
 import {
   approveEvents,
@@ -44,6 +45,11 @@ export interface RunHandle {
   rollback(by: string, reason: string): Promise<void>;
   /** Answers whether an UNKNOWN step took effect. Recorded as an override. @throws CUTOVER_RUN_STATE */
   settle(step: string, outcome: "done" | "not-done", by: string, reason: string): Promise<void>;
+  /**
+   * Runs an emergency procedure of the definition as recorded steps, whatever it is for; resolves when it has run.
+   * @throws CUTOVER_RUN_STATE, CUTOVER_STEP_FAILED
+   */
+  contingency(name: string, by: string, reason: string): Promise<void>;
   /** Stops the work cleanly and gives the run free: nothing is recorded as failed, `resume` goes on. */
   stop(): Promise<void>;
 }
@@ -67,6 +73,8 @@ export function handleOf(carrier: Carrier, done: Promise<RunOutcome>): RunHandle
       pool.forgetFailures();
       pool.refresh();
       await journal.write(...events);
+      carrier.recallUnknown();
+      await journal.write(...holds.events(memory));
       carrier.lookNow();
     },
     async approve(phase, by, reason, evidence) {
@@ -94,6 +102,8 @@ export function handleOf(carrier: Carrier, done: Promise<RunOutcome>): RunHandle
       await journal.write(...holds.events(memory));
       carrier.lookNow();
     },
+    contingency: (name, by, reason) =>
+      carrier.beside((controller) => runProcedure(carrier, name, { by, reason }, controller)),
     async stop() {
       const message = `run ${memory.id} was stopped here`;
       carrier.halt(new CutoverError("CUTOVER_INTERRUPTED", { message }));

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../core/index.ts";
+import type { Compiled } from "../plan/index.ts";
 import type {
   ApprovalRecord,
   ErrorRecord,
@@ -44,7 +45,6 @@ export class RunMemory {
   readonly migration: string;
   readonly createdAt: number;
   hash: string;
-  graph: JsonObject;
   state: RunState;
   reason: string;
   readonly phases: Map<string, PhaseState> = new Map();
@@ -61,21 +61,29 @@ export class RunMemory {
   readonly completed: Set<string> = new Set();
   readonly #beganAt = new Map<string, number>();
   readonly #verdicts = new Map<string, VerdictMemory>();
+  #definition: Pick<Compiled, "graph">;
 
   constructor(
-    run: Pick<RunRecord, "id" | "migration" | "createdAt" | "hash" | "graph" | "state" | "reason">,
+    run: Pick<RunRecord, "id" | "migration" | "createdAt" | "hash" | "state" | "reason">,
+    definition: Pick<Compiled, "graph">,
   ) {
     this.id = run.id;
     this.migration = run.migration;
     this.createdAt = run.createdAt;
     this.hash = run.hash;
-    this.graph = run.graph;
+    this.#definition = definition;
     this.state = run.state;
     this.reason = run.reason;
   }
 
-  static async load(store: Store, run: RunRecord): Promise<RunMemory> {
-    const memory = new RunMemory(run);
+  /** `known`: the definition at hand. While the run still has it, the recorded graph need not be read. */
+  static async load(
+    store: Store,
+    run: RunRecord,
+    known?: Pick<Compiled, "hash" | "graph">,
+  ): Promise<RunMemory> {
+    const recorded = known?.hash === run.hash ? known : { graph: (await store.runs.graph(run.id)) ?? {} };
+    const memory = new RunMemory(run, recorded);
     const [phases, steps, evidence, verdicts, approvals, incidents] = await Promise.all([
       store.runs.phases(run.id),
       store.runs.steps(run.id),
@@ -103,6 +111,11 @@ export class RunMemory {
     for (const { id, cause, seen, openedAt, closedAt } of incidents)
       if (closedAt === null) memory.openIncidents.set(id, { cause, seen, at: openedAt });
     return memory;
+  }
+
+  /** As the run recorded it. */
+  get graph(): JsonObject {
+    return this.#definition.graph;
   }
 
   step(id: string): StepMemory {
@@ -145,7 +158,7 @@ export class RunMemory {
         return;
       case "run.redefined":
         this.hash = event.data.to;
-        this.graph = event.data.graph;
+        this.#definition = event.data;
         return;
       case "phase.transition":
         this.phases.set(event.data.phase, event.data.to);

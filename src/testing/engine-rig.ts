@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setFaultHandler, silentLog } from "../core/index.ts";
+import { type RandomBytes, setFaultHandler, silentLog } from "../core/index.ts";
 import type { Migration } from "../plan/index.ts";
 import { openSqliteStore, type Store } from "../store/index.ts";
 import { ManualClock } from "./manual-clock.ts";
@@ -42,10 +42,11 @@ export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Ri
   const dir = await mkdtemp(join(tmpdir(), "cutover-engine-"));
   const store = await openSqliteStore({ path: ":memory:", clock });
   const engines: Engine[] = [];
+  const random = repeatable();
   let intervals = 0;
   const engine = (options: Partial<EngineOptions> = {}): Engine => {
     const owner = `test-${engines.length + 1}`;
-    const made = createEngine({ store, clock, log: silentLog, owner, dir, ...defaults, ...options });
+    const made = createEngine({ store, clock, log: silentLog, random, owner, dir, ...defaults, ...options });
     engines.push(made);
     return made;
   };
@@ -104,4 +105,14 @@ export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Ri
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** The same bytes in every test, so that ids and jitter are: a linear congruence (Numerical Recipes). */
+function repeatable(): RandomBytes {
+  let state = 1;
+  return (length) =>
+    Uint8Array.from({ length }, () => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return state >>> 24;
+    });
 }
