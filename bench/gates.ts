@@ -113,7 +113,7 @@ export async function run(): Promise<void> {
   let seed = 1;
   for (const [callsPerSecond, ratio, target] of targets) {
     for (const failAbove of [1, 2]) {
-      const seconds = target * 20;
+      const seconds = target * 10;
       const found = simulate(
         { ...base, callsPerSecond, ratio, failAbove },
         "fail",

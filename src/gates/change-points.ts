@@ -1,4 +1,4 @@
-import { logSum } from "./logarithm.ts";
+import { logAdd, logSum } from "./logarithm.ts";
 
 /** Weight of "bad from the first stretch on"; the rest is for sides that turn bad later. */
 export const fromStart = 0.8;
@@ -57,7 +57,7 @@ export function sinceTurn(): SinceTurn {
  */
 export function changeMixture(lnWeights: Float64Array): ChangeMixture {
   const start = lnWeights.map((weight) => Math.log(fromStart) + weight);
-  const of = (k: number): number => logSum([start[k] as number, later[k] as number]);
+  const of = (k: number): number => logAdd(start[k] as number, later[k] as number);
   const later = new Float64Array(lnWeights.length).fill(Number.NEGATIVE_INFINITY);
   const lnLater = Math.log(1 - fromStart);
   let stretch = -1;
@@ -74,13 +74,13 @@ export function changeMixture(lnWeights: Float64Array): ChangeMixture {
       for (let k = 0; k < gains.length; k++) {
         const gain = gains[k] as number;
         start[k] = (start[k] as number) + gain;
-        later[k] = logSum([later[k] as number, joining + (lnWeights[k] as number)]) + gain;
+        later[k] = logAdd(later[k] as number, joining + (lnWeights[k] as number)) + gain;
       }
     },
     mean(values) {
       const all = logSum(start.map((_, k) => of(k)));
       return values.reduce((sum, value, k) => sum + value * Math.exp(of(k) - all), 0);
     },
-    ln: () => logSum([...start, ...later, lnLater + Math.log(waiting + notStarted(stretch))]),
+    ln: () => logAdd(logAdd(logSum(start), logSum(later)), lnLater + Math.log(waiting + notStarted(stretch))),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fromLog, logJeffreys, logLikelihood, logMean, logSum } from "./logarithm.ts";
+import { fromLog, logAdd, logJeffreys, logLikelihood, logMean, logSum } from "./logarithm.ts";
 
 describe("sums and likelihoods in log space", () => {
   test("a sum neither overflows nor underflows", () => {
@@ -7,6 +7,13 @@ describe("sums and likelihoods in log space", () => {
     expect(logSum([-5000, -5000, -5000])).toBeCloseTo(-5000 + Math.log(3), 12);
     expect(logSum([])).toBe(-Infinity);
     expect(logSum([-Infinity, -Infinity])).toBe(-Infinity);
+  });
+
+  test("two terms add up like many, in either order, also when there is nothing to add", () => {
+    expect(logAdd(2, 5)).toBeCloseTo(logSum([2, 5]), 12);
+    expect(logAdd(5, 2)).toBe(logAdd(2, 5));
+    expect(logAdd(-Infinity, 3)).toBe(3);
+    expect(logAdd(-Infinity, -Infinity)).toBe(-Infinity);
   });
 
   test("a mean of e-values is weighted", () => {

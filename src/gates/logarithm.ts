@@ -8,6 +8,12 @@ export function logSum(terms: ArrayLike<number>): number {
   return top + Math.log(sum);
 }
 
+/** ln(exp a + exp b), where either may be −∞. */
+export function logAdd(a: number, b: number): number {
+  const [low, high] = a < b ? [a, b] : [b, a];
+  return low === Number.NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(low - high));
+}
+
 /** Weighted mean of two e-values in log space: still an e-value (the first weighs `weight`). */
 export function logMean(weight: number, first: number, second: number): number {
   return logSum([Math.log(weight) + first, Math.log(1 - weight) + second]);

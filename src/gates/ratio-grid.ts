@@ -16,7 +16,7 @@ export const excesses: Float64Array = logRatios.map((ln) => Math.expm1(ln));
 
 /** The first and last index of the alarm's alternatives: 1.1 … 10. */
 export const alarmFrom: number = below + 2;
-const alarmTo: number = below + 46;
+export const alarmTo: number = below + 46;
 
 const normalised = (weights: Float64Array): Float64Array => {
   const total = logSum(weights);

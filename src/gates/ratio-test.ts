@@ -1,7 +1,15 @@
 import { requireFinite, requirePart, requirePositive, requireProbability, requireShare } from "./input.ts";
 import { changeMixture, fromStart, sinceTurn } from "./change-points.ts";
 import { fromLog, logMean, logSum } from "./logarithm.ts";
-import { alarmFrom, alarmLogs, alarmWeights, excesses, intervalWeights, logRatios } from "./ratio-grid.ts";
+import {
+  alarmFrom,
+  alarmLogs,
+  alarmTo,
+  alarmWeights,
+  excesses,
+  intervalWeights,
+  logRatios,
+} from "./ratio-grid.ts";
 import { type Estimate, needsText, ratioReason, type VerdictKind } from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
 
@@ -88,6 +96,7 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
   const expected = clearBelow > 1 ? 1 : clearBelow / 2;
   const expectedLog = Math.log(expected);
   const clearLogs = clearSteps.map((step) => limitLog - step);
+  const clearExcesses = clearLogs.map((ln) => Math.expm1(ln));
   const sums = new Float64Array(logRatios.length);
   const alarm = changeMixture(alarmWeights);
   const turn = sinceTurn();
@@ -201,25 +210,26 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       }
       // At a share of 0 or 1 every ratio predicts the same, so nothing is learned.
       if (share === 0 || share === 1) return;
-      const gain = (ln: number, excess: number): number => more * ln - both * Math.log1p(excess * share);
       if (both === 0) {
         alarm.observe();
         return;
       }
-      alarm.observe(alarmLogs.map((ln, j) => gain(ln, excesses[alarmFrom + j] as number)));
-      turn.observe(gain(Math.LN2, 1), [more, both, both * share]);
       newErrors += more;
       allErrors += both;
       assigned += both * share;
       limitSum += both * Math.log1p((clearBelow - 1) * share);
       expectedSum += both * Math.log1p((expected - 1) * share);
-      for (let i = 0; i < clearSums.length; i++) {
-        clearSums[i] =
-          (clearSums[i] as number) + both * Math.log1p(Math.expm1(clearLogs[i] as number) * share);
-      }
+      clearExcesses.forEach((excess, i) => {
+        clearSums[i] = (clearSums[i] as number) + both * Math.log1p(excess * share);
+      });
+      const gains = new Float64Array(alarmLogs.length);
       for (let i = 0; i < sums.length; i++) {
-        sums[i] = (sums[i] as number) + both * Math.log1p((excesses[i] as number) * share);
+        const term = both * Math.log1p((excesses[i] as number) * share);
+        sums[i] = (sums[i] as number) + term;
+        if (i >= alarmFrom && i <= alarmTo) gains[i - alarmFrom] = more * (logRatios[i] as number) - term;
       }
+      alarm.observe(gains);
+      turn.observe(more * Math.LN2 - both * Math.log1p(share), [more, both, both * share]);
     },
     kind,
     verdict() {
