@@ -31,12 +31,14 @@ export interface RunViewOptions {
   readonly at: number;
   /** Progress of running steps, when this process carries the run. */
   readonly live?: LiveRun;
+  /** It is known that no process carries any run, whoever the record names: the last one was killed. */
+  readonly nobodyCarries?: boolean;
 }
 
 /** What a viewer has read and need not read again: the record is append-only. */
 interface Known {
-  /** Position of the newest event read. */
-  seq: number;
+  /** Events in the store when it was read: while there are no more, nothing has changed. */
+  events: number;
   rows: Rows;
   readonly told: Told;
   readonly intervals: Map<string, Interval>;
@@ -55,6 +57,8 @@ interface Rows {
 }
 
 interface Told {
+  /** Position of the newest event taken in. */
+  seq: number;
   startedBy: string;
   readonly overrides: OverrideView[];
   readonly notes: { at: number; by: string; text: string }[];
@@ -63,8 +67,7 @@ interface Told {
 }
 
 /**
- * Looks at one run again and again: reads what is new since the last look, and nothing when nothing is. A run of
- * 10,000 steps has 60,000 events; only the first look reads them all.
+ * Looks at one run again and again: reads what is new since the last look, and nothing when nothing is.
  */
 export class RunViewer {
   readonly #store: Store;
@@ -88,30 +91,38 @@ export class RunViewer {
   async #read(): Promise<Known> {
     const before = this.#known;
     const told = before?.told ?? {
+      seq: 0,
       startedBy: "",
       overrides: [],
       notes: [],
       fired: new Map<string, number>(),
     };
-    const seq = await this.#hear(told, before?.seq ?? 0);
-    const changed = before === undefined || seq !== before.seq;
+    // Counted first: what is appended while the rest is read counts as new at the next look.
+    const events = await this.#store.events.count();
+    const changed = before === undefined || events !== before.events;
+    if (changed) await this.#hear(told);
     const rows = changed ? await this.#rows(before?.rows.graph) : before.rows;
     const intervals = before?.intervals ?? new Map<string, Interval>();
     const newest = [...intervals.values()].reduce((most, { to }) => Math.max(most, to), rows.run.createdAt);
     const since = Math.max(rows.run.createdAt, newest - lateMs);
     for (const interval of await this.#store.routes.intervals({ since }))
       intervals.set(interval.id, interval);
-    this.#known = { seq, rows, told, intervals };
+    this.#known = { events, rows, told, intervals };
     return this.#known;
   }
 
-  /** Takes in the events after `after`; resolves with the position of the newest. */
-  async #hear(told: Told, after: number): Promise<number> {
-    for (let seq = after; ;) {
-      const page = await this.#store.events.read({ stream: `run:${this.#id}`, after: seq, limit: pageSize });
+  /** Takes in what the run's events tell that no row does: four types among thousands of steps. */
+  async #hear(told: Told): Promise<void> {
+    const stream = `run:${this.#id}`;
+    for (;;) {
+      const page = await this.#store.events.read({
+        stream,
+        types: tellingTypes,
+        after: told.seq,
+        limit: pageSize,
+      });
       for (const event of page) hear(told, event);
-      seq = page.at(-1)?.seq ?? seq;
-      if (page.length < pageSize) return seq;
+      if (page.length < pageSize) return;
       // Others have a turn between two pages: whoever looks must not hold up the run.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
@@ -144,7 +155,7 @@ export class RunViewer {
       verdicts,
       approvals,
       incidents,
-      graph: graph?.hash === run.hash ? graph : readGraph(run.graph, run.hash),
+      graph: graph?.hash === run.hash ? graph : readGraph((await runs.graph(id)) ?? {}, run.hash),
     };
   }
 }
@@ -164,9 +175,12 @@ async function assemble(
   intervals: readonly Interval[],
   options: RunViewOptions,
 ): Promise<RunView> {
-  const { run, graph, steps, evidence, verdicts, approvals, incidents } = rows;
+  const { graph, steps, evidence, verdicts, approvals, incidents } = rows;
+  const idle = options.nobodyCarries === true;
+  const run = idle ? { ...rows.run, owner: null } : rows.run;
   const endedAt = hasEnded(run.state) ? run.updatedAt : null;
-  const until = endedAt ?? options.at;
+  // The time of a run that nobody carries stands still.
+  const until = endedAt ?? (idle ? run.updatedAt : options.at);
   const phases = graph.phases.map((phase) =>
     phaseView({
       phase,
@@ -216,7 +230,10 @@ async function assemble(
   };
 }
 
-function hear(told: Told, { type, at, data }: StoredEvent): void {
+const tellingTypes: readonly string[] = ["run.created", "override.recorded", "note.added", "trigger.fired"];
+
+function hear(told: Told, { seq, type, at, data }: StoredEvent): void {
+  told.seq = seq;
   const word = (name: string): string => (typeof data[name] === "string" ? data[name] : "");
   if (type === "run.created") told.startedBy = word("by");
   if (type === "override.recorded")

@@ -7,7 +7,6 @@ export interface RunRecord {
   readonly migration: string;
   readonly hash: string;
   readonly source: string;
-  readonly graph: JsonObject;
   readonly state: RunState;
   /** Why it is in this state, for people; empty when there is nothing to say. */
   readonly reason: string;

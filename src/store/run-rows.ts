@@ -15,13 +15,15 @@ import type {
 const json = <T extends Json>(text: string): T => JSON.parse(text) as T;
 const jsonOrNull = <T extends Json>(text: string | null): T | null => (text === null ? null : json<T>(text));
 
-export type RunRow = Omit<RunRecord, "graph"> & { readonly graph: string };
 /** `updatedAt` is the time of the run's newest event, so that no event has to touch the run's row for it. */
-export const runSelect: string = `SELECT r.id, r.migration, r.hash, r.source, g.graph, r.state, r.reason,
+export const runSelect: string = `SELECT r.id, r.migration, r.hash, r.source, r.state, r.reason,
   r.created_at AS "createdAt", r.owner, r.fence,
   (SELECT e.at FROM events e WHERE e.stream = 'run:' || r.id ORDER BY e.seq DESC LIMIT 1) AS "updatedAt"
-  FROM runs r JOIN run_graphs g ON g.run = r.id`;
-export const toRun = (row: RunRow): RunRecord => ({ ...row, graph: json<JsonObject>(row.graph) });
+  FROM runs r`;
+export const toRun = (row: RunRecord): RunRecord => ({ ...row });
+
+export const graphSelect: string = "SELECT graph FROM run_graphs";
+export const toGraph = (row: { readonly graph: string }): JsonObject => json<JsonObject>(row.graph);
 
 export const phaseSelect: string = `SELECT run, phase, state, started_at AS "startedAt", ended_at AS "endedAt"
   FROM phases`;

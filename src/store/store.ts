@@ -1,4 +1,4 @@
-import type { Interval, MismatchSample, RouteState } from "../core/index.ts";
+import type { Interval, JsonObject, MismatchSample, RouteState } from "../core/index.ts";
 import type { OrderStore } from "./order-records.ts";
 import type { RunEvent, RouteChange, RunState, StoredEvent } from "./run-events.ts";
 import type {
@@ -28,9 +28,10 @@ export interface Store extends AsyncDisposable {
 }
 
 export interface EventLog {
-  /** Events after `after`, oldest first. */
+  /** Events after `after`, oldest first: of one stream or of all, of these types or of all. */
   read(query: {
     readonly stream?: string;
+    readonly types?: readonly string[];
     readonly after?: number;
     readonly limit: number;
   }): Promise<readonly StoredEvent[]>;
@@ -70,6 +71,8 @@ export interface RunStore {
   renew(run: string, owner: string, fence: number, leaseMs: number): Promise<boolean>;
   release(run: string, owner: string, fence: number): Promise<void>;
   get(run: string): Promise<RunRecord | undefined>;
+  /** The graph a run was created with, or redefined to since. Apart from the run: 10,000 steps are 2 MB to parse. */
+  graph(run: string): Promise<JsonObject | undefined>;
   /** Newest first. */
   list(query?: {
     readonly migration?: string;

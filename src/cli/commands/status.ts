@@ -29,7 +29,7 @@ export const command: Command = {
 
 interface Found {
   readonly owner: { readonly pid: number | null } | null;
-  readonly runs: readonly Omit<RunRecord, "graph">[];
+  readonly runs: readonly RunRecord[];
   readonly view: RunView | null;
 }
 
@@ -43,20 +43,17 @@ async function look(context: CommandContext): Promise<Found> {
     const run = choose(runs);
     const view =
       run === undefined ? null : await owner.get<RunView>(`/v1/runs/${encodeURIComponent(run.id)}`);
-    return { owner: { pid: owner.owner.pid }, runs: runs.map(brief), view };
+    return { owner: { pid: owner.owner.pid }, runs, view };
   }
   const read = await readStore(context, async (store): Promise<Found> => {
     const runs = await store.runs.list();
     const run = choose(runs);
     const view = run === undefined ? null : await buildRunView(store, run.id, { at: context.clock.now() });
-    return { owner: null, runs: runs.map(brief), view };
+    return { owner: null, runs, view };
   });
   if (read === undefined && typed !== undefined) chooseRun([], { typed, otherwise: "newest" });
   return read ?? { owner: null, runs: [], view: null };
 }
-
-/** A list of runs needs no graphs. */
-const brief = ({ graph: _graph, ...run }: RunRecord): Omit<RunRecord, "graph"> => run;
 
 function show({ terminal }: CommandContext, view: RunView, runs: Found["runs"]): void {
   const tree = runTree(view, { columns: terminal.columns(), rows: 10_000, keys: "" });
@@ -69,7 +66,7 @@ function show({ terminal }: CommandContext, view: RunView, runs: Found["runs"]):
   for (const run of others) terminal.line(runLine(run));
 }
 
-function runLine(run: Omit<RunRecord, "graph">): Line {
+function runLine(run: RunRecord): Line {
   const face = runFaces[run.state];
   const took = hasEnded(run.state) ? formatDuration(run.updatedAt - run.createdAt) : "";
   return [

@@ -1,5 +1,6 @@
 import { type Clock, CutoverError } from "../../core/index.ts";
 import type { RunEvent, RunState, StoredEvent } from "../run-events.ts";
+import type { RunRecord } from "../run-records.ts";
 import * as rows from "../run-rows.ts";
 import type { RunStore } from "../store.ts";
 import type { Reader } from "./reader.ts";
@@ -71,8 +72,13 @@ export function sqliteRuns(reader: Reader, writer: GroupCommit, clock: Clock): R
     },
     get: (run) =>
       reader.read((db) => {
-        const row = db.get<rows.RunRow>(`${rows.runSelect} WHERE r.id = ?`, run);
+        const row = db.get<RunRecord>(`${rows.runSelect} WHERE r.id = ?`, run);
         return row === undefined ? undefined : rows.toRun(row);
+      }),
+    graph: (run) =>
+      reader.read((db) => {
+        const row = db.get<{ graph: string }>(`${rows.graphSelect} WHERE run = ?`, run);
+        return row === undefined ? undefined : rows.toGraph(row);
       }),
     list: ({ migration, states } = {}) =>
       reader.read((db) => {
@@ -81,7 +87,7 @@ export function sqliteRuns(reader: Reader, writer: GroupCommit, clock: Clock): R
         if (states !== undefined) where.push(`r.state IN (${states.map(() => "?").join(", ")})`);
         const values = [...(migration === undefined ? [] : [migration]), ...(states ?? [])];
         const sql = `${rows.runSelect} WHERE ${where.join(" AND ")} ORDER BY r.seq DESC`;
-        return db.all<rows.RunRow>(sql, ...values).map(rows.toRun);
+        return db.all<RunRecord>(sql, ...values).map(rows.toRun);
       }),
     phases: (run) =>
       reader.read((db) =>

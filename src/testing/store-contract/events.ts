@@ -26,19 +26,24 @@ export function eventContract({ describe, expect, withStore }: ContractCase): vo
       expect(await store.events.verify()).toEqual({ whole: true, events: 3, head: previous });
     });
 
-    withStore("events are read by stream and position", async ({ store }) => {
+    withStore("events are read by stream, type and position", async ({ store }) => {
       await store.runs.commit("r1", [created]);
       await store.runs.commit("r2", [created]);
       await store.runs.commit("r1", [
         stepMoved("a", "PENDING", "RUNNING"),
         stepMoved("b", "PENDING", "RUNNING"),
       ]);
-      const seqs = async (query: { stream?: string; after?: number; limit: number }): Promise<number[]> =>
+      const seqs = async (query: Parameters<typeof store.events.read>[0]): Promise<number[]> =>
         (await store.events.read(query)).map((event) => event.seq);
       expect(await seqs({ limit: 2 })).toEqual([1, 2]);
       expect(await seqs({ after: 2, limit: 9 })).toEqual([3, 4]);
       expect(await seqs({ stream: "run:r1", limit: 9 })).toEqual([1, 3, 4]);
       expect(await seqs({ stream: "run:r1", after: 3, limit: 9 })).toEqual([4]);
+      expect(await seqs({ types: ["run.created"], limit: 9 })).toEqual([1, 2]);
+      expect(await seqs({ stream: "run:r1", types: ["note.added", "step.transition"], limit: 9 })).toEqual([
+        3, 4,
+      ]);
+      expect(await seqs({ types: ["note.added"], limit: 9 })).toEqual([]);
     });
 
     withStore("listeners hear of committed events only, until they stop", async ({ store }) => {

@@ -12,6 +12,7 @@ async function rows(store: Store): Promise<unknown> {
     runs,
     perRun: await Promise.all(
       runs.map(async ({ id }) => [
+        await store.runs.graph(id),
         await store.runs.phases(id),
         await store.runs.steps(id),
         await store.runs.evidence(id),

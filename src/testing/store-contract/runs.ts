@@ -11,7 +11,6 @@ export function runContract({ describe, expect, withStore }: ContractCase): void
         migration: "work-order-queue",
         hash: "7c1e",
         source: "crossing.ts",
-        graph: { phases: [{ name: "move", steps: ["backfill", "verify"] }] },
         state: "RUNNING",
         reason: "",
         createdAt: clock.now(),
@@ -19,7 +18,11 @@ export function runContract({ describe, expect, withStore }: ContractCase): void
         owner: null,
         fence: 0,
       });
+      expect(await store.runs.graph("r1")).toEqual({
+        phases: [{ name: "move", steps: ["backfill", "verify"] }],
+      });
       expect(await store.runs.get("r2")).toBe(undefined);
+      expect(await store.runs.graph("r2")).toBe(undefined);
     });
 
     withStore("an unknown run and a second run of the same name are refused", async ({ store }) => {
