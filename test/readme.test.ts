@@ -1,0 +1,54 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const file = "examples/first/crossing.ts";
+const cutover = (...args: readonly string[]): string =>
+  execFileSync(process.execPath, [join(root, "dist/cli/main.js"), ...args], { cwd: root, encoding: "utf8" });
+
+describe("the migration in the README", () => {
+  test("is the file in examples/first, and takes at most 25 lines", () => {
+    const source = readFileSync(join(root, file), "utf8").trimEnd();
+    expect(readme).toContain(`\`\`\`ts\n${source}\n\`\`\``);
+    expect(source.split("\n").length).toBeLessThanOrEqual(25);
+  });
+
+  test("is proven by `check` and drawn by `plan`, which leave nothing behind", () => {
+    const dir = mkdtempSync(join(tmpdir(), "cutover-readme-"));
+    try {
+      const store = join(dir, ".cutover");
+      expect(cutover("check", file, "--store", store)).toContain("work-order-queue");
+      const plan = JSON.parse(cutover("plan", file, "--store", store, "--json")) as {
+        phases: { name: string }[];
+      };
+      expect(plan.phases.map(({ name }) => name)).toEqual(["prepare", "shadow", "move", "rollout", "retire"]);
+      expect(existsSync(store)).toBe(false);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("the pages of the project", () => {
+  const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/guide.md", "docs/benchmarks.md"];
+
+  test.each(pages)("%s links only to what exists", (page) => {
+    const text = readFileSync(join(root, page), "utf8");
+    const folder = join(root, page, "..");
+    for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g))
+      expect(existsSync(join(folder, target)), `${page} → ${target}`).toBe(true);
+  });
+
+  test("the README names only commands that exist", () => {
+    const known = new Set(
+      (JSON.parse(cutover("help", "--json")) as { commands: { name: string }[] }).commands.map(({ name }) => name),
+    );
+    const named = [...readme.matchAll(/npx cutover ([a-z]+)/g)].map(([, name]) => name);
+    expect(named.length).toBeGreaterThan(5);
+    for (const name of named) expect(known).toContain(name);
+  });
+});
