@@ -47,19 +47,31 @@ async function main(): Promise<number> {
       remedy: "move that folder away first",
     });
   const open = options.fresh ? undefined : runs.find(({ state }) => unfinished.includes(state));
+  const crossing = stopOnSignal(options.dir);
   if (open === undefined) await prepare(options);
   else {
     say(`run ${open.id} of an earlier start is unfinished (${open.state}): it goes on from where it is`);
     say("(npm start -- --fresh puts it away and begins anew)\n");
   }
-  stopOnSignal(options.dir);
-  const approving = approveWhenWanted(options.dir);
-  const words = open === undefined ? ["run", definition] : ["resume"];
-  const { code } = await cutover(words, { show: true, workDir: options.dir });
+  try {
+    crossing.carried = true;
+    const code = await carry(options, open?.id);
+    crossing.carried = false;
+    return await close(options, code);
+  } finally {
+    await endLeftovers(options.dir);
+  }
+}
+
+/** Leaves the terminal to `cutover run` or `resume`, and approves when it is asked. */
+async function carry({ dir }: StartOptions, open: string | undefined): Promise<number> {
+  const approving = approveWhenWanted(dir);
+  const words = open === undefined ? ["run", definition] : ["resume", open];
+  const { code } = await cutover(words, { show: true, workDir: dir });
   approving.stop();
   const approved = await approving.told;
   if (approved !== undefined) say(`\n${approved}`);
-  return await close(options, code);
+  return code;
 }
 
 async function prepare(options: StartOptions): Promise<void> {
@@ -95,7 +107,6 @@ async function close(options: StartOptions, code: number): Promise<number> {
     say(
       `\nthe crossing is not finished (${view?.run.state ?? "no run"}); go on with \`npm start\` or \`npx cutover resume\``,
     );
-    await endLeftovers(dir);
     return code === 0 ? 3 : code;
   }
   await endLoad(dir);
@@ -105,7 +116,6 @@ async function close(options: StartOptions, code: number): Promise<number> {
   const broken = await brokenPromises(port);
   const account = await count(dir, port, aside);
   const load = readRecord<LoadReport>(files.load);
-  await endLeftovers(dir);
   say("");
   if (load !== undefined) for (const line of closingLines(account, load, view)) say(line);
   say(
@@ -164,13 +174,18 @@ async function count(dir: string, port: number, aside: readonly string[]): Promi
   return settleAccount(workOrders, readLines(files.ledger), accepted, aside);
 }
 
-/** Ctrl-C reaches the crossing too, which stops cleanly and can be resumed; then server and load end. */
-function stopOnSignal(dir: string): void {
+/**
+ * Ctrl-C reaches the crossing too, which stops cleanly and can be resumed; server and load end after it. Before and
+ * after the crossing, or the second time, they end at once.
+ */
+function stopOnSignal(dir: string): { carried: boolean } {
+  const crossing = { carried: false };
   let asked = 0;
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.on(signal, () => {
-      if (++asked > 1) void endLeftovers(dir).then(() => exit(130));
+      if (++asked > 1 || !crossing.carried) void endLeftovers(dir).then(() => exit(130));
     });
+  return crossing;
 }
 
 try {

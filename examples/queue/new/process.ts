@@ -5,7 +5,8 @@ import type { CallMessage, CallName, NewQueueCalls, ReplyMessage } from "./messa
 import { NewQueue } from "./new-queue.ts";
 
 const send = (message: ReplyMessage): void => {
-  if (process.connected) process.send?.(message);
+  // The server may be gone this very moment; "disconnect" comes next and ends this process.
+  if (process.connected) process.send?.(message, () => {});
 };
 
 const queue = await NewQueue.open(argv[2] ?? "", (order) => send({ ended: order }));

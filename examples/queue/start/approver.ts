@@ -15,6 +15,7 @@ export function approveWhenWanted(workDir: string): {
   const stopping = new AbortController();
   const { signal } = stopping;
   const told = (async (): Promise<string | undefined> => {
+    let last: string | undefined;
     while (!signal.aborted) {
       await wait(lookEveryMs, undefined, { signal }).catch(() => {});
       const view = await viewOfOwner().catch(() => undefined);
@@ -23,9 +24,10 @@ export function approveWhenWanted(workDir: string): {
       const words = ["approve", view.run.id, "--phase", phase, "--by", "npm-start"];
       const reason = ["--reason", "all orders go to the new side and no gate objects"];
       const { code } = await cutover([...words, ...reason], { show: false, workDir });
-      if (code === 0) return `approved by this script in place of a person: npx cutover ${words.join(" ")} …`;
+      // It goes on looking: when the evidence changes before the phase begins, the approval lapses.
+      if (code === 0) last = `approved by this script in place of a person: npx cutover ${words.join(" ")} …`;
     }
-    return undefined;
+    return last;
   })();
   return { stop: () => stopping.abort(), told };
 }

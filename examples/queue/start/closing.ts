@@ -26,7 +26,7 @@ export function closingLines(account: Account, load: LoadReport, view: StatusVie
   // After a rollback the new side never was alone for long enough to say.
   if (view.run.state === "COMPLETED" && typeof alone?.old === "number" && typeof alone.new === "number")
     lines.push(row("throughput", `old ${Math.round(alone.old)}/s   new ${Math.round(alone.new)}/s`));
-  if (fresh.answers > 0)
+  if (old.answers > 0 && fresh.answers > 0)
     lines.push(
       row(
         "seen by load",

@@ -72,12 +72,18 @@ export interface StatusView {
 
 export async function readStatus(workDir: string): Promise<Status> {
   const { code, stdout } = await cutover(["status", "--json"], { show: false, workDir });
+  const answer = parse(stdout);
+  if (answer !== undefined && "runs" in answer) return answer;
+  throw new CutoverError("CUTOVER_INTERNAL", {
+    message: `expected \`cutover status\` to answer, found ${answer?.error?.message ?? `exit code ${code}`}`,
+    ...(answer?.error === undefined ? {} : { remedy: answer.error.remedy }),
+  });
+}
+
+function parse(text: string): Status | { readonly error?: { message: string; remedy: string } } | undefined {
   try {
-    return JSON.parse(stdout) as Status;
-  } catch (cause) {
-    throw new CutoverError("CUTOVER_INTERNAL", {
-      message: `cutover status ended with ${code} and no JSON`,
-      cause,
-    });
+    return JSON.parse(text) as Status;
+  } catch {
+    return undefined;
   }
 }
