@@ -10,7 +10,7 @@ import { RunMemory } from "./run-memory.ts";
 export interface RecordParts {
   readonly store: Store;
   readonly clock: Clock;
-  /** As `createEngine`'s. */
+  /** A name of its own, as for `createEngine`; an engine's name would take the run away from that engine. */
   readonly owner: string;
   readonly isDead?: (owner: string) => boolean;
   readonly random?: RandomBytes;

@@ -83,6 +83,7 @@ describe("a rollback", () => {
                 await sleep(clock, 3_600_000, signal).catch(() => {});
                 await sleep(clock, 800);
                 seen.push("copy stopped");
+                return "copied after all";
               },
               rollback: () => void seen.push("copy undone"),
             }),
