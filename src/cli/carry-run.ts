@@ -1,7 +1,7 @@
 import { join, relative } from "node:path";
 import { type JsonObject, type Log, sleep } from "../core/index.ts";
 import type { RunHandle } from "../engine/index.ts";
-import { buildRunView, RunViewer, type RunView } from "../report/index.ts";
+import { RunViewer, type RunView } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
@@ -12,7 +12,6 @@ import { listenToKeys } from "./keys.ts";
 import { lookOn } from "./look-on.ts";
 import type { OwnerClient } from "./owner-client.ts";
 import { choosePresenter, type Presenter } from "./presenter.ts";
-import { readStore } from "./reach-store.ts";
 import { openSession, type Session } from "./session.ts";
 import { feedViews } from "./view-feed.ts";
 import { writeReports } from "./write-reports.ts";
@@ -53,10 +52,7 @@ export async function followOwner(
   const path = `/v1/runs/${encodeURIComponent(run.id)}`;
   await owner.post(`${path}/rollback`, { by: context.by, reason });
   const last = await lookOn(context, owner, run.id);
-  // The owner may end before its last view is sent; the record has it.
-  const view =
-    (await readStore(context, (store) => buildRunView(store, run.id, { at: context.clock.now() }))) ?? last;
-  return view === undefined ? 4 : exitOf(view.run.state);
+  return last === undefined ? 4 : exitOf(last.run.state);
 }
 
 /** Before anybody looks or asks, the next step gets going: reading a long record takes longer than starting a step. */

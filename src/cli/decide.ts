@@ -1,11 +1,11 @@
 import { CutoverError, type JsonObject } from "../core/index.ts";
 import type { RecordParts } from "../engine/index.ts";
-import { buildRunView, type RunView, runFaces } from "../report/index.ts";
+import { type RunView, runFaces } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { span } from "./draw/line.ts";
-import { carrierOf, findOwner, hasStore, noRuns, ownStore } from "./reach-store.ts";
+import { carrierOf, findOwner, hasStore, noRuns, ownStore, viewRecorded } from "./reach-store.ts";
 
 /** `--reason` of commands that a person answers for. */
 export const reasonOption: Readonly<Record<string, OptionSpec>> = {
@@ -45,7 +45,7 @@ export async function decide(
   if (!hasStore(context)) throw noRuns(context);
   return ownStore(context, async (store) => {
     const { id } = chooseRun(await store.runs.list(), choice);
-    const view = (): Promise<RunView> => buildRunView(store, id, { at: context.clock.now() });
+    const view = (): Promise<RunView> => viewRecorded(context, store, id);
     await record({ store, clock: context.clock, ...carrierOf(context) }, id, await view());
     return view();
   });

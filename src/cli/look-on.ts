@@ -4,6 +4,7 @@ import { span } from "./draw/line.ts";
 import { listenToKeys } from "./keys.ts";
 import type { OwnerClient } from "./owner-client.ts";
 import { choosePresenter } from "./presenter.ts";
+import { readStore, viewRecorded } from "./reach-store.ts";
 
 /**
  * Shows a run that another process carries, until it ends, its process goes away or the person has seen enough.
@@ -31,6 +32,11 @@ export async function lookOn(
       last = view;
       presenter.show(view);
       if (hasEnded(view.run.state)) break;
+    }
+    // Its process may end before its last view is sent; the record has it.
+    if (!signal.aborted && (last === undefined || !hasEnded(last.run.state))) {
+      last = (await readStore(context, (store) => viewRecorded(context, store, id))) ?? last;
+      if (last !== undefined) presenter.show(last);
     }
   } finally {
     offKeys();

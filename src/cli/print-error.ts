@@ -35,7 +35,8 @@ export function printError(
 }
 
 export function errorLines(problem: Shown, cwd: string, columns: number): readonly Line[] {
-  const [first = "", ...rest] = problem.message.split("\n");
+  // A path of a circle reads best on a line of its own.
+  const [first = "", ...rest] = problem.message.replace(/: (?=[^\n]* → )/, "\n").split("\n");
   const head = wrap(`${problem.code}  ${first}`, columns - 6);
   const lines: Line[] = head.map((text, index) => {
     if (index > 0) return [span(`  ${text}`)];

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Clock, CutoverError, hasCode, type Log, silentLog, sleep } from "../core/index.ts";
 import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
+import { buildRunView, type RunView } from "../report/index.ts";
 import { OwnerClient } from "./owner-client.ts";
 
 /** How long a command waits for another that holds the folder only for a moment. */
@@ -41,6 +42,14 @@ export async function readStore<T>(
   const path = databaseOf(place.store);
   await using store = await openSqliteStore({ path, clock: place.clock });
   return await read(store);
+}
+
+/** One run as the record tells it, for commands that do not carry it. */
+export function viewRecorded(place: StorePlace, store: Store, run: string): Promise<RunView> {
+  return buildRunView(store, run, {
+    at: place.clock.now(),
+    nobodyCarries: findOwner(place) === undefined,
+  });
 }
 
 /** Owns the folder for the length of `write`. */

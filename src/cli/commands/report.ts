@@ -1,11 +1,11 @@
 import { join, relative, resolve } from "node:path";
 import { CutoverError } from "../../core/index.ts";
-import { auditLine, buildRunView, renderAside, renderIncident, type RunView } from "../../report/index.ts";
+import { auditLine, renderAside, renderIncident, type RunView } from "../../report/index.ts";
 import type { ChainReport } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
-import { noRuns, readStore } from "../reach-store.ts";
+import { noRuns, readStore, viewRecorded } from "../reach-store.ts";
 import { writeReports } from "../write-reports.ts";
 
 export const command: Command = {
@@ -44,7 +44,7 @@ async function look(context: CommandContext): Promise<Found> {
     const runs = await store.runs.list();
     const owning = typed ?? (await store.runs.incidents()).find((each) => each.id === incident)?.run;
     const run = chooseRun(runs, { typed: owning, otherwise: "newest" });
-    const view = await buildRunView(store, run.id, { at: context.clock.now() });
+    const view = await viewRecorded(context, store, run.id);
     return { view, audit: await store.events.verify() };
   });
   if (found === undefined) throw noRuns(context);

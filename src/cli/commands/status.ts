@@ -1,12 +1,12 @@
 import { formatDuration } from "../../core/index.ts";
-import { buildRunView, hasEnded, runFaces, type RunView } from "../../report/index.ts";
+import { hasEnded, runFaces, type RunView } from "../../report/index.ts";
 import type { RunRecord } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
 import { pad } from "../draw/text-width.ts";
-import { findOwner, readStore } from "../reach-store.ts";
+import { findOwner, readStore, viewRecorded } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "status [RUN]",
@@ -48,7 +48,7 @@ async function look(context: CommandContext): Promise<Found> {
   const read = await readStore(context, async (store): Promise<Found> => {
     const runs = await store.runs.list();
     const run = choose(runs);
-    const view = run === undefined ? null : await buildRunView(store, run.id, { at: context.clock.now() });
+    const view = run === undefined ? null : await viewRecorded(context, store, run.id);
     return { owner: null, runs, view };
   });
   if (read === undefined && typed !== undefined) chooseRun([], { typed, otherwise: "newest" });

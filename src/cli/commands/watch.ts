@@ -1,4 +1,3 @@
-import { buildRunView } from "../../report/index.ts";
 import type { RunRecord } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -6,7 +5,7 @@ import { span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
 import { exitOf } from "../exit-code.ts";
 import { lookOn } from "../look-on.ts";
-import { findOwner, noRuns, readStore } from "../reach-store.ts";
+import { findOwner, noRuns, readStore, viewRecorded } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "watch [RUN]",
@@ -31,7 +30,7 @@ export const command: Command = {
 async function notCarried(context: CommandContext, typed: string | undefined): Promise<number> {
   const view = await readStore(context, async (store) => {
     const run = chooseRun(await store.runs.list(), { typed, otherwise: "newest" });
-    return buildRunView(store, run.id, { at: context.clock.now() });
+    return viewRecorded(context, store, run.id);
   });
   if (view === undefined) throw noRuns(context);
   if (context.json) context.terminal.json({ type: "view", view }, true);

@@ -1,0 +1,74 @@
+/** Definitions for the end-to-end tests. Steps write a line to `ledger.txt` for each thing they do. */
+
+const ledger = `
+import { appendFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+import { check, defineMigration, phase, step } from "cutover";
+const here = import.meta.dirname;
+const note = (line) => appendFileSync(join(here, "ledger.txt"), line + "\\n");
+/** Work that goes on until the file \`go\` is there; stops at an abort. */
+const untilGo = async (its, name = "go") => {
+  while (!existsSync(join(here, name))) {
+    if (its.signal.aborted) throw its.signal.reason;
+    await new Promise((r) => its.clock.after(20, r));
+  }
+};
+`;
+
+/** A copy of 10 rows with a checkpoint after each; after row 5 it waits for the file `go`. */
+export const copyRows: string = `${ledger}
+const copy = step("copy", {
+  run: async (its) => {
+    for (let row = Number(its.checkpoint() ?? 0); row < 10; row++) {
+      if (row === 5) await untilGo(its);
+      note("row " + row);
+      await its.saveCheckpoint(row + 1);
+    }
+    return { note: "10 rows" };
+  },
+  rollback: () => note("copy back"),
+});
+const before = step("before", { run: () => note("before"), rollback: () => note("before back") });
+export default defineMigration({
+  name: "copy-rows",
+  phases: [phase("prepare", { steps: [before] }), phase("move", { steps: [copy] })],
+});
+`;
+
+/** Two phases; the second needs one approval before it begins. */
+export const withApproval: string = `${ledger}
+export default defineMigration({
+  name: "with-approval",
+  phases: [
+    phase("move", { steps: [step("copy", { run: () => note("copy"), rollback: () => note("copy back") })] }),
+    phase("retire", { forwardOnly: true, approval: { by: 1 }, steps: [step("remove", { run: () => note("remove"), irreversible: true })] }),
+  ],
+});
+`;
+
+/** The second step fails for good. */
+export const failing: string = `${ledger}
+export default defineMigration({
+  name: "failing",
+  phases: [
+    phase("move", { steps: [
+      step("copy", { run: () => note("copy"), rollback: () => note("copy back") }),
+      step("verify", { run: () => { throw new Error("3 rows differ"); } }),
+    ] }),
+  ],
+});
+`;
+
+/** Fails, and its way back waits for the file \`go\`. */
+export const slowBack: string = `${ledger}
+export default defineMigration({
+  name: "slow-back",
+  phases: [
+    phase("move", { steps: [
+      step("first", { run: () => note("first"), rollback: () => note("first back") }),
+      step("copy", { run: () => note("copy"), rollback: async (its) => { note("copy back begins"); await untilGo(its); note("copy back"); } }),
+      step("verify", { run: () => { throw new Error("3 rows differ"); } }),
+    ] }),
+  ],
+});
+`;
