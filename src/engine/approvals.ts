@@ -4,10 +4,10 @@ import { evidenceEvents } from "./records.ts";
 import type { RunMemory } from "./run-memory.ts";
 
 /** Name of the evidence that says what an approval of a phase is about; its id is what approvals are bound to. */
-export const approvalBasis = "approval-basis";
+const approvalBasis = "approval-basis";
 
 /** Everything an approver sees of a phase: its evidence and the newest verdict of each gate, as JSON. */
-export function basisOf(memory: RunMemory, phase: string): JsonObject {
+function basisOf(memory: RunMemory, phase: string): JsonObject {
   const evidence: string[] = [];
   for (const [id, record] of memory.evidence)
     if (record.phase === phase && record.name !== approvalBasis) evidence.push(id);

@@ -21,10 +21,6 @@ export class Holds {
     this.#causes.clear();
   }
 
-  has(key: string): boolean {
-    return this.#causes.has(key);
-  }
-
   get text(): string {
     return [...this.#causes.values()].join("; ");
   }

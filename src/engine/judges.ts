@@ -45,12 +45,6 @@ export class Judges {
     return this.#sources.touched;
   }
 
-  /** Forgets what was gathered under this key. */
-  forget(key: string): void {
-    this.#metrics.delete(key);
-    this.#customs.delete(key);
-  }
-
   async evaluate(gate: GateSpec, look: Look): Promise<Judgement> {
     return gate.type === "custom" ? await this.#custom(gate, look) : await this.#metric(gate, look);
   }

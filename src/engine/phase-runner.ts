@@ -11,7 +11,7 @@ import { completedEvidence } from "./run-memory.ts";
 import { phaseTransition, runTransition, stepTransition } from "./transitions.ts";
 
 /** Name of the evidence that a sealed phase can be taken back to: what stood when it was sealed. */
-export const rollbackPointEvidence = "rollback-point";
+const rollbackPointEvidence = "rollback-point";
 
 const completeTries = 3;
 const betweenTries: BackoffPolicy = { base: 1_000, factor: 4, cap: 30_000, floor: 0, jitter: 0.1 };

@@ -38,10 +38,6 @@ export class StepPool {
     return this.#inFlight.has(step);
   }
 
-  get busy(): boolean {
-    return this.#inFlight.size > 0;
-  }
-
   /** Resolves when the step has stopped, or was left behind after its grace. */
   async settled(step: string): Promise<void> {
     await this.#inFlight.get(step)?.settled;
