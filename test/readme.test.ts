@@ -44,9 +44,8 @@ describe("the pages of the project", () => {
   });
 
   test("the README names only commands that exist", () => {
-    const known = new Set(
-      (JSON.parse(cutover("help", "--json")) as { commands: { name: string }[] }).commands.map(({ name }) => name),
-    );
+    const help = JSON.parse(cutover("help", "--json")) as { commands: Readonly<Record<string, string>> };
+    const known = Object.keys(help.commands);
     const named = [...readme.matchAll(/npx cutover ([a-z]+)/g)].map(([, name]) => name);
     expect(named.length).toBeGreaterThan(5);
     for (const name of named) expect(known).toContain(name);

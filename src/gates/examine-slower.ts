@@ -9,6 +9,14 @@ import { figure, type VerdictKind } from "./verdict.ts";
 import { soonest } from "./wait.ts";
 
 /**
+ * From memory there is no other side that would stand still together with this one, so what one second can say is
+ * limited: with p99 and 25 calls a second a stall of three seconds does not fail a healthy side, and one that stays
+ * slow fails after about ten seconds.
+ */
+const stretchMs = 1_000;
+const burst = 5;
+
+/**
  * Judges a latency quantile of the new side against `by` times the old side's.
  *
  * - Side by side: with t the old side's quantile in earlier stretches, is "new > by·t" more frequent than
@@ -19,10 +27,23 @@ import { soonest } from "./wait.ts";
 export function examineSlower(quantile: number, rule: WorseThanOldRule): Examiner {
   const { by, alpha, beta } = rule;
   const beside = latencyTest({ ...bothWays(rule), quantiles: [quantile], by, clearBelow: 1 });
-  const memory = slowerTest({ ...bothWays(rule), quantile, by });
+  const memory = slowerTest({ ...bothWays(rule), quantile, by, burst });
   const both = besideAndMemory();
   let old: LatencyCounts = [];
   let fresh: LatencyCounts = [];
+  let second: { readonly from: number; counts: LatencyCounts } | undefined;
+
+  /** Hands the new side's calls to the memory test a second at a time, so that a stall stays in one or two stretches. */
+  const observeAlone = (
+    after: LatencyCounts,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): void => {
+    second ??= { from, counts: [] };
+    second.counts = addLatency(second.counts, after);
+    if (to - second.from < stretchMs) return;
+    memory.observe({ new: second.counts });
+    second = undefined;
+  };
 
   const remember = (before: LatencyCounts): void => {
     old = addLatency(old, before);
@@ -34,7 +55,7 @@ export function examineSlower(quantile: number, rule: WorseThanOldRule): Examine
       const [before, after] = [interval.old.latency, interval.new.latency];
       const quiet = both.quiet(latencyTotal(before), latencyTotal(after));
       beside.observe({ old: before, new: after });
-      if (quiet) memory.observe({ new: after });
+      if (quiet) observeAlone(after, interval);
       remember(before);
       fresh = addLatency(fresh, after);
     },
@@ -54,7 +75,8 @@ export function examineSlower(quantile: number, rule: WorseThanOldRule): Examine
       const seen = { old: quantileOf(old, quantile), new: quantileOf(fresh, quantile) };
       return {
         kind,
-        reason: `p${figure(quantile * 100)} ${reasonOf(kind, by, seen, { e, ePass, ...needed })}`,
+        // Where memory decided, the quantiles of the whole run would not show why.
+        reason: `p${figure(quantile * 100)} ${kind === "fail" && back.kind === "fail" ? back.reason : reasonOf(kind, by, seen, { e, ePass, ...needed })}`,
         figures: {
           e,
           ePass,

@@ -23,6 +23,12 @@ export interface SlowerTestOptions {
   readonly by: number;
   readonly alpha: number;
   readonly beta: number;
+  /**
+   * One stretch may speak for at most this many times the allowed share of slow calls, one call at least. A machine
+   * that stands still for a second makes every call of that second slow: that is one event, not thirty, and the
+   * rate test takes calls as independent. Counting less can only lower false alarms. Default: no limit.
+   */
+  readonly burst?: number;
 }
 
 export interface SlowerVerdict {
@@ -63,9 +69,10 @@ export interface SlowerTest {
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function slowerTest(options: SlowerTestOptions): SlowerTest {
-  const { quantile, by, alpha, beta } = options;
+  const { quantile, by, alpha, beta, burst = Number.POSITIVE_INFINITY } = options;
   requireProbability("quantile", quantile);
   requirePositive("by", by);
+  if (burst !== Number.POSITIVE_INFINITY) requirePositive("burst", burst);
   const limit = slowShare(quantile);
   const rates = { limit, alpha: alpha / 2, beta: beta / 2 };
   const failing = rateTest(rates);
@@ -94,7 +101,10 @@ export function slowerTest(options: SlowerTestOptions): SlowerTest {
       requireLatency("old latency", moreOld);
       requireLatency("new latency", moreNew);
       const total = latencyTotal(moreNew);
-      if (failBucket !== undefined) failing.observe({ count: slowerThanBucket(moreNew, failBucket), total });
+      if (failBucket !== undefined) {
+        const most = Math.max(1, Math.floor(burst * limit * total));
+        failing.observe({ count: Math.min(most, slowerThanBucket(moreNew, failBucket)), total });
+      }
       if (passBucket !== undefined) passing.observe({ count: slowerThanBucket(moreNew, passBucket), total });
       fresh = addLatency(fresh, moreNew);
       if (moreOld.length === 0) return;
