@@ -360,7 +360,7 @@ describe("the hash and the difference", () => {
       phases({
         steps: (unit) => [step("copy", { run: () => unit.length, input: { share: 10 }, timeout: "1m" })],
       }),
-      '~ step move/copy@a: undo "rollback" → "nothing", code',
+      '~ step move/copy@a: code, undo "rollback" → "nothing"',
     ],
     [
       "a command's environment",

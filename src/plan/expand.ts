@@ -19,13 +19,31 @@ export interface Expanded {
 export const stepId = (phase: string, name: string, unit: string | undefined): string =>
   unit === undefined ? `${phase}/${name}` : `${phase}/${name}@${unit}`;
 
+/** Reading a definition and compiling it both need the graph of the same phases. */
+const expansions = new WeakMap<object, Expanded & { readonly units: unknown; readonly waves: unknown }>();
+
+/**
+ * The graph of one phase, worked out once for as long as units and waves are the same. See `expand`.
+ */
+export function expandPhase(
+  phase: Pick<MigrationPhase, "name" | "steps">,
+  units: readonly Unit[],
+  waves: readonly WaveInput[],
+): Expanded {
+  const known = expansions.get(phase);
+  if (known !== undefined && known.units === units && known.waves === waves) return known;
+  const expanded = { ...expand(phase, units, waves), units, waves };
+  expansions.set(phase, expanded);
+  return expanded;
+}
+
 /**
  * The graph of one phase. Without `after` a step comes after the one listed before it (of its own unit); one without
  * a unit then waits for all units listed before it. A unit's first steps wait for the last steps of the units it
  * depends on, also through units that this phase leaves out. A wave's first steps wait for the wave before,
  * and for its gates where it has some.
  */
-export function expandPhase(
+function expand(
   phase: Pick<MigrationPhase, "name" | "steps">,
   units: readonly Unit[],
   waves: readonly WaveInput[],
@@ -33,6 +51,8 @@ export function expandPhase(
   const after = new Map<string, Set<string>>();
   const unknown: { index: number; entry: string }[] = [];
   const ids = phase.steps.map((step) => stepId(phase.name, step.name, step.unit));
+  if (phase.steps.every((step) => step.after === undefined && step.unit === undefined))
+    return { nodes: oneByOne(phase, ids), unknown };
   const index = indexNames(phase);
   for (const [position, step] of phase.steps.entries()) {
     const wanted = new Set<string>();
@@ -57,6 +77,13 @@ export function expandPhase(
   });
   return { nodes: [...nodes, ...gates], unknown };
 }
+
+/** A plain list, which may be thousands of steps long: each comes after the one before it. */
+const oneByOne = ({ steps }: Pick<MigrationPhase, "steps">, ids: readonly string[]): readonly Node[] =>
+  steps.map((step, position) => {
+    const before = ids[position - 1];
+    return { id: ids[position] ?? "", step, after: before === undefined ? [] : [before] };
+  });
 
 interface Ends {
   readonly first: readonly string[];

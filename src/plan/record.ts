@@ -86,18 +86,19 @@ export const undoOf = (step: Pick<CompiledStep, "kind">): "rollback" | "nothing"
   return step.kind.rollback === undefined || step.kind.tidiesOnly === true ? "nothing" : "rollback";
 };
 
+/** Keys in the order of canonical JSON, which then needs no sorting: there may be thousands. */
 const stepData = (step: CompiledStep, digest: Digest): JsonObject => ({
-  id: step.id,
-  name: step.name,
-  unit: step.unit ?? null,
-  kind: step.kind.kind,
   after: step.after,
-  reversible: step.kind.reversible,
-  undo: undoOf(step),
-  timeoutMs: step.timeoutMs,
-  retries: step.retries,
-  input: digest(canonicalJson(step.input)),
   code: digest(step.kind.fingerprint?.(step.input) ?? ""),
+  id: step.id,
+  input: digest(canonicalJson(step.input)),
+  kind: step.kind.kind,
+  name: step.name,
+  retries: step.retries,
+  reversible: step.kind.reversible,
+  timeoutMs: step.timeoutMs,
+  undo: undoOf(step),
+  unit: step.unit ?? null,
   wave: step.wave,
 });
 
