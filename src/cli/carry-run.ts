@@ -97,7 +97,10 @@ async function follow(
   const onInterrupt = (): void => stop("interrupted");
   context.interrupted.addEventListener("abort", onInterrupt, { once: true });
   if (context.interrupted.aborted) onInterrupt();
-  const serving = sleep(context.clock, headStartMs).then(() => session.serve(handle));
+  const serving = sleep(context.clock, headStartMs)
+    .then(() => session.serve(handle))
+    // Node writes its cache when a process ends well; one that is killed should find it at its next start too.
+    .then(() => process.getBuiltinModule("node:module").flushCompileCache());
   try {
     await Promise.all([handle.done, serving]);
     await feed.end();

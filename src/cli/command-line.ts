@@ -20,7 +20,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const args = readArguments(name, command, rest);
     if (args.flag("help")) {
       const { commandPage } = await import("./help-pages.ts");
-      for (const line of commandPage(command)) terminal.line(line);
+      for (const line of commandPage(command, entry.summary)) terminal.line(line);
       return 0;
     }
     return await command.run({

@@ -31,8 +31,7 @@ export interface CommandContext {
 export interface Command {
   /** After `cutover`, e.g. `plan [FILE]`. */
   readonly usage: string;
-  readonly summary: string;
-  /** What the help page says beyond the summary, one entry a paragraph. */
+  /** What the help page says beyond the summary in `commands.ts`, one entry a paragraph. */
   readonly help: readonly string[];
   /** Its own options with what they mean; those of every command are added. */
   readonly options: Readonly<Record<string, OptionSpec>>;

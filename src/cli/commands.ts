@@ -19,7 +19,7 @@ export const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/watch.ts"),
   },
   pause: { summary: "hold a run where it is", load: () => import("./commands/pause.ts") },
-  continue: { summary: "go on with a paused run", load: () => import("./commands/continue.ts") },
+  continue: { summary: "go on with a paused or held run", load: () => import("./commands/continue.ts") },
   approve: { summary: "approve the evidence a phase waits for", load: () => import("./commands/approve.ts") },
   settle: { summary: "say whether a step took effect", load: () => import("./commands/settle.ts") },
   rollback: { summary: "take a run back to the old side", load: () => import("./commands/rollback.ts") },

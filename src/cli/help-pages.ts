@@ -25,11 +25,11 @@ export function overview(version: string): readonly Line[] {
 }
 
 /** The help page of one command. */
-export function commandPage(command: Command): readonly Line[] {
+export function commandPage(command: Command, summary: string): readonly Line[] {
   const options = Object.entries({ ...command.options, ...everyCommand });
   const width = Math.max(...options.map(([name, option]) => optionText(name, option).length)) + 2;
   return [
-    [span(`usage: cutover ${command.usage}`, "bold"), span("   "), span(command.summary)],
+    [span(`usage: cutover ${command.usage}`, "bold"), span("   "), span(summary)],
     ...command.help.flatMap((paragraph): readonly Line[] => [
       [],
       ...wrap(paragraph, 78).map((text) => [span(text)]),

@@ -6,7 +6,6 @@ import { decide, reasonOf, reasonOption, sayState } from "../decide.ts";
 
 export const command: Command = {
   usage: "approve [RUN] [--phase PHASE] --reason TEXT",
-  summary: "approve the evidence a phase waits for",
   help: [
     "Your name, the time and the hash of the evidence are recorded; when the evidence changes the approval lapses. With --evidence the approval is refused unless that is still the newest.",
     "Look at the evidence first: `cutover status` and `cutover report`. Nothing stands in for a person here.",

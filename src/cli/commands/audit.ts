@@ -10,7 +10,6 @@ const pageSize = 1_000;
 
 export const command: Command = {
   usage: "audit [verify | log]",
-  summary: "verify or print the chain of events",
   help: [
     "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Exit code 6 when the chain is broken.",
     "log prints the events, oldest first; with --run only those of one run.",

@@ -6,7 +6,6 @@ import { dryRunOf } from "./plan.ts";
 
 export const command: Command = {
   usage: "check [FILE]",
-  summary: "prove that a definition is whole",
   help: [
     "Reads the definition, resolves every name, computes the graph and lets each step look at its own input. Touches nothing. Exit code 0 when nothing is wrong, 2 otherwise: made for a pipeline.",
     "Warnings do not change the exit code: phases whose way back is not proven before they begin, steps with nothing to undo, no triggers.",

@@ -4,7 +4,6 @@ import { decide, reasonOption, sayState } from "../decide.ts";
 
 export const command: Command = {
   usage: "continue [RUN]",
-  summary: "go on with a paused or held run",
   help: [
     "You answer for what led to the pause or hold: gates and triggers that had failed gather evidence anew.",
     "When no process carries the run, this only marks it; `cutover resume` then carries it on.",

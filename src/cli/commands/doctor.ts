@@ -18,7 +18,6 @@ const leastRoom = 100 * 1024 * 1024;
 
 export const command: Command = {
   usage: "doctor",
-  summary: "look for what stands in the way",
   help: [
     "Looks at Node, the folder, its disk, the owner, the record and the files kept beside it. Changes nothing. Exit code 6 when something stands in the way.",
   ],

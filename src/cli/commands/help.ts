@@ -9,7 +9,6 @@ import { commandPage, overview } from "../help-pages.ts";
 
 export const command: Command = {
   usage: "help [COMMAND | CODE]",
-  summary: "explain a command or an error code",
   help: [],
   options: {},
   words: 1,
@@ -24,8 +23,8 @@ export const command: Command = {
     if (entry !== undefined) {
       const { command: found } = await entry.load();
       if (context.json)
-        context.terminal.json({ usage: found.usage, summary: found.summary, options: found.options });
-      else for (const line of commandPage(found)) context.terminal.line(line);
+        context.terminal.json({ usage: found.usage, summary: entry.summary, options: found.options });
+      else for (const line of commandPage(found, entry.summary)) context.terminal.line(line);
       return 0;
     }
     explain(context, codeOf(topic));

@@ -14,7 +14,6 @@ const what: Readonly<Record<string, string>> = {
 
 export const command: Command = {
   usage: "init [DIR]",
-  summary: "write a small migration that runs at once",
   help: [
     "Writes three small files: a pair of stores and the migration between them, to read, run and change. Nothing that is there already is overwritten.",
   ],

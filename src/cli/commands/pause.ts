@@ -4,7 +4,6 @@ import { decide, reasonOf, reasonOption, sayState } from "../decide.ts";
 
 export const command: Command = {
   usage: "pause [RUN] --reason TEXT",
-  summary: "hold a run where it is",
   help: [
     "Running steps are stopped at their checkpoint, triggers stay armed. `cutover continue` goes on.",
     "A run that no process carries stands still already; it is marked, so that `cutover resume` leaves it paused.",

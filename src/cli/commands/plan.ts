@@ -7,7 +7,6 @@ import { loadMigration } from "../load-migration.ts";
 
 export const command: Command = {
   usage: "plan [FILE]",
-  summary: "print what would happen; touches nothing",
   help: [
     "Loads the definition and asks every step what it would do: phases in order with estimates, approvals, points of no return, triggers and how far the way back reaches.",
     "Without FILE: crossing.ts, else the only *.crossing.ts here, else the source of the newest run.",

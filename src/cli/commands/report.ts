@@ -10,7 +10,6 @@ import { writeReports } from "../write-reports.ts";
 
 export const command: Command = {
   usage: "report [RUN]",
-  summary: "write a run's report; show incidents",
   help: [
     "Writes Markdown and HTML, made from the record alone, and prints where they are. With --incident or --aside: prints that part instead, as Markdown.",
     "Overrides stand in every report.",

@@ -6,7 +6,6 @@ import { recordedMigration } from "../recorded-migration.ts";
 
 export const command: Command = {
   usage: "resume [RUN]",
-  summary: "go on with a run after a stop or crash",
   help: [
     "Without RUN: the only unfinished one. Finished steps are not done again; a step that was under way is asked first whether it took effect. A run that was rolling back goes on rolling back.",
     "The definition is loaded from where the run has it from. When it has changed, the difference is shown and the run stays where it is, unless --accept-changes.",

@@ -7,7 +7,6 @@ import { findOwner, hasStore, noRuns } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "rollback [RUN] --reason TEXT",
-  summary: "take a run back to the old side",
   help: [
     "Tells the process that carries the run and looks on until it is back. When nobody carries it, this process becomes the owner, loads the definition the run has it from, and takes it back itself: the new side is not needed for it.",
     "Also for a finished run and for one whose rollback is stuck. Exit code 4 when it is back, 5 when it is stuck.",

@@ -8,7 +8,6 @@ import { findOwner, ownStore, readStore } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "route [NAME] [--stage STAGE] [--share PERCENT] --reason TEXT",
-  summary: "show or set stage and share of a route",
   help: [
     "Without options: shows one route or all. With --stage or --share: moves it by hand, without evidence; that is recorded as an override with your name and reason and stands in every report.",
     `Stages: ${stages.join(", ")}. Share: percentage of keys the new side answers at stage live.`,

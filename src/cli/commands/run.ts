@@ -6,7 +6,6 @@ import { loadMigration } from "../load-migration.ts";
 
 export const command: Command = {
   usage: "run [FILE] [--from PHASE]",
-  summary: "carry a migration from its first phase",
   help: [
     "Owns the store, runs the phases in order and shows them: a live tree on a terminal, timed lines elsewhere, NDJSON with --json. It waits where it has to wait: for evidence, for an approval, for a person.",
     "Ctrl-C once stops cleanly, twice at once; both can be resumed. Exit codes: 0 finished, 3 held (with --until-held), 4 rolled back, 5 rollback stuck, 130 interrupted.",

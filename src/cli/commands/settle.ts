@@ -5,7 +5,6 @@ import { decide, reasonOf, reasonOption, sayState } from "../decide.ts";
 
 export const command: Command = {
   usage: "settle STEP done|not-done --reason TEXT",
-  summary: "say whether a step of unknown outcome took effect",
   help: [
     "After a crash a step may not be able to tell whether it took effect; the run then holds. Look, and say it: done counts its work as done, not-done starts it again.",
     "It stands on your word, so it is recorded as an override and stands in every report.",

@@ -10,7 +10,6 @@ import { findOwner, readStore, viewRecorded } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "status [RUN]",
-  summary: "show runs and what can be done now",
   help: [
     "Without RUN: the unfinished run as a tree, and the last runs before it. Asks the process that carries the run when there is one, otherwise reads the record.",
   ],

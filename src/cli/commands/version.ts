@@ -2,7 +2,6 @@ import type { Command } from "../command.ts";
 
 export const command: Command = {
   usage: "version",
-  summary: "print the version",
   help: [],
   options: {},
   words: 0,

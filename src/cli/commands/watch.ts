@@ -9,7 +9,6 @@ import { findOwner, noRuns, readStore, viewRecorded } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "watch [RUN]",
-  summary: "look on while another process carries a run",
   help: [
     "Shows the run live until it ends or its process goes away; q or Ctrl-C stop looking and leave the run as it is.",
     "With --json: one line of NDJSON for each view. The exit code tells how the run stands: 0 finished or going on, 3 held, 4 rolled back, 5 rollback stuck.",
