@@ -1,11 +1,10 @@
 import { join, relative } from "node:path";
 import { type JsonObject, type Log, sleep } from "../core/index.ts";
 import type { RunHandle } from "../engine/index.ts";
-import { RunViewer, type RunView } from "../report/index.ts";
+import type { RunViewer, RunView } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
-import { closingBlock } from "./draw/closing-block.ts";
 import { type Line, span } from "./draw/line.ts";
 import { exitOf } from "./exit-code.ts";
 import { listenToKeys } from "./keys.ts";
@@ -14,7 +13,6 @@ import type { OwnerClient } from "./owner-client.ts";
 import { choosePresenter, type Presenter } from "./presenter.ts";
 import { openSession, type Session } from "./session.ts";
 import { feedViews } from "./view-feed.ts";
-import { writeReports } from "./write-reports.ts";
 
 /** Options of every command that carries a run. */
 export const carryOptions: Readonly<Record<string, OptionSpec>> = {
@@ -78,15 +76,18 @@ async function follow(
     if (why === "interrupted") presenter.hint("stopping at the next checkpoint · Ctrl-C again ends at once");
     void handle.stop();
   };
-  const viewer = new RunViewer(session.store, handle.id);
-  const build = (): Promise<RunView> => viewer.view({ at: context.clock.now(), live: handle.live() });
-  const show = (view: RunView): void => {
+  let viewer: RunViewer | undefined;
+  const build = async (): Promise<RunView> => {
+    viewer ??= new (await import("../report/index.ts")).RunViewer(session.store, handle.id);
+    return await viewer.view({ at: context.clock.now(), live: handle.live() });
+  };
+  const show = async (view: RunView): Promise<void> => {
     last = view;
-    presenter.show(view);
+    await presenter.show(view);
     if (context.args.flag("until-held") && isHeld(view)) stop("held");
   };
   const feed = feedViews(context.clock, { firstMs: headStartMs, gapMs: presenter.gapMs }, build, show);
-  const offChange = handle.onChange(feed.touch);
+  const offChange = handle.onChange(() => feed.touch());
   const offKeys = listenToKeys(context, presenter, {
     state: () => last?.run.state,
     pause: () => handle.pause(context.by, "key p"),
@@ -129,6 +130,7 @@ async function close(context: CommandContext, session: Session, { view, stopped 
   const ended = stopped === undefined;
   let report = "";
   if (ended && !context.args.flag("no-report")) {
+    const { writeReports } = await import("./write-reports.ts");
     const files = await writeReports(join(context.store, "reports"), view, { audit });
     const near = relative(context.cwd, files.html);
     report = near.startsWith("..") ? files.html : near;
@@ -140,6 +142,7 @@ async function close(context: CommandContext, session: Session, { view, stopped 
   }
   if (ended) {
     terminal.line("");
+    const { closingBlock } = await import("./draw/closing-block.ts");
     for (const line of closingBlock(view, { report, audit })) terminal.line(line);
   } else {
     for (const line of stoppedLines(view, stopped)) terminal.line(line);

@@ -1,6 +1,5 @@
 import { CutoverError } from "../core/index.ts";
-import { hasEnded } from "../report/index.ts";
-import type { RunRecord } from "../store/index.ts";
+import { hasEnded, type RunRecord } from "../store/index.ts";
 
 /** Which run a command means. */
 export interface RunChoice {

@@ -5,6 +5,7 @@ import { commands } from "./commands.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
 import { printError, toCutoverError } from "./print-error.ts";
 import { processTerminal } from "./terminal.ts";
+import { showCursor } from "./live-screen.ts";
 import { packageVersion } from "./version.ts";
 
 /** Runs one command line and resolves with its exit code. Errors end here, printed, as exit codes. */
@@ -84,7 +85,10 @@ function interruptSignal(name: string): AbortSignal {
   if (name !== "run" && name !== "resume" && name !== "watch" && name !== "rollback")
     return controller.signal;
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+    if (controller.signal.aborted) {
+      if (process.stdout.isTTY) process.stdout.write(showCursor);
+      process.exit(130);
+    }
     controller.abort(
       new CutoverError("CUTOVER_INTERRUPTED", {
         message: "expected to run to its end, found an interruption",

@@ -27,19 +27,21 @@ export function listenToKeys(context: CommandContext, presenter: Presenter, acti
     hiding = clock.after(hintMs, () => presenter.hint(""));
     hiding.unref();
   };
-  const act = (work: Promise<unknown>, done: string): void => {
-    work.then(
-      () => hint(done),
-      (thrown: unknown) => hint(toCutoverError(thrown).message),
-    );
+  const act = async (work: Promise<unknown>, done: string): Promise<void> => {
+    try {
+      await work;
+      hint(done);
+    } catch (thrown) {
+      hint(toCutoverError(thrown).message);
+    }
   };
   const off = terminal.onKey((key) => {
     if (key === "p") {
       const paused = actions.state() === "PAUSED";
-      act(paused ? actions.continue() : actions.pause(), paused ? "goes on" : "paused · p goes on");
+      void act(paused ? actions.continue() : actions.pause(), paused ? "goes on" : "paused · p goes on");
     }
     if (key === "b") {
-      if (clock.monotonic() - askedAt <= sureMs) act(actions.rollback(), "rolling back");
+      if (clock.monotonic() - askedAt <= sureMs) void act(actions.rollback(), "rolling back");
       else {
         askedAt = clock.monotonic();
         hint("press b again to take everything back to the old side");

@@ -2,7 +2,7 @@ import { fit, type Line, lineWidth, paint } from "./draw/line.ts";
 import type { Terminal } from "./terminal.ts";
 
 const hideCursor = "\u001b[?25l";
-const showCursor = "\u001b[?25h";
+export const showCursor: string = "\u001b[?25h";
 /** Terminals that know it show the whole frame at once; the others ignore it. */
 const beginFrame = "\u001b[?2026h";
 const endFrame = "\u001b[?2026l";

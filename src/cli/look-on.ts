@@ -1,4 +1,5 @@
-import { hasEnded, type RunView } from "../report/index.ts";
+import type { RunView } from "../report/index.ts";
+import { hasEnded } from "../store/index.ts";
 import type { CommandContext } from "./command.ts";
 import { span } from "./draw/line.ts";
 import { listenToKeys } from "./keys.ts";
@@ -30,13 +31,13 @@ export async function lookOn(
   try {
     for await (const view of owner.stream<RunView>(`${path}/stream`, signal)) {
       last = view;
-      presenter.show(view);
+      await presenter.show(view);
       if (hasEnded(view.run.state)) break;
     }
     // Its process may end before its last view is sent; the record has it.
     if (!signal.aborted && (last === undefined || !hasEnded(last.run.state))) {
       last = (await readStore(context, (store) => viewRecorded(context, store, id))) ?? last;
-      if (last !== undefined) presenter.show(last);
+      if (last !== undefined) await presenter.show(last);
     }
   } finally {
     offKeys();

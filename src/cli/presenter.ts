@@ -1,14 +1,17 @@
 import type { RunView } from "../report/index.ts";
 import type { CommandContext } from "./command.ts";
 import { type Line, span } from "./draw/line.ts";
-import { PlainLines } from "./draw/plain-lines.ts";
-import { runTree } from "./draw/run-tree.ts";
+import type { PlainLines } from "./draw/plain-lines.ts";
+import type { runTree } from "./draw/run-tree.ts";
 import { LiveScreen } from "./live-screen.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Shows a run while it goes on, each in its own way: a live tree, plain lines or NDJSON. */
+/**
+ * Shows a run while it goes on, each in its own way: a live tree, plain lines or NDJSON. What drawing needs is loaded
+ * with the first view: a run's next step must not wait for it.
+ */
 export interface Presenter {
-  show(view: RunView): void;
+  show(view: RunView): Promise<void>;
   /** A line said to the person at the keyboard, until the next one; empty takes it away. */
   hint(text: string): void;
   /** Takes away what is not meant to stay; what was shown last stays. */
@@ -26,11 +29,12 @@ export function choosePresenter(context: CommandContext, keys: string): Presente
 function treePresenter(terminal: Terminal, keys: string): Presenter {
   const screen = new LiveScreen(terminal);
   let last: RunView | undefined;
+  let treeOf: typeof runTree | undefined;
   let said = "";
   const draw = (): void => {
-    if (last === undefined) return;
+    if (last === undefined || treeOf === undefined) return;
     const rows = terminal.rows() - 1 - (said === "" ? 0 : 1);
-    const tree = runTree(last, { columns: terminal.columns() - 1, rows, keys });
+    const tree = treeOf(last, { columns: terminal.columns() - 1, rows, keys });
     const hint: readonly Line[] = said === "" ? [] : [[span(` ${said}`, "wait")]];
     screen.paint([...tree, ...hint]);
   };
@@ -40,7 +44,8 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
   });
   return {
     gapMs: 100,
-    show: (view) => {
+    show: async (view) => {
+      treeOf ??= (await import("./draw/run-tree.ts")).runTree;
       last = view;
       draw();
     },
@@ -51,19 +56,20 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
     end: () => {
       offResize();
       screen.clear();
-      if (last === undefined) return;
+      if (last === undefined || treeOf === undefined) return;
       // What was live stays as it was last, complete and without keys.
-      const tree = runTree(last, { columns: terminal.columns(), rows: Number.POSITIVE_INFINITY, keys: "" });
+      const tree = treeOf(last, { columns: terminal.columns(), rows: Number.POSITIVE_INFINITY, keys: "" });
       for (const line of tree) terminal.line(line);
     },
   };
 }
 
 function plainPresenter(terminal: Terminal, since: number): Presenter {
-  const lines = new PlainLines(since);
+  let lines: PlainLines | undefined;
   return {
     gapMs: 200,
-    show: (view) => {
+    show: async (view) => {
+      lines ??= new (await import("./draw/plain-lines.ts")).PlainLines(since);
       for (const line of lines.next(view)) terminal.line(line);
     },
     hint: (text) => {
@@ -76,7 +82,7 @@ function plainPresenter(terminal: Terminal, since: number): Presenter {
 function jsonPresenter(terminal: Terminal): Presenter {
   return {
     gapMs: 500,
-    show: (view) => terminal.json({ type: "view", view }, true),
+    show: (view) => Promise.resolve(terminal.json({ type: "view", view }, true)),
     hint: () => {},
     end: () => {},
   };

@@ -73,7 +73,7 @@ function readProblem(entry: Json): Shown | undefined {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) return undefined;
   const { code, message, place, at, remedy } = entry as Readonly<Record<string, Json | undefined>>;
   if (typeof code !== "string" || typeof message !== "string") return undefined;
-  const places = [place, at].filter((each) => typeof each === "string" && each !== "");
+  const places = [place, at].flatMap((each) => (typeof each === "string" && each !== "" ? [each] : []));
   return {
     code,
     message,

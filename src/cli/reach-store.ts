@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Clock, CutoverError, hasCode, type Log, silentLog, sleep } from "../core/index.ts";
 import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
-import { buildRunView, type RunView } from "../report/index.ts";
+import type { RunView } from "../report/index.ts";
 import { OwnerClient } from "./owner-client.ts";
 
 /** How long a command waits for another that holds the folder only for a moment. */
@@ -45,8 +45,9 @@ export async function readStore<T>(
 }
 
 /** One run as the record tells it, for commands that do not carry it. */
-export function viewRecorded(place: StorePlace, store: Store, run: string): Promise<RunView> {
-  return buildRunView(store, run, {
+export async function viewRecorded(place: StorePlace, store: Store, run: string): Promise<RunView> {
+  const { buildRunView } = await import("../report/index.ts");
+  return await buildRunView(store, run, {
     at: place.clock.now(),
     nobodyCarries: findOwner(place) === undefined,
   });

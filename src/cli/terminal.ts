@@ -46,7 +46,11 @@ export function processTerminal(): Terminal {
     onKey: (listener) => {
       if (!stdin.isTTY || !live) return () => {};
       const onData = (data: Buffer): void => {
-        for (const key of data.toString("utf8")) listener(key);
+        for (const key of data.toString("utf8")) {
+          // A terminal that sends keys one by one sends Ctrl-C as a key too.
+          if (key === "\u0003") process.emit("SIGINT");
+          else listener(key);
+        }
       };
       stdin.setRawMode(true);
       stdin.resume();

@@ -20,7 +20,7 @@ export function feedViews<View>(
   clock: Clock,
   { firstMs, gapMs }: { readonly firstMs: number; readonly gapMs: number },
   build: () => Promise<View>,
-  show: (view: View) => void,
+  show: (view: View) => Promise<void>,
 ): ViewFeed {
   let stale = true;
   let ended = false;
@@ -28,13 +28,18 @@ export function feedViews<View>(
   let running: Promise<void> = Promise.resolve();
   let timer: Timer;
 
-  const cycle = async (): Promise<number> => {
+  const cycle = async (): Promise<void> => {
     const started = clock.monotonic();
     stale = false;
     quietMs = 0;
-    const view = await build();
-    if (!ended) show(view);
-    return Math.max(gapMs, 10 * (clock.monotonic() - started));
+    try {
+      const view = await build();
+      if (!ended) show(view);
+    } catch {
+      // The next view tries again; a store that stays unreadable ends the run itself, with its own error.
+      stale = true;
+    }
+    arm(Math.max(gapMs, 10 * (clock.monotonic() - started)));
   };
   const tick = (waited: number): void => {
     quietMs += waited;
@@ -42,11 +47,7 @@ export function feedViews<View>(
       arm(gapMs);
       return;
     }
-    running = cycle().then(
-      (next) => arm(next),
-      // The next view tries again; a store that stays unreadable ends the run itself, with its own error.
-      () => arm(longestGapMs),
-    );
+    running = cycle();
   };
   const arm = (ms: number): void => {
     if (!ended) timer = clock.after(ms, () => tick(ms));
@@ -64,7 +65,7 @@ export function feedViews<View>(
       ended = true;
       timer.cancel();
       await running;
-      show(await build());
+      await show(await build());
     },
   };
 }

@@ -36,7 +36,8 @@ const asideOf = (result: Json | null): Json | undefined =>
   isObject(result ?? undefined) ? (result as JsonObject)["aside"] : undefined;
 
 function readItem(step: string, entry: Json): AsideItem {
-  if (!isObject(entry)) return { id: String(entry), reason: "", step, facts: {} };
+  if (!isObject(entry))
+    return { id: typeof entry === "string" ? entry : JSON.stringify(entry), reason: "", step, facts: {} };
   const { id, reason, ...facts } = entry as JsonObject & { readonly id?: Json; readonly reason?: Json };
   return {
     id: typeof id === "string" || typeof id === "number" ? String(id) : JSON.stringify(entry),

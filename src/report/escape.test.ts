@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { codeSpan, escapeHtml, escapeMarkdown, visible } from "./escape.ts";
+import { visible } from "../core/index.ts";
+import { codeSpan, escapeHtml, escapeMarkdown } from "./escape.ts";
 import { html } from "./markup.ts";
 
 describe("text of a record in a page", () => {

@@ -1,3 +1,5 @@
+import { visible } from "../core/index.ts";
+
 /** Text for HTML, in content and in quoted attributes. */
 export function escapeHtml(text: string): string {
   return visible(text).replace(/[&<>"']/g, (char) => htmlEntities[char] ?? char);
@@ -26,11 +28,4 @@ export function codeSpan(text: string): string {
   const fence = "`".repeat(longest + 1);
   const pad = shown.startsWith("`") || shown.endsWith("`") ? " " : "";
   return `${fence}${pad}${shown}${pad}${fence}`;
-}
-
-/** One line without control characters: a record can hold anything, a terminal or page must not obey it. */
-export function visible(text: string): string {
-  return text
-    .replace(/[\r\n\t]+/g, " ")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }

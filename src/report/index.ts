@@ -1,7 +1,5 @@
 export { buildRunView, RunViewer, type RunViewOptions } from "./run-viewer.ts";
-export { visible } from "./escape.ts";
 export { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
-export { hasEnded } from "./next-command.ts";
 export { renderHtml } from "./render-html.ts";
 export {
   auditLine,

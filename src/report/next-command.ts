@@ -41,8 +41,3 @@ export function nextCommand(
       return { text: "read the report", command: `cutover report ${run.id}` };
   }
 }
-
-/** True for a state in which nothing more will happen to the run. */
-export function hasEnded(state: RunRecord["state"]): boolean {
-  return state === "COMPLETED" || state === "ROLLED_BACK";
-}

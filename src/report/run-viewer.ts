@@ -1,18 +1,19 @@
 import { CutoverError, type Interval } from "../core/index.ts";
-import type {
-  ApprovalRecord,
-  EvidenceRecord,
-  IncidentRecord,
-  PhaseRecord,
-  RunRecord,
-  StepRecord,
-  Store,
-  StoredEvent,
-  VerdictRecord,
+import {
+  type ApprovalRecord,
+  type EvidenceRecord,
+  hasEnded,
+  type IncidentRecord,
+  type PhaseRecord,
+  type RunRecord,
+  type StepRecord,
+  type Store,
+  type StoredEvent,
+  type VerdictRecord,
 } from "../store/index.ts";
 import { asideItems } from "./aside.ts";
 import { type Graph, readGraph } from "./graph.ts";
-import { hasEnded, nextCommand } from "./next-command.ts";
+import { nextCommand } from "./next-command.ts";
 import { phaseView } from "./phase-view.ts";
 import { liveVerdictView, newestVerdicts, verdictView } from "./verdict-view.ts";
 import { recentRate, routeView } from "./route-view.ts";

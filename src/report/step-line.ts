@@ -11,7 +11,9 @@ const lineMembers = ["note", "summary", "line"];
 /** A recorded result as one line: its own words when it has some, otherwise its plain members. */
 export function resultLine(result: Json | null): string {
   if (result === null) return "";
-  if (!isObject(result)) return Array.isArray(result) ? `${count(result.length)} entries` : String(result);
+  if (typeof result === "string") return result;
+  if (Array.isArray(result)) return `${count(result.length)} entries`;
+  if (!isObject(result)) return JSON.stringify(result);
   for (const member of lineMembers) {
     const own = result[member];
     if (typeof own === "string" && own !== "") return own;
@@ -23,7 +25,7 @@ export function resultLine(result: Json | null): string {
     .slice(0, 6)
     .map(
       ([name, value]) =>
-        `${name} ${typeof value === "number" && Number.isInteger(value) ? count(value) : String(value)}`,
+        `${name} ${typeof value === "number" && Number.isInteger(value) ? count(value) : String(value as string | number | boolean)}`,
     )
     .join(" · ");
 }

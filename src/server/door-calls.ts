@@ -42,7 +42,7 @@ export const streamRoutes: Handler = async ({ store, clock, doors, streams }, ca
     for (const event of events) {
       const after = event.type === "route.changed" ? event.data["after"] : undefined;
       if (typeof after !== "object" || after === null || !("route" in after)) continue;
-      changed.set(String(after.route), { type: "route", state: after });
+      if (typeof after.route === "string") changed.set(after.route, { type: "route", state: after });
     }
     stream.wake();
   });

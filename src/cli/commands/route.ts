@@ -1,5 +1,5 @@
-import { CutoverError, type RouteState, type Stage, stages } from "../../core/index.ts";
-import { sharePercent, visible } from "../../report/index.ts";
+import { CutoverError, type RouteState, type Stage, stages, visible } from "../../core/index.ts";
+import { sharePercent } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { type Line, span } from "../draw/line.ts";

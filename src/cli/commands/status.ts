@@ -1,6 +1,6 @@
 import { formatDuration } from "../../core/index.ts";
-import { hasEnded, runFaces, type RunView } from "../../report/index.ts";
-import type { RunRecord } from "../../store/index.ts";
+import { runFaces, type RunView } from "../../report/index.ts";
+import { hasEnded, type RunRecord } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";

@@ -1,4 +1,4 @@
-import { visible } from "../../report/index.ts";
+import { visible } from "../../core/index.ts";
 import { cut, textWidth } from "./text-width.ts";
 
 export type Tone = "plain" | "bold" | "dim" | "good" | "bad" | "busy" | "wait" | "quiet" | "old" | "new";

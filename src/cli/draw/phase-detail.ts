@@ -1,4 +1,4 @@
-import { formatDuration } from "../../core/index.ts";
+import { formatDuration, visible } from "../../core/index.ts";
 import {
   count,
   latency,
@@ -10,7 +10,6 @@ import {
   stepFaces,
   type VerdictView,
   verdictFaces,
-  visible,
 } from "../../report/index.ts";
 import { type Line, lineWidth, span } from "./line.ts";
 import { pad, textWidth, wrap } from "./text-width.ts";
