@@ -34,7 +34,7 @@ export function feedViews<View>(
     quietMs = 0;
     try {
       const view = await build();
-      if (!ended) show(view);
+      if (!ended) await show(view);
     } catch {
       // The next view tries again; a store that stays unreadable ends the run itself, with its own error.
       stale = true;

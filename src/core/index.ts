@@ -20,3 +20,4 @@ export {
   type Stage,
   stages,
 } from "./route.ts";
+export { visible } from "./visible.ts";

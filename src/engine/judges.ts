@@ -1,7 +1,7 @@
 import { asError, canonicalJson, type JsonObject, untilAborted } from "../core/index.ts";
 import { type CustomGate, type GateSpec, gateToJson, type MetricGate, type Verdict } from "../plan/index.ts";
 import { recordable } from "./json-value.ts";
-import { MetricJudge, type MetricSources } from "./metric-judge.ts";
+import type { MetricJudge, MetricSources } from "./metric-judge.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -52,6 +52,8 @@ export class Judges {
   async #metric(gate: MetricGate, look: Look): Promise<Judgement> {
     let known = this.#metrics.get(look.key);
     if (known === undefined || !sameGate(known.gate, gate) || known.judge.since !== look.since) {
+      // Loaded with the first of them: the statistics are a quarter of what a start would have to read.
+      const { MetricJudge } = await import("./metric-judge.ts");
       known = { gate, judge: new MetricJudge(this.#sources, gate, look.since) };
       this.#metrics.set(look.key, known);
     }

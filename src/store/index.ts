@@ -29,5 +29,6 @@ export type {
   StepRecord,
   VerdictRecord,
 } from "./run-records.ts";
+export { hasEnded } from "./run-state.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
 export type { ChainReport, EventLog, RouteStore, RunStore, Store } from "./store.ts";
