@@ -32,8 +32,7 @@ pre{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padd
 table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:500;white-space:nowrap}
-td.n,th.n{text-align:right}
-td.k{white-space:nowrap}
+td,th{overflow-wrap:break-word}
 .charts figure{margin:.9rem 0 0}
 .charts svg{display:block;width:100%;height:7rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}
 .charts path{fill:none;stroke-width:1.8;vector-effect:non-scaling-stroke;stroke-linejoin:round}
@@ -51,6 +50,6 @@ rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.busy{fill:var(--busy)}r
 .bar svg{display:block;width:100%;height:.6rem}
 footer{margin-top:3rem;color:var(--dim);font-size:.88rem}
 @media (max-width:34rem){.phase>summary{grid-template-columns:1.2rem 1fr auto}.phase>summary>span:last-child{grid-column:2/-1}
-h1{font-size:1.3rem}main{padding:1rem .8rem 3rem}}
+.wide table{min-width:36rem}h1{font-size:1.3rem}main{padding:1rem .8rem 3rem}}
 @media print{body{background:#fff}.card,.tile{break-inside:avoid}}
 `;

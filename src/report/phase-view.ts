@@ -132,7 +132,8 @@ function runningLine(all: readonly StepView[]): string {
 /** What came of a sealed phase: the steps' own words while they are few, a count when they are many. */
 function sealedLine(phase: Omit<PhaseView, "headline">, all: readonly StepView[]): string {
   const aside = all.reduce((sum, step) => sum + asideCount(step.result), 0);
-  return `${workLine(phase, all)}${aside === 0 ? "" : ` · ${count(aside)} set aside`}`;
+  const line = workLine(phase, all);
+  return aside === 0 || line.includes("set aside") ? line : `${line} · ${count(aside)} set aside`;
 }
 
 function workLine(phase: Omit<PhaseView, "headline">, all: readonly StepView[]): string {

@@ -309,7 +309,9 @@ const notes = (view: RunView): Markup =>
   html`${view.notes.length > 0 && html`<h2>Notes</h2>`}${view.notes.map((note) => html`<p>${note.text}</p>`)}`;
 
 function table(head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
-  return html`<div class="scroll">
+  // A table of many words scrolls on a phone instead of breaking them; figures of two sides fit.
+  const wide = head.length > 3 && head[0] !== "";
+  return html`<div class="scroll${wide && " wide"}">
     <table>
       <tr>
         ${head.map((cell) => html`<th>${cell}</th>`)}

@@ -104,7 +104,8 @@ function series(intervals: readonly Interval[]): readonly RoutePoint[] {
   if (intervals.length === 0) return [];
   const start = intervals.reduce((least, interval) => Math.min(least, interval.from), Infinity);
   const end = intervals.reduce((most, interval) => Math.max(most, interval.to), -Infinity);
-  const length = Math.max(1_000, Math.ceil((end - start) / longestSeries));
+  // Whole seconds, as doors report: otherwise stretches would hold now two intervals, now three.
+  const length = Math.max(1, Math.ceil((end - start) / longestSeries / 1_000)) * 1_000;
   const bins = new Map<number, Interval[]>();
   for (const interval of intervals) {
     // An interval belongs to the stretch its middle lies in; doors report every second or faster.
