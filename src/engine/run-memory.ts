@@ -97,12 +97,9 @@ export class RunMemory {
       if (startedAt !== null) memory.#beganAt.set(phase, startedAt);
     }
     for (const { step, phase, state, attempt, checkpoint, error } of steps) {
-      memory.#setStep(step, phase, {
-        state,
-        attempt,
-        checkpoint: checkpoint ?? undefined,
-        error: error ?? undefined,
-      });
+      if (state === "DONE") memory.doneCount.set(phase, (memory.doneCount.get(phase) ?? 0) + 1);
+      const [saved, failed] = [checkpoint ?? undefined, error ?? undefined];
+      memory.steps.set(step, { state, attempt, checkpoint: saved, error: failed });
     }
     for (const { id, name, phase, step, at, data } of evidence)
       memory.#setEvidence(id, { name, phase, step, at, data });

@@ -125,29 +125,28 @@ function compileSteps(nodes: readonly Node[], phase: string, patienceMs: number)
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const order = topologicalOrder(after);
   const layers = layerOf(after, order);
-  return order.flatMap((id) => {
+  const compiled: CompiledStep[] = [];
+  for (const id of order) {
     const node = byId.get(id);
-    if (node === undefined) return [];
-    const step = node.step ?? waveStep(node, patienceMs);
-    if (step === undefined) return [];
-    return [
-      {
-        id,
-        name: step.name,
-        phase,
-        unit: step.unit,
-        kind: step.kind,
-        input: step.input,
-        after: node.after,
-        layer: layers.get(id) ?? 0,
-        timeoutMs:
-          step.timeout === undefined ? (step.kind.timeoutMs ?? defaultTimeout) : parseDuration(step.timeout),
-        retries: step.retries ?? 0,
-        wave: node.wave?.name,
-        summary: step.kind.summary?.(step.input) ?? step.kind.kind,
-      },
-    ];
-  });
+    const step = node?.step ?? (node === undefined ? undefined : waveStep(node, patienceMs));
+    if (node === undefined || step === undefined) continue;
+    compiled.push({
+      id,
+      name: step.name,
+      phase,
+      unit: step.unit,
+      kind: step.kind,
+      input: step.input,
+      after: node.after,
+      layer: layers.get(id) ?? 0,
+      timeoutMs:
+        step.timeout === undefined ? (step.kind.timeoutMs ?? defaultTimeout) : parseDuration(step.timeout),
+      retries: step.retries ?? 0,
+      wave: node.wave?.name,
+      summary: step.kind.summary?.(step.input) ?? step.kind.kind,
+    });
+  }
+  return compiled;
 }
 
 /** A wave's gates may hold as long as the gates of their phase. */

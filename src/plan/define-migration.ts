@@ -79,6 +79,6 @@ function freeze<T>(value: T): T {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (!Array.isArray(value) && prototype !== Object.prototype) return value;
   Object.freeze(value);
-  for (const [key, member] of Object.entries(value)) if (key !== "kind") freeze(member);
+  for (const key of Object.keys(value)) if (key !== "kind") freeze((value as Record<string, unknown>)[key]);
   return value;
 }

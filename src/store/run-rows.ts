@@ -13,7 +13,9 @@ import type {
 // Rows as SQL gives them, the columns to select and the way to records: shared by every SQL store.
 
 const json = <T extends Json>(text: string): T => JSON.parse(text) as T;
-const jsonOrNull = <T extends Json>(text: string | null): T | null => (text === null ? null : json<T>(text));
+/** Most results are null, and a run may have 10,000 of them: no parser is called for these. */
+const jsonOrNull = <T extends Json>(text: string | null): T | null =>
+  text === null || text === "null" ? null : json<T>(text);
 
 /** `updatedAt` is the time of the run's newest event, so that no event has to touch the run's row for it. */
 export const runSelect: string = `SELECT r.id, r.migration, r.hash, r.source, r.state, r.reason,
@@ -31,7 +33,6 @@ export const toPhase = (row: PhaseRecord): PhaseRecord => ({ ...row });
 
 /** Read as an array: a run of 10,000 steps is loaded in one go. */
 export type StepRow = readonly [
-  run: string,
   step: string,
   phase: string,
   state: StepRecord["state"],
@@ -43,18 +44,18 @@ export type StepRow = readonly [
   endedAt: number | null,
 ];
 export const stepSelect: string =
-  "SELECT run, step, phase, state, attempt, checkpoint, result, error, started_at, ended_at FROM steps";
-export const toStep = (row: StepRow): StepRecord => ({
-  run: row[0],
-  step: row[1],
-  phase: row[2],
-  state: row[3],
-  attempt: row[4],
-  checkpoint: jsonOrNull(row[5]),
-  result: jsonOrNull(row[6]),
-  error: row[7] === null ? null : (JSON.parse(row[7]) as StepRecord["error"]),
-  startedAt: row[8],
-  endedAt: row[9],
+  "SELECT step, phase, state, attempt, checkpoint, result, error, started_at, ended_at FROM steps";
+export const toStep = (run: string, row: StepRow): StepRecord => ({
+  run,
+  step: row[0],
+  phase: row[1],
+  state: row[2],
+  attempt: row[3],
+  checkpoint: jsonOrNull(row[4]),
+  result: jsonOrNull(row[5]),
+  error: row[6] === null ? null : (JSON.parse(row[6]) as StepRecord["error"]),
+  startedAt: row[7],
+  endedAt: row[8],
 });
 
 export type EvidenceRow = Omit<EvidenceRecord, "data"> & { readonly data: string };

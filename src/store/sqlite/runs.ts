@@ -97,7 +97,9 @@ export function sqliteRuns(reader: Reader, writer: GroupCommit, clock: Clock): R
       ),
     steps: (run) =>
       reader.read((db) =>
-        db.rows<rows.StepRow>(`${rows.stepSelect} WHERE run = ? ORDER BY seq`, run).map(rows.toStep),
+        db
+          .rows<rows.StepRow>(`${rows.stepSelect} WHERE run = ? ORDER BY seq`, run)
+          .map((row) => rows.toStep(run, row)),
       ),
     evidence: (run) =>
       reader.read((db) =>
