@@ -1,0 +1,62 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Project, root } from "./command-line.ts";
+import { failing, withApproval } from "./crossings.ts";
+
+let project: Project;
+beforeEach(() => {
+  project = new Project();
+});
+afterEach(() => project[Symbol.dispose]());
+
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+if (!hasScript && process.env["CI"] === "true")
+  throw new Error("expected `script` (Debian: bsdutils), found none");
+
+/** Runs a command on a pseudo-terminal of this size and gives back all that it wrote there. */
+function onTerminal(columns: number, command: string, environment: NodeJS.ProcessEnv = {}): string {
+  const main = join(root, "dist/cli/main.js");
+  const inside = `stty cols ${columns} rows 24; "${process.execPath}" "${main}" ${command}; true`;
+  return execFileSync("script", ["-qec", inside, "/dev/null"], {
+    cwd: project.dir,
+    encoding: "utf8",
+    timeout: 25_000,
+    env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "", TERM: "xterm-256color", ...environment },
+  });
+}
+
+describe.skipIf(!hasScript)("on a terminal (needs the program `script`)", () => {
+  test.each([80, 60, 40])(
+    "a run paints a live tree that fits %i columns, and leaves the last picture and the cursor",
+    (columns) => {
+      project.write("crossing.ts", failing);
+      const written = onTerminal(columns, "run");
+      expect(written).toContain("\u001b[?25l");
+      expect(written.lastIndexOf("\u001b[?25h")).toBeGreaterThan(written.lastIndexOf("\u001b[?25l"));
+
+      const frames = written.slice(0, written.lastIndexOf("\u001b[?25h"));
+      const lines = stripVTControlCharacters(frames).split(/\r?\n/);
+      expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(columns);
+
+      const left = stripVTControlCharacters(written.slice(written.lastIndexOf("\u001b[?25h")));
+      expect(left).toContain("↩ move");
+      expect(left).toContain("next: mend the cause");
+    },
+  );
+
+  test("colours are there for a person, and gone with NO_COLOR", () => {
+    project.write("crossing.ts", withApproval);
+    const colour = /\u001b\[3\dm/;
+    expect(onTerminal(80, "run --until-held")).toMatch(colour);
+    expect(onTerminal(80, "status")).toMatch(colour);
+    expect(onTerminal(80, "status", { NO_COLOR: "1" })).not.toMatch(colour);
+  });
+
+  test("an error on a narrow terminal is wrapped between words", () => {
+    const written = stripVTControlCharacters(onTerminal(50, "run nowhere.ts"));
+    for (const line of written.split(/\r?\n/).slice(0, 2)) expect([...line].length).toBeLessThanOrEqual(50);
+    expect(written).toContain("CUTOVER_PLAN_NOT_FOUND");
+  });
+});
