@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { textWidth } from "../../src/cli/draw/text-width.ts";
 import { Project, root } from "./command-line.ts";
 import { failing, withApproval } from "./crossings.ts";
 
@@ -38,7 +39,7 @@ describe.skipIf(!hasScript)("on a terminal (needs the program `script`)", () => 
 
       const frames = written.slice(0, written.lastIndexOf("\u001b[?25h"));
       const lines = stripVTControlCharacters(frames).split(/\r?\n/);
-      expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(columns);
+      expect(Math.max(...lines.map(textWidth))).toBeLessThanOrEqual(columns);
 
       const left = stripVTControlCharacters(written.slice(written.lastIndexOf("\u001b[?25h")));
       expect(left).toContain("↩ move");
@@ -48,15 +49,15 @@ describe.skipIf(!hasScript)("on a terminal (needs the program `script`)", () => 
 
   test("colours are there for a person, and gone with NO_COLOR", () => {
     project.write("crossing.ts", withApproval);
-    const colour = /\u001b\[3\dm/;
-    expect(onTerminal(80, "run --until-held")).toMatch(colour);
-    expect(onTerminal(80, "status")).toMatch(colour);
-    expect(onTerminal(80, "status", { NO_COLOR: "1" })).not.toMatch(colour);
+    const colour = "\u001b[3";
+    expect(onTerminal(80, "run --until-held")).toContain(colour);
+    expect(onTerminal(80, "status")).toContain(colour);
+    expect(onTerminal(80, "status", { NO_COLOR: "1" })).not.toContain(colour);
   });
 
   test("an error on a narrow terminal is wrapped between words", () => {
     const written = stripVTControlCharacters(onTerminal(50, "run nowhere.ts"));
-    for (const line of written.split(/\r?\n/).slice(0, 2)) expect([...line].length).toBeLessThanOrEqual(50);
+    for (const line of written.split(/\r?\n/).slice(0, 2)) expect(textWidth(line)).toBeLessThanOrEqual(50);
     expect(written).toContain("CUTOVER_PLAN_NOT_FOUND");
   });
 });
