@@ -25,7 +25,7 @@ import { approveWhenWanted } from "./start/approver.ts";
 import { closingLines } from "./start/closing.ts";
 import { cutover, projectRoot, readStatus } from "./start/cutover-command.ts";
 import { readOptions, type StartOptions, usage } from "./start/flags.ts";
-import { endLeftovers, freshFolders, storeFolder } from "./start/folders.ts";
+import { endLeftovers, freshFolders, refuseTakenPort } from "./start/folders.ts";
 
 const say = (line: string): void => void stdout.write(`${line}\n`);
 /** Nothing of the example lives longer than this. */
@@ -39,11 +39,11 @@ async function main(): Promise<number> {
     say(usage);
     return 0;
   }
-  const { runs } = await readStatus(options.dir);
+  const { runs } = await readStatus(options);
   const stranger = runs.find(({ migration }) => migration !== "work-order-queue");
   if (stranger !== undefined)
     throw new CutoverError("CUTOVER_FILE_EXISTS", {
-      message: `expected ${storeFolder} to belong to this example, found run ${stranger.id} of ${stranger.migration}`,
+      message: `expected ${options.store} to belong to this example, found run ${stranger.id} of ${stranger.migration}`,
       remedy: "move that folder away first",
     });
   const open = options.fresh ? undefined : runs.find(({ state }) => unfinished.includes(state));
@@ -64,10 +64,10 @@ async function main(): Promise<number> {
 }
 
 /** Leaves the terminal to `cutover run` or `resume`, and approves when it is asked. */
-async function carry({ dir }: StartOptions, open: string | undefined): Promise<number> {
-  const approving = approveWhenWanted(dir);
+async function carry(place: StartOptions, open: string | undefined): Promise<number> {
+  const approving = approveWhenWanted(place);
   const words = open === undefined ? ["run", definition] : ["resume", open];
-  const { code } = await cutover(words, { show: true, workDir: dir });
+  const { code } = await cutover(words, place, { show: true });
   approving.stop();
   const approved = await approving.told;
   if (approved !== undefined) say(`\n${approved}`);
@@ -75,9 +75,10 @@ async function carry({ dir }: StartOptions, open: string | undefined): Promise<n
 }
 
 async function prepare(options: StartOptions): Promise<void> {
-  const { dir, data, port, fault } = options;
+  const { dir, store, data, port, fault } = options;
   await endLeftovers(dir);
-  freshFolders(dir, data);
+  await refuseTakenPort(port);
+  freshFolders(options, data);
   const files = places(dir);
   // Known before anything runs, so that the account at the end does not rest on what the crossing says.
   const { aside } = readOnce(files.old);
@@ -85,10 +86,10 @@ async function prepare(options: StartOptions): Promise<void> {
     files.damaged,
     aside.map(({ id }) => id),
   );
-  const endAt = Date.now() + lifeMs;
-  writeRecord(files.serverSettings, { port, store: storeFolder, fault, endAt } satisfies ServerSettings);
+  writeRecord(files.serverSettings, { port, store, fault, lifeMs } satisfies ServerSettings);
   const server = await startServer(dir);
-  writeRecord(files.loadSettings, { rate: 150, depth: 40, orders: 60_000, endAt } satisfies LoadSettings);
+  const load: LoadSettings = { rate: 150, depth: 40, orders: 60_000, lifeMs, wanted: true };
+  writeRecord(files.loadSettings, load);
   startDetached("load.ts", dir, files.loadLog);
   say(`work-order server on http://127.0.0.1:${server.port} with its old queue, under load`);
   say(`data ${relative(projectRoot, files.old)}  (a copy)   ledger ${relative(projectRoot, files.ledger)}`);
@@ -102,7 +103,7 @@ async function prepare(options: StartOptions): Promise<void> {
 async function close(options: StartOptions, code: number): Promise<number> {
   const { dir, fault } = options;
   const files = places(dir);
-  const { view } = await readStatus(dir);
+  const { view } = await readStatus(options);
   if (view === null || unfinished.includes(view.run.state)) {
     say(
       `\nthe crossing is not finished (${view?.run.state ?? "no run"}); go on with \`npm start\` or \`npx cutover resume\``,
@@ -142,6 +143,10 @@ function verdict(fault: string | null, state: string, account: Account, wrong: n
 }
 
 async function endLoad(dir: string): Promise<void> {
+  const { loadSettings } = places(dir);
+  const settings = readRecord<LoadSettings>(loadSettings);
+  if (settings !== undefined)
+    writeRecord(loadSettings, { ...settings, wanted: false } satisfies LoadSettings);
   const pid = readRecord<LoadReport>(places(dir).load)?.pid;
   const script = "queue/load.ts";
   if (pid === undefined || !runsScript(pid, script)) return;

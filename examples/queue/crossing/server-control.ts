@@ -64,13 +64,8 @@ async function lookAfter(workDir: string): Promise<"answered" | "started"> {
     outcome = "started";
   }
   const load = readRecord<LoadReport>(files.load);
-  const wanted = readRecord<LoadSettings>(files.loadSettings);
-  if (
-    load?.running === true &&
-    !runsScript(load.pid, "queue/load.ts") &&
-    wanted !== undefined &&
-    wanted.endAt > Date.now()
-  ) {
+  const wanted = readRecord<LoadSettings>(files.loadSettings)?.wanted === true;
+  if (load !== undefined && wanted && !runsScript(load.pid, "queue/load.ts")) {
     const pid = startDetached("load.ts", workDir, files.loadLog);
     // At once: it reports only after half a second, and must not be missed again until then.
     writeRecord(files.load, { ...load, pid } satisfies LoadReport);
@@ -99,7 +94,6 @@ export async function startServer(workDir: string): Promise<ServerRecord> {
   // A server that is there but hangs must be gone before another one opens the same folders.
   const before = readRecord<ServerRecord>(files.server);
   if (before !== undefined && isServer(before)) process.kill(before.pid, "SIGKILL");
-  writeRecord(files.serverSettings, { ...settings, endAt: Math.max(settings.endAt, Date.now() + 120_000) });
   const pid = startDetached(serverScript, workDir, files.serverLog);
   const limit = Date.now() + startLimitMs;
   while (Date.now() < limit) {

@@ -6,8 +6,10 @@ export interface LoadSettings {
   readonly depth: number;
   /** It stops after so many orders. */
   readonly orders: number;
-  /** It stops then, wall-clock milliseconds. */
-  readonly endAt: number;
+  /** It stops after so many milliseconds. */
+  readonly lifeMs: number;
+  /** False once the crossing has ended: then nobody starts it again. */
+  readonly wanted: boolean;
 }
 
 /** What one side answered, as the generator measured it. */

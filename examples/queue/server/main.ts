@@ -84,4 +84,4 @@ async function stop(): Promise<void> {
 }
 process.on("SIGTERM", () => void stop());
 process.on("SIGINT", () => void stop());
-setTimeout(() => void stop(), Math.max(0, settings.endAt - Date.now()));
+setTimeout(() => void stop(), settings.lifeMs);

@@ -12,8 +12,8 @@ export interface ServerSettings {
   /** Folder of the Cutover store whose stages it follows. */
   readonly store: string;
   readonly fault: Fault | null;
-  /** It ends by itself then, wall-clock milliseconds, so that nothing stays behind. */
-  readonly endAt: number;
+  /** It ends by itself after so many milliseconds, so that nothing stays behind for ever. */
+  readonly lifeMs: number;
 }
 
 /** Written by the server once it listens. */

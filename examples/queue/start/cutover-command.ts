@@ -1,12 +1,20 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { CutoverError } from "cutover";
 
 export const projectRoot: string = join(import.meta.dirname, "../../..");
 /** Run from its sources, the example runs the command line from its sources too. */
 const fromSource = process.execArgv.includes("--conditions=cutover-source");
 const main = join(projectRoot, fromSource ? "src/cli/main.ts" : "dist/cli/main.js");
+
+/** Where one crossing has its things. */
+export interface Place {
+  /** Work folder: the copy of the data, both queues, ledger and logs. */
+  readonly dir: string;
+  /** Folder of the Cutover store. */
+  readonly store: string;
+}
 
 export interface Ended {
   readonly code: number;
@@ -19,7 +27,8 @@ export interface Ended {
  */
 export function cutover(
   args: readonly string[],
-  options: { readonly show: boolean; readonly workDir: string },
+  { dir, store }: Place,
+  options: { readonly show: boolean },
 ): Promise<Ended> {
   if (!existsSync(main))
     throw new CutoverError("CUTOVER_INTERNAL", {
@@ -27,12 +36,16 @@ export function cutover(
       remedy: "run `npm ci` or `npm run build` first",
     });
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, main, ...args], {
-      cwd: projectRoot,
-      stdio: options.show ? "inherit" : ["ignore", "pipe", "ignore"],
-      // The definition finds the folder of its server by this name.
-      env: { ...process.env, WORK_ORDERS_DIR: options.workDir },
-    });
+    const child = spawn(
+      process.execPath,
+      [...process.execArgv, main, ...args, "--store", relative(projectRoot, store)],
+      {
+        cwd: projectRoot,
+        stdio: options.show ? "inherit" : ["ignore", "pipe", "ignore"],
+        // The definition finds the folder of its server by this name.
+        env: { ...process.env, WORK_ORDERS_DIR: dir },
+      },
+    );
     const chunks: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
     child.once("error", reject);
@@ -70,8 +83,8 @@ export interface StatusView {
   readonly incidents: readonly { readonly id: string; readonly summary: string }[];
 }
 
-export async function readStatus(workDir: string): Promise<Status> {
-  const { code, stdout } = await cutover(["status", "--json"], { show: false, workDir });
+export async function readStatus(place: Place): Promise<Status> {
+  const { code, stdout } = await cutover(["status", "--json"], place, { show: false });
   const answer = parse(stdout);
   if (answer !== undefined && "runs" in answer) return answer;
   throw new CutoverError("CUTOVER_INTERNAL", {

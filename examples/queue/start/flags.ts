@@ -1,16 +1,15 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { CutoverError } from "cutover";
+import { type Place, projectRoot } from "./cutover-command.ts";
 import { type Fault, faults } from "../server/settings.ts";
 
-export interface StartOptions {
+export interface StartOptions extends Place {
   readonly fault: Fault | null;
   /** 0: any free port. */
   readonly port: number;
   /** Data folder of the old server; copied, never changed. */
   readonly data: string;
-  /** Where the copy, both queues, ledger and logs lie. */
-  readonly dir: string;
   /** Puts an unfinished run away and begins anew, instead of going on with it. */
   readonly fresh: boolean;
   readonly help: boolean;
@@ -18,15 +17,31 @@ export interface StartOptions {
 
 const here = join(import.meta.dirname, "..");
 
-export const usage: string = `usage: npm start -- [--fault ${faults.join("|")}] [--port N] [--data DIR] [--dir DIR] [--fresh]`;
+export const usage: string = `usage: npm start -- [--fault ${faults.join("|")}] [--port N] [--data DIR] [--dir DIR] [--store DIR] [--fresh]`;
 
 /** @throws CUTOVER_CLI_USAGE for anything that is not exactly one of the options */
 export function readOptions(args: readonly string[]): StartOptions {
   const text = { type: "string" } as const;
   const yes = { type: "boolean" } as const;
-  let values: { fault?: string; port?: string; data?: string; dir?: string; fresh?: boolean; help?: boolean };
+  let values: {
+    fault?: string;
+    port?: string;
+    data?: string;
+    dir?: string;
+    store?: string;
+    fresh?: boolean;
+    help?: boolean;
+  };
   try {
-    const options = { fault: text, port: text, data: text, dir: text, fresh: yes, help: yes } as const;
+    const options = {
+      fault: text,
+      port: text,
+      data: text,
+      dir: text,
+      store: text,
+      fresh: yes,
+      help: yes,
+    } as const;
     ({ values } = parseArgs({ args: [...args], options, strict: true }));
   } catch (error) {
     throw wrong(error instanceof Error ? error.message : String(error));
@@ -36,6 +51,7 @@ export function readOptions(args: readonly string[]): StartOptions {
     port = "0",
     data = join(here, "data"),
     dir = join(here, "work/current"),
+    store = join(projectRoot, ".cutover"),
     fresh = false,
     help = false,
   } = values;
@@ -44,7 +60,15 @@ export function readOptions(args: readonly string[]): StartOptions {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535)
     throw wrong(`expected --port to be a number from 0 to 65535, found "${port}"`);
   const kind = (fault as Fault | undefined) ?? null;
-  return { fault: kind, port: Number(port), data: resolve(data), dir: resolve(dir), fresh, help };
+  return {
+    fault: kind,
+    port: Number(port),
+    data: resolve(data),
+    dir: resolve(dir),
+    store: resolve(store),
+    fresh,
+    help,
+  };
 }
 
 const wrong = (message: string): CutoverError =>

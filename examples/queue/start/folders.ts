@@ -1,11 +1,10 @@
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { CutoverError } from "cutover";
 import { runsScript } from "../crossing/process-command.ts";
 import { places, readRecord } from "../server/settings.ts";
-import { projectRoot } from "./cutover-command.ts";
-
-const store = join(projectRoot, ".cutover");
+import type { Place } from "./cutover-command.ts";
 
 /** Ends server and load that an earlier start left behind; they are known by id and command line. */
 export async function endLeftovers(workDir: string): Promise<void> {
@@ -22,7 +21,7 @@ export async function endLeftovers(workDir: string): Promise<void> {
 }
 
 /** Puts what an ended run left behind into `previous/`, and copies the data. */
-export function freshFolders(workDir: string, data: string): void {
+export function freshFolders({ dir: workDir, store }: Place, data: string): void {
   if (!existsSync(join(data, "work-orders")) || !existsSync(join(data, "queue-state.json")))
     throw new CutoverError("CUTOVER_DATA_MISSING", {
       message: `expected work-orders/ and queue-state.json in ${data}, found no such data folder`,
@@ -38,4 +37,21 @@ export function freshFolders(workDir: string, data: string): void {
   cpSync(data, places(workDir).old, { recursive: true });
 }
 
-export const storeFolder: string = store;
+/** @throws CUTOVER_PORT_IN_USE, before anything was changed */
+export async function refuseTakenPort(port: number): Promise<void> {
+  const probe = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      probe.once("error", reject);
+      probe.listen(port, "127.0.0.1", resolve);
+    });
+  } catch (cause) {
+    throw new CutoverError("CUTOVER_PORT_IN_USE", {
+      message: `expected port ${port} to be free for the work-order server, found another process on it`,
+      details: { port },
+      cause,
+    });
+  } finally {
+    probe.close();
+  }
+}

@@ -26,7 +26,7 @@ export class TemporaryServer implements AsyncDisposable {
     this.store = join(this.dir, "store");
     mkdirSync(this.store);
     cpSync(data, places(this.dir).old, { recursive: true });
-    const settings: ServerSettings = { port: 0, store: this.store, fault: null, endAt: Date.now() + 120_000 };
+    const settings: ServerSettings = { port: 0, store: this.store, fault: null, lifeMs: 120_000 };
     writeRecord(places(this.dir).serverSettings, settings);
   }
 
