@@ -98,6 +98,9 @@ export class GroupCommit {
 
   /** Each unit of work in a savepoint of its own, so that one that is refused does not harm the others. */
   #runAll(jobs: readonly Job[], tx: Transaction): Outcome[] {
+    // One alone harms no other; most commits of a carried run are such.
+    const [alone] = jobs;
+    if (alone !== undefined && jobs.length === 1) return [{ ok: true, value: alone.work(tx) }];
     return jobs.map(({ work }) => {
       const back = tx.mark();
       this.#db.run("SAVEPOINT job");
