@@ -42,8 +42,3 @@ export function ask(
     call.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
-
-/** Lets go of the kept connections, so that a process that only asks can end. */
-export function closeConnections(): void {
-  agent.destroy();
-}

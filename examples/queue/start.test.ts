@@ -1,17 +1,22 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { places, readRecord } from "./server/settings.ts";
+import { endLeftovers } from "./start/folders.ts";
 
 const example = import.meta.dirname;
 let root: string;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "cutover-start-"));
 });
-afterEach(() => rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 }));
+afterEach(async () => {
+  // Only when a test failed is there still something to end.
+  await endLeftovers(join(root, "current"));
+  rmSync(root, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+});
 
 /** `npm start` in folders of its own, with what it printed so far. */
 class Start {
@@ -38,23 +43,12 @@ class Start {
   }
 }
 
-/** Ends the starter, the crossing, the server, its new queue and the load as a power cut would: none can tidy up. */
+/** `kill -9` of starter, crossing, server and load at once: none can tidy up. */
 function killAll(start: Start): void {
   const files = places(join(root, "current"));
-  const known = [
-    start.child.pid,
-    ...[files.server, files.load].map((file) => readRecord<{ pid: number }>(file)?.pid),
-  ];
-  const pids = known.filter((pid) => pid !== undefined);
-  for (const pid of [...pids.flatMap(childrenOf), ...pids]) process.kill(pid, "SIGKILL");
-}
-
-function childrenOf(pid: number): number[] {
-  const table = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" });
-  const rows = table.split("\n").map((line) => line.trim().split(/\s+/));
-  return rows
-    .filter(([, parent, ...words]) => Number(parent) === pid && words.join(" ").includes("node"))
-    .map(([child]) => Number(child));
+  const records = [join(root, "store/owner.json"), files.server, files.load];
+  const pids = records.map((file) => readRecord<{ pid: number }>(file)?.pid);
+  for (const pid of [...pids, start.child.pid]) if (pid !== undefined) process.kill(pid, "SIGKILL");
 }
 
 test(

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { CutoverError, isCutoverError, type Step, type StepContext } from "cutover";
+import { CutoverError, isCutoverError, type Step, type StepContext, type StepKind } from "cutover";
 import { ask, type HttpAnswer } from "../http-client.ts";
 import type { LoadReport, LoadSettings } from "../load/settings.ts";
 import {
@@ -144,7 +144,7 @@ export async function callServer(
 
 /** A step during which the server (and its load) is watched and started again when it is gone. */
 export function served(workDir: string, step: Step): Step {
-  const { start, rollback } = step.kind;
+  const { kind } = step;
   const watched = async <T>(context: StepContext, work: () => Promise<T>): Promise<T> => {
     await keepAnswering(workDir);
     let busy = false;
@@ -164,14 +164,14 @@ export function served(workDir: string, step: Step): Step {
       clearInterval(timer);
     }
   };
-  // The kind keeps everything else it is, methods of a class included.
-  const kind = Object.assign(Object.create(step.kind) as typeof step.kind, {
-    start: (context: StepContext) => watched(context, () => start.call(step.kind, context)),
-    ...(rollback === undefined
+  const around: Partial<StepKind> = {
+    start: (context) => watched(context, () => kind.start(context)),
+    ...(kind.rollback === undefined
       ? {}
-      : { rollback: (context: StepContext) => watched(context, () => rollback.call(step.kind, context)) }),
-  });
-  return { ...step, kind };
+      : { rollback: (context) => watched(context, async () => await kind.rollback?.(context)) }),
+  };
+  // The kind keeps everything else it is, methods of a class included.
+  return { ...step, kind: Object.assign(Object.create(kind) as StepKind, around) };
 }
 
 const isServer = ({ pid }: ServerRecord): boolean => runsScript(pid, serverScript);
