@@ -14,7 +14,7 @@ const longestGapMs = 1_000;
 
 /**
  * Builds a view when something changed and shows it: never two at once, never faster than `gapMs`, and never so often
- * that building takes more than a tenth of the time (a run with 10,000 steps is not free to read).
+ * that building takes more than a twentieth of the time (a run with 10,000 steps is not free to read).
  */
 export function feedViews<View>(
   clock: Clock,
@@ -39,7 +39,7 @@ export function feedViews<View>(
       // The next view tries again; a store that stays unreadable ends the run itself, with its own error.
       stale = true;
     }
-    arm(Math.max(gapMs, 10 * (clock.monotonic() - started)));
+    arm(Math.max(gapMs, 20 * (clock.monotonic() - started)));
   };
   const tick = (waited: number): void => {
     quietMs += waited;

@@ -48,14 +48,15 @@ export function stepTransition(
   const to = nextState(stepTable, `step "${step.id}"`, from, event);
   return {
     type: "step.transition",
+    // In the order of canonical JSON, which then has nothing to sort: there are two of these a step.
     data: {
-      from,
-      to,
-      event,
-      step: step.id,
-      phase: step.phase,
       attempt: event === "start" ? attempt + 1 : attempt,
+      event,
+      from,
+      phase: step.phase,
       ...more,
+      step: step.id,
+      to,
     },
   };
 }

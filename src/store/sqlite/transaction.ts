@@ -106,13 +106,13 @@ export function applyEvent(
  * them but their hash is not adopted, so the break stays visible to `verify`.
  */
 function readHead(db: Connection): Head {
-  const row = db.get<{ seq: number; hash: Uint8Array; last: number | null }>(
-    "SELECT seq, hash, (SELECT max(seq) FROM events) AS last FROM chain_head WHERE id = 1",
+  const row = db.get<{ seq: number; hash: string; last: number | null }>(
+    "SELECT seq, lower(hex(hash)) AS hash, (SELECT max(seq) FROM events) AS last FROM chain_head WHERE id = 1",
   );
   if (row === undefined) {
     throw new CutoverError("CUTOVER_STORE_CORRUPT", {
       message: "expected the head record of the event chain, found none",
     });
   }
-  return { seq: Math.max(row.seq, row.last ?? 0), hash: Buffer.from(row.hash).toString("hex") };
+  return { seq: Math.max(row.seq, row.last ?? 0), hash: row.hash };
 }
