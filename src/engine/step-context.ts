@@ -1,12 +1,5 @@
-import { asError, type Clock, CutoverError, type Json, type JsonObject, type Log } from "../core/index.ts";
-import type {
-  CompiledStep,
-  GateSpec,
-  RouteControl,
-  StepContext,
-  StepProgress,
-  Verdict,
-} from "../plan/index.ts";
+import { asError, type Clock, CutoverError, type Json, type Log } from "../core/index.ts";
+import type { CompiledStep, RouteControl, StepContext } from "../plan/index.ts";
 import type { Desk } from "./desk.ts";
 import { recordable } from "./json-value.ts";
 import { evidenceEvents, verdictEvents } from "./records.ts";
@@ -62,11 +55,10 @@ export class ActiveContext implements StepContext {
     return this.#desk.workDir;
   }
 
-  checkpoint(): Json | undefined {
-    return this.#desk.memory.step(this.#step.id).checkpoint;
-  }
+  // Functions of their own, not methods: steps take them apart, `run: async ({ saveCheckpoint, signal }) => …`.
+  readonly checkpoint: StepContext["checkpoint"] = () => this.#desk.memory.step(this.#step.id).checkpoint;
 
-  async saveCheckpoint(value: Json): Promise<void> {
+  readonly saveCheckpoint: StepContext["saveCheckpoint"] = async (value) => {
     this.mustBeOpen();
     const checkpoint = recordable(value, "a checkpoint");
     this.#desk.fault("engine.checkpoint.before");
@@ -77,13 +69,13 @@ export class ActiveContext implements StepContext {
     this.#desk.fault("engine.checkpoint.after");
     // Here paused work stops cleanly: what it just saved is where it goes on.
     if (this.signal.aborted) throw asError(this.signal.reason);
-  }
+  };
 
-  progress(progress: StepProgress): void {
+  readonly progress: StepContext["progress"] = (progress) => {
     if (!this.#closed) this.#desk.live.setProgress(this.#step.id, progress, this.#desk.settings.clock.now());
-  }
+  };
 
-  async evidence(name: string, data: JsonObject): Promise<string> {
+  readonly evidence: StepContext["evidence"] = async (name, data) => {
     this.mustBeOpen();
     const place = { phase: this.#step.phase, step: this.#step.id };
     const { id, events } = evidenceEvents(this.#desk.memory, name, data, place);
@@ -93,9 +85,9 @@ export class ActiveContext implements StepContext {
       this.#desk.fault("engine.evidence.after");
     }
     return id;
-  }
+  };
 
-  async judge(gate: GateSpec, options: { readonly since?: number } = {}): Promise<Verdict> {
+  readonly judge: StepContext["judge"] = async (gate, options = {}) => {
     this.mustBeOpen();
     const { memory, judges, journal, live, settings } = this.#desk;
     const place = { phase: this.#step.phase, step: this.#step.id };
@@ -108,7 +100,7 @@ export class ActiveContext implements StepContext {
     );
     live.setVerdict({ gate: gate.name, role: "step", ...verdict, ...place, at: settings.clock.now() });
     return verdict;
-  }
+  };
 
   get routes(): RouteControl {
     return (this.#routes ??= controlRoutes(this.#desk, this.#step, {

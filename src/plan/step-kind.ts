@@ -77,7 +77,10 @@ export interface StepProgress {
   readonly share?: number;
 }
 
-/** What a running step sees and may do. Every write is fenced: it fails once the run's lease is lost. */
+/**
+ * What a running step sees and may do; it may be taken apart, `run: async ({ saveCheckpoint, signal }) => …`.
+ * Every write is fenced: it fails once the run's lease is lost.
+ */
 export interface StepContext {
   readonly runId: string;
   readonly migration: string;
@@ -99,15 +102,15 @@ export interface StepContext {
   /** Folder for this run's backups and scratch copies. */
   readonly workDir: string;
   /** The checkpoint saved last, or undefined. */
-  checkpoint(): Json | undefined;
+  readonly checkpoint: () => Json | undefined;
   /** Saves progress durably; resolves after the commit. */
-  saveCheckpoint(value: Json): Promise<void>;
+  readonly saveCheckpoint: (value: Json) => Promise<void>;
   /** Shows progress; not durable, cheap, may be called often. */
-  progress(progress: StepProgress): void;
+  readonly progress: (progress: StepProgress) => void;
   /** Stores an immutable measurement; resolves with its id (content hash). */
-  evidence(name: string, data: JsonObject): Promise<string>;
+  readonly evidence: (name: string, data: JsonObject) => Promise<string>;
   /** Evaluates a gate now, stores evidence and verdict, and returns it. `since` limits the evidence to later intervals. */
-  judge(gate: GateSpec, options?: { readonly since?: number }): Promise<Verdict>;
+  readonly judge: (gate: GateSpec, options?: { readonly since?: number }) => Promise<Verdict>;
   readonly routes: RouteControl;
 }
 

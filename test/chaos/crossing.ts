@@ -45,7 +45,7 @@ export function crossing(world: World, ending: Ending, edition = 1): Migration {
             judge: ({ moved }) =>
               moved === items
                 ? { kind: "pass", reason: `${items} moved` }
-                : { kind: "fail", reason: `${String(moved)} of ${items} moved` },
+                : { kind: "fail", reason: `${Number(moved)} of ${items} moved` },
           }),
         ],
       }),
@@ -92,11 +92,11 @@ function tidied(world: World): Step {
 /** Puts items over one by one with a checkpoint after each; putting the same item twice does no harm. */
 function move(world: World): ReturnType<typeof step> {
   return step("copy", {
-    run: async (context) => {
-      for (let next = Number(context.checkpoint() ?? 0); next < items; next++) {
-        context.signal.throwIfAborted();
+    run: async ({ checkpoint, saveCheckpoint, signal }) => {
+      for (let next = Number(checkpoint() ?? 0); next < items; next++) {
+        signal.throwIfAborted();
         world.apply(`item-${next}`);
-        await context.saveCheckpoint(next + 1);
+        await saveCheckpoint(next + 1);
       }
     },
     rollback: () => {
