@@ -85,7 +85,7 @@ const crossing: Migration = defineMigration({
     when(p99().worseThan("old", { by: 5 })).then("rollback"),
     when(rate.error().above(0.01)).then("pause"),
     when(p99().worseThan("old", { by: 2 })).then("pause"),
-    when(value("queue growth per minute", queueGrowth(dir)).above(60)).then("alert"),
+    when(value("queue growth per minute", queueGrowth(dir)).above(150)).then("alert"),
     when(memory().above(0.9)).then("throttle"),
   ],
   verifyOld: [answers, contract],

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,6 +96,16 @@ describe("refuses, with nothing started or changed,", () => {
   test("a data folder that is not there", async () => {
     const [code, output] = await refused("--data", join(root, "nowhere"));
     expect([code, output]).toEqual([2, expect.stringContaining("CUTOVER_DATA_MISSING")]);
+  });
+
+  test("a status that nobody mapped, by name and file", async () => {
+    const data = join(root, "data");
+    cpSync(join(example, "data"), data, { recursive: true });
+    const file = join(data, "work-orders/2MFsmV4MkaVI.json");
+    writeFileSync(file, readFileSync(file, "utf8").replace('"queued"', '"paused"'));
+    const [code, output] = await refused("--data", data);
+    expect([code, output]).toEqual([2, expect.stringContaining("CUTOVER_DATA_UNMAPPED")]);
+    expect(output).toContain('found "paused" in work-orders/2MFsmV4MkaVI.json');
   });
 
   test("a port that is taken", async () => {

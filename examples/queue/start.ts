@@ -7,7 +7,8 @@ import { argv, exit, stdout } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { CutoverError, isCutoverError } from "cutover";
 import { brokenPromises, contractLength } from "./contract.ts";
-import { readOnce } from "./crossing/old-folder.ts";
+import { statusMap } from "./crossing.ts";
+import { readOnce, refuseUnmapped } from "./crossing/old-folder.ts";
 import { runsScript } from "./crossing/process-command.ts";
 import { health, startDetached, startServer } from "./crossing/server-control.ts";
 import { ask } from "./http-client.ts";
@@ -76,6 +77,8 @@ async function carry(place: StartOptions, open: string | undefined): Promise<num
 
 async function prepare(options: StartOptions): Promise<void> {
   const { dir, store, data, port, fault } = options;
+  // Before anything starts or changes: data that is not there, and statuses that nobody mapped.
+  refuseUnmapped(readOnce(data), statusMap);
   await endLeftovers(dir);
   await refuseTakenPort(port);
   freshFolders(options, data);
@@ -101,8 +104,9 @@ async function prepare(options: StartOptions): Promise<void> {
 
 /** Stops the load, lets everything end, and counts. */
 async function close(options: StartOptions, code: number): Promise<number> {
-  const { dir, fault } = options;
+  const { dir } = options;
   const files = places(dir);
+  const fault = readRecord<ServerSettings>(files.serverSettings)?.fault ?? null;
   const { view } = await readStatus(options);
   if (view === null || unfinished.includes(view.run.state)) {
     say(

@@ -22,11 +22,6 @@ export async function endLeftovers(workDir: string): Promise<void> {
 
 /** Puts what an ended run left behind into `previous/`, and copies the data. */
 export function freshFolders({ dir: workDir, store }: Place, data: string): void {
-  if (!existsSync(join(data, "work-orders")) || !existsSync(join(data, "queue-state.json")))
-    throw new CutoverError("CUTOVER_DATA_MISSING", {
-      message: `expected work-orders/ and queue-state.json in ${data}, found no such data folder`,
-      place: data,
-    });
   const previous = join(dirname(workDir), "previous");
   rmSync(previous, { recursive: true, force: true });
   mkdirSync(previous, { recursive: true });
