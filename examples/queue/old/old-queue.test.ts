@@ -56,7 +56,7 @@ test("higher priority goes first, then age", async () => {
   await queue.cancel("block-1");
   for (const id of ["low", "high", "later"]) await endOf(queue, id);
   const ended = ["low", "high", "later"].toSorted((a, b) =>
-    (onDisk(a).completedAt ?? "") < (onDisk(b).completedAt ?? "") ? -1 : 1,
+    (queue.get(a)?.completedAt ?? "") < (queue.get(b)?.completedAt ?? "") ? -1 : 1,
   );
   expect(ended).toEqual(["high", "later", "low"]);
 });
