@@ -63,7 +63,8 @@ const crossing: Migration = defineMigration({
           ramp("queue.submit", [10, 50, 100], {
             hold: "5s",
             atLeast: 60,
-            gate: rate.error("queue.submit").below(0.04),
+            // It clears a share; to go back is the triggers' business, so it asks for more before it says no.
+            gate: rate.error("queue.submit").below(0.04, { alpha: 1e-9 }),
             estimate: "22s",
           }),
         ),
