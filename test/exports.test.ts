@@ -35,7 +35,9 @@ describe("the public surface", () => {
   });
 
   test.each(doors)("%s can be imported as it is published", async (door, file) => {
-    const published = (await import(join(root, file.replace("src/", "dist/").replace(".ts", ".js")))) as object;
+    const published = (await import(
+      join(root, file.replace("src/", "dist/").replace(".ts", ".js"))
+    )) as object;
     const values = namesOf(file).filter((name) => !name.startsWith("type "));
     expect(Object.keys(published).toSorted(), door).toEqual([...values].toSorted());
   });
