@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { asError, type Clock, CutoverError, faultPoint } from "../core/index.ts";
-import { replaceFile } from "./routes-file.ts";
+import { swapFile } from "./routes-file.ts";
 import { isBusy, storeError } from "./sqlite/sqlite-error.ts";
 
 /** Who holds a store's folder, as `owner.json` tells it. Null where the file is not written yet. */
@@ -53,7 +53,7 @@ export async function ownFolder(dir: string, options: OwnOptions): Promise<Owner
   };
   const write = (): void => {
     try {
-      replaceFile(file, `${JSON.stringify(owner)}\n`);
+      swapFile(file, `${JSON.stringify(owner)}\n`);
     } catch (error) {
       throw unavailable(dir, error);
     }

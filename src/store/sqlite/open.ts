@@ -8,7 +8,7 @@ import {
   sleep,
 } from "../../core/index.ts";
 import { type RouteState } from "../../core/index.ts";
-import { writeRoutesFile } from "../routes-file.ts";
+import { tellsRoutes, writeRoutesFile } from "../routes-file.ts";
 import { routeSelect, toRoute } from "../run-rows.ts";
 import type { Store } from "../store.ts";
 import { Connection } from "./connection.ts";
@@ -81,7 +81,7 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
       const routes = db
         .all<RouteState & Record<string, unknown>>(`${routeSelect} ORDER BY route`)
         .map(toRoute);
-      writeRoutesFile(routesFile, { savedAt: clock.now(), routes });
+      if (!tellsRoutes(routesFile, routes)) writeRoutesFile(routesFile, { savedAt: clock.now(), routes });
       routesFileStale = false;
     } catch (error) {
       // The change itself is committed and doors hear of it from the owner; the file is tried again next time.

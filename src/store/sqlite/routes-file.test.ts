@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -52,4 +52,21 @@ test("a routes file that cannot be written is reported, harms no change, and is 
     },
   ]);
   expect(JSON.parse(readFileSync(routesFile, "utf8"))).toHaveProperty("routes", await store.routes.list());
+});
+
+test("a start leaves a routes file that tells the truth as it is, and mends one that does not", async () => {
+  const [path, routesFile] = [join(folder, "kept.db"), join(folder, "kept.json")];
+  const clock = new ManualClock();
+  const first = await openSqliteStore({ path, clock, routesFile });
+  await first.routes.set({ route: "q", epoch: 0, stage: "live", share: 5, by: "ana" });
+  await first.close();
+  const written = readFileSync(routesFile, "utf8");
+  await clock.advance(5_000);
+  await using second = await openSqliteStore({ path, clock, routesFile });
+  expect(readFileSync(routesFile, "utf8")).toBe(written);
+  for (const damage of ["", '{"routes":[]}', "null"]) {
+    writeFileSync(routesFile, damage);
+    await using _third = await openSqliteStore({ path, clock, routesFile });
+    expect(JSON.parse(readFileSync(routesFile, "utf8"))).toHaveProperty("routes", await second.routes.list());
+  }
 });
