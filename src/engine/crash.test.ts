@@ -304,8 +304,11 @@ describe("the list of fault points", () => {
 });
 
 describe.each(scenarios)("killed anywhere: $name", (scenario) => {
+  // How often a lease is renewed depends on how the store's real I/O falls between turns of the manual clock.
+  const occurrencesOf = (point: string, count: number): readonly number[] =>
+    point.startsWith("engine.lease.") ? [1, Math.min(2, count)] : [1, Math.ceil(count / 2), count];
   const cases = [...(hits.get(scenario) ?? [])].flatMap(([point, count]) =>
-    [...new Set([1, Math.ceil(count / 2), count])].map((occurrence) => ({ point, occurrence })),
+    [...new Set(occurrencesOf(point, count))].map((occurrence) => ({ point, occurrence })),
   );
 
   test.each(cases)("at $point, time $occurrence", async ({ point, occurrence }) => {
