@@ -50,6 +50,12 @@ describe("a command line that cannot be understood", () => {
     refusedWith(ended, "CUTOVER_SHARE_INVALID");
   });
 
+  test("a route is not moved where there is no store, and none is made for it", async () => {
+    const ended = await project.run("route", "x", "--share", "10", "--reason", "r");
+    refusedWith(ended, "CUTOVER_ROUTE_UNKNOWN");
+    expect(project.read(".cutover/owner.lock")).toBe("");
+  });
+
   test("with --json an error is one document on stdout", async () => {
     const ended = await project.run("statsu", "--json");
     expect(JSON.parse(ended.stdout)).toMatchObject({

@@ -14,6 +14,7 @@ export interface PlanPageOptions {
 export function planPage(plan: PlanReport, options: PlanPageOptions): readonly Line[] {
   const { columns } = options;
   const nameWidth = Math.min(20, Math.max(7, ...plan.phases.map((phase) => textWidth(phase.name))));
+  const timeWidth = Math.max(0, ...plan.phases.map((phase) => textWidth(estimateText(phase.estimate))));
   const lines: Line[] = [
     [
       span(plan.title ?? plan.migration, "bold"),
@@ -23,7 +24,7 @@ export function planPage(plan: PlanReport, options: PlanPageOptions): readonly L
     [],
   ];
   for (const phase of plan.phases) {
-    lines.push(...phaseRows(phase, nameWidth, columns));
+    lines.push(...phaseRows(phase, { name: nameWidth, time: timeWidth }, columns));
     if (options.steps) for (const step of phase.steps) lines.push(...stepRows(step, columns));
   }
   lines.push([]);
@@ -31,9 +32,13 @@ export function planPage(plan: PlanReport, options: PlanPageOptions): readonly L
   return lines;
 }
 
-function phaseRows(phase: PlannedPhase, nameWidth: number, columns: number): readonly Line[] {
+function phaseRows(
+  phase: PlannedPhase,
+  width: { readonly name: number; readonly time: number },
+  columns: number,
+): readonly Line[] {
   const time = estimateText(phase.estimate);
-  const room = Math.max(16, columns - 4 - nameWidth - 10);
+  const room = Math.max(16, columns - 5 - width.name - width.time);
   const says = [
     ...(phase.forwardOnly ? ["⚠ irreversible"] : []),
     ...(phase.approval === undefined ? [] : [`needs ${plural(phase.approval.by, "approval")}`]),
@@ -43,9 +48,9 @@ function phaseRows(phase: PlannedPhase, nameWidth: number, columns: number): rea
     ...phase.exit.map((gate) => `until ${gate}`),
   ].join(" · ");
   return wrap(says, room).map((text, index) => {
-    const name = span(`  ${pad(index === 0 ? phase.name : "", nameWidth)}  `, "bold");
+    const name = span(`  ${pad(index === 0 ? phase.name : "", width.name)}  `, "bold");
     if (index > 0) return [name, span(text)];
-    return [name, span(pad(text, room)), span(` ${pad(time, 9, "left")}`, "dim")];
+    return [name, span(pad(text, room)), span(` ${pad(time, width.time, "left")}`, "dim")];
   });
 }
 
