@@ -10,8 +10,8 @@ export const sourceOf = (store: string, file: string): string =>
   relative(projectOf(store), file).replaceAll("\\", "/");
 
 /**
- * The definition a command works on: the file that was named, else `crossing.ts`, else the only `*.crossing.ts`,
- * else the source of the newest run. Absolute.
+ * The definition a command works on: the file that was named, else `crossing.ts` (or `.mts`), else the only
+ * `*.crossing.ts`, else the source of the newest run. Absolute.
  * @throws CUTOVER_PLAN_NOT_FOUND when there is none, or more than one to choose from
  */
 export async function findDefinition(
@@ -20,8 +20,10 @@ export async function findDefinition(
   lastSource: () => Promise<string | undefined>,
 ): Promise<string> {
   if (named !== undefined) return existing(resolve(places.cwd, named));
-  const usual = resolve(places.cwd, "crossing.ts");
-  if (existsSync(usual)) return usual;
+  for (const usual of ["crossing.ts", "crossing.mts"]) {
+    const file = resolve(places.cwd, usual);
+    if (existsSync(file)) return file;
+  }
   const found = globSync("*.crossing.{ts,mts,js,mjs}", { cwd: places.cwd });
   const [only] = found;
   if (only !== undefined && found.length === 1) return resolve(places.cwd, only);

@@ -84,9 +84,19 @@ const orders: string = JSON.stringify(
   1,
 );
 
-/** File name → content. */
-export const initFiles: Readonly<Record<string, string>> = {
-  "orders.json": `${orders}\n`,
-  "orders.ts": store,
-  "crossing.ts": crossing,
-};
+export interface InitFile {
+  readonly name: string;
+  readonly what: string;
+  readonly content: string;
+}
+
+/** The files, named `.ts`, or `.mts` where the nearest `package.json` says that `.ts` is CommonJS. */
+export const initFiles = (extension: "ts" | "mts"): readonly InitFile[] => [
+  { name: "orders.json", what: "the old side's data", content: `${orders}\n` },
+  { name: `orders.${extension}`, what: "the two sides: a JSON file and SQLite", content: store },
+  {
+    name: `crossing.${extension}`,
+    what: "the migration between them",
+    content: crossing.replace("./orders.ts", `./orders.${extension}`),
+  },
+];

@@ -1,6 +1,8 @@
+import { dirname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { asError, CutoverError, isCutoverError } from "../core/index.ts";
 import { isMigration, type Migration } from "../plan/index.ts";
+import { commonJsManifest } from "./module-type.ts";
 
 /**
  * The migration that `file` exports as default. Node itself loads it and strips its types.
@@ -35,7 +37,17 @@ function loadError(file: string, thrown: unknown): CutoverError {
     place,
     details: { error: error.name },
     cause: error,
+    ...moduleRemedy(file, error),
   });
+}
+
+/** `npm init` writes "type": "commonjs", and Node then stops at the first `import` or `export` of a `.ts` file. */
+function moduleRemedy(file: string, error: Error): { readonly remedy?: string } {
+  if (!(error instanceof SyntaxError) || !/outside a module|Unexpected token 'export'/.test(error.message))
+    return {};
+  const manifest = commonJsManifest(dirname(file));
+  if (manifest === undefined) return {};
+  return { remedy: `write "type": "module" in ${manifest}, or let the file's name end in .mts` };
 }
 
 /** `file:line` of the error: from its stack; for a syntax error from the first line, which names where it stopped. */

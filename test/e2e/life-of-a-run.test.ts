@@ -35,6 +35,19 @@ describe("a first migration", () => {
     expect((await project.run("report")).code).toBe(0);
   });
 
+  test("init suits a project as `npm init` makes it, where .ts is CommonJS, and says what to do with a .ts there", async () => {
+    project.write("package.json", '{ "type": "commonjs" }');
+    expect((await project.run("init")).stdout).toContain("crossing.mts");
+    expect(await project.run("plan")).toMatchObject({ code: 0, stderr: "" });
+    expect((await project.run("run")).stdout).toContain("300 orders copied");
+
+    project.write("other.ts", 'import { phase } from "cutover";\nexport default phase;\n');
+    const refused = await project.run("plan", "other.ts");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr.replaceAll(/\s+/g, " ")).toContain('write "type": "module" in');
+    expect(refused.stderr).toContain(".mts");
+  });
+
   test("init overwrites nothing", async () => {
     project.write("orders.json", "[]");
     const ended = await project.run("init");

@@ -5,23 +5,21 @@ import { CutoverError } from "../../core/index.ts";
 import type { Command } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { initFiles } from "../init-files.ts";
-
-const what: Readonly<Record<string, string>> = {
-  "orders.json": "the old side's data",
-  "orders.ts": "the two sides: a JSON file and SQLite",
-  "crossing.ts": "the migration between them",
-};
+import { commonJsManifest } from "../module-type.ts";
 
 export const command: Command = {
   usage: "init [DIR]",
   help: [
     "Writes three small files: a pair of stores and the migration between them, to read, run and change. Nothing that is there already is overwritten.",
+    'In a project whose package.json says "type": "commonjs" they end in .mts, so that Node reads them as modules.',
   ],
   options: {},
   words: 1,
   async run(context) {
     const dir = resolve(context.cwd, context.args.positionals[0] ?? ".");
-    const there = Object.keys(initFiles).filter((name) => existsSync(join(dir, name)));
+    const files = initFiles(commonJsManifest(dir) === undefined ? "ts" : "mts");
+    const names = files.map(({ name }) => name);
+    const there = names.filter((name) => existsSync(join(dir, name)));
     if (there.length > 0) {
       throw new CutoverError("CUTOVER_FILE_EXISTS", {
         message: `expected a folder without ${there.join(", ")}, found ${there.length === 1 ? "it" : "them"} there`,
@@ -31,19 +29,14 @@ export const command: Command = {
     }
     await mkdir(dir, { recursive: true });
     // `wx`: a file that appeared since the look above is refused as well.
-    for (const [name, content] of Object.entries(initFiles))
-      await writeFile(join(dir, name), content, { flag: "wx" });
+    for (const { name, content } of files) await writeFile(join(dir, name), content, { flag: "wx" });
     const near = relative(context.cwd, dir);
     if (context.json) {
-      context.terminal.json({ dir, files: Object.keys(initFiles) });
+      context.terminal.json({ dir, files: names });
       return 0;
     }
-    for (const name of Object.keys(initFiles)) {
-      context.terminal.line([
-        span("✔ ", "good"),
-        span(join(near, name).padEnd(24)),
-        span(what[name] ?? "", "dim"),
-      ]);
+    for (const { name, what } of files) {
+      context.terminal.line([span("✔ ", "good"), span(join(near, name).padEnd(24)), span(what, "dim")]);
     }
     context.terminal.line("");
     const cd = near === "" ? "" : `cd ${near} && `;

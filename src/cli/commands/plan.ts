@@ -9,7 +9,7 @@ export const command: Command = {
   usage: "plan [FILE]",
   help: [
     "Loads the definition and asks every step what it would do: phases in order with estimates, approvals, points of no return, triggers and how far the way back reaches.",
-    "Without FILE: crossing.ts, else the only *.crossing.ts here, else the source of the newest run.",
+    "Without FILE: crossing.ts or .mts, else the only *.crossing.ts here, else the source of the newest run.",
   ],
   options: { steps: { type: "boolean", help: "every step: what it waits for, touches, how it is undone" } },
   words: 1,
