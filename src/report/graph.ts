@@ -8,13 +8,24 @@ export interface Graph {
   /** Hash of the definition it was compiled from. */
   readonly hash: string;
   readonly title: string;
+  readonly units: readonly GraphUnit[];
+  readonly waves: readonly { readonly name: string; readonly units: readonly string[] }[];
   readonly phases: readonly GraphPhase[];
   readonly triggers: readonly GraphTrigger[];
+}
+
+export interface GraphUnit {
+  readonly name: string;
+  readonly title: string;
+  readonly priority: string | null;
+  readonly effortMs: number | null;
 }
 
 export interface GraphPhase {
   readonly name: string;
   readonly title: string;
+  /** Units that it moves. */
+  readonly units: readonly string[];
   readonly forwardOnly: boolean;
   readonly approvals: number;
   readonly approvers: readonly string[];
@@ -23,8 +34,12 @@ export interface GraphPhase {
 
 export interface GraphStep {
   readonly id: string;
+  /** With its unit where it has one, `copy@billing`: fifty units have fifty steps of one name. */
   readonly name: string;
   readonly kind: string;
+  readonly unit: string | null;
+  /** The wave whose gates it judges. */
+  readonly wave: string | null;
 }
 
 export interface GraphTrigger {
@@ -37,6 +52,13 @@ export function readGraph(graph: JsonObject, hash: string): Graph {
   return {
     hash,
     title: text(graph["title"]),
+    units: objects(graph["units"]).map((unit) => ({
+      name: text(unit["name"]),
+      title: text(unit["title"]),
+      priority: text(unit["priority"]) || null,
+      effortMs: typeof unit["effortMs"] === "number" ? unit["effortMs"] : null,
+    })),
+    waves: objects(graph["waves"]).map((wave) => ({ name: text(wave["name"]), units: texts(wave["units"]) })),
     phases: objects(graph["phases"]).map(readPhase),
     triggers: objects(graph["triggers"]).map((trigger) => ({
       name: text(trigger["name"]),
@@ -52,12 +74,20 @@ function readPhase(phase: JsonObject): GraphPhase {
   return {
     name,
     title: text(phase["title"]),
+    units: texts(phase["units"]),
     forwardOnly: phase["forwardOnly"] === true,
     approvals: isObject(approval) && typeof approval["by"] === "number" ? approval["by"] : 0,
     approvers: isObject(approval) ? texts(approval["from"]) : [],
     steps: objects(phase["steps"]).map((step) => {
       const id = text(step["id"]) || `${name}/${text(step["name"])}`;
-      return { id, name: text(step["name"]) || id.slice(id.indexOf("/") + 1), kind: text(step["kind"]) };
+      const unit = text(step["unit"]) || null;
+      return {
+        id,
+        name: (unit === null && text(step["name"])) || id.slice(id.indexOf("/") + 1),
+        kind: text(step["kind"]),
+        unit,
+        wave: text(step["wave"]) || null,
+      };
     }),
   };
 }

@@ -27,7 +27,10 @@ export type {
   SideFigures,
   StepView,
   TriggerView,
+  UnitState,
+  UnitView,
   VerdictView,
   WantedApproval,
 } from "./run-view.ts";
-export { type Face, phaseFaces, runFaces, stepFaces, verdictFaces } from "./words.ts";
+export { loudUnits, unitCounts } from "./unit-view.ts";
+export { type Face, phaseFaces, runFaces, stepFaces, unitFaces, verdictFaces } from "./words.ts";

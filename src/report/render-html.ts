@@ -4,8 +4,10 @@ import { latencyBars, routeCharts, shareBar } from "./html-chart.ts";
 import { style } from "./html-style.ts";
 import { html, Markup } from "./markup.ts";
 import { auditLine, factLine, type ReportExtras } from "./render-markdown.ts";
-import type { PhaseView, RouteView, RunView, VerdictView } from "./run-view.ts";
-import { type Face, noOverrides, phaseFaces, runFaces, stepFaces, verdictFaces } from "./words.ts";
+import type { PhaseView, RouteView, RunView, UnitView, VerdictView } from "./run-view.ts";
+import { unitSum, unitTable } from "./unit-table.ts";
+import { loudUnits } from "./unit-view.ts";
+import { type Face, noOverrides, phaseFaces, runFaces, stepFaces, unitFaces, verdictFaces } from "./words.ts";
 
 /**
  * The whole run as one HTML file without scripts or outside references, made from the record alone. Reads on a
@@ -29,7 +31,8 @@ export function renderHtml(view: RunView, extras: ReportExtras = {}): string {
         <main>
           ${header(view, title)} ${tiles(view)} ${overrides(view)} ${wanted(view)}
           <h2>Phases</h2>
-          ${view.phases.map((phase) => phaseCard(phase, view))} ${view.routes.map(routeSection)}
+          ${view.phases.map((phase) => phaseCard(phase, view))} ${units(view)}
+          ${view.routes.map(routeSection)}
           ${
             view.success.length > 0 &&
             html`<h2>Success criteria</h2>
@@ -70,9 +73,11 @@ function tiles(view: RunView): Markup {
   const sum = (pick: (route: RouteView) => number): number =>
     routes.reduce((all, route) => all + pick(route), 0);
   const sealed = view.phases.filter((phase) => phase.state === "SEALED").length;
+  const moved = view.units.filter((unit) => unit.state === "moved").length;
   const measured = routes.length > 0;
   return html`<div class="tiles">
     ${tile(`${sealed} of ${view.phases.length}`, "phases sealed")}
+    ${view.units.length > 1 && tile(`${count(moved)} of ${count(view.units.length)}`, "units moved")}
     ${measured && tile(count(sum((route) => route.sides.old.calls + route.sides.new.calls - route.failedOver)), "calls answered")}
     ${measured && tile(`${count(sum((route) => route.mismatches))} of ${count(sum((route) => route.compared))}`, "compared answers differ")}
     ${measured && tile(count(sum((route) => route.failedOver)), "saved by the old side")}
@@ -135,6 +140,38 @@ function phaseCard(phase: PhaseView, view: RunView): Markup {
     ${phase.hiddenSteps > 0 && html`<p class="dim">… and ${count(phase.hiddenSteps)} more, done or to come</p>`}
     ${phase.verdicts.length > 0 && verdictTable(phase.verdicts)}
   </details>`;
+}
+
+/** More units than this are folded up, but for those in trouble or in motion. */
+const unitsShown = 12;
+
+/** Nothing of a single unit: the phases tell the same. */
+function units(view: RunView): Markup {
+  if (view.units.length < 2) return html``;
+  const loud = view.units.length <= unitsShown ? view.units : loudUnits(view.units);
+  const rest = view.units.filter((unit) => !loud.includes(unit));
+  return html`<h2>Units</h2>
+    <p>${unitSum(view.units)}</p>
+    ${loud.length > 0 && unitRows(loud)}
+    ${
+      rest.length > 0 &&
+      html`<details>
+        <summary>${count(rest.length)} more, moved or not begun</summary>
+        ${unitRows(rest)}
+      </details>`
+    }`;
+}
+
+function unitRows(listed: readonly UnitView[]): Markup {
+  const { head, rows } = unitTable(listed);
+  const state = head.indexOf("state");
+  return table(
+    head,
+    rows.map((cells, row) => {
+      const unit = listed[row];
+      return cells.map((cell, column) => (column === state && unit ? mark(unitFaces[unit.state]) : cell));
+    }),
+  );
 }
 
 /** Where in the run's time this phase lay. */

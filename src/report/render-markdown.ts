@@ -3,6 +3,7 @@ import type { ChainReport } from "../store/index.ts";
 import { codeSpan, escapeMarkdown as text } from "./escape.ts";
 import { change, count, latency, percent, perSecond, sharePercent, timestamp } from "./figures.ts";
 import type { PhaseView, RouteView, RunView, VerdictView } from "./run-view.ts";
+import { unitSum, unitTable } from "./unit-table.ts";
 import { noOverrides, phaseFaces, runFaces, stepFaces, verdictFaces } from "./words.ts";
 
 /** What a report may say beyond the run itself. */
@@ -36,6 +37,7 @@ export function renderMarkdown(view: RunView, extras: ReportExtras = {}): string
         text(phase.headline),
       ]),
     ),
+    ...unitDetail(view),
     ...view.phases.flatMap(phaseDetail),
     ...view.routes.flatMap(routeDetail),
     ...whole(view),
@@ -98,6 +100,14 @@ function overrides(view: RunView): string {
       view.overrides.map((each) => [timestamp(each.at), text(each.what), text(each.by), text(each.reason)]),
     ),
   ]);
+}
+
+/** Nothing of a single unit: the phases tell the same. */
+function unitDetail({ units }: RunView): readonly string[] {
+  if (units.length < 2) return [];
+  const { head, rows } = unitTable(units);
+  const escaped = rows.map((row) => row.map(text));
+  return ["## Units", `${unitSum(units)}.`, table(head, escaped)];
 }
 
 function phaseDetail(phase: PhaseView): readonly string[] {

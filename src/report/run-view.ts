@@ -8,6 +8,8 @@ import type { ErrorRecord, PhaseState, RunState, StepState } from "../store/inde
 export interface RunView {
   readonly run: RunSummary;
   readonly phases: readonly PhaseView[];
+  /** Every unit of the migration, in the order of the definition; empty when it names none. */
+  readonly units: readonly UnitView[];
   readonly triggers: readonly TriggerView[];
   readonly routes: readonly RouteView[];
   /** Gates over the whole run and waves, newest verdict each. */
@@ -86,6 +88,34 @@ export interface StepView {
   readonly result: Json | null;
   readonly error: ErrorRecord | null;
   /** One line for people: result, progress or error. */
+  readonly line: string;
+}
+
+/**
+ * How a unit stands. `judging`: all its steps are done, and a wave's or phase's gates or approvals are still out.
+ * `unknown`: nobody can say whether one of its steps took effect. `back`: whatever was begun of it is undone.
+ */
+export type UnitState =
+  "pending" | "moving" | "judging" | "moved" | "failed" | "unknown" | "taking-back" | "back";
+
+/**
+ * One unit as its steps and phases leave it; nothing of this is stored. Its steps are those written for it
+ * (`step@unit`); a unit without such steps is moved by the steps of all phases that name it.
+ */
+export interface UnitView {
+  readonly name: string;
+  readonly title: string;
+  readonly priority: string | null;
+  readonly wave: string | null;
+  readonly state: UnitState;
+  readonly stepsDone: number;
+  readonly stepsTotal: number;
+  /** The effort that the definition expects, milliseconds; null when it says nothing. */
+  readonly effortMs: number | null;
+  readonly startedAt: number | null;
+  /** When it was moved, failed or taken back; null while it is pending or in motion. */
+  readonly endedAt: number | null;
+  /** One line for people: what failed, or which steps run now; may be empty. */
   readonly line: string;
 }
 

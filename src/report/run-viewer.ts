@@ -18,6 +18,7 @@ import { phaseView } from "./phase-view.ts";
 import { liveVerdictView, newestVerdicts, verdictView } from "./verdict-view.ts";
 import { recentRate, routeView } from "./route-view.ts";
 import type { LiveRun, OverrideView, RouteView, RunView, TriggerView } from "./run-view.ts";
+import { unitViews } from "./unit-view.ts";
 import { wantedApprovals } from "./wanted-approvals.ts";
 
 /** How far back "calls a second now" looks. */
@@ -215,6 +216,7 @@ async function assemble(
       callsPerSecond: endedAt === null ? recentRate(during, options.at, rateWindowMs) : null,
     },
     phases,
+    units: unitViews(graph, run, rows.phases, rows.stepsById),
     triggers: triggerViews({ graph, run, verdicts, fired: told.fired, phases, live: options.live }),
     routes: await routeViews(store, run, during),
     success: newestVerdicts(

@@ -1,4 +1,5 @@
 import type { PhaseState, RunState, StepState } from "../store/index.ts";
+import type { UnitState } from "./run-view.ts";
 
 /** How a state looks to people: a mark, so that colour is never the only carrier, a word, and its tone. */
 export interface Face {
@@ -39,6 +40,18 @@ export const stepFaces: Readonly<Record<StepState, Face>> = {
   ROLLING_BACK: face("↩", "rolling back", "bad"),
   ROLLED_BACK: face("↩", "taken back", "quiet"),
   ROLLBACK_FAILED: face("✖", "way back failed", "bad"),
+};
+
+/** What needs a person comes first: counts and lists are told in this order. */
+export const unitFaces: Readonly<Record<UnitState, Face>> = {
+  failed: face("✖", "failed", "bad"),
+  unknown: face("?", "outcome unknown", "wait"),
+  "taking-back": face("↩", "being taken back", "bad"),
+  moving: face("●", "moving", "busy"),
+  judging: face("◐", "being judged", "wait"),
+  back: face("↩", "taken back", "bad"),
+  moved: face("✔", "moved", "good"),
+  pending: face("○", "not begun", "quiet"),
 };
 
 export const verdictFaces: Readonly<Record<"pass" | "fail" | "hold", Face>> = {

@@ -5,13 +5,14 @@ import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
+import { unitBlock } from "../draw/unit-block.ts";
 import { pad } from "../draw/text-width.ts";
 import { findOwner, readStore, viewRecorded } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "status [RUN]",
   help: [
-    "Without RUN: the unfinished run as a tree, and the last runs before it. Asks the process that carries the run when there is one, otherwise reads the record.",
+    "Without RUN: the unfinished run as a tree, how its units stand, and the last runs before it. Asks the process that carries the run when there is one, otherwise reads the record.",
   ],
   options: {},
   words: 1,
@@ -57,6 +58,8 @@ async function look(context: CommandContext): Promise<Found> {
 function show({ terminal }: CommandContext, view: RunView, runs: Found["runs"]): void {
   const tree = runTree(view, { columns: terminal.columns(), rows: 10_000, keys: "" });
   for (const line of tree) terminal.line(line);
+  const units = unitBlock(view.units, terminal.columns());
+  if (units.length > 0) for (const line of [[], ...units, []]) terminal.line(line);
   if (view.next.command !== "")
     terminal.line([span(`  next: ${view.next.text}  `, "dim"), span(`npx ${view.next.command}`, "bold")]);
   const others = runs.filter((run) => run.id !== view.run.id).slice(0, 5);

@@ -70,6 +70,7 @@ function view(
       ...run,
     },
     phases: [],
+    units: [],
     triggers: [],
     routes: [],
     success: [],

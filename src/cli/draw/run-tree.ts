@@ -10,7 +10,7 @@ import {
 import { bar } from "./bar.ts";
 import { ends, fit, type Line, span } from "./line.ts";
 import { partOf, phaseDetail } from "./phase-detail.ts";
-import { pad, textWidth } from "./text-width.ts";
+import { flow, pad, textWidth } from "./text-width.ts";
 
 export interface TreeOptions {
   readonly columns: number;
@@ -98,18 +98,6 @@ function footer(view: RunView, { columns, keys }: TreeOptions): readonly Line[] 
     lines.push(ends([span(row, "dim")], right, columns));
   }
   if (rows.length === 0 && keys !== "") lines.push([span(` ${keys}`, "dim")]);
-  return lines;
-}
-
-/** Words set beside each other, two spaces between, in lines of at most `columns`. */
-function flow(words: readonly string[], columns: number): readonly string[] {
-  const lines: string[] = [];
-  for (const word of words) {
-    const last = lines.at(-1);
-    if (last !== undefined && textWidth(last) + 3 + textWidth(word) <= columns)
-      lines[lines.length - 1] = `${last} · ${word}`;
-    else lines.push(word);
-  }
   return lines;
 }
 

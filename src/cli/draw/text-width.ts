@@ -61,6 +61,18 @@ export function wrap(text: string, columns: number): readonly string[] {
   return [...lines, line];
 }
 
+/** Words set beside each other, ` · ` between, in lines of at most `columns`. */
+export function flow(words: readonly string[], columns: number): readonly string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && textWidth(last) + 3 + textWidth(word) <= columns)
+      lines[lines.length - 1] = `${last} · ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 function charWidth(char: string): number {
   const point = char.codePointAt(0) ?? 0;
   if (point < 0x300) return 1;
