@@ -1,5 +1,5 @@
 import { formatDuration } from "../core/index.ts";
-import { change, count, latency, percent, perSecond, sharePercent, timestamp } from "./figures.ts";
+import { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
 import { latencyBars, routeCharts, shareBar } from "./html-chart.ts";
 import { style } from "./html-style.ts";
 import { html, Markup } from "./markup.ts";
@@ -142,7 +142,7 @@ function phaseCard(phase: PhaseView, view: RunView): Markup {
   </details>`;
 }
 
-/** More units than this are folded up, but for those in trouble or in motion. */
+/** More units than this are folded up, but for those that a person wants to see. */
 const unitsShown = 12;
 
 /** Nothing of a single unit: the phases tell the same. */
@@ -156,7 +156,7 @@ function units(view: RunView): Markup {
     ${
       rest.length > 0 &&
       html`<details>
-        <summary>${count(rest.length)} more, moved or not begun</summary>
+        <summary>${plural(rest.length, "unit")} more</summary>
         ${unitRows(rest)}
       </details>`
     }`;

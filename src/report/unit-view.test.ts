@@ -147,7 +147,7 @@ describe("how each unit stands", () => {
       ["moved", 11],
       ["pending", 36],
     ]);
-    expect(loudUnits(view.units).map(({ name }) => name)).toEqual(["u11", "u12", "u13"]);
+    expect(loudUnits(view.units).map(({ name }) => name)).toEqual(["u11", "u13", "u12"]);
   });
 
   test("a unit whose steps are done is being judged until its wave's gates have passed", async () => {
@@ -226,7 +226,7 @@ describe("reports on many units", () => {
 
   test("HTML shows those in trouble or in motion and folds up the others", async () => {
     const page = renderHtml(await (await halfway()).view());
-    const [before = "", folded = ""] = page.split("47 more, moved or not begun");
+    const [before = "", folded = ""] = page.split("47 units more");
     expect(before).toContain("<td>u12</td>");
     expect(before).not.toContain("<td>u50</td>");
     expect(folded).toContain("<td>u50</td>");

@@ -153,9 +153,17 @@ export function unitCounts(
     .filter(({ count }) => count > 0);
 }
 
-/** Units that are in trouble or in motion, the former first; moved units and those to come are left out. */
+/**
+ * Units that a person wants to see among many: in trouble, then taken back for a failure of their own, then in
+ * motion. One that merely went back with the others, or waits with its wave for a gate, says no more than the counts.
+ */
 export function loudUnits(units: readonly UnitView[]): readonly UnitView[] {
-  return order
-    .filter((state) => state !== "moved" && state !== "pending")
-    .flatMap((state) => units.filter((unit) => unit.state === state));
+  const loud: readonly ((unit: UnitView) => boolean)[] = [
+    ({ state }) => state === "failed",
+    ({ state }) => state === "unknown",
+    ({ state, line }) => state === "back" && line !== "",
+    ({ state }) => state === "taking-back",
+    ({ state }) => state === "moving",
+  ];
+  return loud.flatMap((wanted) => units.filter(wanted));
 }

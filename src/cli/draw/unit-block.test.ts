@@ -29,7 +29,7 @@ const fifty = Array.from({ length: 50 }, (_, index) => {
   const name = `u${String(index + 1)}`;
   if (index < 24) return unit(name, "moved", { wave });
   if (index === 24) return unit("billing", "failed", { wave, line: "compare: 3 rows differ" });
-  if (index === 25) return unit("orders", "back", { wave, stepsDone: 0 });
+  if (index === 25) return unit("orders", "back", { wave, stepsDone: 0, line: "copy: no room" });
   if (index < 38) return unit(name, "moving", { wave, line: "copy" });
   return unit(name, "pending", { wave });
 });
@@ -57,13 +57,13 @@ describe("units in a terminal", () => {
       "   wave rest    ✖ 1 failed · ● 12 moving · ↩ 1 taken back · ✔ 14 moved",
       "                ○ 12 not begun",
       "     ✖ billing  1 of 3   failed · compare: 3 rows differ",
+      "     ↩ orders   0 of 3   taken back · copy: no room",
       "     ● u27      1 of 3   moving · copy",
       "     ● u28      1 of 3   moving · copy",
       "     ● u29      1 of 3   moving · copy",
       "     ● u30      1 of 3   moving · copy",
       "     ● u31      1 of 3   moving · copy",
       "     ● u32      1 of 3   moving · copy",
-      "     ● u33      1 of 3   moving · copy",
       "     … 6 more like these",
     ]);
   });
