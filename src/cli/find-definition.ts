@@ -1,4 +1,4 @@
-import { existsSync, globSync } from "node:fs";
+import { existsSync, globSync, statSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { CutoverError } from "../core/index.ts";
 
@@ -44,9 +44,10 @@ export async function findDefinition(
 }
 
 function existing(file: string): string {
-  if (existsSync(file)) return file;
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found?.isDirectory() === false) return file;
   throw new CutoverError("CUTOVER_PLAN_NOT_FOUND", {
-    message: "expected a file with a migration, found no such file",
+    message: `expected a file with a migration, found ${found === undefined ? "no such file" : "a folder"}`,
     place: file,
   });
 }

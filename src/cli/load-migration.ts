@@ -12,7 +12,7 @@ import { commonJsManifest } from "./module-type.ts";
 export async function loadMigration(file: string): Promise<Migration> {
   let loaded: { readonly default?: unknown };
   try {
-    loaded = (await import(pathToFileURL(file).href)) as typeof loaded;
+    loaded = await Promise.race([import(pathToFileURL(file).href) as Promise<typeof loaded>, neverLoaded()]);
   } catch (thrown) {
     throw loadError(file, thrown);
   }
@@ -21,6 +21,18 @@ export async function loadMigration(file: string): Promise<Migration> {
     message: `expected a migration as default export, found ${describe(loaded.default)}`,
     place: file,
     remedy: "write `export default defineMigration({ … })`",
+  });
+}
+
+/**
+ * Rejects when nothing is left that could end a top-level `await` of the file: Node would leave with code 13 and
+ * a line of this program. Once loaded, nobody listens to it any more.
+ */
+function neverLoaded(): Promise<never> {
+  return new Promise((_, reject) => {
+    process.once("beforeExit", () => {
+      reject(new Error("an `await` at its top level that waits for ever"));
+    });
   });
 }
 

@@ -35,6 +35,12 @@ export function readTriggers(
   const triggers = scope.list(input, "triggers");
   for (const [index, trigger] of triggers.entries()) {
     const at = scope.entry("triggers", index, trigger);
+    if (isObject(trigger) && typeof trigger["then"] === "function") {
+      at.problem("CUTOVER_PLAN_INVALID", "expected a trigger, found when(…) without what it does", {
+        remedy: 'write when(…).then("rollback")',
+      });
+      continue;
+    }
     if (!at.object(trigger, "a trigger", ["name", "condition", "action", "phases"])) continue;
     at.text(trigger.name, "name", true);
     if (!actions.includes(trigger.action))

@@ -1,6 +1,7 @@
 import type { Duration, Json } from "../core/index.ts";
 import type { Step } from "./definition.ts";
 import { parseDurationOrNaN } from "./durations.ts";
+import { nameOneOf } from "./nearest.ts";
 import { markPlace } from "./place.ts";
 import type { StepContext, StepKind, StepOutcome, StepPlan, StepProblem } from "./step-kind.ts";
 
@@ -30,6 +31,22 @@ export interface TaskOptions {
   readonly irreversible?: boolean;
 }
 
+/** Every option. A member that is none of these would do nothing, and a mistyped `rollback` would undo nothing. */
+const known: Readonly<Record<keyof TaskOptions, true>> = {
+  run: true,
+  rollback: true,
+  verify: true,
+  summary: true,
+  plan: true,
+  estimate: true,
+  input: true,
+  timeout: true,
+  retries: true,
+  after: true,
+  unit: true,
+  irreversible: true,
+};
+
 /**
  * A step made of functions. Their source text enters the definition's hash; what they close over does not, so
  * settings belong in `input`.
@@ -39,11 +56,13 @@ export interface TaskOptions {
  * ```
  */
 export function step(name: string, options: TaskOptions): Step {
-  const { input = null, timeout, retries, after, unit } = options;
+  // Plain JavaScript may leave the options out; validation then says that `run` is missing.
+  const given = (options as TaskOptions | undefined) ?? ({} as TaskOptions);
+  const { input = null, timeout, retries, after, unit } = given;
   return markPlace(
     {
       name,
-      kind: taskKind(name, options),
+      kind: taskKind(name, given),
       input,
       ...(timeout === undefined ? {} : { timeout }),
       ...(retries === undefined ? {} : { retries }),
@@ -88,6 +107,14 @@ function taskProblems(options: TaskOptions): StepProblem[] {
       message: `expected "${part}" to be a function, found ${typeof found}`,
       remedy: `write ${part}: async (context) => { … }`,
       place: part,
+    });
+  }
+  for (const key of Object.keys(options)) {
+    if (Object.hasOwn(known, key)) continue;
+    problems.push({
+      message: `a step knows no "${key}"`,
+      remedy: nameOneOf(key, Object.keys(known), `remove "${key}"`),
+      place: key,
     });
   }
   if (options.estimate !== undefined && Number.isNaN(parseDurationOrNaN(options.estimate)))

@@ -2,6 +2,7 @@ import type { Trigger, TriggerAction } from "./definition.ts";
 import type { MetricGate } from "./gate-spec.ts";
 import type { Condition } from "./measures.ts";
 import { markPlace } from "./place.ts";
+import { isObject } from "./scope.ts";
 
 export interface ThenOptions {
   /** Default: the condition in words, e.g. `errors > 2× old`. */
@@ -18,13 +19,15 @@ export interface ThenOptions {
 export function when(condition: MetricGate | Condition): {
   then(action: TriggerAction, options?: ThenOptions): Trigger;
 } {
-  const bad = "alarm" in condition ? condition.alarm : condition;
+  // Plain JavaScript may hand in anything; validation then says what was found in place of a gate.
+  const given: unknown = condition;
+  const bad: MetricGate = isObject(given) && "alarm" in condition ? condition.alarm : condition;
   // Not a promise: nothing awaits a trigger, and no other word reads as well. An await on it would
   // call this with a function, which validation refuses as an unknown action.
   const then = (action: TriggerAction, options: ThenOptions = {}): Trigger =>
     markPlace(
       {
-        name: options.name ?? bad.name,
+        name: options.name ?? (isObject(given) ? bad.name : "when(…)"),
         condition: bad,
         action,
         ...(options.phases === undefined ? {} : { phases: options.phases }),

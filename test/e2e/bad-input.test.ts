@@ -75,6 +75,24 @@ describe("a command line that cannot be understood", () => {
   });
 });
 
+describe("a place that cannot be", () => {
+  test("a file where a folder has to be is named by init, run and doctor", async () => {
+    project.write("taken", "");
+    refusedWith(await project.run("init", "taken"), "CUTOVER_STORE_UNAVAILABLE");
+    expect(await project.run("init")).toMatchObject({ code: 0 });
+    refusedWith(await project.run("run", "--store", "taken"), "CUTOVER_STORE_UNAVAILABLE");
+    const doctor = await project.run("doctor", "--store", "taken");
+    expect(doctor.code).toBe(6);
+    expect(doctor.stdout).toMatch(/✖ folder .*taken is a file/);
+  });
+
+  test("the log of a run that does not exist is refused, not empty", async () => {
+    expect(await project.run("init")).toMatchObject({ code: 0 });
+    expect(await project.run("run")).toMatchObject({ code: 0 });
+    refusedWith(await project.run("audit", "log", "--run", "nowhere"), "CUTOVER_RUN_NOT_FOUND");
+  });
+});
+
 describe("a definition that cannot be", () => {
   test("a circle of steps is refused with its path and its line", async () => {
     project.write(
@@ -110,6 +128,7 @@ describe("a definition that cannot be", () => {
 
   test.each([
     ["a syntax error", "export default {\n  name:: 1\n};\n", /crossing\.ts:2/],
+    ["an await that nothing ends", "await new Promise(() => {});\n", /waits for ever[\s\S]*crossing\.ts/],
     ["TypeScript that cannot be stripped", "enum A { x }\nexport default A;\n", /crossing\.ts/],
     ["a missing import", 'import "./nowhere.ts";\n', /nowhere\.ts/],
     [
@@ -128,6 +147,9 @@ describe("a definition that cannot be", () => {
     project.write("crossing.ts", "export default { name: 'x' };\n");
     refusedWith(await project.run("plan"), "CUTOVER_PLAN_NOT_FOUND");
     refusedWith(await project.run("plan", "nowhere.ts"), "CUTOVER_PLAN_NOT_FOUND");
+    const folder = await project.run("plan", ".");
+    refusedWith(folder, "CUTOVER_PLAN_NOT_FOUND");
+    expect(folder.stderr).toContain("found a folder");
     const empty = new Project();
     try {
       refusedWith(await empty.run("plan"), "CUTOVER_PLAN_NOT_FOUND");

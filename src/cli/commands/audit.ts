@@ -1,6 +1,7 @@
 import { CutoverError, type JsonObject } from "../../core/index.ts";
 import { auditLine, count, timestamp } from "../../report/index.ts";
 import type { ChainReport, Store, StoredEvent } from "../../store/index.ts";
+import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { noRuns, readStore } from "../reach-store.ts";
@@ -56,13 +57,15 @@ function verify({ terminal, json, store }: CommandContext, chain: ChainReport): 
 }
 
 async function print(context: CommandContext, store: Store): Promise<void> {
-  const run = context.args.text("run");
+  const typed = context.args.text("run");
   const from = context.args.text("after") ?? "0";
   if (!/^\d+$/.test(from)) {
     throw new CutoverError("CUTOVER_CLI_USAGE", {
       message: `expected a number for --after, found ${JSON.stringify(from)}`,
     });
   }
+  const run =
+    typed === undefined ? undefined : chooseRun(await store.runs.list(), { typed, otherwise: "newest" }).id;
   for (let after = Number(from); ;) {
     const page = await store.events.read({
       after,

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { asError } from "../../core/index.ts";
 import { count } from "../../report/index.ts";
@@ -58,6 +58,12 @@ const nodeFinding = (): Finding => ({
 function folderFinding({ store }: CommandContext): Finding {
   const existing = existsSync(store) ? store : dirname(store);
   try {
+    if (!statSync(existing).isDirectory())
+      return {
+        what: "folder",
+        ok: false,
+        note: `${existing} is a file: move it away, or name another --store`,
+      };
     accessSync(existing, constants.W_OK | constants.R_OK);
     return { what: "folder", ok: true, note: existing === store ? store : `${store} (not made yet)` };
   } catch (error) {

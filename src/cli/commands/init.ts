@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import { CutoverError } from "../../core/index.ts";
+import { asError, CutoverError } from "../../core/index.ts";
 import type { Command } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { initFiles } from "../init-files.ts";
@@ -27,7 +27,11 @@ export const command: Command = {
         details: { found: there },
       });
     }
-    await mkdir(dir, { recursive: true });
+    try {
+      await mkdir(dir, { recursive: true });
+    } catch (error) {
+      throw noFolder(dir, error);
+    }
     // `wx`: a file that appeared since the look above is refused as well.
     for (const { name, content } of files) await writeFile(join(dir, name), content, { flag: "wx" });
     const near = relative(context.cwd, dir);
@@ -35,8 +39,13 @@ export const command: Command = {
       context.terminal.json({ dir, files: names });
       return 0;
     }
+    const width = Math.max(22, ...names.map((name) => join(near, name).length));
     for (const { name, what } of files) {
-      context.terminal.line([span("✔ ", "good"), span(join(near, name).padEnd(24)), span(what, "dim")]);
+      context.terminal.line([
+        span("✔ ", "good"),
+        span(`${join(near, name).padEnd(width)}  `),
+        span(what, "dim"),
+      ]);
     }
     context.terminal.line("");
     const cd = near === "" ? "" : `cd ${near} && `;
@@ -45,8 +54,20 @@ export const command: Command = {
       ["run", "carry it out"],
       ["status", "see how it stands"],
     ] as const) {
-      context.terminal.line([span(`  ${cd}npx cutover ${command}`.padEnd(28), "bold"), span(says, "dim")]);
+      context.terminal.line([
+        span(`  ${cd}npx cutover ${command}`.padEnd(26 + cd.length), "bold"),
+        span("  "),
+        span(says, "dim"),
+      ]);
     }
     return 0;
   },
 };
+
+const noFolder = (dir: string, error: unknown): CutoverError =>
+  new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected a folder that can be written, found: ${asError(error).message}`,
+    remedy: "choose a folder that can be written: cutover init DIR",
+    place: dir,
+    cause: error,
+  });

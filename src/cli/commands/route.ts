@@ -10,6 +10,7 @@ export const command: Command = {
   usage: "route [NAME] [--stage STAGE] [--share PERCENT] --reason TEXT",
   help: [
     "Without options: shows one route or all. With --stage or --share: moves it by hand, without evidence; that is recorded as an override with your name and reason and stands in every report.",
+    "A step that holds the route at a stage or share of its own fails when it is moved by hand, and the run goes back.",
     `Stages: ${stages.join(", ")}. Share: percentage of keys the new side answers at stage live.`,
   ],
   options: {

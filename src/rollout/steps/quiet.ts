@@ -28,10 +28,11 @@ interface QuietInput {
  * ```
  */
 export function quiet(route: string, options: QuietOptions): Step {
-  const { patience = "24h" } = options;
-  const input = given({ route, for: options.for, patience, estimate: options.estimate });
+  // Plain JavaScript may leave the options out; validation then says that `for` is missing.
+  const { patience = "24h", for: time, ...rest } = (options as Partial<QuietOptions> | undefined) ?? {};
+  const input = given({ route, for: time, patience, estimate: rest.estimate });
   return markPlace(
-    { ...placement("quiet", options), kind: quietKind(ms(patience)), input } as Step,
+    { ...placement("quiet", rest), kind: quietKind(ms(patience)), input } as Step,
     quiet as (...args: never[]) => unknown,
   );
 }

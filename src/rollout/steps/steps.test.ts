@@ -492,6 +492,7 @@ describe("bad input is named with its place", () => {
     ["an unknown stage", setStage("r", "on" as "off"), ["stage"]],
     ["a share without live", setStage("r", "shadow", { share: 5 }), ["share"]],
     ["no time", quiet("r", { for: 0 }), ["for"]],
+    ["no options", quiet("r", ...([] as unknown as [{ for: "1s" }])), ["for"]],
   ])("%s", (_, step, expected) => {
     expect(places(step)).toEqual(expected);
   });
