@@ -6,7 +6,7 @@ import type { RunMemory } from "./run-memory.ts";
 /** Name of the evidence that says what an approval of a phase is about; its id is what approvals are bound to. */
 const approvalBasis = "approval-basis";
 
-/** Everything an approver sees of a phase: its evidence and the newest verdict of each gate, as JSON. */
+/** Everything an approver sees of a phase: the definition, its evidence and the newest verdict of each gate, as JSON. */
 function basisOf(memory: RunMemory, phase: string): JsonObject {
   const evidence: string[] = [];
   for (const [id, record] of memory.evidence)
@@ -17,7 +17,7 @@ function basisOf(memory: RunMemory, phase: string): JsonObject {
     if (role === "trigger" ? verdict !== "fail" : of !== phase) continue;
     verdicts.push({ gate, role, step, verdict, evidence: rests });
   }
-  return { phase, evidence: evidence.toSorted(), verdicts };
+  return { phase, definition: memory.hash, evidence: evidence.toSorted(), verdicts };
 }
 
 /**

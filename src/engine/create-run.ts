@@ -1,6 +1,6 @@
 import { canonicalJson, CutoverError, faultPoint, type JsonObject, shortId } from "../core/index.ts";
 import type { Compiled, CompiledPhase } from "../plan/index.ts";
-import type { RunEvent, RunRecord, StepRecord } from "../store/index.ts";
+import type { RunEvent, RunRecord, StepRecord, Store } from "../store/index.ts";
 import type { Settings } from "./desk.ts";
 import { evidenceEvents } from "./records.ts";
 import { carriedEvidence, RunMemory } from "./run-memory.ts";
@@ -15,12 +15,7 @@ export async function createRun(
 ): Promise<RunRecord> {
   const { store, clock, random } = settings;
   const migration = compiled.migration.name;
-  const [active] = await store.runs.list({ migration, states: unfinishedRunStates });
-  if (active !== undefined)
-    throw new CutoverError("CUTOVER_RUN_ACTIVE", {
-      message: `expected no unfinished run of "${migration}", found ${active.id} in state ${active.state}`,
-      details: { run: active.id, state: active.state, migration },
-    });
+  await requireNoneUnfinished(store, migration);
   const { hash, graph } = compiled;
   const id = shortId("r", 5, random);
   const memory = new RunMemory(
@@ -37,6 +32,16 @@ export async function createRun(
   const run = await store.runs.get(id);
   if (run === undefined) throw new CutoverError("CUTOVER_INTERNAL", { message: `run ${id} was not stored` });
   return run;
+}
+
+/** @throws CUTOVER_RUN_ACTIVE: two runs of one migration would move the same routes and data. */
+export async function requireNoneUnfinished(store: Store, migration: string): Promise<void> {
+  const [active] = await store.runs.list({ migration, states: unfinishedRunStates });
+  if (active === undefined) return;
+  throw new CutoverError("CUTOVER_RUN_ACTIVE", {
+    message: `expected no unfinished run of "${migration}", found ${active.id} in state ${active.state}`,
+    details: { run: active.id, state: active.state, migration },
+  });
 }
 
 /** What an earlier run sealed counts as sealed, with its evidence; each phase before `from` must be so. */

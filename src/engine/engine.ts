@@ -10,7 +10,7 @@ import {
 import { compile, type Compiled, type Migration } from "../plan/index.ts";
 import type { RunRecord, Store } from "../store/index.ts";
 import { Carrier } from "./carrier.ts";
-import { createRun } from "./create-run.ts";
+import { createRun, requireNoneUnfinished } from "./create-run.ts";
 import { type Graph, graphOf, makeWorkDir, type Settings } from "./desk.ts";
 import { Lease } from "./lease.ts";
 import { measuredRoutes, requireReaders } from "./measured.ts";
@@ -19,6 +19,7 @@ import { redefinition } from "./redefine.ts";
 import { routeChanges } from "./route-history.ts";
 import { handleOf, type RunHandle } from "./run-handle.ts";
 import { RunMemory } from "./run-memory.ts";
+import { finalRunStates } from "./state-tables.ts";
 
 export interface EngineOptions {
   readonly store: Store;
@@ -79,6 +80,7 @@ export interface Engine extends AsyncDisposable {
    * @throws CUTOVER_RUN_NOT_FOUND
    * @throws CUTOVER_PLAN_CHANGED with the difference, unless `acceptChanges`
    * @throws CUTOVER_STORE_OWNED while somebody else carries it
+   * @throws CUTOVER_RUN_ACTIVE when a run that is over is to go back while another one of its migration is unfinished
    */
   resume(run: string, migration: Migration, options: ResumeOptions): Promise<RunHandle>;
   /** Runs this engine carries now. */
@@ -157,6 +159,8 @@ async function openRun(
   // Refused before the claim: a refusal leaves no trace. An unchanged definition needs no look at the record.
   if (resume !== undefined && found.hash !== graph.compiled.hash)
     redefinition(await RunMemory.load(store, found), graph, resume);
+  if (resume?.rollback !== undefined && finalRunStates.includes(found.state))
+    await requireNoneUnfinished(store, found.migration);
   const claimedAt = clock.monotonic();
   const dead = found.owner !== null && found.owner !== owner && settings.isDead(found.owner);
   const { fence } = await store.runs.claim(found.id, owner, leaseMs, dead ? "same-machine" : undefined);

@@ -7,7 +7,7 @@ import { answerCheck } from "./checks.ts";
 import type { Desk } from "./desk.ts";
 import { randomFraction } from "./randomness.ts";
 import { evidenceEvents, verdictEvents } from "./records.ts";
-import { completedEvidence } from "./run-memory.ts";
+import { completedEvidence, restartedEvidence } from "./run-memory.ts";
 import { phaseTransition, runTransition, stepTransition } from "./transitions.ts";
 
 /** Name of the evidence that a sealed phase can be taken back to: what stood when it was sealed. */
@@ -141,7 +141,9 @@ export async function completePhase(desk: Desk, phase: CompiledPhase, signal: Ab
       );
     }
     const place = { phase: phase.name, step: step.id };
-    await journal.write(...evidenceEvents(memory, completedEvidence, { step: step.id }, place).events);
+    // With the attempt: a phase taken up again completes its steps again, and says so anew.
+    const facts = { step: step.id, attempt: memory.step(step.id).attempt };
+    await journal.write(...evidenceEvents(memory, completedEvidence, facts, place).events);
     desk.fault("engine.complete.after");
   }
   holds.clear("complete");
@@ -149,13 +151,23 @@ export async function completePhase(desk: Desk, phase: CompiledPhase, signal: Ab
   return true;
 }
 
-/** Takes a phase that was rolled back down to a forward-only one up again. */
+/**
+ * Takes a phase that was rolled back down to a forward-only one up again. What it showed and what people approved
+ * before is told of work that was undone: gates measure from here, approvals lapse, steps are completed again.
+ */
 export async function restartPhase(desk: Desk, phase: CompiledPhase): Promise<void> {
-  const { memory, journal } = desk;
+  const { memory, journal, settings } = desk;
+  const facts = { phase: phase.name, at: settings.clock.now() };
+  const anew = evidenceEvents(memory, restartedEvidence, facts, { phase: phase.name });
+  const lapsed = memory.approvals
+    .filter((approval) => approval.phase === phase.name && !approval.lapsed)
+    .map(({ phase: of, by, evidence }): RunEvent => {
+      return { type: "approval.lapsed", data: { phase: of, by, evidence } };
+    });
   const steps = phase.steps
     .filter(({ id }) => memory.step(id).state === "ROLLED_BACK")
     .map((step) => stepTransition(memory, step, "restart"));
-  await journal.write(...steps, phaseTransition(memory, phase.name, "restart"));
+  await journal.write(...anew.events, ...lapsed, ...steps, phaseTransition(memory, phase.name, "restart"));
 }
 
 /** Judges the success criteria, which are recorded and decide nothing, and ends the run. */

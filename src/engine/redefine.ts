@@ -1,11 +1,12 @@
-import { CutoverError } from "../core/index.ts";
-import { difference } from "../plan/index.ts";
+import { CutoverError, type JsonObject } from "../core/index.ts";
+import { type CompiledStep, difference } from "../plan/index.ts";
 import type { PhaseState, RunEvent } from "../store/index.ts";
 import type { Graph } from "./desk.ts";
 import type { RunMemory } from "./run-memory.ts";
 
-/** Phases whose steps have all run: a step added there would never run. */
-const pastSteps: readonly PhaseState[] = ["GATING", "SEALED"];
+/** Phases whose steps have all run: a step added there would never run. A forward-only one asks before its steps. */
+const pastSteps = (state: PhaseState, forwardOnly: boolean): boolean =>
+  state === "GATING" || state === "SEALED" || (state === "AWAITING_APPROVAL" && !forwardOnly);
 
 /**
  * The event that makes a run follow a changed definition; none when it did not change.
@@ -34,9 +35,17 @@ export function redefinition(
       `one without ${orphans.join(", ")}, which have started and would lose their way back`,
       "keep these steps in the definition, or roll back first",
     );
+  const stripped = started.map(([id]) => id).filter((id) => losesWayBack(memory.graph, step.get(id)));
+  if (stripped.length > 0)
+    return refuse(
+      `one that undoes ${stripped.join(", ")} no more or in another way, though work of it stands`,
+      "keep the kind and the rollback of steps that have started, or roll back first",
+    );
   for (const [name, state] of memory.phases) {
-    const late = phase.get(name)?.steps.find(({ id }) => memory.step(id).state === "PENDING");
-    if (late === undefined || !pastSteps.includes(state) || memory.carried.has(name)) continue;
+    const now = phase.get(name);
+    const late = now?.steps.find(({ id }) => memory.step(id).state === "PENDING");
+    if (now === undefined || late === undefined || memory.carried.has(name)) continue;
+    if (!pastSteps(state, now.forwardOnly)) continue;
     return refuse(
       `one with the new step ${late.id} in phase "${name}", whose steps have all run`,
       "put the step into a phase that is still to come",
@@ -48,4 +57,17 @@ export function redefinition(
       data: { from: memory.hash, to: compiled.hash, by, difference: data, graph: compiled.graph },
     },
   ];
+}
+
+/** True when a step is of another kind now, or had a rollback when the run began and has none any more. */
+function losesWayBack(recorded: JsonObject, now: CompiledStep | undefined): boolean {
+  if (now === undefined) return false;
+  const lists = [recorded["phases"], recorded["contingencies"]].flatMap((list) =>
+    Array.isArray(list) ? (list as readonly JsonObject[]) : [],
+  );
+  const then = lists
+    .flatMap(({ steps }) => (Array.isArray(steps) ? (steps as readonly JsonObject[]) : []))
+    .find(({ id }) => id === now.id);
+  if (then === undefined) return false;
+  return then["kind"] !== now.kind.kind || (then["undo"] === "rollback" && now.kind.rollback === undefined);
 }

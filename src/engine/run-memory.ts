@@ -17,6 +17,8 @@ import type {
 export const carriedEvidence = "phase.carried";
 /** Name of the evidence that says a step's `complete` ran. */
 export const completedEvidence = "step.completed";
+/** Name of the evidence that a phase was taken back and is taken up again: nothing before it counts for it any more. */
+export const restartedEvidence = "phase.restarted";
 
 export interface StepMemory {
   readonly state: StepState;
@@ -217,6 +219,13 @@ export class RunMemory {
     this.evidence.set(id, record);
     if (record.name === carriedEvidence && record.phase !== null) this.carried.add(record.phase);
     if (record.name === completedEvidence && record.step !== null) this.completed.add(record.step);
+    if (record.name === restartedEvidence && record.phase !== null) this.#beginAnew(record.phase, record.at);
+  }
+
+  #beginAnew(phase: string, at: number): void {
+    this.#beganAt.set(phase, at);
+    for (const { name, phase: of, step } of this.evidence.values())
+      if (name === completedEvidence && of === phase && step !== null) this.completed.delete(step);
   }
 
   #setStep(id: string, phase: string, next: StepMemory): void {

@@ -1,3 +1,4 @@
+import { formatDuration } from "../core/index.ts";
 import type { Trigger } from "../plan/index.ts";
 import type { RunEvent } from "../store/index.ts";
 import type { Desk } from "./desk.ts";
@@ -7,6 +8,9 @@ import type { Judgement } from "./judges.ts";
 import { lastVerdict, verdictEvents } from "./records.ts";
 import { runTransition } from "./transitions.ts";
 
+/** A trigger whose evidence does not come for so long holds, visibly, milliseconds. */
+const longestAnswer = 30_000;
+
 /**
  * The armed triggers of a run. One look judges all that are armed in the phase in hand and acts on those whose
  * verdict became "fail" with it. A trigger that has failed acts once; it acts again after its verdict left
@@ -15,6 +19,8 @@ import { runTransition } from "./transitions.ts";
 export class Triggers {
   readonly #desk: Desk;
   #throttledBy: string | undefined;
+  /** Judgements under way, and since when (monotonic). */
+  readonly #asked = new Map<string, { readonly at: number; readonly answer: Promise<Judgement> }>();
 
   constructor(desk: Desk) {
     this.#desk = desk;
@@ -33,11 +39,34 @@ export class Triggers {
     const { memory, graph, journal } = this.#desk;
     for (const trigger of graph.compiled.triggers) {
       if (trigger.phases !== undefined && !trigger.phases.includes(phase)) continue;
-      const judgement = await this.#judge(trigger, phase, signal);
+      const judgement = await this.#answer(trigger, phase, signal);
       const armed = memory.state === "RUNNING" || memory.state === "HOLDING" || memory.state === "PAUSED";
       if (signal.aborted || journal.closed !== undefined || !armed) return;
-      await this.#record(trigger, phase, judgement);
+      if (judgement !== undefined) await this.#record(trigger, phase, judgement);
     }
+  }
+
+  /** Undefined while its evidence is gathered: a trigger whose evidence hangs must not disarm the others. */
+  async #answer(trigger: Trigger, phase: string, signal: AbortSignal): Promise<Judgement | undefined> {
+    const { clock, judgeEveryMs } = this.#desk.settings;
+    let asked = this.#asked.get(trigger.name);
+    if (asked === undefined) {
+      const answer = this.#judge(trigger, phase, signal).finally(() => this.#asked.delete(trigger.name));
+      // Whoever still waits for it hears of it; nobody may.
+      answer.catch(() => {});
+      asked = { at: clock.monotonic(), answer };
+      this.#asked.set(trigger.name, asked);
+    }
+    const late = Promise.withResolvers<undefined>();
+    const timer = clock.after(judgeEveryMs, () => late.resolve(undefined));
+    try {
+      const judgement = await Promise.race([asked.answer, late.promise]);
+      if (judgement !== undefined || clock.monotonic() - asked.at < longestAnswer) return judgement;
+    } finally {
+      timer.cancel();
+    }
+    const reason = `its evidence has not come for more than ${formatDuration(longestAnswer)}`;
+    return { verdict: { kind: "hold", reason }, evidence: { unavailable: reason } };
   }
 
   async #judge(trigger: Trigger, phase: string, signal: AbortSignal): Promise<Judgement> {
