@@ -33,6 +33,7 @@ table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:500;white-space:nowrap}
 td,th{overflow-wrap:break-word}
+.short{white-space:nowrap}
 .charts figure{margin:.9rem 0 0}
 .charts svg{display:block;width:100%;height:7rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}
 .charts path{fill:none;stroke-width:1.8;vector-effect:non-scaling-stroke;stroke-linejoin:round}

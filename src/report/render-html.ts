@@ -29,10 +29,9 @@ export function renderHtml(view: RunView, extras: ReportExtras = {}): string {
       </head>
       <body>
         <main>
-          ${header(view, title)} ${tiles(view)} ${overrides(view)} ${wanted(view)}
+          ${header(view, title)} ${tiles(view)} ${overrides(view)} ${wanted(view)} ${units(view)}
           <h2>Phases</h2>
-          ${view.phases.map((phase) => phaseCard(phase, view))} ${units(view)}
-          ${view.routes.map(routeSection)}
+          ${view.phases.map((phase) => phaseCard(phase, view))} ${view.routes.map(routeSection)}
           ${
             view.success.length > 0 &&
             html`<h2>Success criteria</h2>
@@ -345,6 +344,12 @@ function aside(view: RunView): Markup {
 const notes = (view: RunView): Markup =>
   html`${view.notes.length > 0 && html`<h2>Notes</h2>`}${view.notes.map((note) => html`<p>${note.text}</p>`)}`;
 
+/** Cells of so few characters stay on one line: `rollback`, `✔ moved`, `2 h 00 min`. */
+const shortCell = 16;
+
+const isShort = (cell: string | Markup): boolean =>
+  (typeof cell === "string" ? cell : cell.text.replace(/<[^>]*>/g, "")).trim().length <= shortCell;
+
 function table(head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
   // A table of many words scrolls on a phone instead of breaking them; figures of two sides fit.
   const wide = head.length > 3 && head[0] !== "";
@@ -356,7 +361,7 @@ function table(head: readonly string[], rows: readonly (readonly (string | Marku
       ${rows.map(
         (row) =>
           html`<tr>
-            ${row.map((cell) => html`<td>${cell}</td>`)}
+            ${row.map((cell) => html`<td${isShort(cell) && new Markup(' class="short"')}>${cell}</td>`)}
           </tr>`,
       )}
     </table>
