@@ -51,6 +51,6 @@ rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.busy{fill:var(--busy)}r
 .bar svg{display:block;width:100%;height:.6rem}
 footer{margin-top:3rem;color:var(--dim);font-size:.88rem}
 @media (max-width:34rem){.phase>summary{grid-template-columns:1.2rem 1fr auto}.phase>summary>span:last-child{grid-column:2/-1}
-.wide table{min-width:36rem}h1{font-size:1.3rem}main{padding:1rem .8rem 3rem}}
+.wide table{min-width:36rem}.wide td:not(.short){min-width:9rem}h1{font-size:1.3rem}main{padding:1rem .8rem 3rem}}
 @media print{body{background:#fff}.card,.tile{break-inside:avoid}}
 `;

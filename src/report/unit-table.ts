@@ -10,19 +10,20 @@ export function unitSum(units: readonly UnitView[]): string {
   return `${count(units.length)} units: ${counts.join(" · ")}`;
 }
 
+/** What a person looks for comes first: a phone shows the left half. */
 const columns: readonly { readonly head: string; readonly cell: (unit: UnitView) => string }[] = [
   { head: "unit", cell: ({ name, title }) => (title === "" || title === name ? name : `${name}: ${title}`) },
-  { head: "wave", cell: ({ wave }) => wave ?? "" },
-  { head: "priority", cell: ({ priority }) => priority ?? "" },
   { head: "state", cell: ({ state }) => `${unitFaces[state].mark} ${unitFaces[state].word}` },
   { head: "steps", cell: ({ stepsDone, stepsTotal }) => `${count(stepsDone)} of ${count(stepsTotal)}` },
-  { head: "effort", cell: ({ effortMs }) => (effortMs === null ? "" : formatDuration(effortMs)) },
+  { head: "now", cell: ({ line }) => line },
   {
     head: "took",
     cell: ({ startedAt, endedAt }) =>
       startedAt === null || endedAt === null ? "" : formatDuration(endedAt - startedAt),
   },
-  { head: "now", cell: ({ line }) => line },
+  { head: "wave", cell: ({ wave }) => wave ?? "" },
+  { head: "priority", cell: ({ priority }) => priority ?? "" },
+  { head: "effort", cell: ({ effortMs }) => (effortMs === null ? "" : formatDuration(effortMs)) },
 ];
 
 /** Units as a table of texts; columns that none of them fills are left out. */
