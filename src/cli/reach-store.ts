@@ -1,7 +1,16 @@
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type Clock, CutoverError, hasCode, type Log, silentLog, sleep } from "../core/index.ts";
+import {
+  asError,
+  type Clock,
+  CutoverError,
+  hasCode,
+  isCutoverError,
+  type Log,
+  silentLog,
+  sleep,
+} from "../core/index.ts";
 import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
 import type { RunView } from "../report/index.ts";
 import { OwnerClient } from "./owner-client.ts";
@@ -20,8 +29,25 @@ export interface StorePlace {
 export const databaseOf = (store: string): string => join(store, "cutover.db");
 export const routesFileOf = (store: string): string => join(store, "routes.json");
 
-/** True when there is a record; a question or decision never makes one. */
-export const hasStore = (place: StorePlace): boolean => existsSync(databaseOf(place.store));
+/**
+ * True when there is a record; a question or decision never makes one.
+ * @throws CUTOVER_STORE_UNAVAILABLE when that cannot be told: the folder is a file, or may not be read
+ */
+export function hasStore(place: StorePlace): boolean {
+  try {
+    const folder = statSync(place.store, { throwIfNoEntry: false });
+    if (folder?.isDirectory() === false) throw unavailable(place, "a file");
+    return statSync(databaseOf(place.store), { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw isCutoverError(error) ? error : unavailable(place, asError(error).message);
+  }
+}
+
+const unavailable = (place: StorePlace, found: string): CutoverError =>
+  new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected a folder that can be read, found: ${found}`,
+    place: place.store,
+  });
 
 /** The owner that answers for the store; undefined when nobody owns it, or only for the moment of a command. */
 export function findOwner(place: StorePlace): OwnerClient | undefined {

@@ -81,6 +81,7 @@ describe("a place that cannot be", () => {
     refusedWith(await project.run("init", "taken"), "CUTOVER_STORE_UNAVAILABLE");
     expect(await project.run("init")).toMatchObject({ code: 0 });
     refusedWith(await project.run("run", "--store", "taken"), "CUTOVER_STORE_UNAVAILABLE");
+    refusedWith(await project.run("status", "--store", "taken"), "CUTOVER_STORE_UNAVAILABLE");
     const doctor = await project.run("doctor", "--store", "taken");
     expect(doctor.code).toBe(6);
     expect(doctor.stdout).toMatch(/✖ folder .*taken is a file/);
