@@ -15,8 +15,8 @@ export interface MetricSources {
   readonly touched: Set<string>;
 }
 
-/** Doors report in turn and may be late: looks reach back this far, and intervals seen already are dropped. */
-const overlapMs = 10_000;
+/** Doors report in turn: a plain limit, which speaks of the last windows, takes what is at most so late. */
+const latestMs = 10_000;
 /** How far back the old side is remembered, to compare with once the new side has all the traffic. */
 const memoryMs = 3_600_000;
 
@@ -35,10 +35,9 @@ export class MetricJudge {
   readonly #gate: MetricGate;
   #judge: Judge;
   #tally: Tally;
-  /** Per route: end of the newest interval taken in. */
-  readonly #cursors = new Map<string, number>();
+  /** Per route: how far the arrivals were read, and the end of the newest interval taken in. */
+  readonly #cursors = new Map<string, { readonly position: number; readonly newest: number }>();
   readonly #epochs = new Map<string, number>();
-  readonly #seen = new Map<string, number>();
   #nextReading = Number.NEGATIVE_INFINITY;
   /** Why the last reading failed; until one succeeds there is no verdict. */
   #trouble: string | undefined;
@@ -117,19 +116,19 @@ export class MetricJudge {
       const earlier = await routes.intervals({ route, since: this.since - memoryMs });
       this.#judge.remember(earlier.filter(({ to }) => to <= this.since));
     }
-    const from = cursor === undefined ? this.since : Math.max(this.since, cursor - overlapMs);
-    const found = await routes.intervals({ route, since: from });
-    const epoch = this.#gate.rule.kind === "limit" ? this.#epochs.get(route) : undefined;
-    const fresh = found.filter(
-      (interval) => !this.#seen.has(interval.id) && (epoch === undefined || interval.epoch === epoch),
+    // A clock that was set back must not blind the judge: what arrives from now on is new, whatever its time.
+    const now = this.#sources.clock.now();
+    const since = cursor !== undefined && now < this.since ? now - latestMs : this.since;
+    const found = await routes.arrivals({ route, after: cursor?.position ?? 0, since });
+    const newest = found.intervals.reduce(
+      (latest, { to }) => Math.max(latest, to),
+      cursor?.newest ?? this.since,
     );
-    let newest = cursor ?? this.since;
-    for (const { id, to } of fresh) {
-      this.#seen.set(id, to);
-      newest = Math.max(newest, to);
-    }
-    this.#cursors.set(route, newest);
-    return fresh;
+    this.#cursors.set(route, { position: found.position, newest });
+    if (this.#gate.rule.kind !== "limit") return found.intervals;
+    const epoch = this.#epochs.get(route);
+    const oldest = Math.min(cursor?.newest ?? this.since, now) - latestMs;
+    return found.intervals.filter((interval) => interval.epoch === epoch && interval.to > oldest);
   }
 
   #take(fresh: readonly Interval[]): void {
@@ -143,7 +142,5 @@ export class MetricJudge {
         log.warn(`interval ${interval.id} of ${interval.route} is passed over: ${asError(thrown).message}`);
       }
     }
-    const oldest = Math.min(...this.#cursors.values()) - 2 * overlapMs;
-    if (this.#seen.size > 1_000) for (const [id, to] of this.#seen) if (to < oldest) this.#seen.delete(id);
   }
 }

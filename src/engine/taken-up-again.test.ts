@@ -234,4 +234,40 @@ describe("a trigger", () => {
     await rig.measure("r", { old: [1_000, 0], new: [1_000, 500] });
     expect(await rig.end(handle, 60_000)).toMatchObject({ state: "ROLLED_BACK" });
   });
+
+  test("counts what a door could only report after a long time, when another door reported meanwhile", async () => {
+    await using rig = await openRig();
+    const migration = defineMigration({
+      name: "m",
+      phases: [phase("p", { steps: [waiting] })],
+      triggers: [when(errors).then("rollback")],
+    });
+    const handle = await rig.start(migration);
+    await rig.clock.advance(5_000);
+    const at = rig.clock.now();
+    await rig.clock.advance(60_000);
+    await rig.measure("r", { old: [10, 0], new: [10, 0] });
+    await rig.clock.advance(2_000);
+    const side = { calls: 1_000, errors: 0, latency: [] };
+    await rig.store.routes.recordIntervals([
+      {
+        id: "late",
+        route: "r",
+        door: "cut off",
+        epoch: 0,
+        stage: "off",
+        share: 0,
+        from: at - 1_000,
+        to: at,
+        old: side,
+        new: { ...side, errors: 500 },
+        shadow: { calls: 0, errors: 0, timeouts: 0, skipped: 0 },
+        compared: 0,
+        mismatches: 0,
+        failedOver: 0,
+        operations: {},
+      },
+    ]);
+    expect(await rig.end(handle, 60_000)).toMatchObject({ state: "ROLLED_BACK" });
+  });
 });

@@ -110,6 +110,15 @@ export interface RouteStore {
   recordIntervals(intervals: readonly Interval[]): Promise<number>;
   /** Intervals that ended after `since`, oldest first, of one route or of all. */
   intervals(query: { readonly route?: string; readonly since: number }): Promise<readonly Interval[]>;
+  /**
+   * Intervals of a route in the order in which they were stored: also those of a door that could only report late, or
+   * whose clock was set back. `after` is a `position` of this process, 0 for all; those that ended by `since` are left out.
+   */
+  arrivals(query: {
+    readonly route: string;
+    readonly after: number;
+    readonly since: number;
+  }): Promise<{ readonly intervals: readonly Interval[]; readonly position: number }>;
   /** Keeps at most 200 samples per route, newest. */
   recordMismatches(samples: readonly MismatchSample[]): Promise<void>;
   mismatches(route: string): Promise<readonly MismatchSample[]>;

@@ -59,7 +59,6 @@ export function sqliteRoutes(
     recordIntervals(intervals) {
       return writer.write((tx) => {
         const oldest = clock.now() - intervalAge;
-        tx.db.run("DELETE FROM intervals WHERE to_at < ?", oldest);
         let stored = 0;
         for (const interval of intervals) {
           // Too old to be kept: stored again after its pruning, it would count twice.
@@ -72,6 +71,11 @@ export function sqliteRoutes(
             canonicalJson(interval),
           );
         }
+        // The newest row stays whatever its time: a row number given twice would hide an arrival.
+        tx.db.run(
+          "DELETE FROM intervals WHERE to_at < ? AND rowid < (SELECT max(rowid) FROM intervals)",
+          oldest,
+        );
         return stored;
       });
     },
@@ -86,6 +90,21 @@ export function sqliteRoutes(
             )
         ).map((row) => JSON.parse(row.data) as Interval),
       ),
+    arrivals: ({ route, after, since }) =>
+      reader.read((db) => {
+        const newest = db.get<{ position: number | null }>("SELECT max(rowid) AS position FROM intervals");
+        const position = Math.max(after, newest?.position ?? 0);
+        // By row number once there is one to begin with: the index by time would read the whole day at each look.
+        const source = after === 0 ? "intervals" : "intervals NOT INDEXED";
+        const found = db.all<{ data: string }>(
+          `SELECT data FROM ${source} WHERE route = ? AND to_at > ? AND rowid > ? AND rowid <= ? ORDER BY rowid`,
+          route,
+          since,
+          after,
+          position,
+        );
+        return { position, intervals: found.map(({ data }) => JSON.parse(data) as Interval) };
+      }),
     async recordMismatches(samples) {
       await writer.write((tx) => {
         for (const sample of samples) {

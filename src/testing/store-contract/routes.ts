@@ -110,6 +110,23 @@ export function routeContract({ describe, expect, withStore }: ContractCase): vo
       expect((await store.routes.intervals({ since: 0 })).map((found) => found.id)).toEqual(["new"]);
     });
 
+    withStore(
+      "intervals are also given in the order in which they were stored, each once",
+      async ({ store, clock }) => {
+        const now = clock.now();
+        await store.routes.recordIntervals([interval("a", "r", now), interval("x", "s", now)]);
+        const query = { route: "r", since: now - 60_000 };
+        const first = await store.routes.arrivals({ ...query, after: 0 });
+        expect(first.intervals.map(({ id }) => id)).toEqual(["a"]);
+        const late = [interval("late", "r", now - 30_000), interval("before", "r", now - 60_000)];
+        await store.routes.recordIntervals([...late, interval("a", "r", now)]);
+        const second = await store.routes.arrivals({ ...query, after: first.position });
+        expect(second.intervals.map(({ id }) => id)).toEqual(["late"]);
+        const none = await store.routes.arrivals({ ...query, after: second.position });
+        expect(none).toEqual({ intervals: [], position: second.position });
+      },
+    );
+
     withStore("only the newest 200 mismatches of a route are kept", async ({ store }) => {
       const sample = (route: string, n: number): MismatchSample => ({
         id: `${route}${n}`,
