@@ -201,6 +201,7 @@ async function clearLevel(
     }
     const calls = input.atLeast - totals.calls.new;
     if (calls > 0) missing.push(`${count(calls)} more calls`);
+    if (totals.isSilent(context.clock.now())) missing.push("a report of a door (all are silent)");
     const left = since + ms(input.hold) - context.clock.now();
     if (left > 0) {
       missing.push(`the end of ${formatDuration(ms(input.hold))}`);

@@ -167,6 +167,7 @@ async function start(context: StepContext, gate: GateSpec): Promise<Json> {
         ? []
         : [`${count(input.atLeast - totals.compared)} more comparisons`]),
       ...(coverage.missing.length === 0 ? [] : [`a call of ${coverage.missing.join(", ")}`]),
+      ...(totals.isSilent(context.clock.now()) ? ["a report of a door (all are silent)"] : []),
       ...(left <= 0 ? [] : [`the end of ${formatDuration(ms(input.for))}`]),
     ];
     const waits = [verdict.waitMs, left > 0 ? left : undefined].filter((wait) => wait !== undefined);

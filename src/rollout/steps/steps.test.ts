@@ -239,6 +239,23 @@ describe.each(steps.map((step) => [step.kind.kind, step] as const))(
   },
 );
 
+describe.each([
+  ["shadow", shadow("r", { for: "60s", patience: "5m" })],
+  ["ramp", ramp("r", [50, 100], { hold: "60s", atMost: "5m" })],
+])("%s whose doors fall silent", (_, step) => {
+  test("is not proven by what they told before: it waits, and fails in the end", async () => {
+    world.application();
+    world.set("r", 0, { stage: "live", share: 5 });
+    const fell = world.clock.after(20_000, () => void world.rollout?.close());
+    const { error, took } = await world.run(step);
+    fell.cancel();
+    expect(took).toBeGreaterThanOrEqual(300_000);
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+    expect(String(error)).toContain("all are silent");
+    expect(world.routes.get("r")?.share).not.toBe(100);
+  });
+});
+
 describe.each(
   steps.filter((step) => step.kind.kind !== "quiet").map((step) => [step.kind.kind, step] as const),
 )("%s killed at any point", (_, step) => {

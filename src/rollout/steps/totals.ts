@@ -1,5 +1,8 @@
 import type { Interval, JsonObject } from "../../core/index.ts";
 
+/** An idle door reports once a second; after longer silence than this nobody watches the new side, milliseconds. */
+const longestSilence = 5_000;
+
 /** Sums over intervals of one epoch. */
 export class Totals {
   calls = { old: 0, new: 0 };
@@ -9,8 +12,15 @@ export class Totals {
   mismatches = 0;
   shadow = { calls: 0, errors: 0, timeouts: 0, skipped: 0 };
   readonly operations: Map<string, number> = new Map();
+  #lastReport = Number.NEGATIVE_INFINITY;
+
+  /** True when no door has reported lately, whatever was gathered before. `now`: wall-clock milliseconds. */
+  isSilent(now: number): boolean {
+    return now - this.#lastReport > longestSilence;
+  }
 
   add(interval: Interval): void {
+    this.#lastReport = Math.max(this.#lastReport, interval.to);
     this.calls.old += interval.old.calls;
     this.calls.new += interval.new.calls;
     this.errors.old += interval.old.errors;
