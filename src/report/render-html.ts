@@ -4,6 +4,7 @@ import { latencyBars, routeCharts, shareBar } from "./html-chart.ts";
 import { style } from "./html-style.ts";
 import { html, Markup } from "./markup.ts";
 import { auditLine, factLine, type ReportExtras } from "./render-markdown.ts";
+import { incidentLines } from "./incident-sides.ts";
 import type { PhaseView, RouteView, RunView, UnitView, VerdictView } from "./run-view.ts";
 import { unitSum, unitTable } from "./unit-table.ts";
 import { loudUnits } from "./unit-view.ts";
@@ -321,7 +322,13 @@ const incidents = (view: RunView): Markup =>
                 : `closed after ${formatDuration(incident.closedAt - incident.openedAt)}: ${incident.outcome ?? ""}`
             }
           </p>
-          <pre><code>${jsonLines(incident.seen)}</code></pre>
+          <ul>
+            ${incidentLines(incident.seen, incident.openedAt).map((line) => html`<li>${line}</li>`)}
+          </ul>
+          <details>
+            <summary>all that was seen</summary>
+            <pre><code>${jsonLines(incident.seen)}</code></pre>
+          </details>
           ${incident.facts !== null && html`<pre><code>${jsonLines(incident.facts)}</code></pre>`}
         </div>`,
   )}`;

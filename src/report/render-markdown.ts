@@ -2,6 +2,7 @@ import { formatDuration, type JsonObject } from "../core/index.ts";
 import type { ChainReport } from "../store/index.ts";
 import { codeSpan, escapeMarkdown as text } from "./escape.ts";
 import { change, count, latency, percent, perSecond, sharePercent, timestamp } from "./figures.ts";
+import { incidentLines } from "./incident-sides.ts";
 import type { PhaseView, RouteView, RunView, VerdictView } from "./run-view.ts";
 import { unitSum, unitTable } from "./unit-table.ts";
 import { noOverrides, phaseFaces, runFaces, stepFaces, verdictFaces } from "./words.ts";
@@ -85,7 +86,10 @@ function incidentBody(incident: RunView["incidents"][number]): string {
     [`- cause: ${text(incident.cause)}`, `- opened ${timestamp(incident.openedAt)}`, `- ${closed}`].join(
       "\n",
     ),
-    "What was seen:",
+    [
+      "What was seen:",
+      ...incidentLines(incident.seen, incident.openedAt).map((line) => `- ${text(line)}`),
+    ].join("\n"),
     jsonBlock(incident.seen),
     ...(incident.facts === null ? [] : ["What came of it:", jsonBlock(incident.facts)]),
   ]);
