@@ -239,6 +239,24 @@ describe.each(steps.map((step) => [step.kind.kind, step] as const))(
   },
 );
 
+describe("quiet among doors of different clocks", () => {
+  const hour = 3_600_000;
+
+  test("sees every use of the old side, also when another door's clock is an hour ahead", async () => {
+    world.application();
+    world.set("r", 0, { stage: "complete", share: 0 });
+    const tell = (): void => {
+      world.clock.after(1_000, tell);
+      const now = world.clock.now();
+      world.report({ door: "ahead", from: now + hour - 1_000, to: now + hour });
+      world.report({ door: "uses old", old: { calls: 1, errors: 0, latency: [] } });
+    };
+    tell();
+    const { error } = await world.run(quiet("r", { for: "10s", patience: "60s" }));
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+  });
+});
+
 describe.each([
   ["shadow", shadow("r", { for: "60s", patience: "5m" })],
   ["ramp", ramp("r", [50, 100], { hold: "60s", atMost: "5m" })],
