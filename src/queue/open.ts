@@ -23,7 +23,7 @@ export async function openQueue(
   options: QueueOptions = {},
 ): Promise<Queue> {
   const settings = queueSettings(options);
-  const store = typeof where === "string" ? await openStore(where, settings) : where.store;
+  const store = typeof where === "string" ? await openStore(where, settings) : given(where);
   const closeStore = (): Promise<void> => (typeof where === "string" ? store.close() : Promise.resolve());
   const worker = options.workerId ?? workerName();
   const context: QueueContext = { settings, store, worker, meter: new Meter(settings.clock) };
@@ -35,6 +35,13 @@ export async function openQueue(
     throw error;
   }
   return queue;
+}
+
+/** Plain JavaScript may hand in anything. */
+function given(where: { readonly store: Store } | undefined): Store {
+  const store = where?.store as Partial<Store> | undefined;
+  if (typeof store?.orders === "object") return store as Store;
+  throw invalid("where", '"sqlite:PATH" or { store }', where);
 }
 
 async function openStore(where: string, settings: ReturnType<typeof queueSettings>): Promise<Store> {

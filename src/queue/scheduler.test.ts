@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { gate, open } from "../../test/queue/manual-queue.ts";
+import { openQueue } from "./open.ts";
 import type { MemoryReading } from "./memory.ts";
 
 describe("what is claimed first", () => {
@@ -232,6 +233,7 @@ describe("bad input", () => {
     [{ memory: { warning: 0.95 } }, "memory.warning"],
     [{ retries: 1.5 }, "retries"],
     [{ name: "a b" }, "name"],
+    [{ slot: 3 } as object, "options"],
   ])("option %j is refused by name", async (options, place) => {
     await expect(open(options)).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place });
   });
@@ -247,6 +249,9 @@ describe("bad input", () => {
     ["job", { key: "a\nb" }, "key"],
     ["job", { runAt: Number.NaN }, "runAt"],
     ["job", { createdAt: new Date("never") }, "createdAt"],
+    ["job", { retry: 3 } as object, "work order"],
+    ["job", { needs: "512 MB" as unknown as { slots: 1 } }, "needs"],
+    ["job", { needs: { mem: "1 GB" } as object }, "needs"],
   ])("submit(%j, …, %j) is refused by name and nothing is stored", async (kind, options, place) => {
     const { queue } = await open();
     await expect(queue.submit(kind, null, options)).rejects.toMatchObject({
@@ -254,6 +259,13 @@ describe("bad input", () => {
       place,
     });
     expect((await queue.counts()).PENDING).toBe(0);
+  });
+
+  test("a handler that is no function and a place that is no store are refused", async () => {
+    const { queue } = await open();
+    expect(() => queue.work("job", undefined as never)).toThrow(expect.objectContaining({ place: "work" }));
+    for (const where of [undefined, 5, {}] as never[])
+      await expect(openQueue(where)).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place: "where" });
   });
 
   test("a second handler of a kind is refused", async () => {

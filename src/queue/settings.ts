@@ -87,8 +87,32 @@ export interface QueueSettings {
   readonly log: Log;
 }
 
+const knownOptions: Readonly<Record<keyof QueueOptions, true>> = {
+  name: true,
+  slots: true,
+  memoryPerSlot: true,
+  poll: true,
+  stagger: true,
+  depth: true,
+  retries: true,
+  backoff: true,
+  timeout: true,
+  grace: true,
+  lease: true,
+  memory: true,
+  reserveAfter: true,
+  poisonAfter: true,
+  payloadLimit: true,
+  classify: true,
+  clock: true,
+  random: true,
+  log: true,
+  workerId: true,
+};
+
 /** @throws CUTOVER_QUEUE_INVALID naming the option */
 export function queueSettings(options: QueueOptions): QueueSettings {
+  onlyKnown(options, knownOptions, "options");
   const { backoff = {}, memory = {} } = options;
   const base = duration(backoff.base ?? defaultBackoff.base, "backoff.base");
   const settings: QueueSettings = {
@@ -151,6 +175,22 @@ export function whole(value: number, field: string, least: number, most: number)
 function between(value: number, field: string, least: number, most: number): number {
   if (typeof value === "number" && value >= least && value <= most) return value;
   throw invalid(field, `a number from ${least} to ${most}`, value);
+}
+
+/**
+ * Refuses what is no object, and members nobody reads: a mistyped option would silently do nothing.
+ * @throws CUTOVER_QUEUE_INVALID naming the member
+ */
+export function onlyKnown<T extends object>(
+  value: T,
+  known: Readonly<Record<keyof T, true>>,
+  field: string,
+): void {
+  const names = (): string => Object.keys(known).join(", ");
+  if (typeof value !== "object" || value === null) throw invalid(field, `an object with ${names()}`, value);
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(known, key)) throw invalid(field, `no members but ${names()}`, key);
+  }
 }
 
 export function invalid(field: string, expected: string, found: unknown): CutoverError {

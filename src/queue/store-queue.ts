@@ -49,6 +49,9 @@ export class StoreQueue implements Queue {
     this.#refuseStopped();
     const { sandboxes } = this.#scheduler;
     if (sandboxes.has(kindName(kind))) throw invalid("kind", "one work() for each kind", kind);
+    const sandbox = how as { readonly prepare?: unknown } | undefined;
+    if (typeof how !== "function" && typeof sandbox?.prepare !== "function")
+      throw invalid("work", "a function or a sandbox", how);
     sandboxes.set(kind, typeof how === "function" ? inProcess(how, this.#context.settings.clock) : how);
     if (this.recovered.waiting === 0) this.#scheduler.ring();
     else {

@@ -1,7 +1,7 @@
 import { CutoverError, type Duration, timeId } from "../core/index.ts";
 import type { NewOrder } from "../store/index.ts";
 import { plainJson } from "./plain-json.ts";
-import { duration, invalid, type QueueSettings, whole } from "./settings.ts";
+import { duration, invalid, onlyKnown, type QueueSettings, whole } from "./settings.ts";
 import { formatSize, parseSize, type Size } from "./size.ts";
 
 /** What can be said about a work order beside its kind and payload. Defaults come from the queue's options. */
@@ -31,13 +31,33 @@ export interface Submission extends SubmitOptions {
   readonly payload?: unknown;
 }
 
+const knownMembers: Readonly<Record<keyof Submission, true>> = {
+  kind: true,
+  payload: true,
+  key: true,
+  needs: true,
+  retries: true,
+  priority: true,
+  tenant: true,
+  timeout: true,
+  runAt: true,
+  id: true,
+  createdAt: true,
+};
+const knownNeeds: Readonly<Record<keyof NonNullable<SubmitOptions["needs"]>, true>> = {
+  memory: true,
+  slots: true,
+};
+
 /**
  * The order as it goes into the store.
  * @throws CUTOVER_QUEUE_INVALID naming the field; CUTOVER_QUEUE_TOO_LARGE when it could never start here
  */
 export function newOrder(submission: Submission, settings: QueueSettings): NewOrder {
   const now = settings.clock.now();
+  onlyKnown(submission, knownMembers, "work order");
   const { needs = {} } = submission;
+  onlyKnown(needs, knownNeeds, "needs");
   const slots = whole(needs.slots ?? 1, "needs.slots", 1, Number.MAX_SAFE_INTEGER);
   const memory =
     needs.memory === undefined ? slots * settings.memoryPerSlot : parseSize(needs.memory, "needs.memory");

@@ -73,6 +73,30 @@ export interface RouteLimits {
   readonly copyLimit: number;
 }
 
+/** A member that is none of these would do nothing. */
+const known: Readonly<Record<keyof RouteOptions<RoutableFunction>, true>> = {
+  old: true,
+  new: true,
+  key: true,
+  effects: true,
+  shadow: true,
+  idempotent: true,
+  unsent: true,
+  expected: true,
+  deadline: true,
+  shadowDeadline: true,
+  shadowConcurrency: true,
+  sample: true,
+  ignore: true,
+  tolerance: true,
+  normalize: true,
+  compare: true,
+  operation: true,
+  operations: true,
+  redact: true,
+  copyLimit: true,
+};
+
 /** @throws CUTOVER_ROUTE_INVALID for the first option that makes no sense. */
 export function readRouteOptions<F extends RoutableFunction>(
   name: string,
@@ -87,6 +111,12 @@ export function readRouteOptions<F extends RoutableFunction>(
   };
   if (typeof name !== "string" || !/^[\w.:/@-]{1,200}$/.test(name)) {
     refuse("name", "1 to 200 letters, digits and . _ : / @ -", name);
+  }
+  if (typeof options !== "object" || options === null)
+    refuse("options", "an object with old, new and key", options);
+  for (const option of Object.keys(options)) {
+    if (!Object.hasOwn(known, option))
+      refuse(option.slice(0, 60), "left out: a route knows no such option", options[option as "key"]);
   }
   for (const place of ["old", "new", "key"] as const) {
     if (typeof options[place] !== "function") refuse(place, "a function", options[place]);

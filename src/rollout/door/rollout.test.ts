@@ -193,6 +193,7 @@ describe("declaring a route", () => {
       { effects: "some" as "none" },
       { deadline: 0 },
       { normalize: 7 as unknown as () => unknown },
+      { ignroe: ["at"] } as object,
     ]) {
       const error = refusal(() => rollout.route("x", { ...sides, ...bad }));
       expect(hasCode(error, "CUTOVER_ROUTE_INVALID"), JSON.stringify(bad)).toBe(true);
