@@ -78,9 +78,14 @@ async function start(context: StepContext): Promise<Json> {
   const { route, for: time, patience } = read(context.input);
   const since = context.clock.now();
   const watch = new RouteWatch(context, route, since);
-  const proof = new QuietProof(since);
+  let proof = new QuietProof(since);
   const look = async (): Promise<Look> => {
     proof.add(await watch.news());
+    if (ms(time) <= proof.at(context.clock.now()).quietMs) {
+      // Looks reach back some seconds only: before it ends, all is read anew, with what came later than that.
+      proof = new QuietProof(since);
+      proof.add(await context.routes.intervals(route, since));
+    }
     const { quietMs, trouble } = proof.at(context.clock.now());
     const left = ms(time) - quietMs;
     const missing = [...trouble, ...(left > 0 ? [`the end of ${formatDuration(ms(time))}`] : [])];

@@ -255,6 +255,20 @@ describe("quiet among doors of different clocks", () => {
     const { error } = await world.run(quiet("r", { for: "10s", patience: "60s" }));
     expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
   });
+
+  test("counts a use that a door could tell of only much later", async () => {
+    world.application();
+    world.set("r", 0, { stage: "complete", share: 0 });
+    const used = world.clock.now() + 15_000;
+    world.clock.after(40_000, () => {
+      const old = { calls: 1, errors: 0, latency: [] };
+      world.report({ door: "cut off", from: used - 250, to: used, old });
+    });
+    const { took, error } = await world.run(quiet("r", { for: "45s" }));
+    expect(error).toBeUndefined();
+    expect(took).toBeGreaterThanOrEqual(60_000);
+    expect(took).toBeLessThan(65_000);
+  });
 });
 
 describe.each([
