@@ -163,8 +163,9 @@ async function drained(dir: string, aside: readonly string[]): Promise<boolean> 
   for (let i = 0; i < 150; i++) {
     const answer = (await health(dir)) as { old: Counts | null; new: Counts | null } | undefined;
     if (answer?.new !== null && answer?.new !== undefined) {
-      const left = (answer.old?.unfinished ?? 0) + answer.new.unfinished;
-      if (left <= aside.length) return true;
+      // What was set aside stays unfinished in the old queue for as long as there is one, and is archived with it.
+      const [old, stays] = answer.old === null ? [0, 0] : [answer.old.unfinished, aside.length];
+      if (answer.new.unfinished === 0 && old <= stays) return true;
     }
     await wait(200);
   }
