@@ -5,7 +5,7 @@ import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { span } from "./draw/line.ts";
-import { carrierOf, findOwner, hasStore, noRuns, ownStore, viewRecorded } from "./reach-store.ts";
+import { awaitOwner, carrierOf, hasStore, noRuns, ownStore, viewRecorded } from "./reach-store.ts";
 
 /** `--reason` of commands that a person answers for. */
 export const reasonOption: Readonly<Record<string, OptionSpec>> = {
@@ -36,7 +36,7 @@ export async function decide(
   record: (parts: RecordParts, run: string, view: RunView) => Promise<unknown>,
 ): Promise<RunView> {
   const choice = { typed, otherwise: "unfinished" } as const;
-  const owner = findOwner(context);
+  const owner = await awaitOwner(context);
   if (owner !== undefined) {
     const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), choice);
     const path = `/v1/runs/${encodeURIComponent(run.id)}/${verb}`;

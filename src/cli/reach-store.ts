@@ -57,6 +57,17 @@ export function findOwner(place: StorePlace): OwnerClient | undefined {
 }
 
 /**
+ * The owner to hand a decision to. A run that has just begun holds the folder some moments before it answers, and a
+ * command holds it without ever answering: both are waited for, three seconds at most.
+ */
+export async function awaitOwner(place: StorePlace): Promise<OwnerClient | undefined> {
+  const until = place.clock.monotonic() + momentMs;
+  while (readOwner(place.store)?.socket === null && place.clock.monotonic() < until)
+    await sleep(place.clock, 20);
+  return findOwner(place);
+}
+
+/**
  * Reads the record without owning it: SQLite lets readers stand beside the owner. Undefined when there is no store
  * yet; a question makes none.
  */

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { errorCatalog, type ErrorCode } from "../../src/core/index.ts";
@@ -225,7 +225,7 @@ DatabaseSync.prototype.exec = function (sql) {
 `,
     );
     const first = project.start(["run"]);
-    await until(() => project.lines("ledger.txt").length === 6, "five rows copied");
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
     first.child.kill("SIGKILL");
     await first.ended;
 

@@ -1,13 +1,14 @@
 /** Definitions for the end-to-end tests. Steps write a line to `ledger.txt` for each thing they do. */
 
 const ledger = `
-import { appendFileSync, existsSync } from "node:fs";
+import { appendFileSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, defineMigration, phase, step } from "cutover";
 const here = import.meta.dirname;
 const note = (line) => appendFileSync(join(here, "ledger.txt"), line + "\\n");
-/** Work that goes on until the file \`go\` is there; stops at an abort. */
+/** Work that goes on until the file \`go\` is there; stops at an abort. \`go.awaited\` tells that it has come so far. */
 const untilGo = async (its, name = "go") => {
+  writeFileSync(join(here, name + ".awaited"), "");
   while (!existsSync(join(here, name))) {
     if (its.signal.aborted) throw its.signal.reason;
     await new Promise((r) => its.clock.after(20, r));

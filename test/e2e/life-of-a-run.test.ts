@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Status, Project, until } from "./command-line.ts";
 import { copyRows, failing, slowBack, withApproval } from "./crossings.ts";
@@ -62,7 +63,7 @@ describe("a run that is killed", () => {
   test("goes on from its checkpoint: no row is lost, none is copied twice, finished steps are not done again", async () => {
     project.write("crossing.ts", copyRows);
     const first = project.start(["run"]);
-    await until(() => project.lines("ledger.txt").length === 6, "five rows copied");
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
     first.child.kill("SIGKILL");
     await first.ended;
 
@@ -89,7 +90,7 @@ describe("a run that is killed", () => {
   test("can be taken back by a command although no process carries it", async () => {
     project.write("crossing.ts", copyRows);
     const first = project.start(["run"]);
-    await until(() => project.lines("ledger.txt").length === 6, "five rows copied");
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
     first.child.kill("SIGKILL");
     await first.ended;
 
@@ -106,7 +107,7 @@ describe("a run that is interrupted", () => {
   test("by Ctrl-C stops cleanly with 130 and says how to go on; resume finishes it", async () => {
     project.write("crossing.ts", copyRows);
     const first = project.start(["run"]);
-    await until(() => project.lines("ledger.txt").length === 6, "five rows copied");
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
     first.child.kill("SIGINT");
     const ended = await first.ended;
     expect(ended.code).toBe(130);
@@ -130,7 +131,7 @@ describe("a run that is interrupted", () => {
   test("a reader that goes away does not end the run", async () => {
     project.write("crossing.ts", copyRows);
     const first = project.start(["run"]);
-    await until(() => project.lines("ledger.txt").length === 6, "five rows copied");
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
     first.child.stdout?.destroy();
     first.child.stderr?.destroy();
     project.write("go", "");
@@ -221,7 +222,7 @@ describe("a definition that changed", () => {
   test("is refused on resume with the difference, and taken with --accept-changes", async () => {
     project.write("crossing.ts", copyRows);
     const first = project.start(["run"]);
-    await until(() => project.lines("ledger.txt").length === 6, "five rows copied");
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
     first.child.kill("SIGKILL");
     await first.ended;
 

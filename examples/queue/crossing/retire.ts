@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { CutoverError, type JsonObject, type Step, type StepContext, step } from "cutover";
-import { places } from "../server/settings.ts";
+import { places, readRecord } from "../server/settings.ts";
 import { readOnce } from "./old-folder.ts";
 import { callServer } from "./server-control.ts";
 
@@ -24,7 +24,7 @@ export function retireOldPath(workDir: string): Step {
 
 async function retire(context: StepContext, workDir: string, oldDir: string): Promise<JsonObject> {
   const saved = context.checkpoint() as { samples: string[]; aside: string[]; files: number } | undefined;
-  const before = saved ?? look(oldDir);
+  const before = saved ?? look(oldDir, readRecord<string[]>(places(workDir).damaged) ?? []);
   if (saved === undefined) await context.saveCheckpoint(before);
   const limit = context.clock.monotonic() + drainLimitMs;
   for (;;) {
@@ -46,14 +46,17 @@ async function retire(context: StepContext, workDir: string, oldDir: string): Pr
   };
 }
 
-/** What the folder holds before it goes: orders to read back afterwards, and what was set aside. */
-function look(oldDir: string): { samples: string[]; aside: string[]; files: number } {
-  const { orders, aside } = readOnce(oldDir);
+/**
+ * What the folder holds before it goes: orders to read back afterwards. Only what was damaged before anything began may
+ * stay unfinished; anything else that waits there is work not done.
+ */
+function look(oldDir: string, aside: string[]): { samples: string[]; aside: string[]; files: number } {
+  const { orders } = readOnce(oldDir);
   const stay = orders.filter(({ movedTo }) => movedTo === undefined);
   const every = Math.max(1, Math.floor(stay.length / 50));
   return {
     samples: stay.filter((_, index) => index % every === 0).map(({ id }) => id),
-    aside: aside.map(({ id }) => id),
+    aside,
     files: orders.length,
   };
 }

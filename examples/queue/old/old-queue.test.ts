@@ -98,6 +98,20 @@ test("after a stop, what was running runs again, first of all", async () => {
   expect(second.get("was-running")?.status).toBe("running");
 });
 
+test("killed between the two files of a submit, or of a start, the order still runs", async () => {
+  const first = start();
+  for (const id of ["block-1", "block-2"]) await submit(first, { id, ...hang });
+  await submit(first, { id: "waits" });
+  await first.close({ kill: true });
+  // What a kill -9 leaves: the order's file is written, the state without or no more with its entry.
+  writeFileSync(join(dir, "queue-state.json"), '{"version":"1.0","queue":[],"running":[],"waitTimes":[]}');
+  const second = start();
+  expect(second.get("waits")).not.toHaveProperty("entry");
+  for (const id of ["block-1", "block-2"]) await second.cancel(id);
+  await endOf(second, "waits");
+  expect(second.get("waits")?.status).toBe("succeeded");
+});
+
 test("files that cannot be read are left as they are, and so is an entry without a file", async () => {
   cpSync(join(import.meta.dirname, "../data"), dir, { recursive: true, force: true });
   const queue = start();

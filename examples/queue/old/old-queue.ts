@@ -55,15 +55,19 @@ export class OldQueue {
     for (const name of unreadable) this.#options.warn?.(`cannot read work-orders/${name}, left as it is`);
     if (state === undefined) this.#options.warn?.("cannot read queue-state.json, the queue begins empty");
     this.#waitTimes = [...(state?.waitTimes ?? [])];
-    for (const { movedTo, ...order } of orders) {
+    const places: QueueEntry[] = [];
+    for (const { movedTo, entry, ...order } of orders) {
       if (movedTo === undefined) this.#orders.set(order.id, order);
       else this.#moved.set(order.id, { order, mark: movedTo });
+      if (movedTo === undefined && entry !== undefined && order.status === "queued") places.push(entry);
     }
     // An entry without a file is never run and never cleaned up; it keeps its place in the file.
     this.#waiting = (state?.queue ?? []).filter(({ workOrderId: id }) => {
       const order = this.#orders.get(id);
       return order === undefined ? !this.#moved.has(id) : order.status === "queued";
     });
+    for (const entry of places)
+      if (this.#entryOf(entry.workOrderId) === undefined) this.#waiting.push(entry);
     for (const order of this.#orders.values()) {
       if (order.status === "running") this.#requeue(order);
       if (order.status === "integrating") this.#integrations.push(order.id);
@@ -79,17 +83,18 @@ export class OldQueue {
       return known;
     if (this.#waiting.length + this.#arriving >= maxWaiting) throw new QueueFull();
     const order: WorkOrder = known ?? { ...given, createdAt: new Date().toISOString(), status: "queued" };
+    const entry = { workOrderId: order.id, priority, enqueuedAt: order.createdAt, maxWaitMs };
     this.#orders.set(order.id, order);
     this.#arriving++;
     try {
-      await this.#files.saveOrder(order);
+      await this.#files.saveOrder({ ...order, entry });
     } catch (error) {
       if (known === undefined) this.#orders.delete(order.id);
       throw error;
     } finally {
       this.#arriving--;
     }
-    this.#enqueue({ workOrderId: order.id, priority, enqueuedAt: order.createdAt, maxWaitMs });
+    this.#enqueue(entry);
     await this.#saveState();
     this.#pump();
     return order;
@@ -170,7 +175,7 @@ export class OldQueue {
     if (moved === undefined) return;
     this.#moved.delete(id);
     this.#orders.set(id, moved.order);
-    await this.#files.saveOrder(moved.order);
+    await this.#files.saveOrder({ ...moved.order, entry: moved.mark.entry });
     this.#enqueue(moved.mark.entry);
     await this.#saveState();
     this.#pump();

@@ -12,8 +12,11 @@ export interface QueueState {
   readonly savedAt: string;
 }
 
-/** A work order file, with the mark of an order that was handed to the other queue. */
-export type StoredOrder = WorkOrder & { readonly movedTo?: MoveMark };
+/**
+ * A work order file. `movedTo` marks an order that was handed to the other queue. `entry` is the place of a waiting
+ * order: the queue state is written after it, and a process may end in between.
+ */
+export type StoredOrder = WorkOrder & { readonly movedTo?: MoveMark; readonly entry?: QueueEntry };
 
 /** While it stands in an order's file, the old queue never runs that order. It holds what is needed to take it back. */
 export interface MoveMark {

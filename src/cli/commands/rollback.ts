@@ -3,7 +3,7 @@ import { chooseRun } from "../choose-run.ts";
 import type { Command } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { recordedMigration } from "../recorded-migration.ts";
-import { findOwner, hasStore, noRuns } from "../reach-store.ts";
+import { awaitOwner, hasStore, noRuns } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "rollback [RUN] --reason TEXT",
@@ -18,10 +18,10 @@ export const command: Command = {
     ...carryOptions,
   },
   words: 1,
-  run(context) {
+  async run(context) {
     const reason = reasonOf(context, "rollback");
     const typed = context.args.positionals[0];
-    const owner = findOwner(context);
+    const owner = await awaitOwner(context);
     if (owner !== undefined) return followOwner(context, owner, typed, reason);
     if (!hasStore(context)) throw noRuns(context);
     return carryRun(context, async ({ engine, store }) => {

@@ -4,7 +4,7 @@ import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { type Line, span } from "../draw/line.ts";
 import { pad, textWidth } from "../draw/text-width.ts";
-import { findOwner, hasStore, ownStore, readStore } from "../reach-store.ts";
+import { awaitOwner, findOwner, hasStore, ownStore, readStore } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "route [NAME] [--stage STAGE] [--share PERCENT] --reason TEXT",
@@ -69,7 +69,7 @@ async function move(
     reason: reasonOf(context, "route"),
     ...(epoch === undefined ? {} : { epoch: wholeNumber(epoch) }),
   };
-  const owner = findOwner(context);
+  const owner = await awaitOwner(context);
   if (owner !== undefined) return owner.post<RouteState>(`/v1/routes/${encodeURIComponent(route)}`, order);
   if (!hasStore(context)) {
     throw new CutoverError("CUTOVER_ROUTE_UNKNOWN", {
