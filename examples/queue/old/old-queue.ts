@@ -66,8 +66,7 @@ export class OldQueue {
       const order = this.#orders.get(id);
       return order === undefined ? !this.#moved.has(id) : order.status === "queued";
     });
-    for (const entry of places)
-      if (this.#entryOf(entry.workOrderId) === undefined) this.#waiting.push(entry);
+    for (const entry of places) if (this.#entryOf(entry.workOrderId) === undefined) this.#waiting.push(entry);
     for (const order of this.#orders.values()) {
       if (order.status === "running") this.#requeue(order);
       if (order.status === "integrating") this.#integrations.push(order.id);
