@@ -1,4 +1,4 @@
-import type { Interval, JsonObject, MismatchSample, RouteState } from "../core/index.ts";
+import type { Clock, Interval, JsonObject, MismatchSample, RouteState } from "../core/index.ts";
 import type { OrderStore } from "./order-records.ts";
 import type { RunEvent, RouteChange, RunState, StoredEvent } from "./run-events.ts";
 import type {
@@ -20,6 +20,11 @@ export interface Store extends AsyncDisposable {
   readonly routes: RouteStore;
   readonly orders: OrderStore;
   readonly events: EventLog;
+  /**
+   * The time of the record: of leases, due times and events. For SQLite the clock it was opened with; for PostgreSQL the
+   * server's time, carried on by this machine's monotonic clock, so that a wall clock that jumps moves nothing.
+   */
+  readonly clock: Clock;
   /** What kind of store and where, for people: `sqlite .cutover/cutover.db`. */
   readonly description: string;
   /** Rebuilds all projections of runs, routes and orders from the events. */
@@ -38,7 +43,10 @@ export interface EventLog {
   /** Walks the whole chain. `brokenAt` is the first event that does not fit. */
   verify(): Promise<ChainReport>;
   count(): Promise<number>;
-  /** Calls `listener` after each commit with its events; returns the way to stop. */
+  /**
+   * Calls `listener` after each commit with its events; returns the way to stop. Commits of this process are told at
+   * once; those of others are told too where the store can hear of them (PostgreSQL), each event once.
+   */
   subscribe(listener: (events: readonly StoredEvent[]) => void): () => void;
 }
 
