@@ -13,8 +13,11 @@ export type SqlRow = Readonly<Record<string, unknown>>;
 export interface Statement {
   readonly sql: string;
   readonly values: readonly SqlValue[];
-  /** `rows`: the answer holds rows. `count`: it holds how many rows were changed. */
-  readonly wants: "rows" | "count";
+  /**
+   * `rows`: the answer holds rows. `arrays`: rows as arrays in the order of the columns, half the time of objects where
+   * thousands are read. `count`: it holds how many rows were changed.
+   */
+  readonly wants: "rows" | "arrays" | "count";
 }
 
 export interface Answer {
@@ -32,6 +35,14 @@ export interface Dialect {
 /** Rows of a query. */
 export function* all<R = SqlRow>(sql: string, ...values: readonly SqlValue[]): Program<readonly R[]> {
   return (yield { sql, values, wants: "rows" }).rows as readonly R[];
+}
+
+/** Rows of a query as arrays in the order of its columns. */
+export function* arrays<R extends readonly unknown[]>(
+  sql: string,
+  ...values: readonly SqlValue[]
+): Program<readonly R[]> {
+  return (yield { sql, values, wants: "arrays" }).rows as unknown as readonly R[];
 }
 
 /** The first row of a query. */

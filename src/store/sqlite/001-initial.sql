@@ -207,11 +207,13 @@ CREATE TABLE run_leases (
   fence INTEGER NOT NULL,
   until INTEGER NOT NULL
 );
+-- `position`: the order in which they arrived.
 CREATE TABLE intervals (
-  id      TEXT PRIMARY KEY,
-  route   TEXT    NOT NULL,
-  to_at   INTEGER NOT NULL,
-  data    TEXT    NOT NULL
+  position INTEGER PRIMARY KEY,
+  id       TEXT    NOT NULL UNIQUE,
+  route    TEXT    NOT NULL,
+  to_at    INTEGER NOT NULL,
+  data     TEXT    NOT NULL
 );
 CREATE INDEX intervals_by_route ON intervals (route, to_at);
 CREATE INDEX intervals_by_end ON intervals (to_at);

@@ -7,19 +7,18 @@ import {
   silentLog,
   sleep,
 } from "../../core/index.ts";
-import { type RouteState } from "../../core/index.ts";
 import { tellsRoutes, writeRoutesFile } from "../routes-file.ts";
-import { routeSelect, toRoute } from "../run-rows.ts";
+import { SqlEventLog } from "../sql/event-log.ts";
+import { listRoutes, sqlRoutes } from "../sql/routes.ts";
+import { sqlRuns } from "../sql/runs.ts";
 import type { Store } from "../store.ts";
 import { Connection } from "./connection.ts";
-import { SqliteEventLog } from "./event-log.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { sqliteOrders } from "./orders.ts";
 import { Reader } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
-import { sqliteRoutes } from "./routes.ts";
-import { sqliteRuns } from "./runs.ts";
 import { migrateSchema } from "./schema.ts";
+import { runProgram, sqliteDialect, sqliteSql } from "./sql.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
 
 export interface SqliteStoreOptions {
@@ -73,14 +72,11 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
     place: path,
   };
   const reader = new Reader(db, shared);
-  const events = new SqliteEventLog(reader, log);
   let routesFileStale = routesFile !== undefined;
   const saveRoutes = (): void => {
     if (routesFile === undefined || !routesFileStale) return;
     try {
-      const routes = db
-        .all<RouteState & Record<string, unknown>>(`${routeSelect} ORDER BY route`)
-        .map(toRoute);
+      const routes = runProgram(db, listRoutes());
       if (!tellsRoutes(routesFile, routes)) writeRoutesFile(routesFile, { savedAt: clock.now(), routes });
       routesFileStale = false;
     } catch (error) {
@@ -96,6 +92,8 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
       events.tell(stored);
     },
   });
+  const sql = sqliteSql(reader, writer, clock);
+  const events = new SqlEventLog(sql, sqliteDialect, log);
   saveRoutes(); // a crash may have come between a commit and its file
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
@@ -107,10 +105,11 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
     })());
   return {
     description: `sqlite ${path}`,
-    runs: sqliteRuns(reader, writer, clock),
-    routes: sqliteRoutes(reader, writer, clock, () => shortId("", 16, options.randomBytes)),
+    runs: sqlRuns(sql),
+    routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
     orders: sqliteOrders(reader, writer, clock),
     events,
+    clock,
     async rebuild() {
       return { events: await writer.write((tx) => rebuildProjections(tx.db)) };
     },
