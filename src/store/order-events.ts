@@ -36,9 +36,11 @@ export interface MovedOrder {
   readonly attempt: number;
   readonly worker: string | null;
   readonly fence: number;
+  readonly note?: string;
   /** What else changed in the row. */
   readonly set?: OrderSet;
-  readonly note?: string;
+  /** Its new place among the tenants of its priority, when it goes to the end of the line. */
+  readonly turn?: number;
 }
 
 export interface PrioritisedOrder {

@@ -35,77 +35,125 @@ export type OrderJob =
 
 export type QueueLimitsChange = Readonly<Record<string, QueueConfig["limits"][string] | null>>;
 
-/** What a batch wants to see before it decides. */
+/**
+ * What the rules want to see next. Asked for in rounds (see `gather`): the first has what the calls name themselves and
+ * is the only one on the usual way; later ones have what the rows of the round before led to. A store skips what is empty.
+ */
 export interface Needs {
   readonly ids: readonly string[];
   readonly uniqueKeys: readonly { readonly queue: string; readonly key: string }[];
+  /** Lanes, and the front of each lane's priority. */
   readonly lanes: readonly { readonly queue: string; readonly priority: number; readonly tenant: string }[];
   /** Queues whose counts are asked for. */
   readonly counts: readonly string[];
   /** Queues whose configuration is asked for. */
   readonly configs: readonly string[];
-  readonly claims: readonly {
-    readonly queue: string;
-    readonly capacity: Capacity;
-    /** Timed orders that are due by now are loaded too, at most so many. */
-    readonly due: number;
-    /** Orders submitted within other transactions, at most so many. */
-    readonly inbox: number;
-  }[];
+  readonly claims: readonly ClaimNeeds[];
+  /** Followers of these orders, links and rows: the first `mostFollowers` links of each, by id. */
+  readonly followersOf: readonly string[];
+  /**
+   * State of these limit keys. Of each: the `rows` best orders that wait for the limit, the `rows` worst that wait for
+   * room, and the ones that wait for the time of the key (`waits` time and `due_at` after `run_at`). The key `"*"`
+   * stands for every key of the queue that has orders waiting for the limit, `rows` orders in all.
+   */
+  readonly limitKeys: readonly { readonly queue: string; readonly key: string; readonly rows: number }[];
+  /** Orders submitted within other transactions, by id. */
+  readonly inboxIds: readonly string[];
 }
 
-/** What the rules found out they need beside it, from the rows of the first load. */
-export interface MoreNeeds {
-  /** Followers of these orders: links and rows. */
-  readonly followersOf: readonly string[];
-  /** State of these limit keys, and up to `parked` orders that wait behind each, best first. */
-  readonly limitKeys: readonly { readonly queue: string; readonly key: string; readonly parked: number }[];
-  readonly ids: readonly string[];
+export interface ClaimNeeds {
+  readonly queue: string;
+  /** `max` also counts what the claims before it in the same batch may take. */
+  readonly capacity: Capacity;
+  /** At most so many orders whose `due_at` is not after now, earliest first. */
+  readonly due: number;
+  /** At most so many orders submitted within other transactions. */
+  readonly inbox: number;
+  /** At most so many ended orders that are still `followed`: telling their followers was more than one commit takes. */
+  readonly untold: number;
 }
+
+/** Links that are followed in one commit from one order; the rest is done with the next claims. */
+export const mostFollowers = 1_000;
 
 export interface LimitKeyState {
   readonly queue: string;
   readonly key: string;
-  /** Orders of the key that wait for room or hold a claim. */
+  /** Orders of the key that wait for room, hold a claim, or wait for the key's next time. */
   readonly admitted: number;
-  /** Theoretical arrival time of the rate limit (GCRA); 0 when never used. */
+  /** Theoretical arrival time of the rate limit (GCRA), with fractions of a millisecond; 0 when never used. */
   readonly arrivalAt: number;
 }
 
+/** What was found; members of a round that asked for nothing of the kind are empty. */
 export interface Loaded {
+  /** Each row once, whatever it was asked for. */
   readonly rows: readonly OrderRow[];
-  /** Last turn of a lane, and of the front of its priority; 0 when there is none. */
-  readonly lanes: readonly {
-    readonly queue: string;
-    readonly priority: number;
-    readonly tenant: string;
-    readonly turn: number;
-  }[];
-  readonly fronts: readonly { readonly queue: string; readonly priority: number; readonly turn: number }[];
+  /** Last turn of a lane; lanes and fronts that do not exist are left out. */
+  readonly lanes: readonly LaneTurn[];
+  readonly fronts: readonly FrontTurn[];
   readonly counts: readonly { readonly queue: string; readonly counts: OrderCounts }[];
+  /** Queues that were never configured are left out. */
   readonly configs: readonly { readonly queue: string; readonly config: QueueConfig }[];
-  /** For each claim, in order: candidates best first within their class, and ids of due orders (rows are in `rows`). */
-  readonly claims: readonly {
-    readonly candidates: readonly string[];
-    readonly due: readonly string[];
-    readonly inbox: readonly { readonly position: number; readonly order: NewOrder }[];
-  }[];
-  readonly followers: readonly { readonly of: string; readonly id: string }[];
+  /** For each claim, in order; their rows are in `rows`. */
+  readonly claims: readonly ClaimFound[];
+  readonly followers: readonly OrderLink[];
+  /** Keys that were never used are left out. */
   readonly limitKeys: readonly LimitKeyState[];
+  readonly inbox: readonly InboxOrder[];
+}
+
+export interface ClaimFound {
+  /** PENDING orders that wait for room and may fit: of each kind, tags and size class the best ones. */
+  readonly candidates: readonly string[];
+  readonly due: readonly string[];
+  readonly inbox: readonly InboxOrder[];
+  readonly untold: readonly string[];
+}
+
+export interface LaneTurn {
+  readonly queue: string;
+  readonly priority: number;
+  readonly tenant: string;
+  readonly turn: number;
+}
+
+export interface FrontTurn {
+  readonly queue: string;
+  readonly priority: number;
+  readonly turn: number;
+}
+
+/** `id` waits for `of`. */
+export interface OrderLink {
+  readonly of: string;
+  readonly id: string;
+}
+
+export interface InboxOrder {
+  readonly position: number;
+  readonly order: NewOrder;
 }
 
 /** The outcome of a batch: everything a store has to write, each row once. */
 export interface Writes {
+  /** Positions `nextSeq`, `nextSeq` + 1, … */
   readonly events: readonly { readonly stream: string; readonly event: OrderEvent }[];
   readonly inserted: readonly OrderRow[];
-  /** Rows that were there before. */
-  readonly updated: readonly OrderRow[];
-  readonly lanes: Loaded["lanes"];
-  readonly fronts: Loaded["fronts"];
+  /** Rows that were there before: as they were loaded, and as they are now. Unique keys that were given up come first. */
+  readonly updated: readonly { readonly before: OrderRow; readonly row: OrderRow }[];
+  readonly lanes: readonly LaneTurn[];
+  /** Kept when the stored one is further on. Lanes of the priority that lie at or behind it go. */
+  readonly fronts: readonly FrontTurn[];
   /** Differences, not totals. */
-  readonly counts: readonly { readonly queue: string; readonly state: keyof OrderCounts; readonly by: number }[];
+  readonly counts: readonly {
+    readonly queue: string;
+    readonly state: keyof OrderCounts;
+    readonly by: number;
+  }[];
   readonly configs: readonly { readonly queue: string; readonly config: QueueConfig }[];
-  readonly links: readonly { readonly of: string; readonly id: string }[];
+  readonly links: readonly OrderLink[];
+  readonly unlinked: readonly OrderLink[];
   readonly limitKeys: readonly LimitKeyState[];
   /** Positions of inbox rows that were taken up or dropped. */
   readonly taken: readonly number[];

@@ -14,6 +14,8 @@ export interface OrderRow extends OrderRecord {
   readonly followed: boolean;
   /** Time at which an order that waits for its time, or a retry, is due; null for all others. */
   readonly dueAt: number | null;
-  /** Positions of its events in the log, oldest first; of `progressed` only the last. */
+  /** Positions of its events in the log, oldest first, without `progressed`. Of very many the newest are kept, and the first. */
   readonly trail: readonly number[];
+  /** Position of its last event `progressed`. */
+  readonly progressedIn: number | null;
 }
