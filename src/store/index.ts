@@ -8,6 +8,7 @@ export type {
   OrderRecord,
   OrderState,
   OrderStore,
+  ScheduleRecord,
 } from "./order-records.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
 export type { RoutesFile } from "./routes-file.ts";
@@ -31,4 +32,4 @@ export type {
 } from "./run-records.ts";
 export { hasEnded } from "./run-state.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
-export type { ChainReport, EventLog, RouteStore, RunStore, Store } from "./store.ts";
+export type { ChainReport, EventLog, RouteStore, RunStore, Store, StoreReach } from "./store.ts";

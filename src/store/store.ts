@@ -27,10 +27,17 @@ export interface Store extends AsyncDisposable {
   readonly clock: Clock;
   /** What kind of store and where, for people: `sqlite .cutover/cutover.db`. */
   readonly description: string;
+  /** How another thread or process of this machine gets to the same rows; undefined when it cannot (memory). */
+  readonly reach?: StoreReach | undefined;
   /** Rebuilds all projections of runs, routes and orders from the events. */
   rebuild(): Promise<{ readonly events: number }>;
   close(): Promise<void>;
 }
+
+/** `path` is a file; `url` and `schema` are those the store was opened with. */
+export type StoreReach =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | { readonly kind: "postgres"; readonly url: string; readonly schema: string };
 
 export interface EventLog {
   /** Events after `after`, oldest first: of one stream or of all, of these types or of all. */

@@ -105,6 +105,8 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
     })());
   return {
     description: `sqlite ${path}`,
+    // A database in memory, or a temporary one without a name, has no second door.
+    reach: path === ":memory:" || path === "" ? undefined : { kind: "sqlite", path },
     runs: sqlRuns(sql),
     routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
     orders: sqliteOrders(reader, writer, clock),
