@@ -97,6 +97,8 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_ORDER_FAILED: entry(1, "see the work order's output and timeline"),
   CUTOVER_ORDER_TIMEOUT: entry(1, "raise the work order's timeout or make it faster"),
   CUTOVER_ORDER_CANCELLED: entry(1, "submit it again if it is still wanted"),
+  CUTOVER_ORDER_MEMORY: entry(1, "declare more with `needs: { memory }`, or let the work take less"),
+  CUTOVER_SANDBOX_UNAVAILABLE: entry(6, "start what the sandbox runs on, or correct the way to reach it"),
   CUTOVER_ORDER_POISON: entry(1, "it ended its worker three times; look at it before it is submitted again"),
 
   CUTOVER_DATA_MISSING: entry(2, "give the folder that holds the old system's data"),
@@ -166,6 +168,8 @@ export type ErrorCode =
   | "CUTOVER_ORDER_FAILED"
   | "CUTOVER_ORDER_TIMEOUT"
   | "CUTOVER_ORDER_CANCELLED"
+  | "CUTOVER_ORDER_MEMORY"
+  | "CUTOVER_SANDBOX_UNAVAILABLE"
   | "CUTOVER_ORDER_POISON"
   | "CUTOVER_DATA_MISSING"
   | "CUTOVER_DATA_UNMAPPED"
