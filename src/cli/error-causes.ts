@@ -27,7 +27,10 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_STORE_CORRUPT: "The store's file is damaged or is no store. It was left as it is.",
   CUTOVER_STORE_NEWER: "A newer Cutover changed the store in a way that this one cannot read.",
   CUTOVER_STORE_FULL: "The disk is full. What was not acknowledged was not written.",
-  CUTOVER_STORE_UNAVAILABLE: "The store's folder or file cannot be made, opened or written.",
+  CUTOVER_STORE_UNAVAILABLE:
+    "The store's folder or file cannot be made, opened or written, or its server does not answer.",
+  CUTOVER_DRIVER_MISSING:
+    "A store or sandbox needs a package that is an optional part of Cutover and is not installed.",
   CUTOVER_STORE_OWNED: "Another process owns the store; only one may write.",
   CUTOVER_STORE_CONFLICT: "The record changed between reading and writing.",
   CUTOVER_AUDIT_BROKEN: "An event's hash does not fit: it, or one before it, was changed, removed or put in.",
