@@ -54,3 +54,9 @@ export function* one<R = SqlRow>(sql: string, ...values: readonly SqlValue[]): P
 export function* run(sql: string, ...values: readonly SqlValue[]): Program<number> {
   return (yield { sql, values, wants: "count" }).count;
 }
+
+/** A program that has nothing to ask: `work` is done when it is run. */
+// oxlint-disable-next-line require-yield -- that is what it is for
+export function* done<T>(work: () => T): Program<T> {
+  return work();
+}

@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/index.ts";
-import type { Answer, Dialect, Program, Statement } from "../sql/program.ts";
+import { type Answer, type Dialect, done, type Program, type Statement } from "../sql/program.ts";
 import type { Sql } from "../sql/write-context.ts";
 import type { Connection } from "./connection.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -18,10 +18,7 @@ export function sqliteSql(reader: Reader, writer: GroupCommit, clock: Clock): Sq
           tx.db,
           work({
             now,
-            // oxlint-disable-next-line require-yield: what it does here is done at once
-            *append(stream, event) {
-              return tx.append(now, stream, event);
-            },
+            append: (stream, event) => done(() => tx.append(now, stream, event)),
           }),
         );
       }),
