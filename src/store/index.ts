@@ -13,6 +13,7 @@ export type {
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
 export type { RoutesFile } from "./routes-file.ts";
 export type {
+  AskedDecision,
   ErrorRecord,
   PhaseState,
   RouteChange,

@@ -85,6 +85,8 @@ export interface RunStore {
   /** False when the lease was lost. */
   renew(run: string, owner: string, fence: number, leaseMs: number): Promise<boolean>;
   release(run: string, owner: string, fence: number): Promise<void>;
+  /** The newest lease of a run; it is over when `until` is not after `store.clock.now()`. Undefined when there was none. */
+  lease(run: string): Promise<{ readonly owner: string; readonly until: number } | undefined>;
   get(run: string): Promise<RunRecord | undefined>;
   /** The graph a run was created with, or redefined to since. Apart from the run: 10,000 steps are 2 MB to parse. */
   graph(run: string): Promise<JsonObject | undefined>;

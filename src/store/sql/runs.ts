@@ -26,6 +26,11 @@ export function sqlRuns(sql: Sql): RunStore {
     async release(run, owner, fence) {
       await sql.write(() => moveLease(run, owner, fence, 0));
     },
+    async lease(run) {
+      const text = "SELECT owner, until FROM run_leases WHERE run = ?";
+      const found = await list((row: { readonly owner: string; readonly until: number }) => row, text, run);
+      return found[0] === undefined ? undefined : { ...found[0] };
+    },
     async get(run) {
       return (await list(rows.toRun, `${rows.runSelect} WHERE r.id = ?`, run))[0];
     },
