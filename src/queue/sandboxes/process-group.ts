@@ -43,19 +43,20 @@ export async function endProcesses(
   graceMs: number,
   clock: Clock,
 ): Promise<void> {
-  send(find(), "SIGTERM");
+  sendTo(find(), "SIGTERM");
   const limit = clock.monotonic() + graceMs;
   while (find().length > 0 && clock.monotonic() < limit) await wait(clock, Math.min(lookEveryMs, graceMs));
   // Until none is left: a process may have started another one between the look and the signal.
   for (let round = 0; round < 50; round++) {
     const left = find();
     if (left.length === 0) return;
-    send(left, "SIGKILL");
+    sendTo(left, "SIGKILL");
     await wait(clock, lookEveryMs);
   }
 }
 
-function send(marks: readonly ProcessMark[], name: NodeJS.Signals): void {
+/** Sends a signal to those that are still the processes meant. */
+export function sendTo(marks: readonly ProcessMark[], name: NodeJS.Signals): void {
   for (const mark of marks) if (isAlive(mark)) signal(mark.pid, name);
 }
 
