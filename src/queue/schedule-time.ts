@@ -7,9 +7,9 @@ import { duration, invalid, onlyKnown } from "./settings.ts";
  * When a schedule is due.
  *
  * `cron`: five parts, six with seconds first, or `@hourly`, `@daily`, …; in `timezone` (IANA name, default UTC, so
- * that every worker means the same). Where clocks are put forward, a fixed time that does not exist is due when it
- * would have been (`30 2 * * *`: 03:30); where they are put back, one that comes twice is due the first time only.
- * Intervals (`30 * * * *`) follow the elapsed hours.
+ * that every worker means the same). A fixed time that does not exist because clocks are put forward is due right
+ * after the gap; one that comes twice because they are put back is due the first time only. Intervals (`30 * * * *`)
+ * follow the elapsed hours.
  *
  * `every`: again and again after so long, at least a second, counted from when it was scheduled.
  */
