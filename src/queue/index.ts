@@ -29,3 +29,10 @@ export type { Size } from "./size.ts";
 export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";
 export type { Submission, SubmitOptions } from "./submission.ts";
 export type { TimelineEntry } from "./timeline.ts";
+export {
+  defineWorker,
+  isWorker,
+  type WorkerDefinition,
+  type WorkerInput,
+  type WorkFunction,
+} from "./worker.ts";
