@@ -31,7 +31,9 @@ export type OrderJob =
       };
       readonly by: string;
       readonly reason: string;
-    };
+    }
+  /** Lets in what the limits of these keys have room for; part of a rebuild. */
+  | { readonly do: "settle"; readonly queue: string; readonly keys: readonly string[] };
 
 export type QueueLimitsChange = Readonly<Record<string, QueueConfig["limits"][string] | null>>;
 

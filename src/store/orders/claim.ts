@@ -1,0 +1,72 @@
+import { chooseOrders, mayDo } from "./choice.ts";
+import { tellFollowers } from "./followers.ts";
+import { takeUpInbox } from "./inbox.ts";
+import { settleLine } from "./line.ts";
+import { movedOrder, movedRow, placed } from "./move.ts";
+import type { ClaimFound, OrderJob } from "./order-io.ts";
+import type { OrderRow } from "./row.ts";
+import { type View, waitsForRate } from "./view.ts";
+
+type ClaimJob = Extract<OrderJob, { do: "claim" }>;
+
+const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [] };
+
+/** Brings the queue up to its time, then gives the worker what fits, best first. The ids of what it got. */
+export function claimOrders(view: View, job: ClaimJob): readonly string[] {
+  const found = view.gathered.claims.get(job) ?? nothingFound;
+  takeUpInbox(view);
+  for (const id of found.due) promote(view, view.row(id));
+  for (const id of found.untold) {
+    const row = view.row(id);
+    if (row !== undefined && row.endedAt !== null) tellFollowers(view, row);
+  }
+  settleLines(view);
+  if (view.config(job.queue).paused) return [];
+  const kinds = new Set(job.capacity.kinds);
+  const tags = new Set(job.capacity.tags);
+  const ready = new Map<string, OrderRow>();
+  for (const id of found.candidates) {
+    const row = view.row(id);
+    if (row?.waits === "room") ready.set(id, row);
+  }
+  for (const row of view.ready.values()) if (row.queue === job.queue) ready.set(row.id, row);
+  const candidates = [...ready.values()].filter((row) => mayDo(row, kinds, tags));
+  const starts = new Set(job.capacity.starts);
+  return chooseOrders(candidates, job.capacity).map((row) => {
+    give(view, row, job, starts.has(row.kind));
+    return row.id;
+  });
+}
+
+/** Settles every limit key that this call has touched. */
+export function settleLines(view: View): void {
+  for (let keys = view.takeUnsettled(); keys.length > 0; keys = view.takeUnsettled())
+    for (const { queue, key } of keys) settleLine(view, queue, key);
+}
+
+/** An order whose time has come; a retry goes back to PENDING first. */
+function promote(view: View, row: OrderRow | undefined): void {
+  if (row === undefined || row.dueAt === null || row.dueAt > view.now || !view.mayPlace(row)) return;
+  if (row.state === "WAITING_RETRY") {
+    const entry = movedOrder(row, "PENDING", {});
+    view.put(placed(movedRow(row, entry, view.now), view.now));
+    view.tell(row.queue, { type: "orders.transition", event: "retry-due", entry });
+  } else if (waitsForRate(row)) {
+    view.put({ ...row, waits: "room", dueAt: null });
+    if (row.limitKey !== null) view.unsettle(row.queue, row.limitKey);
+  } else view.put(placed(row, view.now));
+}
+
+function give(view: View, row: OrderRow, job: ClaimJob, starts: boolean): void {
+  const { now } = view;
+  const claimed = movedOrder(row, "PREPARING", { fence: row.fence + 1, worker: job.worker });
+  let held: OrderRow = { ...movedRow(row, claimed, now), leaseUntil: now + job.leaseMs };
+  view.tell(row.queue, { type: "orders.transition", event: "claimed", entry: claimed });
+  if (starts) {
+    const started = movedOrder(held, "RUNNING", { attempt: held.attempt + 1, set: { startedAt: now } });
+    held = movedRow(held, started, now);
+    view.tell(row.queue, { type: "orders.transition", event: "started", entry: started });
+  }
+  view.put(held);
+  view.serveTurn(row.queue, row.priority, row.turn);
+}
