@@ -1,10 +1,11 @@
 /**
- * The thread that watches over heartbeats; see `heartbeat.ts`. It imports nothing of the queue: it has to be small, and
- * start while the thread of the queue is blocked already.
+ * The thread that watches over heartbeats; see `heartbeat.ts`. It imports next to nothing: it has to be small, and start
+ * while the thread of the queue is blocked already.
  */
 import { DatabaseSync } from "node:sqlite";
 import { hrtime } from "node:process";
 import { parentPort, workerData } from "node:worker_threads";
+import { sleep, systemClock, type Timer } from "../core/index.ts";
 import type { HeartbeatOrder } from "./heartbeat-order.ts";
 
 interface Renewing {
@@ -26,14 +27,14 @@ let silentSince: number | undefined;
 let unbrokenUntil = 0;
 let troubled = false;
 let stopped = false;
-let timer: NodeJS.Timeout | undefined;
+let timer: Timer | undefined;
 
 const monotonic = (): number => Number(hrtime.bigint() / 1_000_000n);
 const read = (at: number): number => Number(Atomics.load(memory, at));
 
 parentPort?.once("message", () => {
   stopped = true;
-  clearTimeout(timer);
+  timer?.cancel();
   void letGo().finally(() => parentPort?.close());
 });
 look();
@@ -41,7 +42,7 @@ look();
 /** A sixth of the lease apart: after half a lease without a heartbeat a third of it is left for the renewal. */
 function look(): void {
   void watch().finally(() => {
-    if (!stopped) timer = setTimeout(look, Math.max(5, leaseMs / 6));
+    if (!stopped) timer = systemClock.after(leaseMs / 6, look);
   });
 }
 
@@ -105,12 +106,12 @@ function sqlite(path: string): Renewing {
     async renew(overdueMs) {
       for (const since = monotonic(); ;) {
         try {
-          statement.run(Date.now() + leaseMs, queue, worker, graceMs, overdueMs);
+          statement.run(systemClock.now() + leaseMs, queue, worker, graceMs, overdueMs);
           return;
         } catch (error) {
           const busy = (error as { errcode?: number }).errcode === 5;
           if (!busy || stopped || monotonic() - since > leaseMs / 6) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 10));
+          await sleep(systemClock, 1 + Math.random() * 10);
         }
       }
     },
