@@ -17,13 +17,14 @@ export { openQueue } from "./open.ts";
 export type { Queue, Submitted, WaitOptions } from "./queue.ts";
 export type { RecoverySummary } from "./recovery.ts";
 export type { Handler, WorkOrder } from "./sandboxes/in-process.ts";
-export type { Execution, Orphan, Sandbox, WorkTools } from "./sandboxes/sandbox.ts";
+export type { Execution, Orphan, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
 export {
   type Command,
   type ProgramOutput,
   subprocess,
   type SubprocessOptions,
 } from "./sandboxes/subprocess.ts";
+export { workerThread, type WorkerThreadOptions } from "./sandboxes/worker-thread.ts";
 export type { QueueOptions } from "./settings.ts";
 export type { Size } from "./size.ts";
 export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";
