@@ -224,7 +224,11 @@ export interface OrderStore {
    */
   claim(queue: string, worker: string, capacity: Capacity, leaseMs: number): Promise<readonly OrderRecord[]>;
   change(changes: readonly OrderChange[]): Promise<readonly OrderRecord[]>;
-  /** Moves the lease end of those orders still held with this fence; returns the ids that were lost. */
+  /**
+   * Moves the lease end of those orders still held with this fence whose lease is not over yet; returns the ids of all
+   * others, which are lost. A lease that is over is never renewed: a rescuer may have seen it already, and its write is
+   * guarded by fence and state alone, so that two workers would believe they hold the order (`test/model`).
+   */
   renew(
     held: readonly { readonly id: string; readonly fence: number }[],
     leaseMs: number,
