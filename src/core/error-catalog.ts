@@ -97,6 +97,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_QUEUE_UNKNOWN_ORDER: entry(2, "check the id; finished orders stay in the history"),
   CUTOVER_QUEUE_UNKNOWN_KIND: entry(2, "register a handler for this kind with queue.work()"),
   CUTOVER_QUEUE_CYCLE: entry(2, 'break the ring by removing one of these "after" entries'),
+  CUTOVER_QUEUE_UNKNOWN_TAG: entry(2, "use a known tag, or add it to `knownTags`"),
   CUTOVER_QUEUE_INVALID: entry(2, "correct the named field of the work order"),
   CUTOVER_QUEUE_CLOSED: entry(2, "open the queue again"),
   CUTOVER_ORDER_FAILED: entry(1, "see the work order's output and timeline"),
@@ -170,6 +171,7 @@ export type ErrorCode =
   | "CUTOVER_QUEUE_UNKNOWN_ORDER"
   | "CUTOVER_QUEUE_UNKNOWN_KIND"
   | "CUTOVER_QUEUE_CYCLE"
+  | "CUTOVER_QUEUE_UNKNOWN_TAG"
   | "CUTOVER_QUEUE_INVALID"
   | "CUTOVER_QUEUE_CLOSED"
   | "CUTOVER_ORDER_FAILED"
