@@ -34,7 +34,7 @@ export function monotonic(): number {
 /** Where a side keeps its jobs and how it is set up. Crosses from one process to another as JSON. */
 export interface SideSpec {
   /** File in `sides/`. */
-  readonly kind: "cutover" | "graphile" | "pg-boss" | "bullmq";
+  readonly kind: "cutover" | "graphile" | "pg-boss" | "bullmq" | "insert";
   /** What the tables call it. */
   readonly name: string;
   /** `postgres://…`, `redis://…` or `sqlite:…` */

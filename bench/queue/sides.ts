@@ -10,7 +10,8 @@ export type SideName =
   | "pg-boss"
   | "pg-boss polling"
   | "BullMQ fsync always"
-  | "BullMQ fsync everysec";
+  | "BullMQ fsync everysec"
+  | "bare INSERT";
 
 interface SideKind extends Omit<SideSpec, "name" | "where"> {
   readonly where: "postgres" | "sqlite" | "redis always" | "redis everysec";
@@ -77,6 +78,12 @@ export const sides: Readonly<Record<SideName, SideKind>> = {
   },
   "BullMQ fsync always": { ...bullmq, where: "redis always", told: `6.7.0, ${bullmq.told}` },
   "BullMQ fsync everysec": { ...bullmq, where: "redis everysec", told: "the same" },
+  "bare INSERT": {
+    kind: "insert",
+    where: "postgres",
+    settings: {},
+    told: "no queue, one prepared statement and its commit: the floor of this machine",
+  },
 };
 
 /** A side with nothing in it. @throws when what it needs is missing on this machine */

@@ -5,7 +5,7 @@
 import { spread } from "../../measure/rounds.ts";
 import { printTable } from "../../measure/table.ts";
 import { openQueue } from "../../../src/queue/index.ts";
-import * as stores from "../../../src/store/index.ts";
+import { type Capacity, openStore, type Store } from "../../../src/store/index.ts";
 import { reachFigure } from "../report.ts";
 import { type Bench, orLeave } from "../turns.ts";
 
@@ -13,7 +13,7 @@ const front = 100_000;
 const claims = 300;
 const kind = "noop";
 /** What the worker of this case has; orders of the front want more slots, or a tag it does not offer. */
-const capacity: stores.Capacity = { slots: 4, memory: 4e6, max: 1, kinds: [kind], starts: [kind], tags: [] };
+const capacity: Capacity = { slots: 4, memory: 4e6, max: 1, kinds: [kind], starts: [kind], tags: [] };
 const fronts = {
   "nothing in front": undefined,
   "larger ones in front": { slots: 64 },
@@ -65,7 +65,7 @@ export async function claim(bench: Bench): Promise<void> {
 }
 
 async function measure(name: string, where: string): Promise<readonly Times[]> {
-  const store = await stores.openStore(where);
+  const store = await openStore(where);
   try {
     const times: Record<Front, { found: number[]; empty: number[] }> = {
       "nothing in front": { found: [], empty: [] },
@@ -96,7 +96,7 @@ async function measure(name: string, where: string): Promise<readonly Times[]> {
 const queueOf = (name: Front): string => name.replaceAll(/\W+/g, "-");
 
 /** The front, then as many small orders as will be claimed. */
-async function fill(store: stores.Store, name: Front): Promise<void> {
+async function fill(store: Store, name: Front): Promise<void> {
   const needs = fronts[name];
   const queue = await openQueue(
     { store },

@@ -3,7 +3,7 @@ import { durablePeers, peers, postgresPeers, printRates, reachRatio } from "../r
 import type { SideName } from "../sides.ts";
 import { type Bench, takeTurns } from "../turns.ts";
 
-const names: readonly SideName[] = ["cutover PostgreSQL", "cutover SQLite", ...peers].filter(
+const names: readonly SideName[] = ["cutover PostgreSQL", "cutover SQLite", ...peers, "bare INSERT"].filter(
   // Submits the same way as the other graphile-worker: only its worker differs.
   (name): name is SideName => name !== "graphile-worker local queue",
 );
@@ -11,7 +11,7 @@ const names: readonly SideName[] = ["cutover PostgreSQL", "cutover SQLite", ...p
 export async function submit(bench: Bench): Promise<void> {
   const rounds = bench.quick ? 3 : 9;
   for (const callers of [1, 32]) {
-    const count = (callers === 1 ? 1_000 : 8_000) / (bench.quick ? 4 : 1);
+    const count = (callers === 1 ? 1_000 : 4_000) / (bench.quick ? 4 : 1);
     const figures = await takeTurns(bench, names, rounds, async (door) => {
       return (await door.do("submit", { count, callers })).perSecond;
     });
