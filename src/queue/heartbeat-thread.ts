@@ -9,7 +9,10 @@ import { sleep, systemClock, type Timer } from "../core/index.ts";
 import type { HeartbeatOrder } from "./heartbeat-order.ts";
 
 interface Renewing {
-  /** Renews what the worker holds, of orders that may still run `overdueMs` after the queue's thread fell silent. */
+  /**
+   * Renews what the worker holds, of orders that may still run `overdueMs` after the queue's thread fell silent. As with
+   * every heartbeat, a lease that is over stays over: somebody may be about to take the order.
+   */
   renew(overdueMs: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -99,14 +102,14 @@ function sqlite(path: string): Renewing {
   // A renewal need not outlive the machine: nothing is synced. Commits of others that follow sync it with theirs.
   db.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
   const statement = db.prepare(
-    `UPDATE orders SET lease_until = MAX(COALESCE(lease_until, 0), ?) WHERE queue = ? AND worker = ?
-     AND state IN ('PREPARING', 'RUNNING') AND timeout_ms + ? > ?`,
+    `UPDATE orders SET lease_until = MAX(lease_until, ?1 + ?2) WHERE queue = ?3 AND worker = ?4
+     AND state IN ('PREPARING', 'RUNNING') AND lease_until >= ?1 AND timeout_ms + ?5 > ?6`,
   );
   return {
     async renew(overdueMs) {
       for (const since = monotonic(); ;) {
         try {
-          statement.run(systemClock.now() + leaseMs, queue, worker, graceMs, overdueMs);
+          statement.run(systemClock.now(), leaseMs, queue, worker, graceMs, overdueMs);
           return;
         } catch (error) {
           const busy = (error as { errcode?: number }).errcode === 5;
@@ -145,12 +148,12 @@ async function postgres(url: string, schema: string): Promise<Renewing> {
   const orders = `"${schema.replaceAll('"', '""')}".orders`;
   // Rows that a commit holds are left out: waiting for them with others locked could end in a deadlock, and while they
   // are locked nobody takes them.
+  const now = "FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
   const text = `WITH mine AS (
       SELECT id FROM ${orders} WHERE queue = $1 AND worker = $2 AND state IN ('PREPARING', 'RUNNING')
-      AND timeout_ms + $3::bigint > $4::bigint FOR UPDATE SKIP LOCKED
+      AND lease_until >= ${now} AND timeout_ms + $3::bigint > $4::bigint FOR UPDATE SKIP LOCKED
     )
-    UPDATE ${orders} AS o SET lease_until = GREATEST(
-      COALESCE(o.lease_until, 0), FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint + $5::bigint)
+    UPDATE ${orders} AS o SET lease_until = GREATEST(o.lease_until, ${now} + $5::bigint)
     FROM mine WHERE o.id = mine.id`;
   return {
     async renew(overdueMs) {

@@ -131,7 +131,7 @@ export class Schedules {
         throw invalid(member, "nothing: each order of a schedule is given its own", given[member]);
     }
     const submission = { ...options, kind, ...(payload === undefined ? {} : { payload }) };
-    newOrder(submission, this.#context.settings);
+    newOrder(submission, this.#context.settings, this.#context.store.clock.now());
     return plainJson(submission, "schedule", this.#context.settings.payloadLimit) as JsonObject;
   }
 }
