@@ -1,14 +1,28 @@
 export { storeFaultPoints } from "./fault-points.ts";
-export type { OrderEvent, OrderTransition } from "./order-events.ts";
+export type {
+  MovedOrder,
+  OrderEvent,
+  OrdersTransition,
+  PrioritisedOrder,
+  QueueConfigured,
+  SubmittedOrder,
+} from "./order-events.ts";
 export type {
   Capacity,
   NewOrder,
   OrderChange,
   OrderCounts,
+  OrderEntry,
+  OrderLimit,
   OrderRecord,
+  OrderSet,
   OrderState,
   OrderStore,
+  OrderUsage,
+  OrderWait,
+  QueueConfig,
   ScheduleRecord,
+  WorkerRecord,
 } from "./order-records.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
 export type { RoutesFile } from "./routes-file.ts";

@@ -279,7 +279,11 @@ export interface OrderStore {
   workers(queue: string): Promise<readonly WorkerRecord[]>;
 
   /** Stores or replaces a schedule by its name; with undefined takes it away. Not in the chain; its orders are. */
-  setSchedule(queue: string, name: string, schedule: Omit<ScheduleRecord, "queue" | "name"> | undefined): Promise<void>;
+  setSchedule(
+    queue: string,
+    name: string,
+    schedule: Omit<ScheduleRecord, "queue" | "name"> | undefined,
+  ): Promise<void>;
   schedules(queue: string): Promise<readonly ScheduleRecord[]>;
   /** Moves a schedule on; false when somebody else did. */
   advanceSchedule(queue: string, name: string, from: number, to: number): Promise<boolean>;

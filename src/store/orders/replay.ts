@@ -56,7 +56,8 @@ export class Replay {
     switch (event.type) {
       case "orders.submitted":
         for (const order of event.data.orders) {
-          if (this.rows.has(order.id)) return false;
+          // A finished one was pruned before its id came again.
+          if (!isFinished(this.rows.get(order.id)?.state ?? "CANCELLED")) return false;
           this.#submit(submittedRow(order, event.at), order.after, event.seq);
         }
         return true;
@@ -142,7 +143,7 @@ export class Replay {
   #tell(ended: OrderRow): void {
     if (!ended.followed) return;
     const followers = this.#followers(ended.id);
-    for (const id of [...followers]) {
+    for (const id of followers) {
       const follower = this.rows.get(id);
       const waits = follower?.state === "PENDING" && follower.blockedBy > 0;
       if (waits && ended.state !== "COMPLETED" && follower.ifAfterFails === "cancel") continue;

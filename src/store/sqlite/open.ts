@@ -20,6 +20,7 @@ import { rebuildProjections } from "./rebuild.ts";
 import { migrateSchema } from "./schema.ts";
 import { runProgram, sqliteDialect, sqliteSql } from "./sql.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
+import { WorkBell } from "./work-bell.ts";
 
 export interface SqliteStoreOptions {
   /** A file, made when it is missing (its folder is not), or `":memory:"`. */
@@ -84,8 +85,14 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
       log.error("routes file not written", { file: routesFile, message: asError(error).message });
     }
   };
+  const bell = new WorkBell(
+    clock,
+    log,
+    () => db.get<{ data_version: number }>("PRAGMA data_version")?.data_version ?? 0,
+  );
   const writer = new GroupCommit(db, {
     ...shared,
+    ring: (queues) => bell.ring(queues),
     committed(stored, routesChanged) {
       if (routesChanged) routesFileStale = true;
       saveRoutes();
@@ -100,6 +107,7 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
     (closing ??= (async () => {
       await writer.close();
       reader.close();
+      bell.close();
       events.close();
       db.close();
     })());
@@ -109,11 +117,11 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
     reach: path === ":memory:" || path === "" ? undefined : { kind: "sqlite", path },
     runs: sqlRuns(sql),
     routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
-    orders: sqliteOrders(reader, writer, clock),
+    orders: sqliteOrders(sql, writer, bell, { now: () => clock.now(), path }),
     events,
     clock,
     async rebuild() {
-      return { events: await writer.write((tx) => rebuildProjections(tx.db)) };
+      return { events: await writer.write((tx) => rebuildProjections(tx.db, clock.now())) };
     },
     close,
     [Symbol.asyncDispose]: close,
