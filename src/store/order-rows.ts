@@ -6,20 +6,20 @@ import type { ErrorRecord } from "./run-events.ts";
 /** How a member of a row stands in its column: as it is, as 0 or 1, or as JSON text. */
 type Form = "plain" | "flag" | "json";
 
-interface Column {
+export interface OrderColumn {
   readonly name: string;
   readonly member: keyof OrderRow;
   readonly form: Form;
 }
 
-const column = (name: string, member: keyof OrderRow, form: Form = "plain"): Column => ({
+const column = (name: string, member: keyof OrderRow, form: Form = "plain"): OrderColumn => ({
   name,
   member,
   form,
 });
 
 /** The columns of `orders`, the same in every SQL store and in the order in which rows are read. */
-export const orderColumns: readonly Column[] = [
+export const orderColumns: readonly OrderColumn[] = [
   column("id", "id"),
   column("queue", "queue"),
   column("kind", "kind"),
@@ -67,7 +67,7 @@ export const orderColumnNames: string = orderColumns.map(({ name }) => `orders.$
 type Cell = string | number | null;
 
 /** A member as its column holds it. A stored `null` of JSON is NULL as well. */
-export function orderCell(row: OrderRow, { member, form }: Column): Cell {
+export function orderCell(row: OrderRow, { member, form }: OrderColumn): Cell {
   const value = row[member];
   if (value === null) return null;
   if (form === "plain") return value as Cell;

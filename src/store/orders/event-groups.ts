@@ -38,15 +38,18 @@ export class EventGroups {
   readonly #groups: (
     Group | { readonly index: number; readonly stream: string; readonly configured: QueueConfigured }
   )[] = [];
-  readonly #newest = new Map<string, Group>();
+  /** By stream, then by event or type: keys that are put together for every order would cost more than the rest. */
+  readonly #newest = new Map<string, Map<string, Group>>();
   readonly #last = new Map<string, number>();
 
   /** Adds an entry; the index of its event. `alsoConcerns`: orders whose later events must not come before it. */
   add(stream: string, told: Told, alsoConcerns: readonly string[] = []): number {
     const event = told.type === "orders.transition" ? told.event : "";
-    const kind = `${told.type} ${event} ${stream}`;
     const bytes = entryBytes(told.entry);
-    let group = this.#newest.get(kind);
+    const kind = event === "" ? told.type : event;
+    let kinds = this.#newest.get(stream);
+    if (kinds === undefined) this.#newest.set(stream, (kinds = new Map()));
+    let group = kinds.get(kind);
     let latest = this.#last.get(told.entry.id) ?? -1;
     for (const id of alsoConcerns) latest = Math.max(latest, this.#last.get(id) ?? -1);
     if (
@@ -57,7 +60,7 @@ export class EventGroups {
     ) {
       group = { index: this.#groups.length, stream, type: told.type, event, entries: [], bytes: 0 };
       this.#groups.push(group);
-      this.#newest.set(kind, group);
+      kinds.set(kind, group);
     }
     group.entries.push(told.entry);
     group.bytes += bytes;

@@ -1,6 +1,6 @@
 import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
-import { orderCell, orderColumns } from "../order-rows.ts";
+import { orderCell, type OrderColumn, orderColumns } from "../order-rows.ts";
 import { canonicalJson } from "../../core/index.ts";
 import type { Connection } from "./connection.ts";
 
@@ -69,26 +69,30 @@ function writeRelations(db: Connection, writes: Writes): void {
 
 type Cells = (string | number | null)[];
 
-/** Statements by the columns they name: a claim, an end, a fresh order each have their own few. */
-const inserts = new Map<string, string>();
-const updates = new Map<string, string>();
+/** Statements by the set of columns they name (a bit for each): a claim, an end, a fresh order have their own few. */
+const inserts = new Map<number, string>();
+const updates = new Map<number, string>();
+const bits = orderColumns.map((_, index) => 2 ** index);
+
+function named(set: number): readonly string[] {
+  return orderColumns.filter((_, index) => Math.floor(set / 2 ** index) % 2 === 1).map(({ name }) => name);
+}
 
 /** Columns that are NULL are left out: of a fresh order that is one in three. */
 export function insertRow(db: Connection, row: OrderRow): void {
   const cells: Cells = [];
-  let shape = "";
-  for (const column of orderColumns) {
-    if (row[column.member] === null) shape += "0";
-    else {
-      shape += "1";
-      cells.push(orderCell(row, column));
-    }
+  let set = 0;
+  for (let index = 0; index < orderColumns.length; index++) {
+    const column = orderColumns[index] as OrderColumn;
+    if (row[column.member] === null) continue;
+    set += bits[index] as number;
+    cells.push(orderCell(row, column));
   }
-  let sql = inserts.get(shape);
+  let sql = inserts.get(set);
   if (sql === undefined) {
-    const names = orderColumns.filter((_, index) => shape[index] === "1").map(({ name }) => name);
+    const names = named(set);
     sql = `INSERT INTO orders (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
-    inserts.set(shape, sql);
+    inserts.set(set, sql);
   }
   db.run(sql, ...cells);
 }
@@ -96,20 +100,20 @@ export function insertRow(db: Connection, row: OrderRow): void {
 /** Rows are never changed in place, so a member that is the same object is the same value. */
 export function updateRow(db: Connection, before: OrderRow, row: OrderRow): void {
   const cells: Cells = [];
-  let shape = "";
-  for (const column of orderColumns) {
-    if (row[column.member] === before[column.member]) shape += "0";
-    else {
-      shape += "1";
-      cells.push(orderCell(row, column));
-    }
+  let set = 0;
+  for (let index = 0; index < orderColumns.length; index++) {
+    const column = orderColumns[index] as OrderColumn;
+    if (row[column.member] === before[column.member]) continue;
+    set += bits[index] as number;
+    cells.push(orderCell(row, column));
   }
-  if (cells.length === 0) return;
-  let sql = updates.get(shape);
+  if (set === 0) return;
+  let sql = updates.get(set);
   if (sql === undefined) {
-    const set = orderColumns.filter((_, index) => shape[index] === "1").map(({ name }) => `${name} = ?`);
-    sql = `UPDATE orders SET ${set.join(", ")} WHERE id = ?`;
-    updates.set(shape, sql);
+    sql = `UPDATE orders SET ${named(set)
+      .map((name) => `${name} = ?`)
+      .join(", ")} WHERE id = ?`;
+    updates.set(set, sql);
   }
   cells.push(row.id);
   db.run(sql, ...cells);
