@@ -61,7 +61,7 @@ export function newRows(count: number): readonly OrderRow[] {
   return applyJob([], { do: "submit", orders }, 0).orders;
 }
 
-const newOrder = (id: string): NewOrder => ({
+export const newOrder = (id: string): NewOrder => ({
   id,
   queue: "q",
   kind: "k",

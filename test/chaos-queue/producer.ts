@@ -1,0 +1,98 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { hasCode } from "../../src/core/index.ts";
+import type { Queue } from "../../src/queue/index.ts";
+import { between, pick, type Plan, seeded } from "./plan.ts";
+
+/** What was acknowledged and what was asked for. */
+export interface Produced {
+  /** Number of each order → its id. */
+  readonly ids: Map<number, string>;
+  readonly cancelled: Set<number>;
+  prioritised: number;
+  /** Calls that were made again because they failed. */
+  again: number;
+}
+
+/** How long a call may go on failing while the store is disturbed. */
+const limitMs = 90_000;
+
+/** Submits the orders evenly over the time of the plan, singly and in bulk; cancels some and moves others forward. */
+export async function produce(plan: Plan, queue: Queue): Promise<Produced> {
+  const random = seeded(plan.seed + 1);
+  const produced: Produced = { ids: new Map(), cancelled: new Set(), prioritised: 0, again: 0 };
+  const began = performance.now();
+  const under = new Set<Promise<void>>();
+  for (let next = 0; next < plan.orders;) {
+    const due = Math.min(plan.orders, Math.ceil(((performance.now() - began) / plan.forMs) * plan.orders));
+    if (next >= due) {
+      await pause(10);
+      continue;
+    }
+    const batch = random() < 0.7 ? Math.min(due - next, between(random, 1, 40)) : 1;
+    const numbers = Array.from({ length: batch }, (_, at) => next + at);
+    next += batch;
+    const one = submit(queue, produced, numbers, random)
+      .then(() => meddle(queue, produced, random))
+      .finally(() => under.delete(one));
+    under.add(one);
+    if (under.size >= 20) await Promise.race(under);
+  }
+  await Promise.all(under);
+  return produced;
+}
+
+async function submit(
+  queue: Queue,
+  produced: Produced,
+  numbers: readonly number[],
+  random: () => number,
+): Promise<void> {
+  const orders = numbers.map((n) => ({
+    kind: "step",
+    payload: { n },
+    priority: between(random, 0, 3),
+    tenant: `t${between(random, 0, 4)}`,
+    // Either makes a submit that was never answered safe to repeat.
+    ...(n % 2 === 0 ? { id: `order-${n}` } : { key: `key-${n}` }),
+  }));
+  const stored = await insist(produced, () => queue.submitAll(orders));
+  stored.forEach(({ id }, at) => produced.ids.set(numbers[at] ?? -1, id));
+}
+
+async function meddle(queue: Queue, produced: Produced, random: () => number): Promise<void> {
+  const chance = random();
+  const n = pick(random, [...produced.ids.keys()].slice(-200));
+  const id = n === undefined ? undefined : produced.ids.get(n);
+  if (n === undefined || id === undefined) return;
+  if (chance < 0.15) {
+    produced.cancelled.add(n);
+    await insist(produced, () => unlessEnded(() => queue.cancel(id, "the chaos wants it so")));
+  } else if (chance < 0.4) {
+    produced.prioritised++;
+    await insist(produced, () => unlessEnded(() => queue.setPriority(id, between(random, 0, 10))));
+  }
+}
+
+/** An order that has ended is neither cancelled nor moved forward. */
+async function unlessEnded(call: () => Promise<unknown>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    if (!hasCode(error, "CUTOVER_QUEUE_ILLEGAL_TRANSITION") && !hasCode(error, "CUTOVER_QUEUE_INVALID"))
+      throw error;
+  }
+}
+
+/** Calls until there is an answer: the store may be gone for a while. */
+export async function insist<T>(produced: { again: number }, call: () => Promise<T>): Promise<T> {
+  const until = performance.now() + limitMs;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      produced.again++;
+      await pause(100);
+    }
+  }
+}
