@@ -16,6 +16,8 @@ export type { QueueMetrics } from "./metrics.ts";
 export { openQueue } from "./open.ts";
 export type { Queue, Submitted, WaitOptions } from "./queue.ts";
 export type { RecoverySummary } from "./recovery.ts";
+export { type ContainerCommand, docker, type DockerOptions } from "./sandboxes/docker.ts";
+export type { DockerClient, DockerEngineOptions } from "./sandboxes/docker-client.ts";
 export type { Handler, WorkOrder } from "./sandboxes/in-process.ts";
 export type { Execution, Orphan, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
 export {

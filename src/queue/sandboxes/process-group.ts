@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
 import { isAlive, type ProcessMark, processesWith, signal } from "../machine.ts";
+import type { WorkTools } from "./sandbox.ts";
 
 /** Names in the environment of a program that runs a work order. Persisted in running processes: never renamed. */
 export const environmentNames = {
@@ -21,6 +22,18 @@ const lookEveryMs = 20;
  */
 export function claimMark(order: Pick<OrderRecord, "id" | "worker" | "fence">): string {
   return `${order.worker ?? ""} ${order.fence} ${order.id}`;
+}
+
+/** What a program is told of its claim, and found by after a crash. */
+export function claimEnvironment(order: OrderRecord, tools: WorkTools): Record<string, string> {
+  return {
+    [environmentNames.order]: order.id,
+    [environmentNames.kind]: order.kind,
+    [environmentNames.fence]: String(tools.fence),
+    [environmentNames.attempt]: String(tools.attempt),
+    [environmentNames.key]: tools.idempotencyKey,
+    [environmentNames.claim]: claimMark(order),
+  };
 }
 
 /**

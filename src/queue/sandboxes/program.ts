@@ -12,21 +12,19 @@ import { baseEnvironment, markProcess, signal } from "../machine.ts";
 import { BoundedOutput } from "./bounded-output.ts";
 import type { WorkOrder } from "./in-process.ts";
 import { memoryError } from "./memory-error.ts";
-import { claimMark, endProcesses, environmentNames, processesOf, sendTo } from "./process-group.ts";
+import { claimEnvironment, claimMark, endProcesses, processesOf, sendTo } from "./process-group.ts";
+import { type OutcomeSettings, outputEnds, type ProgramEnd, programResult } from "./program-outcome.ts";
 import type { ProcessWatch, Reading, Watched } from "./process-watch.ts";
 import type { Execution, Usage, WorkTools } from "./sandbox.ts";
-import type { Command, ProgramOutput } from "./subprocess.ts";
+import type { Command } from "./subprocess.ts";
 
 /** How long streams may stay open after the program ended: a process outside its group may hold them. */
 const drainMs = 1_000;
 
 /** Options of `subprocess` as the program uses them. */
-export interface ProgramSettings {
-  readonly output: number;
+export interface ProgramSettings extends OutcomeSettings {
   readonly enforceMemory: boolean;
   readonly memoryGraceMs: number;
-  readonly fatalExitCodes: readonly number[];
-  readonly result: ((output: ProgramOutput, order: WorkOrder) => Json) | undefined;
 }
 
 /** One attempt of an order as a program. */
@@ -64,7 +62,7 @@ export class Program implements Execution {
     faultPoint("queue.spawn.before");
     const child = spawn(file, args, {
       ...(cwd === undefined ? {} : { cwd }),
-      env: { ...baseEnvironment(), ...env, ...this.#marks() },
+      env: { ...baseEnvironment(), ...env, ...claimEnvironment(this.#order, this.#tools) },
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       shell: false,
       // A group of its own: it is ended as a whole, and Ctrl-C in the terminal does not reach it before the queue.
@@ -99,27 +97,11 @@ export class Program implements Execution {
       child.stdin?.end(input);
     }
     const { code, signalName } = await exit;
-    const output = { exitCode: code ?? -1, stdout: out.text(), stderr: err.text() };
-    const ends = { stdout: output.stdout.slice(-2_000), stderr: output.stderr.slice(-2_000) };
+    const end: ProgramEnd = { code, signal: signalName, stdout: out.text(), stderr: err.text() };
     if (this.#over !== undefined) {
-      throw memoryError(this.#order, this.#over.rss, { processes: this.#over.processes, ...ends });
+      throw memoryError(this.#order, this.#over.rss, { processes: this.#over.processes, ...outputEnds(end) });
     }
-    if (code === 0) {
-      return this.#settings.result?.(output, this.#order as WorkOrder) ?? { ...output };
-    }
-    const fatal = code !== null && this.#settings.fatalExitCodes.includes(code);
-    throw new CutoverError("CUTOVER_ORDER_FAILED", {
-      message:
-        code === null
-          ? `${file} was ended by ${signalName ?? "a signal"}`
-          : `${file} ended with exit code ${code}`,
-      details: {
-        exitCode: code,
-        signal: signalName,
-        ...ends,
-        ...(fatal ? { class: "fatal" } : {}),
-      },
-    });
+    return programResult(file, end, this.#order as WorkOrder, this.#settings);
   }
 
   async cancel(graceMs: number): Promise<void> {
@@ -199,16 +181,5 @@ export class Program implements Execution {
       remedy: "check that the program and its folder exist and may be used",
       cause,
     });
-  }
-
-  #marks(): Record<string, string> {
-    return {
-      [environmentNames.order]: this.#order.id,
-      [environmentNames.kind]: this.#order.kind,
-      [environmentNames.fence]: String(this.#tools.fence),
-      [environmentNames.attempt]: String(this.#tools.attempt),
-      [environmentNames.key]: this.#tools.idempotencyKey,
-      [environmentNames.claim]: claimMark(this.#order),
-    };
   }
 }
