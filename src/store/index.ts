@@ -45,6 +45,8 @@ export type {
   StepRecord,
   VerdictRecord,
 } from "./run-records.ts";
+export { openStore, type OpenStoreOptions } from "./open-store.ts";
+export { openPostgresStore, type PostgresStoreOptions } from "./postgres/open.ts";
 export { hasEnded } from "./run-state.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
 export type { ChainReport, EventLog, RouteStore, RunStore, Store, StoreReach } from "./store.ts";

@@ -1,0 +1,287 @@
+import type { Capacity, NewOrder, OrderCounts, OrderState, QueueConfig } from "../order-records.ts";
+import { type OrderCells, orderColumnNames, orderColumns, toOrderRow } from "../order-rows.ts";
+import type { InboxOrder, LimitKeyState, Loaded, Needs, OrderLink } from "../orders/order-io.ts";
+import { mostFollowers } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
+import { sizeClass } from "../size-class.ts";
+import { noOrders } from "../sql/order-reads.ts";
+import type { Answer, SqlValue, Statement } from "../sql/program.ts";
+import { numberArray, textArray } from "./arrays.ts";
+import { serverNow } from "./server-clock.ts";
+
+type Cells = readonly unknown[];
+
+/** What one round of loading gathers; statements fill it as their answers come. */
+interface Found {
+  readonly rows: Map<string, OrderRow>;
+  readonly lanes: Loaded["lanes"][number][];
+  readonly fronts: Loaded["fronts"][number][];
+  readonly counts: Map<string, Record<OrderState, number>>;
+  readonly configs: Loaded["configs"][number][];
+  readonly claims: { candidates: string[]; due: string[]; inbox: InboxOrder[]; untold: string[] }[];
+  readonly followers: OrderLink[];
+  readonly limitKeys: Map<string, LimitKeyState>;
+  readonly inbox: InboxOrder[];
+}
+
+/** A statement, and what its rows are for. */
+interface Question {
+  readonly statement: Statement;
+  readonly take: (cells: Cells, found: Found) => void;
+}
+
+/** Everything of one round, in statements that go out together. `now` stands in for the server's time. */
+export class OrderLoad {
+  readonly statements: readonly Statement[];
+  readonly #questions: readonly Question[];
+  readonly #needs: Needs;
+
+  constructor(needs: Needs, now: number | undefined) {
+    this.#needs = needs;
+    this.#questions = questionsOf(needs, now ?? null);
+    this.statements = this.#questions.map(({ statement }) => statement);
+  }
+
+  /** What the answers to `statements` hold. */
+  loaded(answers: readonly Answer[]): Loaded {
+    const found: Found = {
+      rows: new Map(),
+      lanes: [],
+      fronts: [],
+      counts: new Map(),
+      configs: [],
+      claims: this.#needs.claims.map(() => ({ candidates: [], due: [], inbox: [], untold: [] })),
+      followers: [],
+      limitKeys: new Map(),
+      inbox: [],
+    };
+    this.#questions.forEach(({ take }, index) => {
+      for (const cells of answers[index]?.rows ?? []) take(cells as unknown as Cells, found);
+    });
+    const counts = this.#needs.counts.map((queue) => ({
+      queue,
+      counts: (found.counts.get(queue) ?? noOrders) as OrderCounts,
+    }));
+    return { ...found, rows: [...found.rows.values()], counts, limitKeys: [...found.limitKeys.values()] };
+  }
+}
+
+const keepRow = (cells: Cells, { rows }: Found): string => {
+  const id = cells[0] as string;
+  if (!rows.has(id)) rows.set(id, toOrderRow(cells as unknown as OrderCells));
+  return id;
+};
+
+function ask(take: Question["take"], sql: string, ...values: readonly SqlValue[]): Question {
+  return { statement: { sql, values, wants: "arrays" }, take };
+}
+
+function questionsOf(needs: Needs, now: number | null): readonly Question[] {
+  const asked: Question[] = [];
+  const { ids, uniqueKeys, lanes, counts, configs, claims, followersOf, limitKeys, inboxIds } = needs;
+  if (ids.length > 0) {
+    asked.push(
+      ask(keepRow, `SELECT ${orderColumnNames} FROM orders WHERE id = ANY($1::text[])`, textArray(ids)),
+    );
+  }
+  if (uniqueKeys.length > 0) {
+    asked.push(
+      ask(
+        keepRow,
+        `SELECT ${orderColumnNames} FROM unnest($1::text[], $2::text[]) AS asked (queue, key)
+         JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key AND orders.unique_key IS NOT NULL`,
+        textArray(uniqueKeys.map(({ queue }) => queue)),
+        textArray(uniqueKeys.map(({ key }) => key)),
+      ),
+    );
+  }
+  if (lanes.length > 0) asked.push(askLanes(lanes));
+  if (counts.length > 0) {
+    const take = (cells: Cells, found: Found): void => {
+      const [queue, state, n] = cells as [string, OrderState, number];
+      found.counts.set(queue, { ...(found.counts.get(queue) ?? noOrders), [state]: n });
+    };
+    const sql = "SELECT queue, state, n FROM order_counts WHERE queue = ANY($1::text[])";
+    asked.push(ask(take, sql, textArray(counts)));
+  }
+  if (configs.length > 0) {
+    const take = ([queue, config]: Cells, found: Found): void => {
+      found.configs.push({ queue: queue as string, config: JSON.parse(config as string) as QueueConfig });
+    };
+    const sql = "SELECT queue, config FROM queue_configs WHERE queue = ANY($1::text[])";
+    asked.push(ask(take, sql, textArray(configs)));
+  }
+  claims.forEach((claim, index) => asked.push(...askClaim(claim, index, now)));
+  if (followersOf.length > 0) asked.push(askFollowers(followersOf));
+  for (const { queue, key, rows } of limitKeys) asked.push(...askLine(queue, key, rows));
+  if (inboxIds.length > 0) {
+    const take = (cells: Cells, { inbox }: Found): void => void inbox.push(toInbox(cells));
+    const sql = `SELECT DISTINCT ON (id) position, data FROM order_inbox WHERE id = ANY($1::text[]) ORDER BY id, position`;
+    asked.push(ask(take, sql, textArray(inboxIds)));
+  }
+  return asked;
+}
+
+const toInbox = ([position, data]: Cells): InboxOrder => ({
+  position: position as number,
+  order: JSON.parse(data as string) as NewOrder,
+});
+
+/** Lanes, and with them the fronts of their priorities: these have no tenant. */
+function askLanes(lanes: Needs["lanes"]): Question {
+  const take = (cells: Cells, found: Found): void => {
+    const [queue, priority, tenant, turn] = cells as [string, number, string | null, number];
+    if (tenant === null) found.fronts.push({ queue, priority, turn });
+    else found.lanes.push({ queue, priority, tenant, turn });
+  };
+  return ask(
+    take,
+    `SELECT lane.queue, lane.priority, lane.tenant, lane.turn
+       FROM unnest($1::text[], $2::integer[], $3::text[]) AS asked (queue, priority, tenant)
+       JOIN order_lanes lane USING (queue, priority, tenant)
+     UNION ALL
+     SELECT front.queue, front.priority, NULL, front.turn
+       FROM (SELECT DISTINCT queue, priority FROM unnest($1::text[], $2::integer[]) AS a (queue, priority)) AS asked
+       JOIN order_fronts front USING (queue, priority)`,
+    textArray(lanes.map(({ queue }) => queue)),
+    numberArray(lanes.map(({ priority }) => priority)),
+    textArray(lanes.map(({ tenant }) => tenant)),
+  );
+}
+
+/** Orders looked at in a class of which some may be too large; beyond them a claim waits for more room. */
+const lookAhead = 200;
+
+/**
+ * Three kinds of rows in one statement, told apart by the column after the row's.
+ * Candidates come from a walk over the index from one (kind, tags, size class) to the next, which stops once at each and
+ * steps over those that cannot fit, so a backlog of them costs nothing however long it is; then the best of each class.
+ */
+const claimText = `WITH RECURSIVE class (kind, tags, size_class) AS (
+    SELECT asked.kind, head.tags, head.size_class
+      FROM unnest($2::text[]) AS asked (kind), LATERAL (
+        SELECT tags, size_class FROM orders
+          WHERE waits = 'room' AND queue = $1 AND kind = asked.kind ORDER BY tags, size_class LIMIT 1) AS head
+    UNION ALL
+    SELECT class.kind, head.tags, head.size_class FROM class, LATERAL (
+        SELECT tags, size_class FROM orders
+          WHERE waits = 'room' AND queue = $1 AND kind = class.kind AND (tags, size_class) >= (class.tags,
+            CASE WHEN (class.size_class + 1) % 64 <= $5 THEN class.size_class + 1
+              ELSE (class.size_class / 64 + 1) * 64 END)
+          ORDER BY tags, size_class LIMIT 1) AS head
+  )
+  (SELECT ${orderColumnNames}, 'candidate' FROM class, LATERAL (
+      SELECT * FROM orders
+        WHERE waits = 'room' AND queue = $1 AND kind = class.kind AND tags = class.tags
+          AND size_class = class.size_class
+        ORDER BY priority DESC, turn, created_at, id
+        LIMIT CASE WHEN (class.size_class / 64 <= least($4, 15) OR class.size_class / 64 < $4)
+          AND class.size_class % 64 < $5 THEN $6 ELSE greatest($6, ${lookAhead}) END) AS orders
+    WHERE class.size_class / 64 <= $4 AND class.size_class % 64 <= $5
+      AND (class.tags = '[]' OR class.tags::jsonb <@ $3::jsonb))
+  UNION ALL
+  (SELECT ${orderColumnNames}, 'due' FROM orders
+    WHERE queue = $1 AND due_at IS NOT NULL AND due_at <= coalesce($7::bigint, ${serverNow})
+    ORDER BY due_at LIMIT $8)
+  UNION ALL
+  (SELECT ${orderColumnNames}, 'untold' FROM orders
+    WHERE queue = $1 AND followed = 1 AND ended_at IS NOT NULL ORDER BY id LIMIT $9)`;
+
+function askClaim(claim: Needs["claims"][number], index: number, now: number | null): readonly Question[] {
+  const { queue, capacity, due, inbox, untold } = claim;
+  const { slots, memory } = classesOf(capacity);
+  const take = (cells: Cells, found: Found): void => {
+    const id = keepRow(cells, found);
+    const claimed = found.claims[index];
+    const part = cells[orderColumns.length];
+    if (part === "candidate") claimed?.candidates.push(id);
+    else if (part === "due") claimed?.due.push(id);
+    else claimed?.untold.push(id);
+  };
+  const takeInbox = (cells: Cells, found: Found): void =>
+    void found.claims[index]?.inbox.push(toInbox(cells));
+  return [
+    ask(
+      take,
+      claimText,
+      queue,
+      textArray(capacity.max < 1 ? [] : [...new Set(capacity.kinds)]),
+      JSON.stringify(capacity.tags),
+      slots,
+      memory,
+      Math.max(0, capacity.max),
+      now,
+      due,
+      untold,
+    ),
+    ask(
+      takeInbox,
+      "SELECT position, data FROM order_inbox WHERE queue = $1 ORDER BY position LIMIT $2",
+      queue,
+      inbox,
+    ),
+  ];
+}
+
+/** The largest classes that what is free may hold. */
+function classesOf({ slots, memory }: Capacity): { readonly slots: number; readonly memory: number } {
+  const largest = sizeClass(Math.floor(slots), memory);
+  return { slots: Math.floor(largest / 64), memory: largest % 64 };
+}
+
+function askFollowers(leaders: readonly string[]): Question {
+  const take = (cells: Cells, found: Found): void => {
+    const of = cells[orderColumns.length] as string;
+    const id = cells[orderColumns.length + 1] as string;
+    found.followers.push({ of, id });
+    if (cells[0] !== null) keepRow(cells, found);
+  };
+  return ask(
+    take,
+    `SELECT ${orderColumnNames}, link.leader, link.id FROM unnest($1::text[]) AS asked (leader), LATERAL (
+       SELECT leader, id FROM order_links WHERE order_links.leader = asked.leader ORDER BY id LIMIT $2) AS link
+     LEFT JOIN orders ON orders.id = link.id ORDER BY link.leader, link.id`,
+    textArray(leaders),
+    mostFollowers,
+  );
+}
+
+/** State and line of one limit key, or of all that have orders waiting. */
+function askLine(queue: string, key: string, rows: number): readonly Question[] {
+  const takeState = ([name, admitted, arrivalAt]: Cells, { limitKeys }: Found): void => {
+    const state = { key: name as string, admitted: admitted as number, arrivalAt: arrivalAt as number };
+    limitKeys.set(`${queue}\0${state.key}`, { queue, ...state });
+  };
+  if (key === "*") {
+    const waiting = `SELECT orders.* FROM orders WHERE queue = $1 AND limit_key IS NOT NULL AND waits = 'limit'
+      ORDER BY limit_key, priority DESC, turn LIMIT $2`;
+    return [
+      ask(keepRow, `SELECT ${orderColumnNames} FROM (${waiting}) AS orders`, queue, rows),
+      ask(
+        takeState,
+        `SELECT limit_key, admitted, arrival_at FROM order_limit_keys
+         WHERE queue = $1 AND limit_key IN (SELECT limit_key FROM (${waiting}) AS waiting)`,
+        queue,
+        rows,
+      ),
+    ];
+  }
+  const line = `SELECT ${orderColumnNames} FROM orders WHERE queue = $1 AND limit_key = $2 AND waits =`;
+  return [
+    ask(
+      takeState,
+      "SELECT limit_key, admitted, arrival_at FROM order_limit_keys WHERE queue = $1 AND limit_key = $2",
+      queue,
+      key,
+    ),
+    ask(keepRow, `${line} 'limit' ORDER BY priority DESC, turn, created_at, id LIMIT $3`, queue, key, rows),
+    ask(
+      keepRow,
+      `${line} 'room' ORDER BY priority, turn DESC, created_at DESC, id DESC LIMIT $3`,
+      queue,
+      key,
+      rows,
+    ),
+    ask(keepRow, `${line} 'time' AND due_at > run_at LIMIT $3`, queue, key, rows),
+  ];
+}

@@ -1,0 +1,205 @@
+import { canonicalJson } from "../../core/index.ts";
+import { orderCell, orderColumns } from "../order-rows.ts";
+import type { Writes } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
+import type { SqlValue, Statement } from "../sql/program.ts";
+import { numberArray, textArray } from "./arrays.ts";
+
+type Column = (typeof orderColumns)[number];
+type Cell = ReturnType<typeof orderCell>;
+
+const numeric: ReadonlySet<string> = new Set([
+  "priority",
+  "memory",
+  "slots",
+  "attempt",
+  "max_retries",
+  "timeout_ms",
+  "run_at",
+  "created_at",
+  "started_at",
+  "ended_at",
+  "fence",
+  "lease_until",
+  "cancel_requested",
+  "blocked_by",
+  "crashes",
+  "size_class",
+  "turn",
+  "unique_until",
+  "followed",
+  "due_at",
+  "progressed_in",
+]);
+
+const write = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "count" });
+
+/** Stores the outcome of a batch, without its events: one statement for each table and for each shape of row. */
+export function writeOrders(writes: Writes): readonly Statement[] {
+  const { lanes, fronts, counts } = writes;
+  // Changed rows before new ones: one of the new may have taken over a unique key.
+  const statements: Statement[] = [...updateRows(writes.updated), ...insertRows(writes.inserted)];
+  if (lanes.length > 0) {
+    statements.push(
+      write(
+        `INSERT INTO order_lanes (queue, priority, tenant, turn)
+         SELECT queue, priority, tenant, turn
+         FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS new (queue, priority, tenant, turn)
+         ON CONFLICT (queue, priority, tenant) DO UPDATE SET turn = greatest(order_lanes.turn, excluded.turn)`,
+        textArray(lanes.map(({ queue }) => queue)),
+        numberArray(lanes.map(({ priority }) => priority)),
+        textArray(lanes.map(({ tenant }) => tenant)),
+        numberArray(lanes.map(({ turn }) => turn)),
+      ),
+    );
+  }
+  if (fronts.length > 0) {
+    const values = [
+      textArray(fronts.map(({ queue }) => queue)),
+      numberArray(fronts.map(({ priority }) => priority)),
+      numberArray(fronts.map(({ turn }) => turn)),
+    ];
+    statements.push(
+      write(
+        `INSERT INTO order_fronts (queue, priority, turn)
+         SELECT queue, priority, turn FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS new (queue, priority, turn)
+         ON CONFLICT (queue, priority) DO UPDATE SET turn = excluded.turn WHERE order_fronts.turn < excluded.turn`,
+        ...values,
+      ),
+      // Lanes that lie behind the front say nothing any more.
+      write(
+        `DELETE FROM order_lanes lane USING unnest($1::text[], $2::bigint[], $3::bigint[]) AS front (queue, priority, turn)
+         WHERE lane.queue = front.queue AND lane.priority = front.priority AND lane.turn <= front.turn`,
+        ...values,
+      ),
+    );
+  }
+  if (counts.length > 0) {
+    statements.push(
+      write(
+        `INSERT INTO order_counts (queue, state, n)
+         SELECT queue, state, n FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (queue, state, n)
+         ON CONFLICT (queue, state) DO UPDATE SET n = order_counts.n + excluded.n`,
+        textArray(counts.map(({ queue }) => queue)),
+        textArray(counts.map(({ state }) => state)),
+        numberArray(counts.map(({ by }) => by)),
+      ),
+    );
+  }
+  return [...statements, ...writeRelations(writes)];
+}
+
+function writeRelations({ configs, links, unlinked, limitKeys, taken }: Writes): readonly Statement[] {
+  const statements: Statement[] = [];
+  for (const { queue, config } of configs) {
+    statements.push(
+      write(
+        `INSERT INTO queue_configs (queue, config) VALUES ($1, $2)
+         ON CONFLICT (queue) DO UPDATE SET config = excluded.config`,
+        queue,
+        canonicalJson(config),
+      ),
+    );
+  }
+  const pairs = (all: Writes["links"]): readonly string[] => [
+    textArray(all.map(({ of }) => of)),
+    textArray(all.map(({ id }) => id)),
+  ];
+  if (links.length > 0) {
+    const sql = `INSERT INTO order_links (leader, id) SELECT leader, id
+      FROM unnest($1::text[], $2::text[]) AS new (leader, id) ON CONFLICT DO NOTHING`;
+    statements.push(write(sql, ...pairs(links)));
+  }
+  if (unlinked.length > 0) {
+    const sql = `DELETE FROM order_links link USING unnest($1::text[], $2::text[]) AS old (leader, id)
+      WHERE link.leader = old.leader AND link.id = old.id`;
+    statements.push(write(sql, ...pairs(unlinked)));
+  }
+  if (limitKeys.length > 0) {
+    statements.push(
+      write(
+        `INSERT INTO order_limit_keys (queue, limit_key, admitted, arrival_at)
+         SELECT queue, limit_key, admitted, arrival_at
+         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::double precision[])
+           AS new (queue, limit_key, admitted, arrival_at)
+         ON CONFLICT (queue, limit_key) DO UPDATE SET admitted = excluded.admitted, arrival_at = excluded.arrival_at`,
+        textArray(limitKeys.map(({ queue }) => queue)),
+        textArray(limitKeys.map(({ key }) => key)),
+        numberArray(limitKeys.map(({ admitted }) => admitted)),
+        numberArray(limitKeys.map(({ arrivalAt }) => arrivalAt)),
+      ),
+    );
+  }
+  if (taken.length > 0) {
+    statements.push(write("DELETE FROM order_inbox WHERE position = ANY($1::bigint[])", numberArray(taken)));
+  }
+  return statements;
+}
+
+/** Columns that are NULL are left out: of a fresh order that is one in three. */
+export function insertRows(rows: readonly OrderRow[]): readonly Statement[] {
+  const groups = grouped(rows, (row, { member }) => row[member] !== null);
+  return groups.map(({ columns, rows: group }) => {
+    const names = columns.map(({ name }) => name).join(", ");
+    return write(
+      `INSERT INTO orders (${names}) SELECT ${names} FROM ${unnest(columns)}`,
+      ...columns.map((column) =>
+        cellArray(
+          column,
+          group.map((row) => orderCell(row, column)),
+        ),
+      ),
+    );
+  });
+}
+
+/** Rows are never changed in place, so a member that is the same object is the same value. */
+function updateRows(changes: Writes["updated"]): readonly Statement[] {
+  const [id] = orderColumns as readonly [Column];
+  return grouped(changes, ({ before, row }, { member }) => row[member] !== before[member]).map(
+    ({ columns, rows: group }) => {
+      const set = columns.map(({ name }) => `${name} = new.${name}`).join(", ");
+      return write(
+        `UPDATE orders SET ${set} FROM ${unnest([id, ...columns])} WHERE orders.id = new.id`,
+        ...[id, ...columns].map((column) =>
+          cellArray(
+            column,
+            group.map(({ row }) => orderCell(row, column)),
+          ),
+        ),
+      );
+    },
+  );
+}
+
+/** Rows by the columns they name, in the order of their first row. */
+function grouped<T>(
+  rows: readonly T[],
+  names: (row: T, column: Column) => boolean,
+): readonly { readonly columns: readonly Column[]; readonly rows: readonly T[] }[] {
+  const groups = new Map<string, { columns: readonly Column[]; rows: T[] }>();
+  for (const row of rows) {
+    let shape = "";
+    for (const column of orderColumns) shape += names(row, column) ? "1" : "0";
+    let group = groups.get(shape);
+    if (group === undefined) {
+      group = { columns: orderColumns.filter((_, index) => shape[index] === "1"), rows: [] };
+      groups.set(shape, group);
+    }
+    group.rows.push(row);
+  }
+  return [...groups.values()].filter(({ columns }) => columns.length > 0);
+}
+
+function unnest(columns: readonly Column[]): string {
+  const arrays = columns.map(
+    ({ name }, index) => `$${index + 1}::${numeric.has(name) ? "bigint" : "text"}[]`,
+  );
+  return `unnest(${arrays.join(", ")}) AS new (${columns.map(({ name }) => name).join(", ")})`;
+}
+
+function cellArray({ name }: Column, cells: readonly Cell[]): string {
+  return numeric.has(name)
+    ? numberArray(cells as readonly (number | null)[])
+    : textArray(cells as readonly (string | null)[]);
+}
