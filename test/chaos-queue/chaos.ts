@@ -27,16 +27,22 @@ export async function runChaos(plan: Plan, say: (line: string) => void = () => {
   const place = await makePlace(plan, folder, rooms);
   const store = await place.open();
   const pool = new WorkerPool(plan, place.where, folder);
+  const failed = new AbortController();
   let closed = false;
   try {
     const queue = await rooms.queue.openQueue(
       { store },
       { name: queueName, depth: 10_000_000, memory: anyMemory },
     );
-    const [produced, disturbances] = await Promise.all([
-      produce(plan, queue),
-      disturb(plan, place, pool, say),
-    ]);
+    const disturbing = disturb(plan, place, pool, say, failed.signal);
+    // Looked at when all orders are submitted; until then nobody waits for it.
+    disturbing.catch(() => {});
+    const produced = await produce(plan, queue).catch(async (error: unknown) => {
+      failed.abort();
+      await disturbing.catch(() => {});
+      throw error;
+    });
+    const disturbances = await disturbing;
     const calm = performance.now();
     const stuck = await finished(queue, produced, plan.calmMs, say);
     const calmedMs = Math.round(performance.now() - calm);

@@ -26,6 +26,7 @@ export async function disturb(
   place: Place,
   pool: WorkerPool,
   say: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<Readonly<Record<string, number>>> {
   const random = seeded(plan.seed);
   const done: Record<string, number> = {};
@@ -36,7 +37,7 @@ export async function disturb(
   for (;;) {
     const wait = between(random, least, most);
     if (performance.now() + wait > until) break;
-    await pause(wait);
+    await pause(wait, undefined, { signal });
     const what = draw(random, weights[plan.store]);
     const worker = between(random, 0, pool.size);
     const ms = random();

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { hasCode } from "../../src/core/index.ts";
+import { hasCode, isCutoverError } from "../../src/core/index.ts";
 import type { Queue } from "../../src/queue/index.ts";
 import { between, pick, type Plan, seeded } from "./plan.ts";
 
@@ -90,7 +90,8 @@ export async function insist<T>(produced: { again: number }, call: () => Promise
     try {
       return await call();
     } catch (error) {
-      if (performance.now() > until) throw error;
+      const refused = isCutoverError(error) && error.code.startsWith("CUTOVER_QUEUE_");
+      if (refused || performance.now() > until) throw error;
       produced.again++;
       await pause(100);
     }
