@@ -102,6 +102,7 @@ async function drive(
     await wait("fatal", "FAILED");
     await tell(child, { do: "recover", id: ids["fatal"] });
   }
+  if (fault.startsWith("queue.schedule.")) await tell(child, { do: "schedule" });
   if (fault.startsWith("queue.release.")) {
     await wait("hang", "RUNNING");
     await tell(child, { do: "stop" });
@@ -123,16 +124,13 @@ describe("after kill -9 of the worker", () => {
       await door.stop();
 
       if (fault.startsWith("queue.recover.")) {
-        await store.orders.submit(
-          [
-            {
-              ...(await newProgram(store, ids["program"])),
-              id: `${ids["program"]}-long`,
-              payload: { seconds: 600 },
-            },
-          ],
-          { at: systemClock.now() },
-        );
+        await store.orders.submit([
+          {
+            ...(await newProgram(store, ids["program"])),
+            id: `${ids["program"]}-long`,
+            payload: { seconds: 600 },
+          },
+        ]);
         const first = worker("60s");
         for (const id of [`${ids["program"]}-long`, ids["hang"] ?? ""]) {
           await until(`${id} runs`, async () => (await store.orders.get(id))?.state === "RUNNING");
@@ -159,6 +157,11 @@ describe("after kill -9 of the worker", () => {
       if (fault.startsWith("queue.recover.")) {
         await tell(heir, { do: "cancel", id: `${ids["program"]}-long` });
       }
+      if (fault.startsWith("queue.schedule.")) {
+        // The time at which the victim ended is due still, or was submitted already.
+        await until("scheduled", async () => (await scheduled(store)).length > 0);
+        await tell(heir, { do: "unschedule" });
+      }
       await until("everything finished", async () => {
         const counts = await store.orders.counts("default");
         return counts.PENDING + counts.PREPARING + counts.RUNNING + counts.WAITING_RETRY === 0;
@@ -181,7 +184,7 @@ describe("after kill -9 of the worker", () => {
 async function newProgram(store: Store, id = ""): Promise<Parameters<Store["orders"]["submit"]>[0][number]> {
   const order = await store.orders.get(id);
   if (order === undefined) throw new Error(`${id} is not there`);
-  return { ...order, uniqueKey: null };
+  return { ...order, uniqueKey: null, uniqueUntil: null, after: [], ifAfterFails: "cancel" };
 }
 
 async function checkRecord(store: Store, ids: Record<string, string>, fault: string): Promise<void> {
@@ -209,7 +212,16 @@ async function checkRecord(store: Store, ids: Record<string, string>, fault: str
     const all = await store.orders.list({ queue: "default", limit: 100 });
     expect(all.filter(({ kind }) => kind === "fatal")).toHaveLength(2);
   }
+  const times = await scheduled(store);
+  expect(times.length > 0).toBe(fault.startsWith("queue.schedule."));
+  expect(new Set(times).size).toBe(times.length);
   expect(await store.events.verify()).toMatchObject({ whole: true });
+}
+
+/** Keys of the orders that the schedule submitted. */
+async function scheduled(store: Store): Promise<readonly string[]> {
+  const all = await store.orders.list({ queue: "default", limit: 100 });
+  return all.flatMap(({ uniqueKey }) => (uniqueKey?.startsWith("schedule:") ? [uniqueKey] : []));
 }
 
 /** Each line is one attempt of one order under one fence: never the same fence twice, and only upwards. */
@@ -261,14 +273,8 @@ describe("what a dead worker left", () => {
     const door = await openQueue({ store });
     await door.submit(order.kind, null, { id: order.id });
     await door.stop();
-    const capacity = { slots: 9, memory: 1e12, max: 1, kinds: ["program"] };
-    const [claimed] = await store.orders.claim(
-      "default",
-      `${hostname()}:1:1`,
-      capacity,
-      60_000,
-      systemClock.now(),
-    );
+    const capacity = { slots: 9, memory: 1e12, max: 1, kinds: ["program"], starts: [], tags: [] };
+    const [claimed] = await store.orders.claim("default", `${hostname()}:1:1`, capacity, 60_000);
     const sandbox = { provider: "subprocess", pid: bystander.pid, startTime: "1" };
     const change = {
       id: "o1",
@@ -277,7 +283,7 @@ describe("what a dead worker left", () => {
       to: "RUNNING",
       event: "started",
     } as const;
-    await store.orders.change([{ ...change, set: { sandbox, attempt: 1 } }], systemClock.now());
+    await store.orders.change([{ ...change, set: { sandbox, attempt: 1 } }]);
 
     const next = await openQueue({ store }, { grace: 0 });
     expect(next.recovered).toMatchObject({ lost: 1, orphansEnded: 0 });

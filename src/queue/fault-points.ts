@@ -39,6 +39,10 @@ export const queueFaultPoints: readonly string[] = [
   "queue.recover.after-orphan-end",
   "queue.recover.before-commit",
   "queue.recover.after-commit",
+  "queue.prune.before-commit",
   "queue.audit-recovery.before-submit",
   "queue.audit-recovery.after-submit",
+  "queue.schedule.before-submit",
+  "queue.schedule.after-submit",
+  "queue.schedule.after-advance",
 ];

@@ -5,6 +5,7 @@ import { Meter } from "./metrics.ts";
 import type { Queue } from "./queue.ts";
 import { invalid, type QueueOptions, queueSettings } from "./settings.ts";
 import { StoreQueue } from "./store-queue.ts";
+import { openTelemetry } from "./telemetry.ts";
 
 /**
  * Opens a queue and takes up at once what a dead predecessor on this machine left: its orders go on without waiting
@@ -26,10 +27,12 @@ export async function openQueue(
   const store = typeof where === "string" ? await openStore(where, settings) : given(where);
   const closeStore = (): Promise<void> => (typeof where === "string" ? store.close() : Promise.resolve());
   const worker = options.workerId ?? workerName();
-  const context: QueueContext = { settings, store, worker, meter: new Meter(settings.clock) };
+  const telemetry =
+    settings.telemetry && openTelemetry(settings.telemetry, settings.name, worker, settings.log);
+  const context: QueueContext = { settings, store, worker, meter: new Meter(settings.clock), telemetry };
   const queue = new StoreQueue(context, closeStore);
   try {
-    await queue.recover();
+    await queue.begin();
   } catch (error) {
     await queue.stop();
     throw error;

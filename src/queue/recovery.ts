@@ -1,12 +1,14 @@
 import { faultPoint, hasCode, type JsonObject } from "../core/index.ts";
 import type { OrderRecord } from "../store/index.ts";
-import { type QueueContext, sendEvent } from "./context.ts";
+import { type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
 import { isDeadWorker } from "./machine.ts";
 import type { Orphan } from "./sandboxes/sandbox.ts";
 
 /** Finds what still runs of an order; undefined when the provider that could look is not known (yet). */
-export type FindOrphan = (order: OrderRecord) => { readonly orphan: Orphan | undefined } | undefined;
+export type FindOrphan = (
+  order: OrderRecord,
+) => { readonly orphan: Orphan | undefined | Promise<Orphan | undefined> } | undefined;
 
 export interface RecoverySummary {
   /** Orders that go on, and orders that failed as poison. */
@@ -19,8 +21,8 @@ export interface RecoverySummary {
   readonly waiting: number;
 }
 
-/** Orders looked at for dead workers in one go. */
-const pageSize = 1_000;
+/** Orders taken up at the same time: each may have a program that must end first. */
+const atOnce = 200;
 
 /**
  * Takes up the orders whose worker is gone: of this machine at once when its process has ended, of others when
@@ -35,11 +37,11 @@ export async function recoverLost(
   const summary = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
   const { store, settings } = context;
   const dead = await deadWorkers(context);
-  const orphans = await store.orders.orphans(settings.name, settings.clock.now(), dead);
-  await Promise.all(
-    orphans
-      .filter((order) => !here(order.id))
-      .map(async (order) => {
+  const found = await store.orders.orphans(settings.name, dead);
+  const orphans = found.filter((order) => !here(order.id));
+  for (let from = 0; from < orphans.length; from += atOnce) {
+    await Promise.all(
+      orphans.slice(from, from + atOnce).map(async (order) => {
         try {
           await recoverOne(context, order, find, summary);
         } catch (error) {
@@ -47,7 +49,8 @@ export async function recoverLost(
           if (!hasCode(error, "CUTOVER_LEASE_LOST")) throw error;
         }
       }),
-  );
+    );
+  }
   return summary;
 }
 
@@ -60,23 +63,23 @@ async function recoverOne(
   const { settings } = context;
   faultPoint("queue.recover.before");
   const looked = find(order);
-  if (looked === undefined) {
+  const orphan = looked === undefined ? "nobody can tell" : await lookFor(looked.orphan);
+  if (orphan === "nobody can tell") {
     summary.waiting++;
     return;
   }
-  if (looked.orphan !== undefined) {
+  if (orphan !== undefined) {
     faultPoint("queue.recover.before-orphan-end");
-    await looked.orphan.end(settings.graceMs);
+    await orphan.end(settings.graceMs);
     faultPoint("queue.recover.after-orphan-end");
     summary.orphansEnded++;
   }
-  const now = settings.clock.now();
-  const left =
-    looked.orphan === undefined ? "" : `; its ${looked.orphan.description} still ran and was ended`;
+  const now = context.store.clock.now();
+  const left = orphan === undefined ? "" : `; its ${orphan.description} still ran and was ended`;
   faultPoint("queue.recover.before-commit");
   if (order.cancelRequested) {
     const error = { code: "CUTOVER_ORDER_CANCELLED", message: `work order ${order.id} was cancelled` };
-    await sendEvent(
+    await sendOutside(
       context,
       order,
       "cancelled",
@@ -88,6 +91,18 @@ async function recoverOne(
     await lost(context, order, now, left, summary);
   }
   faultPoint("queue.recover.after-commit");
+}
+
+/** What still runs; an order whose sandbox does not answer must wait until it does. */
+async function lookFor(
+  orphan: Orphan | undefined | Promise<Orphan | undefined>,
+): Promise<Orphan | undefined | "nobody can tell"> {
+  try {
+    return await orphan;
+  } catch (error) {
+    if (!hasCode(error, "CUTOVER_SANDBOX_UNAVAILABLE")) throw error;
+    return "nobody can tell";
+  }
 }
 
 async function lost(
@@ -102,7 +117,7 @@ async function lost(
   const details: JsonObject = { worker: order.worker, crashes };
   if (event === "poisoned") {
     const message = `work order ${order.id} was running ${crashes} times when its worker ended`;
-    await sendEvent(
+    await sendOutside(
       context,
       order,
       event,
@@ -119,7 +134,7 @@ async function lost(
   }
   // The attempt that was begun is given back: it was not the work that failed.
   const attempt = order.attempt - (order.state === "RUNNING" ? 1 : 0);
-  await sendEvent(
+  await sendOutside(
     context,
     order,
     event,
@@ -130,19 +145,6 @@ async function lost(
 }
 
 /** Names of workers that hold orders of this queue, ran on this machine and have ended. */
-async function deadWorkers(context: QueueContext): Promise<readonly string[]> {
-  const { store, settings, worker } = context;
-  const names = new Set<string>();
-  for (let after: string | undefined; ;) {
-    const page = await store.orders.list({
-      queue: settings.name,
-      states: ["PREPARING", "RUNNING"],
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const order of page) if (order.worker !== null && order.worker !== worker) names.add(order.worker);
-    after = page.at(-1)?.id;
-    if (page.length < pageSize) break;
-  }
-  return [...names].filter(isDeadWorker);
+export async function deadWorkers({ store, settings }: QueueContext): Promise<readonly string[]> {
+  return (await store.orders.holders(settings.name)).filter(isDeadWorker);
 }
