@@ -13,7 +13,7 @@ describe("the definition of a worker", () => {
       stagger: 0,
       kinds: {
         thumbnail: (order: WorkOrder<{ readonly file: string }>) => order.payload.file,
-        transcode: subprocess({ command: () => ({ program: "true" }) }),
+        transcode: subprocess({ command: () => ({ file: "true" }) }),
         plain: (order, { fence }) => [order.payload, fence],
       },
     });

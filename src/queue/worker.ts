@@ -36,7 +36,7 @@ export interface WorkerDefinition {
  *   stagger: 0,
  *   kinds: {
  *     thumbnail: async (order: WorkOrder<{ file: string }>, { signal }) => makeThumbnail(order.payload.file, signal),
- *     transcode: subprocess({ command: ({ payload }) => ({ program: "ffmpeg", args: ["-i", String(payload)] }) }),
+ *     transcode: subprocess({ command: ({ payload }) => ({ file: "ffmpeg", args: ["-i", String(payload)] }) }),
  *   },
  * });
  */
