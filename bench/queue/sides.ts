@@ -27,7 +27,7 @@ const inHand = 500;
 
 const cutover: Omit<SideKind, "where" | "told"> = {
   kind: "cutover",
-  settings: { slots: inHand, memoryPerSlot: "1 MB", stagger: 0, depth: 100_000_000 },
+  settings: { slots: inHand, claimBatch: inHand, memoryPerSlot: "1 MB", stagger: 0, depth: 100_000_000 },
 };
 const bullmq: Omit<SideKind, "where"> = {
   kind: "bullmq",
@@ -39,7 +39,7 @@ export const sides: Readonly<Record<SideName, SideKind>> = {
   "cutover PostgreSQL": {
     ...cutover,
     where: "postgres",
-    told: `${inHand} slots; each submit, claim, start and end audited in a hash chain, fences and leases; orders stay when done`,
+    told: `${inHand} slots, claimBatch ${inHand}; each submit, claim, start and end audited in a hash chain, fences and leases; orders stay when done`,
   },
   "cutover SQLite": { ...cutover, where: "sqlite", told: "the same" },
   "graphile-worker": {
