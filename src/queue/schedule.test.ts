@@ -11,9 +11,9 @@ interface World {
   readonly clock: ManualClock;
   readonly store: Store;
   /** One more worker of the queue, with a memory of its own. */
-  worker(options?: QueueOptions): Schedules;
+  readonly worker: (options?: QueueOptions) => Schedules;
   /** Keys and payloads of all orders there are. */
-  orders(): Promise<readonly string[]>;
+  readonly orders: () => Promise<readonly string[]>;
 }
 
 /** Noon of the first day of 2026, a store in memory. */
