@@ -11,7 +11,14 @@ import {
   silentLog,
   sleep,
 } from "../core/index.ts";
-import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
+import {
+  openSqliteStore,
+  openStore as openAddress,
+  ownFolder,
+  type Ownership,
+  readOwner,
+  type Store,
+} from "../store/index.ts";
 import type { RunView } from "../report/index.ts";
 import { OwnerClient } from "./owner-client.ts";
 import type { SharedStore, StoreAddress } from "./store-place.ts";
@@ -94,7 +101,7 @@ export async function readStore<T>(
 
 /** Opens a store that nobody owns. */
 function openShared({ url }: SharedStore, { clock }: StorePlace, log: Log): Promise<Store> {
-  return openSqliteStore({ path: url.slice("sqlite:".length), clock, log });
+  return openAddress(url, { clock, log });
 }
 
 /** One run as the record tells it, for commands that do not carry it. */

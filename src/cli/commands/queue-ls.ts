@@ -3,6 +3,7 @@ import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { orderTable } from "../draw/order-lines.ts";
+import { lineWidthOf } from "../terminal.ts";
 import {
   numberOf,
   queueCommand,
@@ -82,7 +83,7 @@ function show(
   { more, at, total }: { readonly more: boolean; readonly at: number; readonly total: number },
 ): void {
   const { terminal, args } = context;
-  for (const line of orderTable(found, at, terminal.columns())) terminal.line(line);
+  for (const line of orderTable(found, at, lineWidthOf(terminal))) terminal.line(line);
   const [first] = found;
   if (first === undefined) {
     terminal.line(`no such orders in queue ${queueName(context)}`);

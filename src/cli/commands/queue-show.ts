@@ -4,6 +4,7 @@ import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { orderPage } from "../draw/order-lines.ts";
 import { orderOf, queueOption, useOrders } from "../queue/use-orders.ts";
+import { lineWidthOf } from "../terminal.ts";
 import { inStore } from "../store-place.ts";
 
 export const command: Command = {
@@ -28,7 +29,7 @@ export const command: Command = {
     const { terminal } = context;
     if (context.json) terminal.json({ order, history });
     else {
-      for (const line of orderPage(order, history, at, terminal.columns())) terminal.line(line);
+      for (const line of orderPage(order, history, at, lineWidthOf(terminal))) terminal.line(line);
       const next = nextFor(context, order);
       if (next !== "") terminal.line([span("  next: ", "dim"), span(next, "bold")]);
     }

@@ -1,6 +1,7 @@
 import type { Command } from "../command.ts";
 import { workerLines } from "../draw/queue-screen.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
+import { lineWidthOf } from "../terminal.ts";
 import { queueName, queueOption, useOrders } from "../queue/use-orders.ts";
 
 export const command: Command = {
@@ -14,7 +15,7 @@ export const command: Command = {
     const view = await useOrders(context, (store) => new QueueViewer(store, queueName(context)).view());
     if (context.json) context.terminal.json(view.workers);
     else
-      for (const line of workerLines(view, context.terminal.columns(), Number.POSITIVE_INFINITY))
+      for (const line of workerLines(view, lineWidthOf(context.terminal), Number.POSITIVE_INFINITY))
         context.terminal.line(line);
     return 0;
   },

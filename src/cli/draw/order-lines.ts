@@ -129,7 +129,12 @@ function facts(order: OrderRecord, at: number): readonly Fact[] {
     order.tenant === "" ? undefined : ["tenant", order.tenant],
     order.uniqueKey === null ? undefined : ["key", order.uniqueKey],
     order.limitKey === null ? undefined : ["limit", order.limitKey],
-    order.worker === null ? undefined : ["worker", `${order.worker} · fence ${order.fence}`],
+    order.worker === null
+      ? undefined
+      : [
+          order.state === "RUNNING" || order.state === "PREPARING" ? "worker" : "last worker",
+          `${order.worker} · fence ${order.fence}`,
+        ],
   ];
   return found.filter((fact) => fact !== undefined);
 }

@@ -67,7 +67,7 @@ const hasMovedOn = (error: unknown): boolean =>
 export function oneOrMany(context: CommandContext, command: string, many: string): string | undefined {
   const [id] = context.args.positionals;
   const flagged = context.args.flag(many);
-  if ((id === undefined) !== flagged) return id;
+  if ((id !== undefined) !== flagged) return id;
   throw new CutoverError("CUTOVER_CLI_USAGE", {
     message: flagged
       ? `expected the id of an order or --${many}, found both`
