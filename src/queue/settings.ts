@@ -13,7 +13,7 @@ import {
 import type { Classify } from "./failure.ts";
 import { machineMemory, type MemoryReader } from "./memory.ts";
 import { parseSize, type Size } from "./size.ts";
-import { type TelemetryApi, telemetryApi } from "./telemetry-api.ts";
+import { isTelemetryApi, type TelemetryApi } from "./telemetry-api.ts";
 
 /** Everything that can be chosen about a queue. Each default is the plan's own number where it names one. */
 export interface QueueOptions {
@@ -176,7 +176,7 @@ export function queueSettings(options: QueueOptions): QueueSettings {
     keepMs: options.keep === undefined ? undefined : duration(options.keep, "keep"),
     ageLimitMs: duration(options.ageLimit ?? "10m", "ageLimit", 1),
     schema: options.schema,
-    telemetry: options.telemetry === undefined ? undefined : telemetryApi(options.telemetry),
+    telemetry: telemetryApi(options.telemetry),
     classify: options.classify ?? (() => undefined),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
@@ -218,6 +218,11 @@ export function refuseUnknownTags(
     place: field,
     details: { field, tag: unknown, known: [...known] },
   });
+}
+
+function telemetryApi(value: TelemetryApi | undefined): TelemetryApi | undefined {
+  if (value === undefined || isTelemetryApi(value)) return value;
+  throw invalid("telemetry", 'the object of `import * as otel from "@opentelemetry/api"`', value);
 }
 
 /** A duration in milliseconds that is at least `least`. @throws CUTOVER_QUEUE_INVALID naming the field */

@@ -1,5 +1,3 @@
-import { invalid } from "./settings.ts";
-
 /**
  * What the queue uses of `import * as otel from "@opentelemetry/api"`, described by shape: the queue works with
  * every 1.x of it and depends on none. Contexts are handed through and never looked into.
@@ -73,14 +71,13 @@ export type TelemetryCallback = (result: {
 export const spanKind = { producer: 3, consumer: 4 } as const;
 export const spanStatusError = 2;
 
-/** The option as handed in. @throws CUTOVER_QUEUE_INVALID when it is not the API's object */
-export function telemetryApi(value: TelemetryApi): TelemetryApi {
-  const given = value as Partial<TelemetryApi> | null;
-  const fits =
+/** True for the API's object, and for what has the shape of all that is used of it. */
+export function isTelemetryApi(value: unknown): value is TelemetryApi {
+  const given = value as Partial<TelemetryApi> | null | undefined;
+  return (
     typeof given?.trace?.getTracer === "function" &&
     typeof given.metrics?.getMeter === "function" &&
     typeof given.propagation?.inject === "function" &&
-    typeof given.context?.with === "function";
-  if (fits) return value;
-  throw invalid("telemetry", 'the object of `import * as otel from "@opentelemetry/api"`', value);
+    typeof given.context?.with === "function"
+  );
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { collectTelemetry } from "../../test/queue/open-telemetry.ts";
 import { CutoverError, type Log, silentLog } from "../core/index.ts";
 import type { NewOrder, OrderCounts, OrderRecord } from "../store/index.ts";
-import { type TelemetryApi, telemetryApi } from "./telemetry-api.ts";
+import type { TelemetryApi } from "./telemetry-api.ts";
+import { queueSettings } from "./settings.ts";
 import { openTelemetry } from "./telemetry.ts";
 
 const fresh = (id: string, kind = "thumbnail"): NewOrder => ({
@@ -246,7 +247,7 @@ describe("telemetry that fails", () => {
     ];
     for (const api of apis) {
       told.length = 0;
-      const telemetry = openTelemetry(telemetryApi(api), "images", "one", log);
+      const telemetry = openTelemetry(api, "images", "one", log);
       telemetry.observe(() => Promise.reject(new Error("store is away")));
       await expect(telemetry.send([fresh("a")], (orders) => Promise.resolve(orders.length))).resolves.toBe(1);
       let ran = 0;
@@ -277,7 +278,7 @@ describe("telemetry that fails", () => {
 
   test("what is not the API's object is refused at the door", () => {
     for (const wrong of [{}, { trace: {} }, null, "opentelemetry"]) {
-      expect(() => telemetryApi(wrong as never)).toThrow(
+      expect(() => queueSettings({ telemetry: wrong as never })).toThrow(
         expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place: "telemetry" }),
       );
     }
