@@ -2,6 +2,7 @@ import { chooseOrders, mayDo } from "./choice.ts";
 import { tellFollowers } from "./followers.ts";
 import { takeUpInbox } from "./inbox.ts";
 import { settleLine } from "./line.ts";
+import { arrivalAfter } from "./line-limit.ts";
 import { movedOrder, movedRow, placed } from "./move.ts";
 import type { ClaimFound, OrderJob } from "./order-io.ts";
 import type { OrderRow } from "./row.ts";
@@ -30,12 +31,19 @@ export function claimOrders(view: View, job: ClaimJob): readonly string[] {
     if (row?.waits === "room") ready.set(id, row);
   }
   for (const row of view.ready.values()) if (row.queue === job.queue) ready.set(row.id, row);
-  const candidates = [...ready.values()].filter((row) => mayDo(row, kinds, tags));
+  const candidates = [...ready.values()].filter(
+    // Of a rate that was configured in this very commit the state is not known yet.
+    (row) => mayDo(row, kinds, tags) && (view.mayPlace(row) || !hasRate(view, row)),
+  );
   const starts = new Set(job.capacity.starts);
   return chooseOrders(candidates, job.capacity).map((row) => {
     give(view, row, job, starts.has(row.kind));
     return row.id;
   });
+}
+
+function hasRate(view: View, row: OrderRow): boolean {
+  return row.limitKey !== null && view.limitOf(row.queue, row.limitKey).rate !== undefined;
 }
 
 /** Settles every limit key that this call has touched. */
@@ -68,5 +76,11 @@ function give(view: View, row: OrderRow, job: ClaimJob, starts: boolean): void {
     view.tell(row.queue, { type: "orders.transition", event: "started", entry: started });
   }
   view.put(held);
+  if (row.limitKey !== null && hasRate(view, row)) {
+    const state = view.limitKey(row.queue, row.limitKey);
+    const arrivalAt = arrivalAfter(view.limitOf(row.queue, row.limitKey), state.arrivalAt, now);
+    view.setLimitKey({ ...state, arrivalAt });
+    view.unsettle(row.queue, row.limitKey);
+  }
   view.serveTurn(row.queue, row.priority, row.turn);
 }

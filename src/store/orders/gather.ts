@@ -122,6 +122,10 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
         const row = known.rows.get(id);
         if (row !== undefined) wantLine(wanted, row);
       }
+      for (const id of found?.candidates ?? []) {
+        const row = known.rows.get(id);
+        if (row !== undefined && hasRate(known, row)) wantLine(wanted, row);
+      }
       for (const id of found?.untold ?? []) {
         const row = known.rows.get(id);
         if (row !== undefined) endsAs(row, row.state);
@@ -142,6 +146,13 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
     }
   }
   return wanted.isEmpty ? undefined : wanted.needs();
+}
+
+/** What begins uses up the rate of its limit key; of a key without one nothing changes with a claim. */
+function hasRate(known: Gathered, row: OrderRow): boolean {
+  if (row.limitKey === null) return false;
+  const limits = known.configs.get(row.queue)?.limits ?? {};
+  return (Object.hasOwn(limits, row.limitKey) ? limits[row.limitKey] : limits["*"])?.rate !== undefined;
 }
 
 function wantLine(wanted: Wanted, order: Pick<OrderRow, "queue" | "limitKey">): void {

@@ -1,22 +1,29 @@
 import type { OrderLimit } from "../order-records.ts";
 
 /** Distance between two beginnings at the rate of a limit, milliseconds; 0 without a rate. */
-export function emissionMs(limit: OrderLimit): number {
+function distanceMs(limit: OrderLimit): number {
   return limit.rate === undefined ? 0 : limit.rate.perMs / limit.rate.limit;
 }
 
 /**
- * When the next order of a key may begin: generic cell rate algorithm (ITU-T I.371), with a burst of `limit`.
- * `arrivalAt` is the theoretical arrival time so far, `next` the one after this order begins.
+ * How many orders of a key may begin now, and when the next one may when that is none: generic cell rate algorithm
+ * (ITU-T I.371) with a burst of `limit`. As long as nothing begins, the number only grows with time.
  */
-export function nextBeginning(
+export function beginnings(
   limit: OrderLimit,
   arrivalAt: number,
   now: number,
-): { readonly at: number; readonly next: number } {
-  if (limit.rate === undefined) return { at: now, next: arrivalAt };
-  const distance = emissionMs(limit);
+): { readonly now: number; readonly nextAt: number } {
+  if (limit.rate === undefined) return { now: Number.POSITIVE_INFINITY, nextAt: now };
+  const distance = distanceMs(limit);
   const tolerance = limit.rate.perMs - distance;
   const arrival = Math.max(arrivalAt, now);
-  return { at: Math.max(now, arrival - tolerance), next: arrival + distance };
+  // A thousandth more than enough: sums of thirds must not cost an order its place.
+  const many = Math.floor((now + tolerance - arrival) / distance + 1.001);
+  return { now: Math.max(0, many), nextAt: Math.ceil(arrival - tolerance - 0.001) };
+}
+
+/** The theoretical arrival time after one more has begun. */
+export function arrivalAfter(limit: OrderLimit, arrivalAt: number, now: number): number {
+  return limit.rate === undefined ? arrivalAt : Math.max(arrivalAt, now) + distanceMs(limit);
 }

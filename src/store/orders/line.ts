@@ -1,49 +1,55 @@
-import { nextBeginning } from "./line-limit.ts";
-import { byRank, isHeld, type OrderRow } from "./row.ts";
+import { beginnings } from "./line-limit.ts";
+import { byRank, type OrderRow } from "./row.ts";
 import { type View, waitsForRate } from "./view.ts";
+
+/** Most orders of a key with a rate that wait for room at a time: as many as are loaded in any case. */
+const mostUnbegun = 32;
+
+const isUnbegun = (row: OrderRow): boolean => row.waits === "room" || waitsForRate(row);
 
 /**
  * Lets in the orders of a limit key that its concurrency and rate have room for, best first, so that a claim never
- * passes over orders that are beyond their limit. Of a key with a rate one order at most waits for the key's next
- * time; the others wait for it. An order that came later but is better takes the place of one that has not begun.
+ * passes over orders that are beyond their limit. Of a key with a rate no more are let in than may begin at once, so
+ * that they may begin whenever somebody claims them; when that is none, the best one waits for the key's next time.
+ * An order that came later but is better takes the place of one that has not begun.
  */
 export function settleLine(view: View, queue: string, key: string): void {
   const limit = view.limitOf(queue, key);
-  const rows = view.line(queue, key).filter(({ state }) => state === "PENDING");
+  const rows = view.line(queue, key);
   const waiting = rows.filter(({ waits }) => waits === "limit").sort(byRank);
   if (waiting.length === 0) return;
-  let onTime = rows.some(waitsForRate);
+  let unbegun = rows.filter(isUnbegun).length;
   let next = 0;
   for (; next < waiting.length; next++) {
     const row = waiting[next] as OrderRow;
-    const state = view.limitKey(queue, key);
-    if (onTime || (limit.concurrency !== undefined && state.admitted >= limit.concurrency)) break;
-    const beginning = nextBeginning(limit, state.arrivalAt, view.now);
-    view.setLimitKey({ ...state, arrivalAt: beginning.next });
-    onTime = beginning.at > view.now;
-    view.put(onTime ? { ...row, waits: "time", dueAt: Math.ceil(beginning.at) } : { ...row, waits: "room" });
+    const { admitted, arrivalAt } = view.limitKey(queue, key);
+    if (limit.concurrency !== undefined && admitted >= limit.concurrency) break;
+    const allowed = beginnings(limit, arrivalAt, view.now);
+    if (unbegun < allowed.now && (limit.rate === undefined || unbegun < mostUnbegun)) {
+      view.put({ ...row, waits: "room" });
+      unbegun++;
+      continue;
+    }
+    if (unbegun === 0) {
+      view.put({ ...row, waits: "time", dueAt: allowed.nextAt });
+      next++;
+    }
+    break;
   }
-  exchange(view, queue, key, waiting.slice(next));
+  exchange(view, rows.filter(isUnbegun), waiting.slice(next));
 }
 
-/** Gives the places of admitted orders to better ones that wait: the order of the line is that of the claims. */
-function exchange(view: View, queue: string, key: string, waiting: readonly OrderRow[]): void {
+/** Gives the places of orders that have not begun to better ones that wait: claims follow the order of the line. */
+function exchange(view: View, before: readonly OrderRow[], waiting: readonly OrderRow[]): void {
   const best = waiting[0];
-  if (best === undefined) return;
-  const admitted = view
-    .line(queue, key)
-    .filter((row) => !isHeld(row.state) && (row.waits === "room" || waitsForRate(row)))
-    .sort(byRank);
-  const worst = admitted.at(-1);
-  if (worst === undefined || byRank(worst, best) <= 0) return;
-  const before = view.limitKey(queue, key);
-  const places = admitted
+  const unbegun = [...before].sort(byRank);
+  const worst = unbegun.at(-1);
+  if (best === undefined || worst === undefined || byRank(worst, best) <= 0) return;
+  const places = unbegun
     .map(({ waits, dueAt }) => ({ waits, dueAt }))
     .sort((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0));
-  [...admitted, ...waiting].sort(byRank).forEach((row, index) => {
+  [...unbegun, ...waiting].sort(byRank).forEach((row, index) => {
     const place = places[index] ?? { waits: "limit", dueAt: null };
     if (place.waits !== row.waits || place.dueAt !== row.dueAt) view.put({ ...row, ...place });
   });
-  // As many orders are admitted as before, at the same times.
-  view.setLimitKey(before);
 }

@@ -50,14 +50,14 @@ function merged<T>(
   return Object.fromEntries(kept);
 }
 
-/** Under a new limit nobody waits for a time that the old one gave, and the rate counts from now. */
+/** Under a new limit those that have not begun are let in anew, and the rate counts from now. */
 function beginLimitsAnew(view: View, queue: string, limits: Readonly<Record<string, unknown>>): void {
   const keys = new Set<string>();
   for (const row of view.rows.values()) {
     if (row.queue !== queue || row.limitKey === null) continue;
     if (!Object.hasOwn(limits, row.limitKey) && !Object.hasOwn(limits, "*")) continue;
     keys.add(row.limitKey);
-    if (waitsForRate(row)) view.put({ ...row, waits: "limit", dueAt: null });
+    if (row.waits === "room" || waitsForRate(row)) view.put({ ...row, waits: "limit", dueAt: null });
   }
   for (const key of keys) {
     const state = view.limitKey(queue, key);

@@ -15,7 +15,7 @@ export function movedRow(row: OrderRow, moved: MovedOrder, at: number): OrderRow
     turn: moved.turn ?? row.turn,
     leaseUntil: isHeld(to) ? row.leaseUntil : null,
     endedAt: isFinished(to) ? (set.endedAt ?? at) : null,
-    waits: pending ? "room" : null,
+    waits: pending ? "orders" : null,
     blockedBy: pending ? row.blockedBy : 0,
     dueAt: to === "WAITING_RETRY" ? (set.runAt ?? row.runAt) : null,
   };

@@ -83,7 +83,7 @@ export interface LimitKeyState {
   readonly key: string;
   /** Orders of the key that wait for room, hold a claim, or wait for the key's next time. */
   readonly admitted: number;
-  /** Theoretical arrival time of the rate limit (GCRA), with fractions of a millisecond; 0 when never used. */
+  /** Theoretical arrival time of the rate limit (GCRA) after the last beginning, with fractions of a ms; 0 when never used. */
   readonly arrivalAt: number;
 }
 

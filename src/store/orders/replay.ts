@@ -58,7 +58,7 @@ export class Replay {
         for (const order of event.data.orders) {
           // A finished one was pruned before its id came again.
           if (!isFinished(this.rows.get(order.id)?.state ?? "CANCELLED")) return false;
-          this.#submit(submittedRow(order, event.at), order.after, event.seq);
+          this.#submit(submittedRow(order), order.after, event.seq);
         }
         return true;
       case "orders.transition":

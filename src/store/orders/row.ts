@@ -60,8 +60,8 @@ export function toRecord(row: OrderRow): OrderRecord {
   };
 }
 
-/** The row of a new order, not placed yet. */
-export function submittedRow(order: SubmittedOrder, at: number): OrderRow {
+/** The row of a new order, not placed yet: it waits for `orders` until `placed` says for what. */
+export function submittedRow(order: SubmittedOrder): OrderRow {
   return {
     id: order.id,
     queue: order.queue,
@@ -79,14 +79,14 @@ export function submittedRow(order: SubmittedOrder, at: number): OrderRow {
     limitKey: order.limitKey,
     uniqueKey: order.uniqueKey,
     runAt: order.runAt,
-    createdAt: order.createdAt ?? at,
+    createdAt: order.createdAt,
     startedAt: null,
     endedAt: null,
     worker: null,
     fence: 0,
     leaseUntil: null,
     cancelRequested: false,
-    waits: "room",
+    waits: "orders",
     blockedBy: 0,
     sandbox: null,
     progress: null,

@@ -50,7 +50,7 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
     idOf.set(order.id, known?.id ?? order.id);
     if (known !== undefined) return { id: known.id, fresh: false };
     if (expired) view.put({ ...holder, uniqueKey: null, uniqueUntil: null });
-    const row = submittedRow(submitted(view, order), view.now);
+    const row = submittedRow(submitted(view, order));
     view.put(row);
     fresh.push({ order, row, ...(expired ? { takenFrom: holder.id } : {}) });
     return { id: order.id, fresh: true };

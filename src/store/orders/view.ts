@@ -3,7 +3,6 @@ import type { OrderLimit, QueueConfig } from "../order-records.ts";
 import { EventGroups, type Told } from "./event-groups.ts";
 import { type Gathered, pair, triple } from "./gathered.ts";
 import { Journal } from "./journal.ts";
-import { emissionMs } from "./line-limit.ts";
 import { type InboxOrder, type LimitKeyState, mostFollowers } from "./order-io.ts";
 import { isFinished, isHeld, type OrderRow, withEvent } from "./row.ts";
 import { turnAfter, weightOf } from "./turns.ts";
@@ -211,17 +210,13 @@ export class View {
     return line;
   }
 
-  /**
-   * Keeps the number of admitted orders, and gives a permission to begin back that an order leaves without having
-   * begun: else a thousand cancelled orders would hold up the next one for a thousand times its distance.
-   */
+  /** Keeps the number of admitted orders, and has the line settled when one left it or came to it. */
   #account(key: string, before: OrderRow | undefined, row: OrderRow): void {
     this.#lineOf(row.queue, key).add(row.id); // An id that is taken back stays in the set without a row.
     const by = (isAdmitted(row) ? 1 : 0) - (before !== undefined && isAdmitted(before) ? 1 : 0);
     if (by !== 0) {
       const state = this.limitKey(row.queue, key);
-      const given = by < 0 && before?.state === "PENDING" ? emissionMs(this.limitOf(row.queue, key)) : 0;
-      this.setLimitKey({ ...state, admitted: state.admitted + by, arrivalAt: state.arrivalAt - given });
+      this.setLimitKey({ ...state, admitted: state.admitted + by });
     }
     if (by < 0 || row.waits === "limit") this.unsettle(row.queue, key);
   }

@@ -100,7 +100,7 @@ function* order(id: string): Program<OrderRecord | undefined> {
   );
   if (inbox === undefined) return undefined;
   const given = JSON.parse(inbox.data) as NewOrder;
-  const row = submittedRow({ ...given, turn: 0 }, given.runAt);
+  const row = submittedRow({ ...given, turn: 0 });
   return toRecord(placed({ ...row, blockedBy: given.after.length }, given.runAt));
 }
 

@@ -62,14 +62,8 @@ export function loadOrders(db: Connection, needs: Needs, now: number): Loaded {
     for (const [id] of ids) followers.push({ of, id });
     keep(rowsById, JSON.stringify(ids.map(([id]) => id)));
   }
-  return {
-    ...loadQueues(db, needs),
-    rows: [...rows.values()],
-    claims,
-    followers,
-    inbox,
-    ...loadLines(db, needs, keep),
-  };
+  const lines = loadLines(db, needs, keep);
+  return { ...loadQueues(db, needs), ...lines, claims, followers, inbox, rows: [...rows.values()] };
 }
 
 /** What is kept for a queue as a whole. */
