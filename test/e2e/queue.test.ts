@@ -64,7 +64,8 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
     const ended = await Promise.all([work("--until-empty").ended, work("--until-empty").ended]);
     expect(ended.map(({ code }) => code)).toEqual([0, 0]);
     const noted = project.lines("ledger.txt").map((line) => line.split(" ")[0]);
-    expect(noted.toSorted()).toEqual(Array.from({ length: 40 }, (_, n) => `n${n}`).toSorted());
+    expect(noted).toHaveLength(40);
+    expect(new Set(noted)).toEqual(new Set(Array.from({ length: 40 }, (_, n) => `n${n}`)));
 
     const listed = await queueJson<{ readonly orders: readonly Order[] }>("ls");
     expect(listed.orders).toMatchObject([{ id: ids[40], state: "FAILED", error: { code: "E_NEVER" } }]);
@@ -185,7 +186,7 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
     project.write("go", "");
     expect((await second.ended).code).toBe(0);
     first.child.kill("SIGCONT");
-    await until(() => project.lines("ledger.txt").length === 4, "the first one wakes").catch(() => {});
+    await until(() => project.lines("ledger.txt").length === 4, "the first one wakes", 3_000).catch(() => {});
     first.child.kill("SIGTERM");
     await first.ended;
     const { order, history } = await queueJson<{

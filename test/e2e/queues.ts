@@ -32,7 +32,9 @@ export default defineWorker({
 /** Submits the orders that stand in its second argument, as JSON: \`[kind, payload]\` each; prints their ids. */
 export const submit: string = `
 import { openQueue } from "cutover/queue";
-await using queue = await openQueue(process.argv[2], { name: "jobs", retries: 0 });
+import { openStore } from "cutover/store";
+await using store = await openStore(process.argv[2]);
+await using queue = await openQueue({ store }, { name: "jobs", retries: 0 });
 const orders = JSON.parse(process.argv[3]).map(([kind, payload, options]) => ({ kind, payload, ...options }));
 const stored = await queue.submitAll(orders);
 process.stdout.write(JSON.stringify(stored.map(({ id }) => id)));
