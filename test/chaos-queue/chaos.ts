@@ -46,8 +46,10 @@ export async function runChaos(plan: Plan, say: (line: string) => void = () => {
     const calm = performance.now();
     const stuck = await finished(queue, produced, plan.calmMs, say);
     const calmedMs = Math.round(performance.now() - calm);
+    say("all are finished");
     await queue.stop();
     await pool.close(20_000);
+    say("all workers have ended");
     closed = true;
     const verdict = await judge(store, folder, produced);
     const wrong = [...stuck, ...pool.ownEnds, ...verdict.wrong];

@@ -1,5 +1,8 @@
 /** A worker process of the chaos: `worker.ts JSON`, see `WorkerStart`. Ends by itself only after SIGTERM. */
 import { setTimeout as pause } from "node:timers/promises";
+import { hasCode } from "../../src/core/index.ts";
+import type { Queue } from "../../src/queue/index.ts";
+import type { Store } from "../../src/store/index.ts";
 import { Ledger } from "./ledger.ts";
 import { leaseMs, queueName, seeded } from "./plan.ts";
 import { loadRooms } from "./rooms.ts";
@@ -15,8 +18,9 @@ export interface WorkerStart {
 }
 
 const { where, folder, seed, built, workerId } = JSON.parse(process.argv[2] ?? "{}") as WorkerStart;
-const { queue: room } = await loadRooms(built);
+const rooms = await loadRooms(built);
 const ledger = new Ledger(folder, `${process.pid}-${Math.round(performance.timeOrigin)}`);
+let opened: Store | undefined;
 const queue = await open();
 
 queue.work<{ n: number }>("step", async ({ payload: { n } }, { fence, idempotencyKey, attempt }) => {
@@ -31,17 +35,20 @@ queue.work<{ n: number }>("step", async ({ payload: { n } }, { fence, idempotenc
 });
 
 process.once("SIGTERM", () => {
-  void queue.stop({ wait: "3s" }).then(() => process.exit(0));
+  void queue
+    .stop({ wait: "3s" })
+    .then(() => opened?.close())
+    .then(() => process.exit(0));
 });
 // The driver is gone, in whatever way: nothing may stay behind.
 process.stdin.on("end", () => process.exit(1)).resume();
 
 /** A server that is just being restarted is no reason to give up. */
-async function open(): ReturnType<typeof room.openQueue> {
+async function open(): Promise<Queue> {
   const until = performance.now() + 60_000;
   for (;;) {
     try {
-      return await room.openQueue(where, {
+      return await rooms.queue.openQueue(await place(), {
         name: queueName,
         slots: 8,
         stagger: 0,
@@ -57,8 +64,14 @@ async function open(): ReturnType<typeof room.openQueue> {
         ...(workerId === undefined ? {} : { workerId }),
       });
     } catch (error) {
-      if (performance.now() > until) throw error;
+      if (!hasCode(error, "CUTOVER_STORE_UNAVAILABLE") || performance.now() > until) throw error;
       await pause(200);
     }
   }
+}
+
+async function place(): Promise<string | { readonly store: Store }> {
+  if (!where.startsWith("postgres:")) return where;
+  opened ??= await rooms.store.openPostgresStore({ url: where });
+  return { store: opened };
 }
