@@ -1,4 +1,4 @@
-import { openSqliteStore, type Store } from "../store/index.ts";
+import { openStore, type Store } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import { workerName } from "./machine.ts";
 import { Meter } from "./metrics.ts";
@@ -11,7 +11,8 @@ import { openTelemetry } from "./telemetry.ts";
  * Opens a queue and takes up at once what a dead predecessor on this machine left: its orders go on without waiting
  * for a lease, and what still runs of them is ended first.
  *
- * @param where `"sqlite:PATH"` (made when missing, closed with the queue) or an open store, which stays open
+ * @param where `"sqlite:PATH"` or `"postgres://USER@HOST/DATABASE"` (made when missing, closed with the queue), or an
+ *   open store, which stays open. PostgreSQL needs the package `pg`
  * @throws CUTOVER_QUEUE_INVALID for options; CUTOVER_STORE_* when the store cannot be opened
  *
  * @example
@@ -24,7 +25,11 @@ export async function openQueue(
   options: QueueOptions = {},
 ): Promise<Queue> {
   const settings = queueSettings(options);
-  const store = typeof where === "string" ? await openStore(where, settings) : given(where);
+  const { schema, clock, log } = settings;
+  const store =
+    typeof where === "string"
+      ? await openStore(address(where, schema), { clock, log })
+      : given(where, schema);
   const closeStore = (): Promise<void> => (typeof where === "string" ? store.close() : Promise.resolve());
   const worker = options.workerId ?? workerName();
   const telemetry =
@@ -41,14 +46,23 @@ export async function openQueue(
 }
 
 /** Plain JavaScript may hand in anything. */
-function given(where: { readonly store: Store } | undefined): Store {
+function given(where: { readonly store: Store } | undefined, schema: string | undefined): Store {
+  if (schema !== undefined) throw invalid("schema", "nothing beside a store that is open already", schema);
   const store = where?.store as Partial<Store> | undefined;
   if (typeof store?.orders === "object") return store as Store;
-  throw invalid("where", '"sqlite:PATH" or { store }', where);
+  throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', where);
 }
 
-async function openStore(where: string, settings: ReturnType<typeof queueSettings>): Promise<Store> {
-  const path = /^sqlite:(.+)$/.exec(where)?.[1];
-  if (path === undefined) throw invalid("where", '"sqlite:PATH" or { store }', where);
-  return openSqliteStore({ path, clock: settings.clock, log: settings.log });
+/** An address with the schema of the options in it. */
+function address(where: string, schema: string | undefined): string {
+  if (!/^(sqlite:.|postgres(ql)?:\/\/)/.test(where))
+    throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', where.slice(0, 9));
+  if (schema === undefined) return where;
+  const url = URL.canParse(where) ? new URL(where) : undefined;
+  const named = url?.searchParams.get("schema") ?? schema;
+  if (where.startsWith("sqlite:") || url === undefined)
+    throw invalid("schema", "nothing for a store that is not on PostgreSQL", schema);
+  if (named !== schema) throw invalid("schema", `${named}, as the address says, or nothing`, schema);
+  url.searchParams.set("schema", schema);
+  return url.href;
 }

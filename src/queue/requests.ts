@@ -1,12 +1,9 @@
 import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
-import type { OrderRecord, OrderState } from "../store/index.ts";
+import type { OrderRecord } from "../store/index.ts";
 import { type QueueContext, sendOutside } from "./context.ts";
 import { legalEvents, nextState } from "./states.ts";
 
 /** What people ask for of orders that exist: to end, to run again. */
-
-/** Most orders that a request for many touches at the same time. */
-const atOnce = 200;
 
 export type AskEnd = (id: string) => void;
 
@@ -59,29 +56,6 @@ export async function cancelWaiting(
   }
 }
 
-/** Runs `ask` for each, some at a time; resolves with how many it was done for. Those that moved on meanwhile are left. */
-export async function forMany(
-  orders: readonly OrderRecord[],
-  ask: (order: OrderRecord) => Promise<OrderRecord>,
-): Promise<number> {
-  let done = 0;
-  for (let from = 0; from < orders.length; from += atOnce) {
-    await Promise.all(
-      orders.slice(from, from + atOnce).map(async (order) => {
-        try {
-          await ask(order);
-          done++;
-        } catch (error) {
-          const moved =
-            hasCode(error, "CUTOVER_LEASE_LOST") || hasCode(error, "CUTOVER_QUEUE_ILLEGAL_TRANSITION");
-          if (!moved) throw error;
-        }
-      }),
-    );
-  }
-  return done;
-}
-
 export async function requeue(
   context: QueueContext,
   order: OrderRecord,
@@ -95,22 +69,6 @@ export async function requeue(
   const queued = await sendOutside(context, order, "requeued", again, reason);
   faultPoint("queue.requeue.after-commit");
   return queued;
-}
-
-/** Orders in these states, by id, a page at a time. */
-export async function* ordersIn(
-  { store, settings }: QueueContext,
-  states: readonly OrderState[],
-  after: string | undefined,
-  pageSize: number,
-): AsyncGenerator<readonly OrderRecord[]> {
-  for (let last = after; ;) {
-    const query = { queue: settings.name, states, limit: pageSize };
-    const page = await store.orders.list(last === undefined ? query : { ...query, after: last });
-    if (page.length > 0) yield page;
-    if (page.length < pageSize) return;
-    last = page.at(-1)?.id;
-  }
 }
 
 function sendCancelled(context: QueueContext, order: OrderRecord, reason: string): Promise<OrderRecord> {

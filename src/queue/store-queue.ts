@@ -1,23 +1,26 @@
-import { CutoverError, faultPoint, hasCode, type Json } from "../core/index.ts";
-import type { NewOrder, OrderCounts, OrderRecord } from "../store/index.ts";
+import { CutoverError, type Json } from "../core/index.ts";
+import type { OrderCounts, OrderRecord } from "../store/index.ts";
 import { type AuditRecovery, type AuditRecoveryOptions, recoverFromAudit } from "./audit-recovery.ts";
 import type { QueueContext } from "./context.ts";
+import { Figures } from "./figures.ts";
 import { Hearing } from "./hearing.ts";
-import { judgeHealth, type QueueHealth } from "./health.ts";
+import type { QueueHealth } from "./health.ts";
 import type { QueueMetrics } from "./metrics.ts";
 import { prune, Pruning } from "./pruning.ts";
 import type { Queue, Submitted, WaitOptions } from "./queue.ts";
 import { type ConfigChange, configChange } from "./queue-config.ts";
-import { deadWorkers, type FindOrphan, recoverLost, type RecoverySummary } from "./recovery.ts";
-import { cancelOrder, cancelWaiting, forMany, ordersIn, requeue } from "./requests.ts";
+import { Recoverer } from "./recoverer.ts";
+import type { RecoverySummary } from "./recovery.ts";
+import { cancelMany, deadLetters, resubmitMany } from "./requests-for-many.ts";
+import { cancelOrder, cancelWaiting, requeue } from "./requests.ts";
 import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
-import { findProgram } from "./sandboxes/subprocess.ts";
 import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
 import { duration, invalid, onlyKnown, whole } from "./settings.ts";
-import { isFinished, orderStates, unfinishedStates } from "./states.ts";
-import { kindName, newOrder, type Submission, type SubmitOptions } from "./submission.ts";
+import { isFinished, orderStates, unfinished } from "./states.ts";
+import { kindName, type Submission, type SubmitOptions } from "./submission.ts";
+import { Submitter } from "./submitter.ts";
 import { orderTimeline, type TimelineEntry } from "./timeline.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Waiters } from "./waiters.ts";
@@ -26,20 +29,18 @@ import { seenEveryMs, WorkerList } from "./worker-list.ts";
 /** Waiters for the whole queue to be empty wait under this name, which no order can have. */
 const empty = "";
 
-/** Orders read in one go by requests for many. */
-const pageSize = 500;
-
 /** The queue over a store. Made by `openQueue`. */
 export class StoreQueue implements Queue {
-  recovered: RecoverySummary = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
   readonly #context: QueueContext;
   readonly #scheduler: Scheduler;
   readonly #schedules: Schedules;
   readonly #workers: WorkerList;
   readonly #waiters: Waiters;
   readonly #hearing: Hearing;
+  readonly #submitter: Submitter;
+  readonly #recoverer: Recoverer;
+  readonly #figures: Figures;
   readonly #closeStore: () => Promise<void>;
-  #recovering: Promise<void> = Promise.resolve();
   #announcing: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -48,6 +49,8 @@ export class StoreQueue implements Queue {
     this.#context = context;
     this.#closeStore = closeStore;
     this.#workers = new WorkerList(context);
+    this.#submitter = new Submitter(context, this.#workers);
+    this.#recoverer = new Recoverer(context, () => this.#scheduler);
     this.#waiters = new Waiters(settings.clock, settings.pollMs);
     this.#schedules = new Schedules(context, ({ kind, payload, ...options }) =>
       this.submit(kind, payload, options),
@@ -65,14 +68,16 @@ export class StoreQueue implements Queue {
       },
       cancelAsked: (id) => this.#askEnd(id),
     });
-    context.telemetry?.observe(async () => {
-      const { counts, ageMs } = await this.metrics();
-      return { counts, ageMs, slots: { used: this.#scheduler.usedSlots, total: settings.slots } };
-    });
+    this.#figures = new Figures(context, this.#scheduler, this.#workers);
+    context.telemetry?.observe(() => this.#figures.gauges());
   }
 
   get workerId(): string {
     return this.#context.worker;
+  }
+
+  get recovered(): RecoverySummary {
+    return this.#recoverer.summary;
   }
 
   work<Payload = Json, Result = unknown>(kind: string, how: Handler<Payload, Result> | Sandbox): void {
@@ -87,7 +92,7 @@ export class StoreQueue implements Queue {
     if (this.recovered.waiting === 0) this.#scheduler.ring();
     else {
       // Orders of a dead worker may have waited for just this sandbox; none may start before they were looked for.
-      this.recover().then(
+      this.#recoverer.recover().then(
         () => this.#scheduler.ring(),
         (error: unknown) =>
           this.#context.settings.log.error("orders of dead workers were not taken up", {
@@ -107,18 +112,7 @@ export class StoreQueue implements Queue {
 
   async submitAll(orders: readonly Submission[]): Promise<readonly Submitted[]> {
     this.#refuseStopped();
-    const { settings, store } = this.#context;
-    const fresh = await this.#newOrders(orders);
-    faultPoint("queue.submit.before-commit");
-    try {
-      const stored = await this.#send(fresh, (all) =>
-        store.orders.submit(all, { depthLimit: settings.depth }),
-      );
-      faultPoint("queue.submit.after-commit");
-      return stored.map((entry) => ({ ...entry.order, fresh: entry.fresh }));
-    } catch (error) {
-      throw hasCode(error, "CUTOVER_QUEUE_FULL") ? this.#full(error, orders.length) : error;
-    }
+    return this.#submitter.submit(orders);
   }
 
   async submitWithin(
@@ -136,9 +130,7 @@ export class StoreQueue implements Queue {
     orders: readonly Submission[],
   ): Promise<readonly { readonly id: string }[]> {
     this.#refuseStopped();
-    const fresh = await this.#newOrders(orders);
-    await this.#send(fresh, (all) => this.#context.store.orders.submitWithin(connection, all));
-    return fresh.map(({ id }) => ({ id }));
+    return this.#submitter.submitWithin(connection, orders);
   }
 
   async get(id: string): Promise<OrderRecord | undefined> {
@@ -173,17 +165,7 @@ export class StoreQueue implements Queue {
 
   async cancelAll(which: Parameters<Queue["cancelAll"]>[0]): Promise<number> {
     this.#refuseStopped();
-    onlyKnown(which, { reason: true, kind: true, states: true }, "cancelAll");
-    const { reason, kind, states = unfinishedStates } = which;
-    for (const state of states)
-      if (!unfinishedStates.includes(state)) throw invalid("states", unfinishedStates.join(", "), state);
-    let cancelled = 0;
-    for await (const page of ordersIn(this.#context, states, undefined, pageSize)) {
-      const meant = page.filter((order) => kind === undefined || order.kind === kind);
-      const askEnd = (id: string): void => this.#askEnd(id);
-      cancelled += await forMany(meant, (order) => cancelOrder(this.#context, order, reason, askEnd));
-    }
-    return cancelled;
+    return cancelMany(this.#context, which, (id) => this.#askEnd(id));
   }
 
   async retry(id: string, reason = "asked for by retry()"): Promise<OrderRecord> {
@@ -192,25 +174,12 @@ export class StoreQueue implements Queue {
 
   async deadLetters(query: Parameters<Queue["deadLetters"]>[0] = {}): Promise<readonly OrderRecord[]> {
     this.#refuseStopped();
-    onlyKnown(query, { kind: true, limit: true, after: true }, "deadLetters");
-    const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
-    return this.#failed(limit, query.after, ({ kind }) => query.kind === undefined || kind === query.kind);
+    return deadLetters(this.#context, query);
   }
 
   async resubmit(query: Parameters<Queue["resubmit"]>[0] = {}): Promise<number> {
     this.#refuseStopped();
-    onlyKnown(query, { kind: true, limit: true, code: true, ids: true, reason: true }, "resubmit");
-    const { kind, code, ids, reason = "asked for by resubmit()" } = query;
-    const limit = whole(query.limit ?? 1_000, "limit", 1, 100_000);
-    const meant = (order: OrderRecord): boolean =>
-      order.state === "FAILED" &&
-      (kind === undefined || order.kind === kind) &&
-      (code === undefined || order.error?.code === code);
-    const found =
-      ids === undefined
-        ? await this.#failed(limit, undefined, meant)
-        : (await Promise.all(ids.slice(0, limit).map((id) => this.#known(id)))).filter(meant);
-    return forMany(found, (order) => requeue(this.#context, order, reason));
+    return resubmitMany(this.#context, query, (id) => this.#known(id));
   }
 
   async setPriority(id: string, priority: number): Promise<OrderRecord> {
@@ -282,36 +251,13 @@ export class StoreQueue implements Queue {
     return this.#schedules.list();
   }
 
-  async health(): Promise<QueueHealth> {
-    const stopped = this.#stopped !== undefined;
-    const scheduler = this.#scheduler;
-    return judgeHealth({
-      settings: this.#context.settings,
-      admission: scheduler.admission(),
-      memory: scheduler.memory,
-      usedSlots: scheduler.usedSlots,
-      handlers: scheduler.sandboxes.size,
-      stopped,
-      trouble: scheduler.trouble,
-      waitingOrphans: this.recovered.waiting,
-      heartbeatTrouble: scheduler.heartbeatTrouble,
-      ...(stopped ? { unfinished: 0, paused: false, ageMs: 0, missingTags: [] } : await this.#waiting()),
-    });
+  health(): Promise<QueueHealth> {
+    return this.#figures.health(this.#stopped !== undefined, this.recovered.waiting);
   }
 
   async metrics(): Promise<QueueMetrics> {
-    const counts = await this.counts();
-    const { meter } = this.#context;
-    return {
-      counts,
-      depth: unfinished(counts),
-      ageMs: await this.#ageMs(),
-      wait: meter.wait.summary(),
-      run: meter.run.summary(),
-      throughput: meter.throughput(),
-      events: { ...meter.events },
-      late: meter.late,
-    };
+    this.#refuseStopped();
+    return this.#figures.metrics();
   }
 
   workers(): ReturnType<Queue["workers"]> {
@@ -349,37 +295,10 @@ export class StoreQueue implements Queue {
     return this.stop();
   }
 
-  /** Takes up what dead workers left. Part of opening, and repeated once per lease time. One at a time. */
-  recover(): Promise<void> {
-    const next = this.#recovering.then(() => this.#recover());
-    this.#recovering = next.catch(() => {});
-    return next;
-  }
-
   /** Part of opening. */
   async begin(): Promise<void> {
     await this.#hearing.begin();
-    await this.recover();
-  }
-
-  async #recover(): Promise<void> {
-    const { sandboxes, attempts } = this.#scheduler;
-    const find: FindOrphan = (order) => {
-      const provider = order.sandbox?.["provider"] ?? "subprocess";
-      // A program can be looked for without its handler, and leaves traces even when nothing was recorded.
-      if (provider === "subprocess") return { orphan: findProgram(order, this.#context.settings.clock) };
-      const sandbox = [...sandboxes.values()].find((known) => known.provider === provider);
-      return sandbox === undefined ? undefined : { orphan: sandbox.findOrphan(order) };
-    };
-    const now = await recoverLost(this.#context, find, (id) => attempts.has(id));
-    const { recovered } = this;
-    this.recovered = {
-      lost: recovered.lost + now.lost,
-      poisoned: recovered.poisoned + now.poisoned,
-      cancelled: recovered.cancelled + now.cancelled,
-      orphansEnded: recovered.orphansEnded + now.orphansEnded,
-      waiting: now.waiting,
-    };
+    await this.#recoverer.recover();
   }
 
   #upkeep(): Upkeep {
@@ -388,13 +307,11 @@ export class StoreQueue implements Queue {
     const isBusy = (): boolean => this.#scheduler.attempts.size > 0;
     const pruning = new Pruning(this.#context, isBusy);
     return new Upkeep(settings, [
-      { name: "take up orders whose lease is over", everyMs: leaseMs, run: () => this.recover() },
+      { name: "take up orders whose lease is over", everyMs: leaseMs, run: () => this.#recoverer.recover() },
       {
         name: "look for dead workers of this machine",
         everyMs: pollMs,
-        run: async () => {
-          if ((await deadWorkers(this.#context)).length > 0) await this.recover();
-        },
+        run: () => this.#recoverer.recoverDead(),
       },
       {
         name: "look for requests to cancel",
@@ -430,7 +347,7 @@ export class StoreQueue implements Queue {
   async #stop(waitMs: number): Promise<void> {
     await this.#scheduler.stop("stopping", waitMs);
     await this.#announcing;
-    await this.#recovering;
+    await this.#recoverer.settled();
     this.#hearing.stop();
     this.#context.telemetry?.close();
     for (const sandbox of new Set(this.#scheduler.sandboxes.values())) await sandbox.close?.();
@@ -439,34 +356,8 @@ export class StoreQueue implements Queue {
     await this.#closeStore();
   }
 
-  async #newOrders(orders: readonly Submission[]): Promise<readonly NewOrder[]> {
-    const { settings, store } = this.#context;
-    const now = store.clock.now();
-    const fresh = orders.map((order) => newOrder(order, settings, now));
-    if (!this.#workers.allFit(fresh)) await this.#workers.refuseTooLarge(fresh);
-    return fresh;
-  }
-
-  #send<T>(orders: readonly NewOrder[], store: (orders: readonly NewOrder[]) => Promise<T>): Promise<T> {
-    const { telemetry } = this.#context;
-    return telemetry === undefined ? store(orders) : telemetry.send(orders, store);
-  }
-
   #askEnd(id: string): void {
     this.#scheduler.attempts.get(id)?.end("cancelled");
-  }
-
-  async #failed(
-    limit: number,
-    after: string | undefined,
-    meant: (order: OrderRecord) => boolean,
-  ): Promise<readonly OrderRecord[]> {
-    const found: OrderRecord[] = [];
-    for await (const page of ordersIn(this.#context, ["FAILED"], after, pageSize)) {
-      found.push(...page.filter(meant));
-      if (found.length >= limit) break;
-    }
-    return found.slice(0, limit);
   }
 
   #configure(
@@ -476,28 +367,6 @@ export class StoreQueue implements Queue {
     this.#refuseStopped();
     const { store, settings, worker } = this.#context;
     return store.orders.configure(settings.name, change, worker, reason);
-  }
-
-  /** What waits, for health. */
-  async #waiting(): Promise<{
-    readonly unfinished: number;
-    readonly paused: boolean;
-    readonly ageMs: number;
-    readonly missingTags: readonly string[];
-  }> {
-    const [counts, { paused }, ageMs, missingTags] = await Promise.all([
-      this.counts(),
-      this.config(),
-      this.#ageMs(),
-      this.#workers.missingTags(),
-    ]);
-    return { unfinished: unfinished(counts), paused, ageMs, missingTags };
-  }
-
-  async #ageMs(): Promise<number> {
-    const { store, settings } = this.#context;
-    const oldest = await store.orders.oldestDue(settings.name);
-    return oldest === undefined ? 0 : Math.max(0, store.clock.now() - oldest);
   }
 
   async #isEmpty(): Promise<boolean> {
@@ -514,19 +383,6 @@ export class StoreQueue implements Queue {
     });
   }
 
-  /** How long until there is room, from what was finished in the last minute: between one poll and a minute. */
-  #full(error: CutoverError, wanted: number): CutoverError {
-    const { meter, settings } = this.#context;
-    const perSecond = meter.throughput();
-    const guess = perSecond > 0 ? Math.ceil((wanted / perSecond) * 1_000) : settings.pollMs;
-    const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, guess));
-    return new CutoverError("CUTOVER_QUEUE_FULL", {
-      message: `${error.message}; come back in ${Math.ceil(retryAfterMs / 1_000)} s`,
-      details: { ...error.details, retryAfterMs },
-      cause: error,
-    });
-  }
-
   #refuseStopped(): void {
     if (this.#stopped !== undefined) throw closed();
   }
@@ -534,10 +390,6 @@ export class StoreQueue implements Queue {
 
 const closed = (): CutoverError =>
   new CutoverError("CUTOVER_QUEUE_CLOSED", { message: "the queue was stopped; it takes no more calls" });
-
-function unfinished(counts: OrderCounts): number {
-  return unfinishedStates.reduce((sum, state) => sum + counts[state], 0);
-}
 
 function waitOptions({ timeout, signal }: WaitOptions): {
   timeoutMs: number | undefined;

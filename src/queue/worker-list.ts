@@ -1,6 +1,5 @@
 import type { NewOrder, WorkerRecord } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
-import { fitsHere, tooLarge } from "./submission.ts";
 
 /** How often a worker tells that it is there. */
 export const seenEveryMs = 10_000;
@@ -62,20 +61,5 @@ export class WorkerList {
     const all = new Set(offered.flat());
     const alone = stuck.flatMap(({ tags }) => tags.filter((tag) => !all.has(tag)));
     return [...new Set(alone.length > 0 ? alone : stuck.map(({ tags }) => tags.join(" + ")))].sort();
-  }
-
-  allFit(orders: readonly NewOrder[]): boolean {
-    return orders.every((order) => fitsHere(order, this.#context.settings));
-  }
-
-  /**
-   * Refuses what could start nowhere. Only a look at the own settings, unless something is too large for them.
-   * @throws CUTOVER_QUEUE_TOO_LARGE
-   */
-  async refuseTooLarge(orders: readonly NewOrder[]): Promise<void> {
-    for (const order of orders) {
-      if (fitsHere(order, this.#context.settings) || (await this.othersMayTake(order))) continue;
-      throw tooLarge(order, this.#context.settings);
-    }
   }
 }
