@@ -29,16 +29,23 @@ export interface DoorbellOptions {
 
 /** NOTIFY takes a lock that all notifying commits of the server share, so a process does it seldom: at once, then so far apart. */
 const quietMs = 5;
-/** Polling is only the net below: `netMs` and up to as much again. */
+/** Polling is only the net below: `netMs` and up to as much again. A process also says then that it is there. */
 const netMs = 3_000;
+/** Who was not heard of for so long is gone. */
+const goneMs = 5 * netMs;
 /** Payloads of NOTIFY end at 8000 bytes. */
 const longestPayload = 7_000;
 const reconnect = { base: 50, factor: 2, cap: 5_000, floor: 20, jitter: 1 };
 
-/** LISTEN and NOTIFY: wakes other processes and is woken by them. */
+/**
+ * LISTEN and NOTIFY: wakes other processes and is woken by them. A process that knows of no other rings nobody: that
+ * spares a statement a commit where there is only one.
+ */
 export class Doorbell {
   readonly #options: DoorbellOptions;
   #session: Session | undefined;
+  /** Others, and until when they count as there. */
+  readonly #others = new Map<string, number>();
   #queues = new Set<string>();
   #seq = 0;
   #due = false;
@@ -62,6 +69,8 @@ export class Doorbell {
   /** Tells others of a commit of this process. */
   ring(seq: number, queues: readonly string[]): void {
     this.#seq = Math.max(this.#seq, seq);
+    // Not listening, it cannot know who is there.
+    if (this.#session !== undefined && !this.#hasCompany()) return;
     for (const queue of queues) this.#queues.add(queue);
     this.#due = true;
     if (this.#quiet === undefined) this.#send();
@@ -75,20 +84,36 @@ export class Doorbell {
   }
 
   #send(): void {
-    const { self, timers, notify } = this.#options;
+    const { timers } = this.#options;
     this.#due = false;
-    const queues = [...this.#queues];
+    this.#notify({ seq: this.#seq, queues: [...this.#queues] });
     this.#queues = new Set();
-    const tell = (named: readonly string[] | null): string =>
-      JSON.stringify({ from: self, seq: this.#seq, queues: named });
-    const payload = tell(queues);
-    // A ring that does not get through is made up for by the net of the others.
-    notify(Buffer.byteLength(payload) > longestPayload ? tell(null) : payload).catch(() => {});
     this.#quiet = timers.after(quietMs, () => {
       this.#quiet = undefined;
       if (this.#due && !this.#closed) this.#send();
     });
     this.#quiet.unref();
+  }
+
+  #notify(ring: Ring & { readonly hello?: true }): void {
+    const tell = (told: Ring): string => JSON.stringify({ from: this.#options.self, ...told });
+    const payload = tell(ring);
+    const fits = Buffer.byteLength(payload) <= longestPayload;
+    // A ring that does not get through is made up for by the net of the others.
+    this.#options.notify(fits ? payload : tell({ ...ring, queues: null })).catch(() => {});
+  }
+
+  #sayHello(): void {
+    this.#notify({ seq: this.#seq, queues: [], hello: true });
+  }
+
+  #hasCompany(): boolean {
+    const now = this.#options.timers.monotonic();
+    for (const [other, until] of this.#others) {
+      if (until > now) return true;
+      this.#others.delete(other);
+    }
+    return false;
   }
 
   #connect(): Promise<void> {
@@ -106,6 +131,7 @@ export class Doorbell {
       this.#session = session;
       await session.script(`LISTEN "${channel}"`);
       this.#failures = 0;
+      this.#sayHello();
       missed();
     } catch {
       this.#lost();
@@ -126,13 +152,28 @@ export class Doorbell {
 
   #notified({ payload }: PgNotification): void {
     const ring = readPayload(payload);
-    if (ring !== undefined && ring.from !== this.#options.self) this.#options.heard(ring);
+    if (ring === undefined || ring.from === this.#options.self) return;
+    this.#meet(ring);
+    this.#options.heard(ring);
+  }
+
+  #meet({ from, hello }: Heard): void {
+    // A caller's transaction has no name: it listens to nothing.
+    if (from === "") return;
+    const { timers } = this.#options;
+    const known = (this.#others.get(from) ?? 0) > timers.monotonic();
+    this.#others.set(from, timers.monotonic() + goneMs);
+    if (known || hello !== true) return;
+    // It has to know of this one too, and of what was committed here since it looked last.
+    this.#sayHello();
+    this.#notify({ seq: this.#seq, queues: null });
   }
 
   #armNet(): void {
     const { timers, random, missed } = this.#options;
     this.#net = timers.after(netMs * (1 + random()), () => {
       if (this.#closed) return;
+      this.#sayHello();
       missed();
       this.#armNet();
     });
@@ -140,13 +181,18 @@ export class Doorbell {
   }
 }
 
+interface Heard extends Ring {
+  readonly from: string;
+  readonly hello: boolean;
+}
+
 /** Anybody may notify on the channel: what cannot be read is no ring. */
-function readPayload(payload: string | undefined): (Ring & { readonly from: string }) | undefined {
+function readPayload(payload: string | undefined): Heard | undefined {
   try {
-    const { from, seq, queues } = JSON.parse(payload ?? "") as Record<string, unknown>;
+    const { from, seq, queues, hello } = JSON.parse(payload ?? "") as Record<string, unknown>;
     if (typeof from !== "string" || typeof seq !== "number") return undefined;
     const named = Array.isArray(queues) ? queues.filter((queue) => typeof queue === "string") : null;
-    return { from, seq, queues: named };
+    return { from, seq, queues: named, hello: hello === true };
   } catch {
     return undefined;
   }
