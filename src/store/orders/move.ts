@@ -13,7 +13,8 @@ export function movedRow(row: OrderRow, moved: MovedOrder, at: number): OrderRow
     worker: moved.worker,
     fence: moved.fence,
     turn: moved.turn ?? row.turn,
-    leaseUntil: isHeld(to) ? row.leaseUntil : null,
+    // Held without a claim it has a lease that is over.
+    leaseUntil: isHeld(to) ? (row.leaseUntil ?? at) : null,
     endedAt: isFinished(to) ? (set.endedAt ?? at) : null,
     waits: pending ? "orders" : null,
     blockedBy: pending ? row.blockedBy : 0,

@@ -59,8 +59,6 @@ export function rebuildProjections(db: Connection, now: number): number {
     UPDATE orders SET lease_until = k.lease_until FROM temp.kept_leases k
       WHERE k.id = orders.id AND k.fence = orders.fence AND orders.state IN ('PREPARING', 'RUNNING');
     DROP TABLE temp.kept_leases;
-    -- Held by a claim that only the log knew: an orphan until its worker renews it.
-    UPDATE orders SET lease_until = 0 WHERE lease_until IS NULL AND state IN ('PREPARING', 'RUNNING');
     DELETE FROM order_counts;
     INSERT INTO order_counts (queue, state, n) SELECT queue, state, count(*) FROM orders GROUP BY queue, state;
     DELETE FROM order_fronts;

@@ -4,7 +4,16 @@ import { type ContractCase, created, newOrder, refusal, seededRandom, starting, 
 
 const steps = ["a", "b", "c"];
 const stepStates = ["PENDING", "RUNNING", "DONE", "FAILED", "ROLLING_BACK", "ROLLED_BACK"];
-const orderStates: readonly OrderState[] = ["PENDING", "RUNNING", "WAITING_RETRY", "COMPLETED", "FAILED"];
+/** Where an order may go from a state; claims are the store's. */
+const moves: Readonly<Record<OrderState, readonly OrderState[]>> = {
+  PENDING: ["FAILED", "CANCELLED"],
+  PREPARING: ["RUNNING", "PENDING", "FAILED"],
+  RUNNING: ["COMPLETED", "FAILED", "WAITING_RETRY", "PENDING", "CANCELLED", "RUNNING"],
+  WAITING_RETRY: ["PENDING", "CANCELLED"],
+  COMPLETED: [],
+  FAILED: ["PENDING"],
+  CANCELLED: [],
+};
 
 /** Everything that is computed from events, as the doors show it. */
 async function rows(store: Store): Promise<unknown> {
@@ -93,7 +102,8 @@ async function live(store: Store, random: () => number, turns: number, clock: Ma
         if (random() < 0.2) await store.orders.setPriority(order.id, turn % 4);
         if (random() < 0.2) await store.orders.renew([order], 9_000);
         if (random() < 0.1) await store.orders.configure("q", { weights: { [step]: turn } }, step, "turn");
-        const to = pick(orderStates);
+        const to = pick(moves[order.state]);
+        if (to === undefined) return;
         const set = { runAt: now() + 10, result: { turn }, error: { code: "E", message: "m" } };
         const change = { id: order.id, fence: order.fence, from: [order.state], to, event: "x", set };
         known.push(...(await store.orders.change([change])));
