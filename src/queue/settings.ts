@@ -202,7 +202,7 @@ export function tagList(value: readonly string[] | undefined, field: string): re
     if (typeof tag !== "string" || !/^[\w.:/=-]{1,100}$/.test(tag))
       throw invalid(field, "tags of 1–100 letters, digits and . : / = _ -", tag);
   }
-  return value.length === 0 ? noTags : [...new Set(value)].sort();
+  return value.length === 0 ? noTags : [...new Set<string>(value)].toSorted();
 }
 
 /** @throws CUTOVER_QUEUE_UNKNOWN_TAG */
