@@ -21,7 +21,6 @@ export async function tell(_: WorkOrder, { progress, log }: WorkTools): Promise<
   progress({ done: 1 });
   log.info("half way", { n: 1 });
   log.warn("odd", { fn: () => {} } as never);
-  console.log("printed");
   await sleep(20);
   progress({ done: 2 });
   return "told";
@@ -39,6 +38,13 @@ export function spin({ payload }: WorkOrder<Payload>, { progress }: WorkTools): 
   const end = performance.now() + (payload.ms ?? 1e9);
   while (performance.now() < end);
   return "spun";
+}
+
+/** The same amount of work on a quick and on a busy machine. */
+export function compute({ payload }: WorkOrder<{ readonly rounds: number }>): number {
+  let x = 1;
+  for (let i = 0; i < payload.rounds; i++) x = (Math.imul(x, 31) + i) | 0;
+  return x;
 }
 
 export function fillHeap(): never {

@@ -66,14 +66,14 @@ describe("a program over the memory of its order", () => {
 
 describe("what a program took", () => {
   test("is its processor time, that of ended children included, and its largest memory", async () => {
-    const burn = "const end = Date.now() + 400; while (Date.now() < end);";
+    const burn = "for (let i = 0, x = 1; i < 3e8; i++) x = (Math.imul(x, 31) + i) | 0;";
     const code = `require("child_process").execFileSync(process.execPath, ["-e", ${JSON.stringify(burn)}]);
       { let b = Buffer.alloc(80e6, 1); } ${burn} setTimeout(() => {}, 150)`;
     const { outcome, execution } = run(code, 2 ** 30);
     await outcome;
     const usage = (await execution).usage?.();
-    // Two loops of 400 ms each; less where other work of the machine took their processor.
-    expect(usage?.cpuMs).toBeGreaterThan(300);
+    // Two loops of about 300 ms each.
+    expect(usage?.cpuMs).toBeGreaterThan(200);
     expect(usage?.maxRss).toBeGreaterThan(80e6);
   });
 

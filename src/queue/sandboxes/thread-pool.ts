@@ -43,6 +43,8 @@ export class ThreadPool {
     const thread = this.#free(limit) ?? (await this.#wait(limit, signal));
     try {
       await untilAborted(thread.ready, signal);
+      // Loading the module is not the work of the order that came first.
+      if (thread.orders === 0) thread.cpuBefore = await untilAborted(thread.cpuMs(), signal);
       return thread;
     } catch (error) {
       await this.drop(thread);
@@ -53,7 +55,6 @@ export class ThreadPool {
   /** Back for the next order. */
   async give(thread: WarmThread): Promise<void> {
     thread.listener = () => {};
-    thread.output = () => {};
     if (!thread.alive || ++thread.orders >= this.#options.orders) return this.drop(thread);
     const next = this.#waiting.findIndex(({ limit }) => limit === thread.limit);
     // Only the first in line: one behind it that fits better must not go ahead for ever.

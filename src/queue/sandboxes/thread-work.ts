@@ -38,7 +38,6 @@ export class ThreadWork implements Execution {
     const onAbort = (): void => this.#thread.tell({ type: "abort", reason: thrownRecord(signal.reason) });
     this.#running = true;
     this.#thread.listener = (message) => this.#hear(message);
-    this.#thread.output = (text) => this.#tools.log.info(text.trimEnd(), { id: this.#order.id });
     void this.#thread.ended.then((end) => this.#outcome.reject(this.#ended(end)));
     this.#thread.tell({ type: "run", order: this.#order, fence, idempotencyKey, attempt });
     this.#arm();

@@ -37,15 +37,13 @@ export class WarmThread {
   cpuBefore = 0;
   /** What it tells while it runs an order. */
   listener: (message: FromThread) => void = () => {};
-  output: (text: string) => void = () => {};
   readonly #worker: Worker;
 
   constructor(setup: ThreadSetup, limit: number, limits: ResourceLimits) {
     this.limit = limit;
+    // What it prints goes where this process prints: reading its streams here would keep the process alive with them.
     this.#worker = new Worker(entry, {
       workerData: setup,
-      stdout: true,
-      stderr: true,
       resourceLimits:
         limit === 0 ? limits : { ...limits, maxOldGenerationSizeMb: Math.ceil(limit / 2 ** 20) },
     });
@@ -57,9 +55,6 @@ export class WarmThread {
         resolve({ code, error: thrown });
       });
     });
-    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
-      stream.on("data", (chunk: Buffer) => this.output(chunk.toString("utf8").slice(0, 4_000)));
-    }
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on("message", (message: FromThread) => {
         if (message.type === "ready") resolve();
