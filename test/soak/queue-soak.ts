@@ -94,9 +94,10 @@ async function fill(): Promise<void> {
 
 async function look(sinceSeconds: number, doneBefore: number): Promise<number> {
   collect();
+  const heap = process.memoryUsage().heapUsed;
   // The collection itself takes room, and gives it back a moment later.
   await wait(300);
-  const { rss, heapUsed: heap } = process.memoryUsage();
+  const rss = process.memoryUsage.rss();
   const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
   const held = rss - (young?.physical_space_size ?? 0);
   const { COMPLETED, RUNNING, FAILED } = await queue.counts();
