@@ -112,7 +112,7 @@ export interface Queue extends AsyncDisposable {
    * Marks an order for cancellation and, when it runs, here or on another worker, asks it to end. An order that waits is
    * CANCELLED at once; a running one when its work has ended, even if that still returns a result.
    * @param options `onlyWaiting`: only while no worker has it (PENDING), in one commit: what was claimed a moment before
-   * is refused and goes on undisturbed
+   * is refused and goes on undisturbed, one that is CANCELLED already is refused too
    * @throws CUTOVER_QUEUE_UNKNOWN_ORDER · CUTOVER_QUEUE_ILLEGAL_TRANSITION when it is finished, or not waiting
    */
   cancel(id: string, reason: string, options?: { readonly onlyWaiting?: boolean }): Promise<OrderRecord>;

@@ -45,7 +45,7 @@ export async function cancelWaiting(
   reason: string,
 ): Promise<OrderRecord> {
   for (let order = found; ;) {
-    if (order.state === "CANCELLED") return order;
+    // Also one that is CANCELLED: whoever was told that it did this may go on with the order elsewhere.
     if (order.state !== "PENDING") throw notWaiting(order);
     try {
       return await sendCancelled(context, order, reason);
