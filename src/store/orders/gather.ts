@@ -1,14 +1,13 @@
 import type { NewOrder } from "../order-records.ts";
 import { Gathered } from "./gathered.ts";
-import type { Loaded, Needs, OrderJob } from "./order-io.ts";
+import { type Loaded, type Needs, type OrderJob, spareRows } from "./order-io.ts";
 import { isFinished, type OrderRow } from "./row.ts";
 import { Wanted } from "./wanted.ts";
 
 /** Rounds of loading; what is not seen by then is left to later commits. A chain of followers is the only long one. */
 const mostRounds = 10;
-/** Orders of a limit key that are loaded beside as many as the batch itself may move. */
-const spareRows = 32;
 const mostKeyRows = 1_000;
+const mostKeys = 300;
 
 /**
  * Asks for everything the rules want to see before they decide on `jobs`: yields needs, is handed what was found.
@@ -55,7 +54,8 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
         break;
       case "configure":
         wanted.config(job.queue);
-        for (const key of Object.keys(job.change.limits ?? {})) wanted.limitKey(job.queue, key, mostKeyRows);
+        for (const key of Object.keys(job.change.limits ?? {}))
+          wanted.limitKey(job.queue, key, key === "*" ? mostKeys : mostKeyRows);
         break;
       case "settle":
         wanted.config(job.queue);

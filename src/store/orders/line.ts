@@ -1,9 +1,7 @@
 import { beginnings } from "./line-limit.ts";
+import { spareRows } from "./order-io.ts";
 import { byRank, type OrderRow } from "./row.ts";
 import { type View, waitsForRate } from "./view.ts";
-
-/** Most orders of a key with a rate that wait for room at a time: as many as are loaded in any case. */
-const mostUnbegun = 32;
 
 const isUnbegun = (row: OrderRow): boolean => row.waits === "room" || waitsForRate(row);
 
@@ -25,7 +23,7 @@ export function settleLine(view: View, queue: string, key: string): void {
     const { admitted, arrivalAt } = view.limitKey(queue, key);
     if (limit.concurrency !== undefined && admitted >= limit.concurrency) break;
     const allowed = beginnings(limit, arrivalAt, view.now);
-    if (unbegun < allowed.now && (limit.rate === undefined || unbegun < mostUnbegun)) {
+    if (unbegun < allowed.now && (limit.rate === undefined || unbegun < spareRows)) {
       view.put({ ...row, waits: "room" });
       unbegun++;
       continue;

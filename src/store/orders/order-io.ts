@@ -56,7 +56,7 @@ export interface Needs {
   /**
    * State of these limit keys. Of each: the `rows` best orders that wait for the limit, the `rows` worst that wait for
    * room, and the ones that wait for the time of the key (`waits` time and `due_at` after `run_at`). The key `"*"`
-   * stands for every key of the queue that has orders waiting for the limit, `rows` orders in all.
+   * stands for the first `rows` keys of the queue that have waiting orders, with `spareRows` rows each.
    */
   readonly limitKeys: readonly { readonly queue: string; readonly key: string; readonly rows: number }[];
   /** Orders submitted within other transactions, by id. */
@@ -74,6 +74,9 @@ export interface ClaimNeeds {
   /** At most so many ended orders that are still `followed`: telling their followers was more than one commit takes. */
   readonly untold: number;
 }
+
+/** Orders of a limit key that are loaded beside as many as the batch itself may move. */
+export const spareRows = 32;
 
 /** Links that are followed in one commit from one order; the rest is done with the next claims. */
 export const mostFollowers = 1_000;

@@ -80,8 +80,8 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
     view.tell(row.queue, { type: "orders.submitted", entry }, concerns);
     const failed = error ?? leaders.error;
     if (failed !== undefined) {
-      const cancelled = { code: failed.code, message: failed.message };
-      tellFollowers(view, cancelByStore(view, ready, cancelled));
+      const message = `work order ${row.id} was cancelled when it was taken up: ${failed.message}`;
+      tellFollowers(view, cancelByStore(view, ready, { code: "CUTOVER_ORDER_CANCELLED", message }));
     }
   }
   return stored;

@@ -1,5 +1,5 @@
 import type { Loaded, Needs, OrderLink, LimitKeyState } from "../orders/order-io.ts";
-import { mostFollowers } from "../orders/order-io.ts";
+import { mostFollowers, spareRows } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
 import type { NewOrder, OrderCounts, OrderState, QueueConfig } from "../order-records.ts";
@@ -110,34 +110,40 @@ function loadLines(
   keep: (sql: string, ...values: readonly (string | number)[]) => string[],
 ): Pick<Loaded, "limitKeys"> {
   const states = new Map<string, LimitKeyState>();
-  const load = (queue: string, key: string): void => {
+  const load = (queue: string, key: string, rows: number): void => {
     const found = db.get<{ admitted: number; arrival_at: number }>(
       "SELECT admitted, arrival_at FROM order_limit_keys WHERE queue = ? AND limit_key = ?",
       queue,
       key,
     );
-    if (found !== undefined)
-      states.set(`${queue}\0${key}`, { queue, key, admitted: found.admitted, arrivalAt: found.arrival_at });
-  };
-  for (const { queue, key, rows } of needs.limitKeys) {
-    if (key === "*") {
-      const waiting = db.rows<[string, string]>(
-        `SELECT id, limit_key FROM orders WHERE queue = ? AND limit_key IS NOT NULL AND waits = 'limit'
-         ORDER BY limit_key, priority DESC, turn LIMIT ?`,
-        queue,
-        rows,
-      );
-      keep(rowsById, JSON.stringify(waiting.map(([id]) => id)));
-      for (const name of new Set(waiting.map(([, name]) => name))) load(queue, name);
-      continue;
-    }
-    load(queue, key);
+    const { admitted, arrival_at: arrivalAt } = found ?? { admitted: 0, arrival_at: 0 };
+    states.set(`${queue}\0${key}`, { queue, key, admitted, arrivalAt });
     const line = `SELECT ${orderColumnNames} FROM orders WHERE queue = ? AND limit_key = ? AND waits =`;
     keep(`${line} 'limit' ORDER BY priority DESC, turn, created_at, id LIMIT ?`, queue, key, rows);
     keep(`${line} 'room' ORDER BY priority, turn DESC, created_at DESC, id DESC LIMIT ?`, queue, key, rows);
     keep(`${line} 'time' AND due_at > run_at LIMIT ?`, queue, key, rows);
+  };
+  for (const { queue, key, rows } of needs.limitKeys) {
+    if (key !== "*") load(queue, key, rows);
+    else for (const name of keysInLine(db, queue, rows)) load(queue, name, spareRows);
   }
   return { limitKeys: [...states.values()] };
+}
+
+/** Limit keys of a queue that have waiting orders, by one look at the index each. */
+function keysInLine(db: Connection, queue: string, most: number): readonly string[] {
+  const keys: string[] = [];
+  for (let last = ""; keys.length < most;) {
+    const next = db.get<{ limit_key: string }>(
+      `SELECT limit_key FROM orders WHERE queue = ? AND limit_key IS NOT NULL AND waits IS NOT NULL
+       AND limit_key > ? ORDER BY limit_key LIMIT 1`,
+      queue,
+      last,
+    );
+    if (next === undefined) break;
+    keys.push((last = next.limit_key));
+  }
+  return keys;
 }
 
 interface InboxRow {

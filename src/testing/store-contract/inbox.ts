@@ -79,9 +79,9 @@ export function inboxContract({
         expect(await claimIds(store, 9)).toEqual(["good"]);
         const errors = await Promise.all(["lost", "a", "b", "follower"].map((id) => store.orders.get(id)));
         expect(errors.map((order) => [order?.state, order?.error?.code])).toEqual([
-          ["CANCELLED", "CUTOVER_QUEUE_UNKNOWN_ORDER"],
-          ["CANCELLED", "CUTOVER_QUEUE_CYCLE"],
-          ["CANCELLED", "CUTOVER_QUEUE_CYCLE"],
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
           ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
         ]);
       },
