@@ -4,8 +4,8 @@ import { Session, type SessionOptions } from "./session.ts";
 
 export type Role = "write" | "read" | "listen";
 
-/** A transaction whose process stands still holds the chain this long at most. */
-const idleMs = 10_000;
+/** A transaction whose process stands still (stopped, or its event loop blocked) holds the chain this long at most. */
+const idleMs = 2_000;
 /** How long a transaction waits for the chain, and a statement for its end. */
 const lockMs = 10_000;
 const statementMs = 60_000;

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openProxy, type Proxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { setFaultHandler } from "../../core/index.ts";
+import { newOrder, refusal, seededRandom } from "../../testing/store-contract/tools.ts";
 import type { NewOrder, Store } from "../index.ts";
-import { seededRandom } from "../../testing/store-contract/tools.ts";
-import { newOrder, refusal } from "../../testing/store-contract/tools.ts";
 import { openPostgresStore } from "./open.ts";
 import { preparedText } from "./statement-text.ts";
 
@@ -145,6 +145,24 @@ describe("a store whose connections are ended by the server", () => {
     await Promise.all(callers);
     await expectOnce(store, ids);
   });
+});
+
+test("a process that stands still in the middle of a commit loses the chain to others, and nothing else", async () => {
+  const schema = server.schema();
+  await using store = await open(schema);
+  await store.orders.submit([order("first")]);
+  let stood = false;
+  setFaultHandler((name) => {
+    if (name !== "store.commit.before" || stood) return;
+    stood = true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500);
+  });
+  try {
+    expect((await store.orders.submit([order("second")]))[0]?.fresh).toBe(true);
+  } finally {
+    setFaultHandler(undefined);
+  }
+  await expectOnce(store, ["first", "second"]);
 });
 
 describe("a server that is away", () => {

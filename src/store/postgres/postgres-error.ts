@@ -104,6 +104,8 @@ function meaningOf(thrown: unknown): Meaning | undefined {
     const found = meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? classes[code.slice(0, 2)] : undefined);
     if (found !== undefined) return found;
   }
+  // Whatever the reason, the server has ended the connection.
+  if (/^(FATAL|PANIC)$/.test((thrown as { severity?: string } | null)?.severity ?? "")) return running;
   if (thrown instanceof AggregateError) return meaningOf(thrown.errors[0]);
   return thrown instanceof Error && goneTexts.test(thrown.message) ? running : undefined;
 }

@@ -40,6 +40,7 @@ const change = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sq
 export async function rebuildProjections(tx: Transaction): Promise<number> {
   await tx.ask([
     change("SET LOCAL statement_timeout = 0"),
+    change("SET LOCAL idle_in_transaction_session_timeout = 0"),
     change("DROP TABLE IF EXISTS pg_temp.kept_leases"),
     change(
       "CREATE TEMP TABLE kept_leases ON COMMIT DROP AS SELECT id, fence, lease_until FROM orders WHERE lease_until IS NOT NULL",
