@@ -2,7 +2,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { hasCode } from "../../src/core/index.ts";
 import type { Queue } from "../../src/queue/index.ts";
-import type { Store } from "../../src/store/index.ts";
 import { Ledger } from "./ledger.ts";
 import { leaseMs, queueName, seeded } from "./plan.ts";
 import { loadRooms } from "./rooms.ts";
@@ -20,7 +19,6 @@ export interface WorkerStart {
 const { where, folder, seed, built, workerId } = JSON.parse(process.argv[2] ?? "{}") as WorkerStart;
 const rooms = await loadRooms(built);
 const ledger = new Ledger(folder, `${process.pid}-${Math.round(performance.timeOrigin)}`);
-let opened: Store | undefined;
 const queue = await open();
 
 queue.work<{ n: number }>("step", async ({ payload: { n } }, { fence, idempotencyKey, attempt }) => {
@@ -35,10 +33,7 @@ queue.work<{ n: number }>("step", async ({ payload: { n } }, { fence, idempotenc
 });
 
 process.once("SIGTERM", () => {
-  void queue
-    .stop({ wait: "3s" })
-    .then(() => opened?.close())
-    .then(() => process.exit(0));
+  void queue.stop({ wait: "3s" }).then(() => process.exit(0));
 });
 // The driver is gone, in whatever way: nothing may stay behind.
 process.stdin.on("end", () => process.exit(1)).resume();
@@ -48,7 +43,7 @@ async function open(): Promise<Queue> {
   const until = performance.now() + 60_000;
   for (;;) {
     try {
-      return await rooms.queue.openQueue(await place(), {
+      return await rooms.queue.openQueue(where, {
         name: queueName,
         slots: 8,
         stagger: 0,
@@ -68,10 +63,4 @@ async function open(): Promise<Queue> {
       await pause(200);
     }
   }
-}
-
-async function place(): Promise<string | { readonly store: Store }> {
-  if (!where.startsWith("postgres:")) return where;
-  opened ??= await rooms.store.openPostgresStore({ url: where });
-  return { store: opened };
 }

@@ -194,7 +194,12 @@ class Hand {
     }
   }
 
-  *#rescue(seen: Sight): Generator<Step<World>> {
+  *#rescue(found: Sight): Generator<Step<World>> {
+    const seen = this.#rules.seen(this.#world, found);
+    if (seen.order.leaseUntil === null) {
+      yield { name: this.#says("was too late"), to: this.#becomes({ rescue: undefined }) };
+      return;
+    }
     const { event, set } = this.#rules.rescue(seen.order, this.#world.now);
     const applied = this.#change(seen.order, event, set);
     const writer = { name: undefined, claims: seen.claims, id: seen.order.id };

@@ -4,7 +4,16 @@ import type { OrderSet } from "../../src/store/order-records.ts";
 import type { OrderRow } from "../../src/store/orders/row.ts";
 import type { OrderEvent } from "../../src/queue/index.ts";
 import { applyJob } from "./shelf.ts";
-import { type Apply, type Claim, lives, poisonAfter, type Worker, type World } from "./world.ts";
+import {
+  type Apply,
+  type Claim,
+  claimsOf,
+  lives,
+  poisonAfter,
+  type Sight,
+  type Worker,
+  type World,
+} from "./world.ts";
 
 /** The decisions of the protocol that a mutant may take away. */
 export interface Rules {
@@ -13,6 +22,8 @@ export interface Rules {
   readonly apply: Apply;
   readonly mayRenew: (world: World, worker: Worker, claim: Claim) => boolean;
   readonly mayRescue: (world: World, row: OrderRow) => boolean;
+  /** What a rescuer has of the order it is about to take up. */
+  readonly seen: (world: World, sight: Sight) => Sight;
   readonly rescue: (seen: OrderRow, now: number) => { readonly event: OrderEvent; readonly set: OrderSet };
 }
 
@@ -52,7 +63,14 @@ const poison: { readonly code: string; readonly message: string; readonly detail
   details: {},
 };
 
-export const rules: Rules = { starts: false, apply: applyJob, mayRenew, mayRescue, rescue };
+export const rules: Rules = {
+  starts: false,
+  apply: applyJob,
+  mayRenew,
+  mayRescue,
+  seen: (_, sight) => sight,
+  rescue,
+};
 
 const now = (orders: readonly OrderRow[], id: string): OrderRow | undefined =>
   orders.find((row) => row.id === id);
@@ -107,6 +125,13 @@ export const mutants: Readonly<Record<string, Rules>> = {
   "a rescue does not wait for the end of the lease": {
     ...rules,
     mayRescue: (_, row) => isHeld(row),
+  },
+  "an order without a worker is found first and read later": {
+    ...rules,
+    seen: (world, { order }) => ({
+      order: now(world.orders, order.id) ?? order,
+      claims: claimsOf(world, order.id),
+    }),
   },
   "a result that comes late is accepted": {
     ...rules,
