@@ -2,7 +2,7 @@
  * The queue beside pg-boss, graphile-worker and BullMQ: one PostgreSQL, one Redis, the same payload, in the same
  * minutes. `--only CASE` runs one case, `--quick` a tenth of the work. Each side runs in a process of its own.
  */
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism, cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { startMachines } from "./queue/machines.ts";
 import { newPayload } from "./queue/side.ts";
@@ -49,6 +49,8 @@ function printHead(told: readonly string[], quick: boolean): void {
     `${availableParallelism()} × ${cpus()[0]?.model ?? "unknown processor"}, Node ${process.version}; ` +
       `servers and sides share them\npayload ${bytes} bytes; medians over rounds, ratios paired round by round`,
   );
+  // Figures of a machine that others use meanwhile are figures of the others.
+  console.log(`load before the start ${loadavg()[0]?.toFixed(1)}`);
   if (quick) console.log("quick: a look, no figures to publish");
   for (const line of told) console.log(`  ${line}`);
   console.log();
