@@ -198,6 +198,59 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
   });
 });
 
+describe("a worker", () => {
+  afterEach(() => project[Symbol.dispose]());
+
+  test("outlives a crash of its server", async () => {
+    newProject("postgres");
+    submitOrders(["note", "before"]);
+    const running = work();
+    await until(() => project.lines("ledger.txt").length === 1, "the first order is done");
+    await server.restart("immediate");
+    submitOrders(["note", "after"]);
+    await until(() => project.lines("ledger.txt").length === 2, "the second order is done");
+    running.child.kill("SIGTERM");
+    expect((await running.ended).code).toBe(0);
+    expect((await project.run("audit", "--store", where)).stdout).toContain("chain whole");
+  });
+
+  test("tells with --json what it does, a line each", async () => {
+    newProject("sqlite");
+    submitOrders(["note", "a"], ["fail", null]);
+    const { stdout, code } = await work("--until-empty", "--json").ended;
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { type: string; event?: string });
+    expect(lines[0]?.type).toBe("started");
+    expect(lines.at(-1)?.type).toBe("drained");
+    const events = lines.flatMap(({ type, event }) =>
+      type === "order" && event !== undefined ? [event] : [],
+    );
+    expect(events.toSorted((a, b) => a.localeCompare(b))).toEqual([
+      "completed",
+      "exhausted",
+      "started",
+      "started",
+    ]);
+  });
+
+  test("ends at once at the second signal, as a crash would; nothing is lost", async () => {
+    newProject("sqlite");
+    const [id = ""] = submitOrders(["wait", "go"]);
+    const running = work("--drain", "1h");
+    await until(() => project.lines("ledger.txt").length === 1, "it runs");
+    running.child.kill("SIGINT");
+    await until(() => running.output().includes("draining"), "it drains");
+    running.child.kill("SIGINT");
+    expect((await running.ended).code).toBe(130);
+    project.write("go", "");
+    expect((await work("--until-empty").ended).code).toBe(0);
+    expect(await stateOf(id)).toBe("COMPLETED");
+  });
+});
+
 describe.each<Kind>(["sqlite", "postgres"])("a run on %s", (kind) => {
   beforeEach(() => newProject(kind));
   afterEach(() => project[Symbol.dispose]());
