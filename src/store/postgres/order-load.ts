@@ -1,7 +1,7 @@
 import type { Capacity, NewOrder, OrderCounts, OrderState, QueueConfig } from "../order-records.ts";
 import { type OrderCells, orderColumnNames, orderColumns, toOrderRow } from "../order-rows.ts";
 import type { InboxOrder, LimitKeyState, Loaded, Needs, OrderLink } from "../orders/order-io.ts";
-import { mostFollowers } from "../orders/order-io.ts";
+import { mostFollowers, spareRows } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { sizeClass } from "../size-class.ts";
 import { noOrders } from "../sql/order-reads.ts";
@@ -113,7 +113,7 @@ function questionsOf(needs: Needs, now: number | null): readonly Question[] {
   }
   claims.forEach((claim, index) => asked.push(...askClaim(claim, index, now)));
   if (followersOf.length > 0) asked.push(askFollowers(followersOf));
-  for (const { queue, key, rows } of limitKeys) asked.push(...askLine(queue, key, rows));
+  asked.push(...askLines(limitKeys));
   if (inboxIds.length > 0) {
     const take = (cells: Cells, { inbox }: Found): void => void inbox.push(toInbox(cells));
     const sql = `SELECT DISTINCT ON (id) position, data FROM order_inbox WHERE id = ANY($1::text[]) ORDER BY id, position`;
@@ -246,42 +246,57 @@ function askFollowers(leaders: readonly string[]): Question {
   );
 }
 
-/** State and line of one limit key, or of all that have orders waiting. */
-function askLine(queue: string, key: string, rows: number): readonly Question[] {
+/** Limit keys of a queue that have waiting orders, by one look at the index each. */
+const keysInLine = `(WITH RECURSIVE found (key) AS (
+    (SELECT limit_key FROM orders WHERE queue = $1 AND limit_key IS NOT NULL AND waits IS NOT NULL
+      ORDER BY limit_key LIMIT 1)
+    UNION ALL
+    SELECT (SELECT limit_key FROM orders WHERE queue = $1 AND limit_key IS NOT NULL AND waits IS NOT NULL
+      AND limit_key > found.key ORDER BY limit_key LIMIT 1) FROM found WHERE found.key IS NOT NULL
+  ) SELECT key, ${spareRows}::bigint AS rows FROM found WHERE key IS NOT NULL LIMIT $2) AS asked`;
+const namedKeys = "unnest($2::text[], $3::bigint[]) AS asked (key, rows)";
+
+/** State and line of limit keys: those named, and with `*` those that have orders waiting. */
+function askLines(limitKeys: Needs["limitKeys"]): readonly Question[] {
+  const named = Map.groupBy(
+    limitKeys.filter(({ key }) => key !== "*"),
+    ({ queue }) => queue,
+  );
+  return [
+    ...limitKeys
+      .filter(({ key }) => key === "*")
+      .flatMap(({ queue, rows }) => askLine(queue, keysInLine, [rows])),
+    ...[...named].flatMap(([queue, keys]) =>
+      askLine(queue, namedKeys, [
+        textArray(keys.map(({ key }) => key)),
+        numberArray(keys.map(({ rows }) => rows)),
+      ]),
+    ),
+  ];
+}
+
+function askLine(queue: string, asked: string, values: readonly SqlValue[]): readonly Question[] {
   const takeState = ([name, admitted, arrivalAt]: Cells, { limitKeys }: Found): void => {
     const state = { key: name as string, admitted: admitted as number, arrivalAt: arrivalAt as number };
     limitKeys.set(`${queue}\0${state.key}`, { queue, ...state });
   };
-  if (key === "*") {
-    const waiting = `SELECT orders.* FROM orders WHERE queue = $1 AND limit_key IS NOT NULL AND waits = 'limit'
-      ORDER BY limit_key, priority DESC, turn LIMIT $2`;
-    return [
-      ask(keepRow, `SELECT ${orderColumnNames} FROM (${waiting}) AS orders`, queue, rows),
-      ask(
-        takeState,
-        `SELECT limit_key, admitted, arrival_at FROM order_limit_keys
-         WHERE queue = $1 AND limit_key IN (SELECT limit_key FROM (${waiting}) AS waiting)`,
-        queue,
-        rows,
-      ),
-    ];
-  }
-  const line = `SELECT ${orderColumnNames} FROM orders WHERE queue = $1 AND limit_key = $2 AND waits =`;
+  const line = "SELECT * FROM orders WHERE queue = $1 AND limit_key = asked.key AND waits =";
   return [
     ask(
       takeState,
-      "SELECT limit_key, admitted, arrival_at FROM order_limit_keys WHERE queue = $1 AND limit_key = $2",
+      `SELECT asked.key, coalesce(known.admitted, 0), coalesce(known.arrival_at, 0) FROM ${asked}
+       LEFT JOIN order_limit_keys known ON known.queue = $1 AND known.limit_key = asked.key`,
       queue,
-      key,
+      ...values,
     ),
-    ask(keepRow, `${line} 'limit' ORDER BY priority DESC, turn, created_at, id LIMIT $3`, queue, key, rows),
     ask(
       keepRow,
-      `${line} 'room' ORDER BY priority, turn DESC, created_at DESC, id DESC LIMIT $3`,
+      `SELECT ${orderColumnNames} FROM ${asked}, LATERAL (
+         (${line} 'limit' ORDER BY priority DESC, turn, created_at, id LIMIT asked.rows)
+         UNION ALL (${line} 'room' ORDER BY priority, turn DESC, created_at DESC, id DESC LIMIT asked.rows)
+         UNION ALL (${line} 'time' AND due_at > run_at LIMIT asked.rows)) AS orders`,
       queue,
-      key,
-      rows,
+      ...values,
     ),
-    ask(keepRow, `${line} 'time' AND due_at > run_at LIMIT $3`, queue, key, rows),
   ];
 }
