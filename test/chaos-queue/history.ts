@@ -1,8 +1,10 @@
+import { isFinished } from "../../src/queue/states.ts";
 import { type OrderEvent, orderTransitions } from "../../src/queue/index.ts";
 import type { OrderRecord, OrderState, Store } from "../../src/store/index.ts";
-import type { OrdersTransition } from "../../src/store/order-events.ts";
+import type { OrdersTransition, SubmittedOrder } from "../../src/store/order-events.ts";
 
 interface Lived {
+  readonly after: readonly string[];
   state: OrderState;
   fence: number;
   completed: number;
@@ -23,9 +25,9 @@ export async function historyWrong(
     const events = await store.events.read({ stream, after, limit: page });
     for (const { type, data } of events) {
       if (type === "orders.submitted") {
-        for (const { id } of (data as unknown as { orders: readonly { id: string }[] }).orders) {
+        for (const { id, after: of } of (data as unknown as { orders: readonly SubmittedOrder[] }).orders) {
           if (lives.has(id)) wrong.push(`${id} was submitted twice`);
-          lives.set(id, { state: "PENDING", fence: 0, completed: 0 });
+          lives.set(id, { after: of, state: "PENDING", fence: 0, completed: 0 });
         }
       } else if (type === "orders.transition")
         wrong.push(...follow(lives, data as unknown as OrdersTransition));
@@ -60,6 +62,9 @@ function follow(lives: Map<string, Lived>, { event, orders }: OrdersTransition):
     if (fence !== lived.fence + (event === "claimed" ? 1 : 0)) {
       wrong.push(`${id}: ${event} with fence ${fence} after fence ${lived.fence}`);
     }
+    const early =
+      event === "claimed" ? lived.after.filter((of) => !isFinished(lives.get(of)?.state ?? "PENDING")) : [];
+    if (early.length > 0) wrong.push(`${id}: claimed before ${early.join(" and ")} had ended`);
     lived.state = to;
     lived.fence = fence;
     if (event === "completed") lived.completed++;

@@ -21,7 +21,9 @@ export async function produce(plan: Plan, queue: Queue): Promise<Produced> {
   const random = seeded(plan.seed + 1);
   const produced: Produced = { ids: new Map(), cancelled: new Set(), prioritised: 0, again: 0 };
   const began = performance.now();
+  await insist(produced, () => queue.configure({ limits: { "*": { concurrency: 4 } } }));
   const under = new Set<Promise<void>>();
+  const failures: unknown[] = [];
   for (let next = 0; next < plan.orders;) {
     const due = Math.min(plan.orders, Math.ceil(((performance.now() - began) / plan.forMs) * plan.orders));
     if (next >= due) {
@@ -33,11 +35,14 @@ export async function produce(plan: Plan, queue: Queue): Promise<Produced> {
     next += batch;
     const one = submit(queue, produced, numbers, random)
       .then(() => meddle(queue, produced, random))
+      .catch((error: unknown) => void failures.push(error))
       .finally(() => under.delete(one));
     under.add(one);
     if (under.size >= 20) await Promise.race(under);
+    if (failures.length > 0) throw failures[0];
   }
   await Promise.all(under);
+  if (failures.length > 0) throw failures[0];
   return produced;
 }
 
@@ -47,16 +52,24 @@ async function submit(
   numbers: readonly number[],
   random: () => number,
 ): Promise<void> {
+  const known = [...produced.ids.values()].slice(-100);
   const orders = numbers.map((n) => ({
     kind: "step",
     payload: { n },
     priority: between(random, 0, 3),
     tenant: `t${between(random, 0, 4)}`,
+    ...(random() < 0.15 ? { limit: `limit-${between(random, 0, 3)}` } : {}),
+    ...(random() < 0.1 ? { after: predecessors(random, known), ifAfterFails: "run" as const } : {}),
     // Either makes a submit that was never answered safe to repeat.
     ...(n % 2 === 0 ? { id: `order-${n}` } : { key: `key-${n}` }),
   }));
   const stored = await insist(produced, () => queue.submitAll(orders));
   stored.forEach(({ id }, at) => produced.ids.set(numbers[at] ?? -1, id));
+}
+
+/** One or two orders that were acknowledged lately. */
+function predecessors(random: () => number, known: readonly string[]): readonly string[] {
+  return [...new Set([pick(random, known), pick(random, known)])].filter((id) => id !== undefined);
 }
 
 async function meddle(queue: Queue, produced: Produced, random: () => number): Promise<void> {
