@@ -1,4 +1,4 @@
-import { asError, CutoverError, type ErrorCode, errorCatalog, faultPoint, shortId } from "../core/index.ts";
+import { asError, CutoverError, type ErrorCode, errorCatalog, shortId } from "../core/index.ts";
 import type { AskedDecision, ErrorRecord, RunEvent, RunRecord, StoredEvent } from "../store/index.ts";
 import type { Carrier } from "./carrier.ts";
 import {
@@ -47,11 +47,13 @@ export function hearDecisions(carrier: Carrier, handle: RunHandle): () => void {
   };
   const act = async (asked: AskedDecision): Promise<void> => {
     const { id } = asked;
+    carrier.fault("engine.decision.before-act");
     const answer: RunEvent = { type: "decision.answered", data: { id } };
     const { done, went } = journal.along(answer, () => carryOut(handle, memory.phases, asked));
     try {
       await done;
       if (!went) await journal.write(answer);
+      carrier.fault("engine.decision.after-act");
     } catch (thrown) {
       if (went || journal.closed !== undefined) throw thrown;
       const { code = "CUTOVER_INTERNAL", message } = asError(thrown) as Partial<CutoverError> & Error;
@@ -145,9 +147,7 @@ export async function askDecision(parts: RecordParts, run: string, decision: Dec
       if ((thrown as { code?: unknown }).code !== "CUTOVER_STORE_OWNED") throw thrown;
     }
     if (since === undefined) {
-      faultPoint("engine.decision.before-ask");
       const [event] = await store.runs.commit(run, [{ type: "decision.asked", data: asked }]);
-      faultPoint("engine.decision.after-ask");
       since = event?.seq ?? 0;
     }
     for (const next = clock.monotonic() + tryEveryMs; clock.monotonic() < next;) {
