@@ -7,6 +7,7 @@ import { dependencyContract } from "./store-contract/dependencies.ts";
 import { eventContract } from "./store-contract/events.ts";
 import { inboxContract } from "./store-contract/inbox.ts";
 import { limitContract } from "./store-contract/limits.ts";
+import { modelContract } from "./store-contract/model-walk.ts";
 import { orderContract } from "./store-contract/orders.ts";
 import { rebuildContract } from "./store-contract/rebuild.ts";
 import { routeContract } from "./store-contract/routes.ts";
@@ -53,6 +54,7 @@ export function storeContract(
     limitContract(given);
     dependencyContract(given);
     inboxContract(given);
+    modelContract(given);
     careContract(given);
     eventContract(given);
     rebuildContract(given);

@@ -16,7 +16,7 @@ const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [
 export function claimOrders(view: View, job: ClaimJob): readonly string[] {
   const found = view.gathered.claims.get(job) ?? nothingFound;
   takeUpInbox(view);
-  for (const id of found.due) promote(view, view.row(id));
+  for (const id of [...found.due, ...view.due.keys()]) promote(view, view.row(id));
   for (const id of found.untold) {
     const row = view.row(id);
     if (row !== undefined && row.endedAt !== null) tellFollowers(view, row);

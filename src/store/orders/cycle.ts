@@ -1,9 +1,24 @@
+/** Every ring of orders, as long as those of the rings before are left out. */
+export function findCycles(
+  orders: readonly { readonly id: string; readonly after: readonly string[] }[],
+  idOf: ReadonlyMap<string, string>,
+): readonly (readonly string[])[] {
+  const rings: (readonly string[])[] = [];
+  let left = orders;
+  for (let ring = findCycle(left, idOf); ring.length > 0; ring = findCycle(left, idOf)) {
+    const inRing = new Set(ring);
+    rings.push(ring);
+    left = left.filter(({ id }) => !inRing.has(id));
+  }
+  return rings;
+}
+
 /**
  * A ring of orders that wait for each other, in the order of waiting; empty when there is none. Only orders of one
  * call can form one: what is stored already waits for nothing that comes later.
  * @param idOf under which id an order of the call is stored
  */
-export function findCycle(
+function findCycle(
   orders: readonly { readonly id: string; readonly after: readonly string[] }[],
   idOf: ReadonlyMap<string, string>,
 ): readonly string[] {

@@ -106,12 +106,12 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
       wanted.lane(order.queue, job.priority, order.tenant);
       wantLine(wanted, order);
     } else if (job.do === "change") {
-      for (const { id, to } of job.changes) {
+      for (const { id, from, to } of job.changes) {
         const row = known.rows.get(id);
         if (row === undefined) continue;
         wantLine(wanted, row);
         if (isFinished(to)) endsAs(row, to);
-        if (row.state === "FAILED" && to === "PENDING") {
+        if (from.includes("FAILED") && to === "PENDING") {
           wanted.config(row.queue);
           wanted.lane(row.queue, row.priority, row.tenant);
         }

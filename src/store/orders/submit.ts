@@ -1,7 +1,7 @@
 import { CutoverError } from "../../core/index.ts";
 import type { SubmittedOrder } from "../order-events.ts";
 import type { NewOrder } from "../order-records.ts";
-import { findCycle } from "./cycle.ts";
+import { findCycles } from "./cycle.ts";
 import { cancelByStore, tellFollowers } from "./followers.ts";
 import { isInInbox, takeUpInbox } from "./inbox.ts";
 import { placed } from "./move.ts";
@@ -56,15 +56,20 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
     return { id: order.id, fresh: true };
   });
   const waiting = fresh.some(({ order }) => order.after.length > 0);
-  const ring = waiting
-    ? findCycle(
-        fresh.map(({ order }) => ({ id: order.id, after: order.after })),
-        idOf,
-      )
-    : [];
+  const inRing = new Map<string, CutoverError>();
+  if (waiting) {
+    for (const ring of findCycles(
+      fresh.map(({ order }) => order),
+      idOf,
+    ))
+      for (const id of ring) inRing.set(id, cycleError(ring));
+    for (const { order } of fresh) {
+      const error = inRing.get(order.id);
+      if (error !== undefined) refuse(order, error);
+    }
+  }
   for (const { order, row, takenFrom } of fresh) {
-    const error = ring.includes(order.id) ? cycleError(ring) : undefined;
-    if (error !== undefined) refuse(order, error);
+    const error = inRing.get(order.id);
     const leaders = error === undefined && waiting ? leadersOf(view, order, idOf, refuse) : { ids: [] };
     const entry = submittedEntry({ ...order, after: leaders.ids }, row.turn, row.createdAt);
     for (const id of leaders.ids) {

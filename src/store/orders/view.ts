@@ -22,6 +22,8 @@ export class View {
   readonly rows: Map<string, OrderRow>;
   /** PENDING rows that wait for room and were touched by this batch. */
   readonly ready: Map<string, OrderRow> = new Map();
+  /** Rows that this batch made wait for a time that is over already. */
+  readonly due: Map<string, OrderRow> = new Map();
   readonly lanes: Map<string, { queue: string; priority: number; tenant: string; turn: number }> = new Map();
   readonly fronts: Map<string, { queue: string; priority: number; turn: number }> = new Map();
   readonly configs: Map<string, QueueConfig> = new Map();
@@ -66,6 +68,7 @@ export class View {
     journal.set(this.rows, row.id, row);
     if (row.waits === "room") journal.set(this.ready, row.id, row);
     else journal.delete(this.ready, row.id);
+    if (row.dueAt !== null && row.dueAt <= this.now) journal.set(this.due, row.id, row);
     if (row.uniqueKey !== null && before === undefined)
       journal.set(this.#holders, pair(row.queue, row.uniqueKey), row.id);
     const open = (isFinished(row.state) ? 0 : 1) - (before === undefined || isFinished(before.state) ? 0 : 1);
@@ -218,7 +221,7 @@ export class View {
       const state = this.limitKey(row.queue, key);
       this.setLimitKey({ ...state, admitted: state.admitted + by });
     }
-    if (by < 0 || row.waits === "limit") this.unsettle(row.queue, key);
+    if (by < 0 || (row.waits === "limit" && before?.waits !== "limit")) this.unsettle(row.queue, key);
   }
 }
 

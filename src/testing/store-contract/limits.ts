@@ -1,4 +1,4 @@
-import type { Store } from "../../store/index.ts";
+import type { OrderLimit, Store } from "../../store/index.ts";
 import { claimIds, type ContractCase, end, newOrder } from "./tools.ts";
 
 /** What each order waits for, by id. */
@@ -102,8 +102,8 @@ export function limitContract({ describe, expect, withStore }: ContractCase): vo
     });
 
     withStore("a limit can be changed and taken away while orders wait", async ({ store }) => {
-      const configure = (limits: Parameters<Store["orders"]["configure"]>[1]["limits"]): Promise<unknown> =>
-        store.orders.configure("q", { ...(limits === undefined ? {} : { limits }) }, "ana", "change");
+      const configure = (limits: Readonly<Record<string, OrderLimit | null>>): Promise<unknown> =>
+        store.orders.configure("q", { limits }, "ana", "change");
       await configure({
         "*": { concurrency: 1 },
         acme: { concurrency: 1, rate: { limit: 1, perMs: 60_000 } },
