@@ -26,18 +26,22 @@ export class ReservedRoom {
   }
 
   /** True while everything that comes free is kept for an order. `busy`: something runs here. */
-  async keeps(free: Use, busy: boolean): Promise<boolean> {
-    const { clock, pollMs } = this.#context.settings;
-    if (clock.monotonic() - this.#lookedAt >= pollMs) {
-      this.#lookedAt = clock.monotonic();
-      await this.#look(free);
-    }
+  keeps(free: Use, busy: boolean): boolean {
     const wanted = this.#for;
     if (wanted === undefined || !busy) return false;
     return wanted.slots > free.slots || wanted.memory > free.memory;
   }
 
-  async #look(free: Use): Promise<void> {
+  /** It has its room now. */
+  given(id: string): void {
+    if (this.#for?.id === id) this.#for = undefined;
+  }
+
+  /** Looks at the head of the backlog, at most once a poll. */
+  async look(free: Use): Promise<void> {
+    const { clock, pollMs } = this.#context.settings;
+    if (clock.monotonic() - this.#lookedAt < pollMs) return;
+    this.#lookedAt = clock.monotonic();
     const { store, settings } = this.#context;
     const { name, slots, memoryPerSlot, reserveAfterMs, tags } = settings;
     const waiting = await store.orders.waiting(name, backlogPage);

@@ -47,7 +47,11 @@ export class Scheduler implements AttemptHost {
   #pull: Promise<void> = Promise.resolve();
   #again = false;
   #freeing = false;
+  #ahead: Promise<void> | undefined;
+  #aheadAgain = false;
+  #room = false;
   #timer: Timer | undefined;
+  #armedFor = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
   #reading: { readonly at: number; readonly memory: MemoryReading } | undefined;
 
@@ -111,6 +115,7 @@ export class Scheduler implements AttemptHost {
     this.#stopped = true;
     this.#timer?.cancel();
     await this.#pull;
+    await this.#ahead;
     const endAll = (): void => {
       for (const attempt of this.attempts.values()) attempt.end(why);
     };
@@ -152,34 +157,65 @@ export class Scheduler implements AttemptHost {
   }
 
   async #look(): Promise<void> {
-    let due: number | undefined;
+    let room = false;
     let failed = false;
     try {
       do {
         this.#again = false;
         if (this.#stopped || this.sandboxes.size === 0) return;
         this.#parts.upkeep.look();
-        due = await this.#parts.schedules();
         if (this.#staggerLeft() > 0) continue;
         const { free } = this.admission();
-        if (free.slots <= 0 || (await this.#reserved.keeps(free, this.attempts.size > 0))) continue;
-        const { staggerMs, claimBatch, name } = this.#context.settings;
+        if (free.slots <= 0 || this.#reserved.keeps(free, this.attempts.size > 0)) continue;
+        const { staggerMs, claimBatch } = this.#context.settings;
         const max = staggerMs > 0 ? 1 : Math.min(free.slots, claimBatch);
-        if ((await this.#claim(free.slots, free.memory, max)) === max) this.#again = true;
-        else if (!this.#again) due = earlier(due, await this.#context.store.orders.nextDue(name));
+        room = (await this.#claim(free.slots, free.memory, max)) < max;
+        if (!room) this.#again = true;
         this.trouble = undefined;
       } while (this.#again);
       if (this.attempts.size === 0) this.#parts.idle();
     } catch (error) {
       failed = true;
-      this.trouble = asError(error).message;
-      this.#context.settings.log.error("the queue cannot claim work", { reason: this.trouble });
+      this.#failed(error);
     } finally {
       this.#pulling = false;
       // A store in trouble is asked again at the poll, however often the bell rings.
       if (this.#again && !failed) this.ring();
-      else this.#arm(due);
+      else {
+        this.#arm(undefined);
+        if (!failed) this.#lookAhead(room);
+      }
     }
+  }
+
+  /** What may take its time, beside the claims: new work must not wait for it. `room`: there is room for what becomes due. */
+  #lookAhead(room: boolean): void {
+    if (this.#stopped || this.sandboxes.size === 0) return;
+    this.#room = room;
+    if (this.#ahead !== undefined) {
+      this.#aheadAgain = true;
+      return;
+    }
+    this.#ahead = this.#seeWhatIsDue().finally(() => (this.#ahead = undefined));
+  }
+
+  async #seeWhatIsDue(): Promise<void> {
+    const { store, settings } = this.#context;
+    try {
+      do {
+        this.#aheadAgain = false;
+        await this.#reserved.look(this.admission().free);
+        this.#arm(await this.#parts.schedules());
+        if (this.#room) this.#arm(await store.orders.nextDue(settings.name));
+      } while (this.#aheadAgain && !this.#stopped);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.trouble = asError(error).message;
+    this.#context.settings.log.error("the queue cannot claim work", { reason: this.trouble });
   }
 
   async #claim(slots: number, memory: number, max: number): Promise<number> {
@@ -200,6 +236,7 @@ export class Scheduler implements AttemptHost {
       this.#used.slots += order.slots;
       this.#used.memory += order.memory;
       this.attempts.set(order.id, attempt);
+      this.#reserved.given(order.id);
       this.#running.add(attempt);
       this.#leases.hold(attempt, before);
       this.#deadlines.add(attempt, order.timeoutMs);
@@ -213,21 +250,22 @@ export class Scheduler implements AttemptHost {
     return staggerMs === 0 ? 0 : this.#lastStart + staggerMs - clock.monotonic();
   }
 
-  /** `due`: time of the store. */
+  /** Looks again after a poll, or earlier: at `due`, a time of the store, or when the stagger allows the next start. */
   #arm(due: number | undefined): void {
     // A queue that only hands work in needs no timer, and one would keep its process alive.
-    if (this.#stopped || this.#timer !== undefined || this.sandboxes.size === 0) return;
+    if (this.#stopped || this.#pulling || this.sandboxes.size === 0) return;
     const { settings, store } = this.#context;
     const waits = [settings.pollMs];
     if (due !== undefined) waits.push(Math.max(0, due - store.clock.now()));
     const stagger = this.#staggerLeft();
     if (stagger > 0) waits.push(stagger);
+    const at = settings.clock.monotonic() + Math.min(...waits);
+    if (this.#timer !== undefined && this.#armedFor <= at) return;
+    this.#timer?.cancel();
+    this.#armedFor = at;
     this.#timer = settings.clock.after(Math.min(...waits), () => {
       this.#timer = undefined;
       this.ring();
     });
   }
 }
-
-const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
-  a === undefined ? b : b === undefined ? a : Math.min(a, b);
