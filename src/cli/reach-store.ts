@@ -92,11 +92,16 @@ export async function readStore<T>(
   read: (store: Store) => Promise<T>,
 ): Promise<T | undefined> {
   if (!hasStore(place)) return undefined;
-  await using store =
-    place.shared === undefined
-      ? await openSqliteStore({ path: databaseOf(place.store), clock: place.clock })
-      : await openShared(place.shared, place, silentLog);
+  await using store = await openBeside(place, silentLog);
   return await read(store);
+}
+
+/** Opens the store without owning it: for questions, and for orders, which many processes write. */
+export function openBeside(place: StorePlace, log: Log): Promise<Store> {
+  const { shared, clock } = place;
+  return shared === undefined
+    ? openSqliteStore({ path: databaseOf(place.store), clock, log })
+    : openShared(shared, place, log);
 }
 
 /** Opens a store that nobody owns. */

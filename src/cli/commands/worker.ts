@@ -6,7 +6,7 @@ import type { Store } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
-import { carriedBy, carrierOf, openStore, shownStore } from "../reach-store.ts";
+import { carriedBy, carrierOf, openBeside, shownStore } from "../reach-store.ts";
 import { hearEveryMs } from "../session.ts";
 import { loadWork, type Work } from "../worker/load-work.ts";
 import { OrderLog } from "../worker/order-log.ts";
@@ -41,7 +41,7 @@ export const command: Command = {
       mkdirSync(context.store, { recursive: true });
     }
     await using opened = new AsyncDisposableStack();
-    const store = opened.use(await openStore(context, logOf(context)));
+    const store = opened.use(await openBeside(context, logOf(context)));
     const queues = await openQueues(context, store, work, opened);
     const keeper = opened.use(keepRuns(context, store, work));
     const names = new Set(queues.map((queue) => queue.workerId));
