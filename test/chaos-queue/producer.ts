@@ -60,6 +60,8 @@ async function submit(
     tenant: `t${between(random, 0, 4)}`,
     ...(random() < 0.15 ? { limit: `limit-${between(random, 0, 3)}` } : {}),
     ...(random() < 0.1 ? { after: predecessors(random, known), ifAfterFails: "run" as const } : {}),
+    // Some wait for their time: a cancel or a new priority then meets them before a worker does.
+    ...(random() < 0.2 ? { runAt: Date.now() + between(random, 0, 3_000) } : {}),
     // Either makes a submit that was never answered safe to repeat.
     ...(n % 2 === 0 ? { id: `order-${n}` } : { key: `key-${n}` }),
   }));
