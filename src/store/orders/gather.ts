@@ -29,6 +29,7 @@ export function* gather(jobs: readonly OrderJob[]): Generator<Needs, Gathered, L
 function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
   const wanted = new Wanted(known);
   const claimed = new Map<string, number>();
+  const spare = spareCandidates(jobs);
   for (const job of jobs) {
     switch (job.do) {
       case "submit":
@@ -41,7 +42,7 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
         wanted.config(job.queue);
         const max = (claimed.get(job.queue) ?? 0) + Math.max(0, job.capacity.max);
         claimed.set(job.queue, max);
-        const capacity = { ...job.capacity, max };
+        const capacity = { ...job.capacity, max: max === 0 ? 0 : max + spare };
         wanted.claims.push({ queue: job.queue, capacity, due: 500, inbox: 500, untold: 50 });
         break;
       }
@@ -64,6 +65,20 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
     }
   }
   return wanted.needs();
+}
+
+/**
+ * Candidates that other calls of the batch may take out of the line before a claim chooses. The limits may too, when
+ * they let in better orders: of those a few are enough, since a claim that finds less than there is comes again.
+ */
+function spareCandidates(jobs: readonly OrderJob[]): number {
+  let spare = 16;
+  for (const job of jobs) {
+    if (job.do === "prioritise") spare++;
+    else if (job.do === "change") spare += job.changes.filter(({ from }) => from.includes("PENDING")).length;
+    else if (job.do === "submit") spare += job.orders.filter(({ limitKey }) => limitKey !== null).length;
+  }
+  return spare;
 }
 
 /** What a new order touches before anything of it is stored. */

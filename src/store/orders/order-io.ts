@@ -65,7 +65,7 @@ export interface Needs {
 
 export interface ClaimNeeds {
   readonly queue: string;
-  /** `max` also counts what the claims before it in the same batch may take. */
+  /** `max` is how many candidates of a class are wanted: more than the claim takes, since others of the batch go first. */
   readonly capacity: Capacity;
   /** At most so many orders whose `due_at` is not after now, earliest first. */
   readonly due: number;

@@ -115,7 +115,7 @@ export class View {
     const rows: OrderRow[] = [];
     for (const id of this.#lineOf(queue, key)) {
       const row = this.rows.get(id);
-      if (row !== undefined) rows.push(row);
+      if (row?.limitKey === key && row.queue === queue) rows.push(row);
     }
     return rows;
   }
@@ -215,7 +215,7 @@ export class View {
 
   /** Keeps the number of admitted orders, and has the line settled when one left it or came to it. */
   #account(key: string, before: OrderRow | undefined, row: OrderRow): void {
-    this.#lineOf(row.queue, key).add(row.id); // An id that is taken back stays in the set without a row.
+    this.#lineOf(row.queue, key).add(row.id); // An id that is taken back stays in the set.
     const by = (isAdmitted(row) ? 1 : 0) - (before !== undefined && isAdmitted(before) ? 1 : 0);
     if (by !== 0) {
       const state = this.limitKey(row.queue, key);
