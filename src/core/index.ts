@@ -10,6 +10,7 @@ export { canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
 export { type Log, silentLog } from "./log.ts";
 export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
+  type FirstErrors,
   type Interval,
   type LatencyCounts,
   type MismatchSample,

@@ -20,7 +20,8 @@ export {
   type StaticVerdict,
   staticLimit,
 } from "./static-limit.ts";
-export type { Estimate, GateVerdict, VerdictKind } from "./verdict.ts";
+export { type FirstErrorObservation, type FirstErrorTest, firstErrorTest } from "./first-error-test.ts";
+export type { Allowed, Estimate, Evidence, GateVerdict, VerdictKind } from "./verdict.ts";
 export { createJudge, type Judge, type JudgeOptions, judgeIntervals } from "./judge.ts";
 export {
   type LatencyTest,

@@ -1,8 +1,8 @@
 import type { LatencyCounts } from "../core/index.ts";
-import { requireCount, requirePositive, requireProbability } from "./input.ts";
+import { requireArray, requireCount, requireObject, requirePositive, requireProbability } from "./input.ts";
 import { addLatency, bucketShift, latencyTotal, requireLatency, slowerThanBucket } from "./latency.ts";
 import { type RatioVerdict, ratioTest } from "./ratio-test.ts";
-import { figure, type VerdictKind } from "./verdict.ts";
+import { type Evidence, evidenceOf, figure, type VerdictKind } from "./verdict.ts";
 
 export interface LatencyTestOptions {
   readonly alpha: number;
@@ -15,13 +15,9 @@ export interface LatencyTestOptions {
   readonly clearBelow?: number;
 }
 
-export interface LatencyVerdict {
+/** `e` is the mean of the thresholds' e-values, `ePass` the least of theirs. */
+export interface LatencyVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Mean of the thresholds' e-values; fails at `needed.fail` = 1/alpha. */
-  readonly e: number;
-  /** Least of the thresholds'; passes at `needed.pass` = 1/beta. */
-  readonly ePass: number;
-  readonly needed: { readonly fail: number; readonly pass: number };
   /** Frequency of slow calls, new over old, at each threshold. */
   readonly thresholds: readonly { readonly quantile: number; readonly ratio: RatioVerdict["ratio"] }[];
   readonly reason: string;
@@ -51,7 +47,9 @@ const least = 100;
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function latencyTest(options: LatencyTestOptions): LatencyTest {
+  requireObject("options of latencyTest", options);
   const { alpha, beta, quantiles = fiveQuantiles, by = 1, clearBelow = 2 } = options;
+  requireArray("quantiles", quantiles);
   requireCount("number of quantiles", quantiles.length, 1);
   for (const quantile of quantiles) requireProbability("quantile", quantile);
   requirePositive("by", by);
@@ -65,6 +63,7 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       requireLatency("old latency", observation.old);
       requireLatency("new latency", observation.new);
       const [oldCalls, newCalls] = [latencyTotal(observation.old), latencyTotal(observation.new)];
@@ -98,9 +97,7 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
           : `e ${figure(ePass)} of ${figure(1 / beta)}`;
       return {
         kind,
-        e,
-        ePass,
-        needed: { fail: 1 / alpha, pass: 1 / beta },
+        ...evidenceOf(e, ePass, options),
         thresholds: verdicts.map(({ quantile, ratio }) => ({ quantile, ratio })),
         reason: `slow calls at p${figure(worst.quantile * 100)}: ${worst.reason}; all thresholds: ${needed}`,
         ...(kind === "hold" && Number.isFinite(wait) ? { waitFraction: wait } : {}),

@@ -1,4 +1,11 @@
-import { requireFinite, requirePart, requirePositive, requireProbability, requireShare } from "./input.ts";
+import {
+  requireFinite,
+  requireObject,
+  requirePart,
+  requirePositive,
+  requireProbability,
+  requireShare,
+} from "./input.ts";
 import { changeMixture, fromStart, sinceTurn } from "./change-points.ts";
 import { fromLog, logMean, logSum } from "./logarithm.ts";
 import {
@@ -10,7 +17,14 @@ import {
   intervalWeights,
   logRatios,
 } from "./ratio-grid.ts";
-import { type Estimate, needsText, ratioReason, type VerdictKind } from "./verdict.ts";
+import {
+  type Estimate,
+  type Evidence,
+  evidenceOf,
+  needsText,
+  ratioReason,
+  type VerdictKind,
+} from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
 
 export interface RatioTestOptions {
@@ -35,13 +49,9 @@ export interface RatioObservation {
   readonly ms?: number;
 }
 
-export interface RatioVerdict {
+/** `e` argues for "the new side is worse", `ePass` for "below clearBelow". */
+export interface RatioVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Evidence for "the new side is worse"; fails at `needed.fail` = 1/alpha. */
-  readonly e: number;
-  /** Evidence for "below clearBelow"; passes at `needed.pass` = 1/beta. */
-  readonly ePass: number;
-  readonly needed: { readonly fail: number; readonly pass: number };
   /** Error rate of the new side over that of the old, with a (1 − beta) interval valid at all times. */
   readonly ratio: Estimate;
   /** The ratio since the stretch from which on the new side looks worse; absent while it does not. */
@@ -86,6 +96,7 @@ const priorErrors = 5;
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function ratioTest(options: RatioTestOptions): RatioTest {
+  requireObject("options of ratioTest", options);
   const { alpha, beta, clearBelow, failAbove = 1 } = options;
   requireProbability("alpha", alpha);
   requireProbability("beta", beta);
@@ -198,6 +209,7 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       const { share, newErrors: more, allErrors: both } = observation;
       requireShare("share", share);
       requirePart("newErrors", more, "allErrors", both);
@@ -241,9 +253,7 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       const waitFraction = decided === "hold" ? wait() : undefined;
       return {
         kind: decided,
-        e,
-        ePass,
-        needed: { fail: 1 / alpha, pass: 1 / beta },
+        ...evidenceOf(e, ePass, options),
         ratio: seen,
         ...(lately === undefined ? {} : { recent: lately }),
         tooHigh: tooHigh(),
