@@ -18,8 +18,8 @@ export function beginnings(
   const distance = distanceMs(limit);
   const tolerance = limit.rate.perMs - distance;
   const arrival = Math.max(arrivalAt, now);
-  // A thousandth more than enough: sums of thirds must not cost an order its place.
-  const many = Math.floor((now + tolerance - arrival) / distance + 1.001);
+  // A microsecond more than there is: sums of thirds must not cost an order its place.
+  const many = Math.floor((now + tolerance - arrival + 0.001) / distance) + 1;
   return { now: Math.max(0, many), nextAt: Math.ceil(arrival - tolerance - 0.001) };
 }
 
