@@ -7,6 +7,7 @@ import { sizeClass } from "../size-class.ts";
 import { noOrders } from "../sql/order-reads.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { numberArray, textArray } from "./arrays.ts";
+import { askedTogether } from "./joined.ts";
 import { serverNow } from "./server-clock.ts";
 
 type Cells = readonly unknown[];
@@ -77,17 +78,29 @@ function ask(take: Question["take"], sql: string, ...values: readonly SqlValue[]
 }
 
 function questionsOf(needs: Needs, now: number | null): readonly Question[] {
-  const asked: Question[] = [];
-  const { ids, uniqueKeys, lanes, counts, configs, claims, followersOf, limitKeys, inboxIds } = needs;
+  const { claims, followersOf, limitKeys } = needs;
+  return [
+    ...together(keepRow, askRows(needs)),
+    ...together(takeFact, askFacts(needs)),
+    ...claims.map((claim, index) => askClaim(claim, index, now)),
+    ...(followersOf.length > 0 ? [askFollowers(followersOf)] : []),
+    ...askLines(limitKeys),
+  ];
+}
+
+const together = (take: Question["take"], parts: readonly Statement[]): readonly Question[] =>
+  askedTogether(parts).map((statement) => ({ statement, take }));
+
+const part = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "arrays" });
+
+function askRows({ ids, uniqueKeys }: Needs): readonly Statement[] {
+  const parts: Statement[] = [];
   if (ids.length > 0) {
-    asked.push(
-      ask(keepRow, `SELECT ${orderColumnNames} FROM orders WHERE id = ANY($1::text[])`, textArray(ids)),
-    );
+    parts.push(part(`SELECT ${orderColumnNames} FROM orders WHERE id = ANY($1::text[])`, textArray(ids)));
   }
   if (uniqueKeys.length > 0) {
-    asked.push(
-      ask(
-        keepRow,
+    parts.push(
+      part(
         `SELECT ${orderColumnNames} FROM unnest($1::text[], $2::text[]) AS asked (queue, key)
          JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key AND orders.unique_key IS NOT NULL`,
         textArray(uniqueKeys.map(({ queue }) => queue)),
@@ -95,58 +108,78 @@ function questionsOf(needs: Needs, now: number | null): readonly Question[] {
       ),
     );
   }
-  if (lanes.length > 0) asked.push(askLanes(lanes));
-  if (counts.length > 0) {
-    const take = (cells: Cells, found: Found): void => {
-      const [queue, state, n] = cells as [string, OrderState, number];
-      found.counts.set(queue, { ...(found.counts.get(queue) ?? noOrders), [state]: n });
-    };
-    const sql = "SELECT queue, state, n FROM order_counts WHERE queue = ANY($1::text[])";
-    asked.push(ask(take, sql, textArray(counts)));
-  }
-  if (configs.length > 0) {
-    const take = ([queue, config]: Cells, found: Found): void => {
-      found.configs.push({ queue: queue as string, config: JSON.parse(config as string) as QueueConfig });
-    };
-    const sql = "SELECT queue, config FROM queue_configs WHERE queue = ANY($1::text[])";
-    asked.push(ask(take, sql, textArray(configs)));
-  }
-  claims.forEach((claim, index) => asked.push(...askClaim(claim, index, now)));
-  if (followersOf.length > 0) asked.push(askFollowers(followersOf));
-  asked.push(...askLines(limitKeys));
-  if (inboxIds.length > 0) {
-    const take = (cells: Cells, { inbox }: Found): void => void inbox.push(toInbox(cells));
-    const sql = `SELECT DISTINCT ON (id) position, data FROM order_inbox WHERE id = ANY($1::text[]) ORDER BY id, position`;
-    asked.push(ask(take, sql, textArray(inboxIds)));
-  }
-  return asked;
+  return parts;
 }
 
-const toInbox = ([position, data]: Cells): InboxOrder => ({
-  position: position as number,
-  order: JSON.parse(data as string) as NewOrder,
-});
+/** Small things of all sorts, in columns that suit them all: sort, queue, text, number, another number. */
+function askFacts({ lanes, counts, configs, claims, inboxIds }: Needs): readonly Statement[] {
+  const parts: Statement[] = [];
+  if (lanes.length > 0) {
+    const queues = textArray(lanes.map(({ queue }) => queue));
+    const priorities = numberArray(lanes.map(({ priority }) => priority));
+    parts.push(
+      part(
+        `SELECT 'lane', lane.queue, lane.tenant, lane.priority, lane.turn
+         FROM unnest($1::text[], $2::bigint[], $3::text[]) AS asked (queue, priority, tenant)
+         JOIN order_lanes lane USING (queue, priority, tenant)`,
+        queues,
+        priorities,
+        textArray(lanes.map(({ tenant }) => tenant)),
+      ),
+      part(
+        `SELECT 'front', front.queue, NULL, front.priority, front.turn
+         FROM (SELECT DISTINCT queue, priority FROM unnest($1::text[], $2::bigint[]) AS a (queue, priority)) AS asked
+         JOIN order_fronts front USING (queue, priority)`,
+        queues,
+        priorities,
+      ),
+    );
+  }
+  if (counts.length > 0) {
+    const sql = `SELECT 'count', queue, state, n, NULL::bigint FROM order_counts WHERE queue = ANY($1::text[])`;
+    parts.push(part(sql, textArray(counts)));
+  }
+  if (configs.length > 0) {
+    const sql = `SELECT 'config', queue, config, NULL::bigint, NULL::bigint
+      FROM queue_configs WHERE queue = ANY($1::text[])`;
+    parts.push(part(sql, textArray(configs)));
+  }
+  claims.forEach(({ queue, inbox }, index) => {
+    const sql = `SELECT 'inbox', queue, data, position, $3::bigint
+      FROM order_inbox WHERE queue = $1 ORDER BY position LIMIT $2`;
+    parts.push(part(sql, queue, inbox, index));
+  });
+  if (inboxIds.length > 0) {
+    const sql = `SELECT DISTINCT ON (id) 'inbox', queue, data, position, NULL::bigint
+      FROM order_inbox WHERE id = ANY($1::text[]) ORDER BY id, position`;
+    parts.push(part(sql, textArray(inboxIds)));
+  }
+  return parts;
+}
 
-/** Lanes, and with them the fronts of their priorities: these have no tenant. */
-function askLanes(lanes: Needs["lanes"]): Question {
-  const take = (cells: Cells, found: Found): void => {
-    const [queue, priority, tenant, turn] = cells as [string, number, string | null, number];
-    if (tenant === null) found.fronts.push({ queue, priority, turn });
-    else found.lanes.push({ queue, priority, tenant, turn });
-  };
-  return ask(
-    take,
-    `SELECT lane.queue, lane.priority, lane.tenant, lane.turn
-       FROM unnest($1::text[], $2::integer[], $3::text[]) AS asked (queue, priority, tenant)
-       JOIN order_lanes lane USING (queue, priority, tenant)
-     UNION ALL
-     SELECT front.queue, front.priority, NULL, front.turn
-       FROM (SELECT DISTINCT queue, priority FROM unnest($1::text[], $2::integer[]) AS a (queue, priority)) AS asked
-       JOIN order_fronts front USING (queue, priority)`,
-    textArray(lanes.map(({ queue }) => queue)),
-    numberArray(lanes.map(({ priority }) => priority)),
-    textArray(lanes.map(({ tenant }) => tenant)),
-  );
+type Fact = readonly [sort: string, queue: string, text: string, number: number, other: number | null];
+
+function takeFact(cells: Cells, found: Found): void {
+  const [sort, queue, text, number, other] = cells as Fact;
+  switch (sort) {
+    case "lane":
+      found.lanes.push({ queue, priority: number, tenant: text, turn: other ?? 0 });
+      break;
+    case "front":
+      found.fronts.push({ queue, priority: number, turn: other ?? 0 });
+      break;
+    case "count":
+      found.counts.set(queue, { ...(found.counts.get(queue) ?? noOrders), [text]: number });
+      break;
+    case "config":
+      found.configs.push({ queue, config: JSON.parse(text) as QueueConfig });
+      break;
+    default: {
+      const entry = { position: number, order: JSON.parse(text) as NewOrder };
+      if (other === null) found.inbox.push(entry);
+      else found.claims[other]?.inbox.push(entry);
+    }
+  }
 }
 
 /** Orders looked at in a class of which some may be too large; beyond them a claim waits for more room. */
@@ -187,40 +220,30 @@ const claimText = `WITH RECURSIVE class (kind, tags, size_class) AS (
   (SELECT ${orderColumnNames}, 'untold' FROM orders
     WHERE queue = $1 AND followed = 1 AND ended_at IS NOT NULL ORDER BY id LIMIT $9)`;
 
-function askClaim(claim: Needs["claims"][number], index: number, now: number | null): readonly Question[] {
-  const { queue, capacity, due, inbox, untold } = claim;
+function askClaim(claim: Needs["claims"][number], index: number, now: number | null): Question {
+  const { queue, capacity, due, untold } = claim;
   const { slots, memory } = classesOf(capacity);
   const take = (cells: Cells, found: Found): void => {
     const id = keepRow(cells, found);
     const claimed = found.claims[index];
-    const part = cells[orderColumns.length];
-    if (part === "candidate") claimed?.candidates.push(id);
-    else if (part === "due") claimed?.due.push(id);
+    const sort = cells[orderColumns.length];
+    if (sort === "candidate") claimed?.candidates.push(id);
+    else if (sort === "due") claimed?.due.push(id);
     else claimed?.untold.push(id);
   };
-  const takeInbox = (cells: Cells, found: Found): void =>
-    void found.claims[index]?.inbox.push(toInbox(cells));
-  return [
-    ask(
-      take,
-      claimText,
-      queue,
-      textArray(capacity.max < 1 ? [] : [...new Set(capacity.kinds)]),
-      JSON.stringify(capacity.tags),
-      slots,
-      memory,
-      Math.max(0, capacity.max),
-      now,
-      due,
-      untold,
-    ),
-    ask(
-      takeInbox,
-      "SELECT position, data FROM order_inbox WHERE queue = $1 ORDER BY position LIMIT $2",
-      queue,
-      inbox,
-    ),
-  ];
+  return ask(
+    take,
+    claimText,
+    queue,
+    textArray(capacity.max < 1 ? [] : [...new Set(capacity.kinds)]),
+    JSON.stringify(capacity.tags),
+    slots,
+    memory,
+    Math.max(0, capacity.max),
+    now,
+    due,
+    untold,
+  );
 }
 
 /** The largest classes that what is free may hold. */

@@ -4,6 +4,7 @@ import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { numberArray, textArray } from "./arrays.ts";
+import { writtenTogether } from "./joined.ts";
 
 type Column = (typeof orderColumns)[number];
 type Cell = ReturnType<typeof orderCell>;
@@ -34,86 +35,111 @@ const numeric: ReadonlySet<string> = new Set([
 
 const write = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "count" });
 
-/** Stores the outcome of a batch, without its events: one statement for each table and for each shape of row. */
+/**
+ * Stores the outcome of a batch, without its events: usually as one statement. Tables that are written twice are
+ * written in two: changed orders before new ones, since one of the new may have taken over a unique key.
+ */
 export function writeOrders(writes: Writes): readonly Statement[] {
-  const { lanes, fronts, counts } = writes;
-  // Changed rows before new ones: one of the new may have taken over a unique key.
-  const statements: Statement[] = [...updateRows(writes.updated), ...insertRows(writes.inserted)];
-  if (lanes.length > 0) {
-    statements.push(
-      write(
-        `INSERT INTO order_lanes (queue, priority, tenant, turn)
-         SELECT queue, priority, tenant, turn
-         FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS new (queue, priority, tenant, turn)
-         ON CONFLICT (queue, priority, tenant) DO UPDATE SET turn = greatest(order_lanes.turn, excluded.turn)`,
-        textArray(lanes.map(({ queue }) => queue)),
-        numberArray(lanes.map(({ priority }) => priority)),
-        textArray(lanes.map(({ tenant }) => tenant)),
-        numberArray(lanes.map(({ turn }) => turn)),
-      ),
-    );
-  }
-  if (fronts.length > 0) {
-    const values = [
-      textArray(fronts.map(({ queue }) => queue)),
-      numberArray(fronts.map(({ priority }) => priority)),
-      numberArray(fronts.map(({ turn }) => turn)),
-    ];
-    statements.push(
-      write(
-        `INSERT INTO order_fronts (queue, priority, turn)
-         SELECT queue, priority, turn FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS new (queue, priority, turn)
-         ON CONFLICT (queue, priority) DO UPDATE SET turn = excluded.turn WHERE order_fronts.turn < excluded.turn`,
-        ...values,
-      ),
-      // Lanes that lie behind the front say nothing any more.
-      write(
-        `DELETE FROM order_lanes lane USING unnest($1::text[], $2::bigint[], $3::bigint[]) AS front (queue, priority, turn)
-         WHERE lane.queue = front.queue AND lane.priority = front.priority AND lane.turn <= front.turn`,
-        ...values,
-      ),
-    );
-  }
-  if (counts.length > 0) {
-    statements.push(
-      write(
-        `INSERT INTO order_counts (queue, state, n)
-         SELECT queue, state, n FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (queue, state, n)
-         ON CONFLICT (queue, state) DO UPDATE SET n = order_counts.n + excluded.n`,
-        textArray(counts.map(({ queue }) => queue)),
-        textArray(counts.map(({ state }) => state)),
-        numberArray(counts.map(({ by }) => by)),
-      ),
-    );
-  }
-  return [...statements, ...writeRelations(writes)];
+  const rows = [...updateRows(writes.updated), ...insertRows(writes.inserted)];
+  const lanes = writeLanes(writes);
+  const fronts = writeFronts(writes);
+  const others = [...writeCounts(writes), ...writeRelations(writes)];
+  const unlinked = writeUnlinked(writes);
+  const last = rows.at(-1);
+  const together = [...(last === undefined ? [] : [last]), ...others];
+  const first = rows.slice(0, -1);
+  if (fronts.length === 0) return [...first, ...writtenTogether([...lanes, ...together]), ...unlinked];
+  return [...first, ...lanes, ...writtenTogether([...fronts, ...together]), ...unlinked];
 }
 
-function writeRelations({ configs, links, unlinked, limitKeys, taken }: Writes): readonly Statement[] {
+/** After the new links: one may be made and taken away by the same commit. */
+function writeUnlinked({ unlinked }: Writes): readonly Statement[] {
+  if (unlinked.length === 0) return [];
+  return [
+    write(
+      `DELETE FROM order_links link USING unnest($1::text[], $2::text[]) AS old (leader, id)
+       WHERE link.leader = old.leader AND link.id = old.id`,
+      textArray(unlinked.map(({ of }) => of)),
+      textArray(unlinked.map(({ id }) => id)),
+    ),
+  ];
+}
+
+function writeLanes({ lanes }: Writes): readonly Statement[] {
+  if (lanes.length === 0) return [];
+  return [
+    write(
+      `INSERT INTO order_lanes (queue, priority, tenant, turn)
+       SELECT queue, priority, tenant, turn
+       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS new (queue, priority, tenant, turn)
+       ON CONFLICT (queue, priority, tenant) DO UPDATE SET turn = greatest(order_lanes.turn, excluded.turn)`,
+      textArray(lanes.map(({ queue }) => queue)),
+      numberArray(lanes.map(({ priority }) => priority)),
+      textArray(lanes.map(({ tenant }) => tenant)),
+      numberArray(lanes.map(({ turn }) => turn)),
+    ),
+  ];
+}
+
+function writeFronts({ fronts }: Writes): readonly Statement[] {
+  if (fronts.length === 0) return [];
+  const values = [
+    textArray(fronts.map(({ queue }) => queue)),
+    numberArray(fronts.map(({ priority }) => priority)),
+    numberArray(fronts.map(({ turn }) => turn)),
+  ];
+  return [
+    write(
+      `INSERT INTO order_fronts (queue, priority, turn)
+       SELECT queue, priority, turn FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS new (queue, priority, turn)
+       ON CONFLICT (queue, priority) DO UPDATE SET turn = excluded.turn WHERE order_fronts.turn < excluded.turn`,
+      ...values,
+    ),
+    // Lanes that lie behind the front say nothing any more.
+    write(
+      `DELETE FROM order_lanes lane USING unnest($1::text[], $2::bigint[], $3::bigint[]) AS front (queue, priority, turn)
+       WHERE lane.queue = front.queue AND lane.priority = front.priority AND lane.turn <= front.turn`,
+      ...values,
+    ),
+  ];
+}
+
+function writeCounts({ counts }: Writes): readonly Statement[] {
+  if (counts.length === 0) return [];
+  return [
+    write(
+      `INSERT INTO order_counts (queue, state, n)
+       SELECT queue, state, n FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (queue, state, n)
+       ON CONFLICT (queue, state) DO UPDATE SET n = order_counts.n + excluded.n`,
+      textArray(counts.map(({ queue }) => queue)),
+      textArray(counts.map(({ state }) => state)),
+      numberArray(counts.map(({ by }) => by)),
+    ),
+  ];
+}
+
+function writeRelations({ configs, links, limitKeys, taken }: Writes): readonly Statement[] {
   const statements: Statement[] = [];
-  for (const { queue, config } of configs) {
+  if (configs.length > 0) {
     statements.push(
       write(
-        `INSERT INTO queue_configs (queue, config) VALUES ($1, $2)
+        `INSERT INTO queue_configs (queue, config) SELECT queue, config
+         FROM unnest($1::text[], $2::text[]) AS new (queue, config)
          ON CONFLICT (queue) DO UPDATE SET config = excluded.config`,
-        queue,
-        canonicalJson(config),
+        textArray(configs.map(({ queue }) => queue)),
+        textArray(configs.map(({ config }) => canonicalJson(config))),
       ),
     );
   }
-  const pairs = (all: Writes["links"]): readonly string[] => [
-    textArray(all.map(({ of }) => of)),
-    textArray(all.map(({ id }) => id)),
-  ];
   if (links.length > 0) {
-    const sql = `INSERT INTO order_links (leader, id) SELECT leader, id
-      FROM unnest($1::text[], $2::text[]) AS new (leader, id) ON CONFLICT DO NOTHING`;
-    statements.push(write(sql, ...pairs(links)));
-  }
-  if (unlinked.length > 0) {
-    const sql = `DELETE FROM order_links link USING unnest($1::text[], $2::text[]) AS old (leader, id)
-      WHERE link.leader = old.leader AND link.id = old.id`;
-    statements.push(write(sql, ...pairs(unlinked)));
+    statements.push(
+      write(
+        `INSERT INTO order_links (leader, id) SELECT leader, id
+         FROM unnest($1::text[], $2::text[]) AS new (leader, id) ON CONFLICT DO NOTHING`,
+        textArray(links.map(({ of }) => of)),
+        textArray(links.map(({ id }) => id)),
+      ),
+    );
   }
   if (limitKeys.length > 0) {
     statements.push(

@@ -197,10 +197,12 @@ function chainStatements({ events, texts, end }: ChainDraft): readonly Statement
   if (events.length === 0) return [];
   return [
     {
-      sql: `INSERT INTO events (seq, at, stream, type, data, hash)
-        SELECT seq, at, stream, type, data, decode(hash, 'hex')
-        FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
-          AS new (seq, at, stream, type, data, hash)`,
+      sql: `WITH added AS (
+          INSERT INTO events (seq, at, stream, type, data, hash)
+          SELECT seq, at, stream, type, data, decode(hash, 'hex')
+          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+            AS new (seq, at, stream, type, data, hash)
+        ) UPDATE chain_head SET seq = $7, hash = decode($8, 'hex') WHERE id = 1`,
       values: [
         numberArray(events.map(({ seq }) => seq)),
         numberArray(events.map(({ at }) => at)),
@@ -208,12 +210,9 @@ function chainStatements({ events, texts, end }: ChainDraft): readonly Statement
         textArray(events.map(({ type }) => type)),
         textArray(texts),
         textArray(events.map(({ hash }) => hash)),
+        end.seq,
+        end.hash,
       ],
-      wants: "count",
-    },
-    {
-      sql: "UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE id = 1",
-      values: [end.seq, end.hash],
       wants: "count",
     },
   ];
