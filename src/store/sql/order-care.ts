@@ -14,7 +14,7 @@ export function sqlOrderCare(
   "renew" | "seen" | "gone" | "workers" | "setSchedule" | "schedules" | "advanceSchedule" | "prune"
 > {
   return {
-    renew: (held, leaseMs) => sql.write(({ now }) => renew(held, now + leaseMs)),
+    renew: (held, leaseMs) => sql.write(({ now }) => renew(held, now, now + leaseMs)),
     seen: (worker) => sql.write(({ now }) => seen(worker, now)),
     gone: (worker) =>
       sql.write(function* () {
@@ -40,15 +40,17 @@ export function sqlOrderCare(
 
 function* renew(
   held: readonly { readonly id: string; readonly fence: number }[],
+  now: number,
   until: number,
 ): Program<readonly string[]> {
   const lost: string[] = [];
   for (const { id, fence } of held) {
     const renewed = yield* run(
-      "UPDATE orders SET lease_until = ? WHERE id = ? AND fence = ? AND lease_until IS NOT NULL",
+      "UPDATE orders SET lease_until = ? WHERE id = ? AND fence = ? AND lease_until >= ?",
       until,
       id,
       fence,
+      now,
     );
     if (renewed === 0) lost.push(id);
   }

@@ -44,7 +44,7 @@ export function sqlOrderReads(
       sql.read(() => list(queue, wanted, limit, after)),
     waiting: (queue, limit) => sql.read(() => waiting(queue, limit)),
     history: (id) => sql.read(() => orderHistory(id)),
-    orphans: (queue, workers = []) => sql.read(() => orphans(queue, new Set(workers), now())),
+    orphans: (queue, workers = []) => sql.read(() => orphans(queue, workers, now())),
     holders: (queue) =>
       sql.read(function* () {
         const found = yield* all<{ readonly worker: string | null }>(
@@ -212,21 +212,15 @@ function* oldestDue(queue: string): Program<number | undefined> {
   return oldest;
 }
 
-function* orphans(queue: string, workers: ReadonlySet<string>, now: number): Program<readonly OrderRecord[]> {
-  const held = yield* all<{
-    readonly id: string;
-    readonly worker: string | null;
-    readonly lease_until: number;
-  }>(
-    "SELECT id, worker, lease_until FROM orders WHERE queue = ? AND lease_until IS NOT NULL ORDER BY id",
+/** One statement: what is read one after the other may have been renewed in between. */
+function* orphans(queue: string, workers: readonly string[], now: number): Program<readonly OrderRecord[]> {
+  const dead = workers.length === 0 ? "" : ` OR worker IN (${workers.map(() => "?").join(", ")})`;
+  return yield* records(
+    `${select} WHERE queue = ? AND lease_until IS NOT NULL AND (lease_until < ?${dead}) ORDER BY id`,
     queue,
+    now,
+    ...workers,
   );
-  const found: OrderRecord[] = [];
-  for (const { id, worker, lease_until } of held) {
-    if (lease_until >= now && !(worker !== null && workers.has(worker))) continue;
-    found.push(...(yield* records(`${select} WHERE id = ?`, id)));
-  }
-  return found;
 }
 
 function* counts(queue: string): Program<OrderCounts> {
