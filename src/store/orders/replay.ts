@@ -7,6 +7,13 @@ import { isFinished, type OrderRow, submittedRow, withEvent } from "./row.ts";
 /** An event of a queue as the log holds it. */
 export type LoggedOrderEvent = OrderEvent & { readonly seq: number; readonly at: number };
 
+/** An event of another type comes from a newer, compatible program. */
+const changesOrders: ReadonlySet<string> = new Set([
+  "orders.transition",
+  "orders.cancel-requested",
+  "orders.prioritised",
+]);
+
 /** What `Replay` has to see before it takes up these events: rows by id, holders of unique keys, followers. */
 export function replayNeeds(events: readonly LoggedOrderEvent[]): Needs {
   const ids = new Set<string>();
@@ -19,7 +26,7 @@ export function replayNeeds(events: readonly LoggedOrderEvent[]): Needs {
         for (const leader of after) ids.add(leader);
         if (uniqueKey !== null) uniqueKeys.push({ queue, key: uniqueKey });
       }
-    } else if (event.type !== "queue.configured") {
+    } else if (changesOrders.has(event.type) && event.type !== "queue.configured") {
       for (const { id } of event.data.orders) ids.add(id);
       if (event.type === "orders.transition")
         for (const { id, to } of event.data.orders) if (isFinished(to)) ended.add(id);
