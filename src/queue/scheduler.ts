@@ -46,7 +46,7 @@ export class Scheduler implements AttemptHost {
   #pulling = false;
   #pull: Promise<void> = Promise.resolve();
   #again = false;
-  #freeing = false;
+  #ringing = false;
   #ahead: Promise<void> | undefined;
   #aheadAgain = false;
   #room = false;
@@ -96,6 +96,19 @@ export class Scheduler implements AttemptHost {
     this.#pull = this.#look();
   }
 
+  /**
+   * Rings after all of this turn. What ends or is submitted in it is claimed for together, in the commit that records it:
+   * the store gathers calls until its own turn, which it asks for later.
+   */
+  ringSoon(): void {
+    if (this.#ringing || this.sandboxes.size === 0) return;
+    this.#ringing = true;
+    setImmediate(() => {
+      this.#ringing = false;
+      this.ring();
+    });
+  }
+
   /** What is admitted now, from the last reading of the machine's memory (at most 0.2 s old). */
   admission(): Admission {
     return admission(this.#context.settings, this.#used, this.memory);
@@ -132,14 +145,7 @@ export class Scheduler implements AttemptHost {
     this.#deadlines.delete(attempt, order.timeoutMs);
     this.#used.slots -= order.slots;
     this.#used.memory -= order.memory;
-    // Everything that ends in this turn is claimed for together, in the commit that records the ends: the store
-    // gathers calls until its own turn, which was asked for later than this one.
-    if (this.#freeing) return;
-    this.#freeing = true;
-    setImmediate(() => {
-      this.#freeing = false;
-      this.ring();
-    });
+    this.ringSoon();
   }
 
   done(attempt: Attempt): void {

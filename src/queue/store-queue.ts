@@ -49,7 +49,7 @@ export class StoreQueue implements Queue {
     this.#context = context;
     this.#closeStore = closeStore;
     this.#workers = new WorkerList(context);
-    this.#submitter = new Submitter(context, this.#workers);
+    this.#submitter = new Submitter(context, this.#workers, () => this.#scheduler.ringSoon());
     this.#recoverer = new Recoverer(context, () => this.#scheduler);
     this.#waiters = new Waiters(settings.clock, settings.pollMs);
     this.#schedules = new Schedules(context, ({ kind, payload, ...options }) =>

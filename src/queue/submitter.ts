@@ -9,10 +9,13 @@ import type { WorkerList } from "./worker-list.ts";
 export class Submitter {
   readonly #context: QueueContext;
   readonly #workers: WorkerList;
+  readonly #submitting: () => void;
 
-  constructor(context: QueueContext, workers: WorkerList) {
+  /** @param submitting called right before orders are handed to the store */
+  constructor(context: QueueContext, workers: WorkerList, submitting: () => void) {
     this.#context = context;
     this.#workers = workers;
+    this.#submitting = submitting;
   }
 
   async submit(orders: readonly Submission[]): Promise<readonly Submitted[]> {
@@ -21,9 +24,11 @@ export class Submitter {
     if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh);
     faultPoint("queue.submit.before-commit");
     try {
-      const stored = await this.#send(fresh, (all) =>
-        store.orders.submit(all, { depthLimit: settings.depth }),
-      );
+      const stored = await this.#send(fresh, (all) => {
+        // Asked for before the store gathers what comes in this turn: an idle worker claims in the same commit.
+        this.#submitting();
+        return store.orders.submit(all, { depthLimit: settings.depth });
+      });
       faultPoint("queue.submit.after-commit");
       return stored.map((entry) => ({ ...entry.order, fresh: entry.fresh }));
     } catch (error) {
