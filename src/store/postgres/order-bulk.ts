@@ -3,18 +3,20 @@ import { numberArray, textArray } from "./arrays.ts";
 
 // What the shared programs do row by row; here each row would be a round trip with the chain locked.
 
-/** Moves the lease end of those still held; the ids of the others. */
+/** Moves the lease end of those still held, and not over yet; the ids of the others. */
 export function* renewOrders(
   held: readonly { readonly id: string; readonly fence: number }[],
+  now: number,
   until: number,
 ): Program<readonly string[]> {
   if (held.length === 0) return [];
   const renewed = yield* all<{ readonly id: string }>(
     `UPDATE orders SET lease_until = $1 FROM unnest($2::text[], $3::bigint[]) AS held (id, fence)
-     WHERE orders.id = held.id AND orders.fence = held.fence AND orders.lease_until IS NOT NULL RETURNING orders.id`,
+     WHERE orders.id = held.id AND orders.fence = held.fence AND orders.lease_until >= $4 RETURNING orders.id`,
     until,
     textArray(held.map(({ id }) => id)),
     numberArray(held.map(({ fence }) => fence)),
+    now,
   );
   const kept = new Set(renewed.map(({ id }) => id));
   return held.filter(({ id }) => !kept.has(id)).map(({ id }) => id);

@@ -33,7 +33,7 @@ export function postgresOrders(
     configure: (queue, change, by, reason) => writer.order({ do: "configure", queue, change, by, reason }),
     ...sqlOrderReads(sql, options.now),
     ...sqlOrderCare(sql),
-    renew: (held, leaseMs) => sql.write(({ now }) => renewOrders(held, now + leaseMs)),
+    renew: (held, leaseMs) => sql.write(({ now }) => renewOrders(held, now, now + leaseMs)),
     prune: (queue, before, limit) => sql.write(() => pruneOrders(queue, before, limit)),
     onWork: (listener) => bell.listen(listener),
   };
