@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -196,6 +196,10 @@ describe("cancelling", () => {
     await expect(queue.cancel(waiting.id, "again", { onlyWaiting: true })).rejects.toMatchObject({
       details: { state: "CANCELLED" },
     });
+    await expect(queue.retry(running.id)).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_ILLEGAL_TRANSITION",
+      details: { state: "RUNNING", event: "requeued" },
+    });
     door.finish("done");
     await pass(0);
     expect(await queue.get(running.id)).toMatchObject({ state: "COMPLETED", cancelRequested: false });
@@ -315,6 +319,27 @@ describe("many workers of one queue", () => {
     await busy.stop();
     await one.close();
   }, 30_000);
+
+  test("everything a dead worker had begun is taken up in one look, however much it was", async () => {
+    const opened = await open({ slots: 1_000, workerId: `${hostname()}:1:1`, claimBatch: 500 });
+    const { queue, store, clock, pass } = opened;
+    const door = gate<null>();
+    queue.work("job", door.work);
+    await queue.submitAll(Array.from({ length: 600 }, () => ({ kind: "job" })));
+    await pass(0);
+    expect((await queue.counts()).RUNNING).toBe(600);
+    await queue.pause();
+    const begin = performance.now();
+    const heir = await openQueue({ store }, { clock, stagger: 0, workerId: "heir" });
+    // One look at all processes of the machine takes milliseconds; one for each order would take many seconds.
+    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(heir.recovered).toMatchObject({ lost: 600, orphansEnded: 0 });
+    for (let i = 0; i < 600; i++) door.finish(null);
+    await pass(0);
+    expect((await queue.metrics()).late).toBe(600);
+    expect(await heir.counts()).toMatchObject({ WAITING_RETRY: 600, COMPLETED: 0 });
+    await heir.stop();
+  });
 
   test("an order too large for the submitter's machine is taken where a larger worker was seen", async () => {
     const opened = await open({ slots: 2, workerId: "small" });

@@ -8,6 +8,7 @@ import {
   isDeadWorker,
   markProcess,
   processesWith,
+  valuesInEnvironments,
   signal,
   workerName,
 } from "./machine.ts";
@@ -30,6 +31,7 @@ describe("processes", () => {
     await once(child, "spawn");
     expect(processesWith("CUTOVER_TEST_MARK", value).map(({ pid }) => pid)).toEqual([child.pid]);
     expect(processesWith("CUTOVER_TEST_MARK", value.slice(0, -1))).toEqual([]);
+    expect(valuesInEnvironments("CUTOVER_TEST_MARK")).toContain(value);
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(processesWith("CUTOVER_TEST_MARK", value)).toEqual([]);

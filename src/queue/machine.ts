@@ -79,6 +79,25 @@ export function processesWith(name: string, value: string): readonly ProcessMark
   return found;
 }
 
+/** What processes of this machine have as `NAME` in their environment: one look for many questions. */
+export function valuesInEnvironments(name: string): ReadonlySet<string> {
+  const values = new Set<string>();
+  if (!hasProc) return values;
+  const start = `\0${name}=`;
+  for (const entry of readdirSync("/proc")) {
+    const candidate = Number(entry);
+    if (!Number.isInteger(candidate) || candidate === pid) continue;
+    try {
+      const environment = `\0${readFileSync(`/proc/${candidate}/environ`, "utf8")}`;
+      const at = environment.indexOf(start);
+      if (at !== -1) values.add(environment.slice(at + start.length).split("\0", 1)[0] ?? "");
+    } catch {
+      // Ended meanwhile, or another user's: not ours.
+    }
+  }
+  return values;
+}
+
 /** `host:pid:start`, the name of this process as a worker. */
 export function workerName(): string {
   const { startTime } = markProcess(pid);

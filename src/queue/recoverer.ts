@@ -1,5 +1,7 @@
 import type { QueueContext } from "./context.ts";
+import { valuesInEnvironments } from "./machine.ts";
 import { deadWorkers, type FindOrphan, recoverLost, type RecoverySummary } from "./recovery.ts";
+import { claimMark, environmentNames } from "./sandboxes/process-group.ts";
 import { findProgram } from "./sandboxes/subprocess.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -33,8 +35,15 @@ export class Recoverer {
 
   async #recover(): Promise<void> {
     const { sandboxes, attempts } = this.#scheduler();
+    // Hundreds of orders may have been with one worker; a look at every process for each of them takes seconds. What
+    // is not there now does not come: only the worker could have started it.
+    let claims: ReadonlySet<string> | undefined;
     const find: FindOrphan = (order) => {
       const provider = order.sandbox?.["provider"] ?? "subprocess";
+      if (order.sandbox === null) {
+        claims ??= valuesInEnvironments(environmentNames.claim);
+        if (!claims.has(claimMark(order))) return { orphan: undefined };
+      }
       // A program can be looked for without its handler, and leaves traces even when nothing was recorded.
       if (provider === "subprocess") return { orphan: findProgram(order, this.#context.settings.clock) };
       const sandbox = [...sandboxes.values()].find((known) => known.provider === provider);

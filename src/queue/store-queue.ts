@@ -316,7 +316,7 @@ export class StoreQueue implements Queue {
       {
         name: "look for requests to cancel",
         everyMs: pollMs,
-        run: () => (isBusy() ? this.#hearing.catchUp() : this.#hearing.begin()),
+        run: () => this.#hearing.catchUp(),
       },
       {
         name: "tell that this worker is there",
