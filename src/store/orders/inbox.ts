@@ -1,4 +1,4 @@
-import { storeOrders } from "./submit.ts";
+import { storeOrders } from "./new-orders.ts";
 import type { View } from "./view.ts";
 
 /**
