@@ -43,7 +43,7 @@ export function logJeffreys(count: number, total: number): number {
 }
 
 /** ln Γ(x) for x > 0: Stirling's series after shifting x above 10; error below 1e-12. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   let shift = 0;
   let y = x;
   for (; y < 10; y++) shift += Math.log(y);
