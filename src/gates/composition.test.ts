@@ -225,6 +225,15 @@ describe("bad compositions are refused", () => {
       "parts.a",
     ],
     [
+      "the mean of what has evidence for one way only",
+      () =>
+        anyOf(
+          { ...errors, join: "mean" },
+          { a: () => ({ verdict: () => ({ kind: "hold", reason: "", e: 1 }) }) },
+        ),
+      "parts.a",
+    ],
+    [
       "the product of what spends alpha twice",
       () =>
         allOf(

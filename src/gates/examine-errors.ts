@@ -99,7 +99,7 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
         kind,
         reason:
           doubted && kind === "hold"
-            ? `errors per call ${figure(side.recent ?? side.ratio.estimate ?? 1)}× old (e ${figure(perCall)}), but few keys have them: ${relative}`
+            ? `errors per call alone would fail it (e ${figure(perCall)}), but few keys have them: ${relative}`
             : reasonOf(kind, relative, ePass < pass && low, clear.rate, floor, {
                 fromKeys,
                 fromMemory: fromMemory && seen.estimate !== undefined,

@@ -28,6 +28,8 @@ export interface LatencyVerdict extends Evidence {
 export interface LatencyTest {
   /** One stretch of both sides' latencies. @throws CUTOVER_GATE_INPUT; the test is unchanged then. */
   observe(observation: { readonly old: LatencyCounts; readonly new: LatencyCounts }): void;
+  /** The verdict alone, without intervals and wait: for tight loops. */
+  kind(): VerdictKind;
   verdict(): LatencyVerdict;
 }
 
@@ -80,6 +82,11 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
         }
       }
       old = addLatency(old, observation.old);
+    },
+    kind() {
+      const e = tests.reduce((sum, { failing }) => sum + failing.evidence().e, 0) / tests.length;
+      if (e >= 1 / alpha) return "fail";
+      return tests.every(({ passing }) => passing.evidence().ePass >= 1 / beta) ? "pass" : "hold";
     },
     verdict() {
       const verdicts = tests.map(({ quantile, failing, passing }) => {

@@ -10,7 +10,8 @@ export function logSum(terms: ArrayLike<number>): number {
 
 /** ln(exp a + exp b), where either may be −∞. */
 export function logAdd(a: number, b: number): number {
-  const [low, high] = a < b ? [a, b] : [b, a];
+  const low = a < b ? a : b;
+  const high = a < b ? b : a;
   return low === Number.NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(low - high));
 }
 

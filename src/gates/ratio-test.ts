@@ -13,9 +13,10 @@ import {
   alarmLogs,
   alarmTo,
   alarmWeights,
-  excesses,
+  gridTable,
   intervalWeights,
   logRatios,
+  logTables,
 } from "./ratio-grid.ts";
 import {
   type Estimate,
@@ -72,6 +73,8 @@ export interface RatioTest {
   observe(observation: RatioObservation): void;
   /** The verdict alone, without interval and wait: 10 times cheaper, for tight loops. */
   kind(): VerdictKind;
+  /** The e-values alone, as cheap. */
+  evidence(): Evidence;
   verdict(): RatioVerdict;
 }
 
@@ -107,7 +110,10 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
   const expected = clearBelow > 1 ? 1 : clearBelow / 2;
   const expectedLog = Math.log(expected);
   const clearLogs = clearSteps.map((step) => limitLog - step);
-  const clearExcesses = clearLogs.map((ln) => Math.expm1(ln));
+  const clearTable = logTables(
+    clearLogs.map((ln) => Math.expm1(ln)),
+    64,
+  );
   const sums = new Float64Array(logRatios.length);
   const alarm = changeMixture(alarmWeights);
   const turn = sinceTurn();
@@ -231,12 +237,14 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       assigned += both * share;
       limitSum += both * Math.log1p((clearBelow - 1) * share);
       expectedSum += both * Math.log1p((expected - 1) * share);
-      clearExcesses.forEach((excess, i) => {
-        clearSums[i] = (clearSums[i] as number) + both * Math.log1p(excess * share);
-      });
+      const clearTerms = clearTable(share);
+      for (let i = 0; i < clearSums.length; i++) {
+        clearSums[i] = (clearSums[i] as number) + both * (clearTerms[i] as number);
+      }
       const gains = new Float64Array(alarmLogs.length);
+      const terms = gridTable(share);
       for (let i = 0; i < sums.length; i++) {
-        const term = both * Math.log1p((excesses[i] as number) * share);
+        const term = both * (terms[i] as number);
         sums[i] = (sums[i] as number) + term;
         if (i >= alarmFrom && i <= alarmTo) gains[i - alarmFrom] = more * (logRatios[i] as number) - term;
       }
@@ -244,16 +252,17 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       turn.observe(more * Math.LN2 - both * Math.log1p(share), [more, both, both * share]);
     },
     kind,
+    evidence: () => evidenceOf(fromLog(alarm.ln()), fromLog(lnPass(newErrors, 1)), options),
     verdict() {
       const decided = kind();
-      const e = fromLog(alarm.ln());
-      const ePass = fromLog(lnPass(newErrors, 1));
+      const evidence = evidenceOf(fromLog(alarm.ln()), fromLog(lnPass(newErrors, 1)), options);
+      const { e, ePass } = evidence;
       const seen = ratio();
       const lately = recent();
       const waitFraction = decided === "hold" ? wait() : undefined;
       return {
         kind: decided,
-        ...evidenceOf(e, ePass, options),
+        ...evidence,
         ratio: seen,
         ...(lately === undefined ? {} : { recent: lately }),
         tooHigh: tooHigh(),
