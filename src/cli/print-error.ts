@@ -58,11 +58,10 @@ export function errorLines(problem: Shown, cwd: string, columns: number): readon
   return lines;
 }
 
-/** Commands in a remedy mean the store that the failed command meant. */
+/** Commands in a remedy mean the store that the failed command meant; one that names it already is left as it is. */
 const sameStore = (remedy: string, storeFlag: string): string =>
-  remedy.replaceAll(
-    /`(cutover (?!help|init|plan|check)[^`]+)`/g,
-    `\`$1${storeFlag.replaceAll("$", "$$$$")}\``,
+  remedy.replaceAll(/`cutover (?!help|init|plan|check)[^`]+`/g, (command) =>
+    command.includes(" --store ") ? command : `${command.slice(0, -1)}${storeFlag}\``,
   );
 
 /** Paths below the working folder are shown from there. */
