@@ -1,7 +1,9 @@
 import type { LatencyCounts } from "../core/index.ts";
 import { requireArray, requireCount, requireObject, requirePositive, requireProbability } from "./input.ts";
 import { addLatency, bucketShift, latencyTotal, requireLatency, slowerThanBucket } from "./latency.ts";
+import { fromLog } from "./logarithm.ts";
 import { type RatioVerdict, ratioTest } from "./ratio-test.ts";
+import { tableEvidence } from "./table-evidence.ts";
 import { type Evidence, evidenceOf, figure, type VerdictKind } from "./verdict.ts";
 
 export interface LatencyTestOptions {
@@ -40,8 +42,8 @@ const least = 100;
 /**
  * Is the new side slower anywhere from the middle to the tail? At the old side's p50, p75, p90, p95 and p99,
  * taken from earlier stretches, a slow call is one above the threshold (above by × it, on the new side), and
- * the ratio test judges the two sides' slow calls of the same stretch. The mean of their e-values is an
- * e-value again. Both sides are counted side by side, so rhythms they share and thresholds estimated badly
+ * the two sides' slow and fast calls of the same stretch are compared (`tableEvidence` to fail, the ratio test of slow
+ * calls to pass and to estimate). The mean of the thresholds' e-values is an e-value again. Both sides are counted side by side, so rhythms they share and thresholds estimated badly
  * do no harm: for any threshold t, a new side at most `by` times slower has "new > by·t" no more often than
  * "old > t". Failing counts above the quantile's bucket, passing from that bucket on: even when all calls fall
  * into one bucket a slower side then stands out and an equal one still clears. It learns nothing at a share of 100 % (`slowerTest` does).
@@ -57,6 +59,7 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
   requirePositive("by", by);
   const tests = quantiles.map((quantile) => ({
     quantile,
+    table: tableEvidence(),
     failing: ratioTest({ alpha, beta, clearBelow }),
     passing: ratioTest({ alpha, beta, clearBelow }),
   }));
@@ -75,23 +78,37 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
           const newErrors = slowerThanBucket(observation.new, bucket + shift);
           return { newErrors, allErrors: newErrors + slowerThanBucket(observation.old, bucket) };
         };
-        for (const { quantile, failing, passing } of tests) {
+        for (const { quantile, table, failing, passing } of tests) {
           const bucket = bucketOf(old, quantile);
-          failing.observe({ share, ...slow(bucket) });
+          const { newErrors, allErrors } = slow(bucket);
+          failing.observe({ share, newErrors, allErrors });
+          table.observe(
+            {
+              old: { slow: allErrors - newErrors, calls: oldCalls },
+              new: { slow: newErrors, calls: newCalls },
+            },
+            (slowerThanBucket(old, bucket) + 0.5) / (latencyTotal(old) + 1),
+          );
           passing.observe({ share, ...slow(bucket - 1) });
         }
       }
       old = addLatency(old, observation.old);
     },
     kind() {
-      const e = tests.reduce((sum, { failing }) => sum + failing.evidence().e, 0) / tests.length;
+      const e = tests.reduce((sum, { table }) => sum + fromLog(table.ln()), 0) / tests.length;
       if (e >= 1 / alpha) return "fail";
       return tests.every(({ passing }) => passing.evidence().ePass >= 1 / beta) ? "pass" : "hold";
     },
     verdict() {
-      const verdicts = tests.map(({ quantile, failing, passing }) => {
+      const verdicts = tests.map(({ quantile, table, failing, passing }) => {
         const { ePass, waitFraction, kind } = passing.verdict();
-        return { quantile, ...failing.verdict(), ePass, wait: kind === "hold" ? waitFraction : 0 };
+        return {
+          quantile,
+          ...failing.verdict(),
+          e: fromLog(table.ln()),
+          ePass,
+          wait: kind === "hold" ? waitFraction : 0,
+        };
       });
       const e = verdicts.reduce((sum, verdict) => sum + verdict.e, 0) / verdicts.length;
       const ePass = Math.min(...verdicts.map((verdict) => verdict.ePass));
