@@ -27,10 +27,19 @@ export async function sendEvent(
   event: OrderEvent,
   set: NonNullable<OrderChange["set"]> = {},
   note?: string,
+  guard: Pick<OrderChange, "leaseOver"> = {},
 ): Promise<OrderRecord> {
   const { store, meter } = context;
   const to = nextState(order.id, order.state, event);
-  const change: OrderChange = { id: order.id, fence: order.fence, from: [order.state], to, event, set };
+  const change: OrderChange = {
+    id: order.id,
+    fence: order.fence,
+    from: [order.state],
+    to,
+    event,
+    set,
+    ...guard,
+  };
   const [changed] = await store.orders.change([note === undefined ? change : { ...change, note }]);
   if (changed === undefined) {
     throw new CutoverError("CUTOVER_INTERNAL", {
@@ -48,8 +57,9 @@ export async function sendOutside(
   event: OrderEvent,
   set: NonNullable<OrderChange["set"]>,
   note?: string,
+  guard: Pick<OrderChange, "leaseOver"> = {},
 ): Promise<OrderRecord> {
-  const changed = await sendEvent(context, order, event, set, note);
+  const changed = await sendEvent(context, order, event, set, note, guard);
   context.telemetry?.count(event, order.kind);
   return changed;
 }

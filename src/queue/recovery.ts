@@ -1,5 +1,5 @@
 import { faultPoint, hasCode, type JsonObject } from "../core/index.ts";
-import type { OrderRecord } from "../store/index.ts";
+import type { OrderChange, OrderRecord } from "../store/index.ts";
 import { type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
 import { isDeadWorker } from "./machine.ts";
@@ -20,6 +20,10 @@ export interface RecoverySummary {
   /** Orders held back because no provider can look for their work yet. */
   readonly waiting: number;
 }
+
+/** What the store is to look at beside fence and state. Of a worker whose process has ended the lease says nothing. */
+type Guard = Pick<OrderChange, "leaseOver">;
+const byLease: Guard = { leaseOver: true };
 
 /** Orders taken up at the same time: each may have a program that must end first. */
 const atOnce = 200;
@@ -43,7 +47,8 @@ export async function recoverLost(
     await Promise.all(
       orphans.slice(from, from + atOnce).map(async (order) => {
         try {
-          await recoverOne(context, order, find, summary);
+          const guard = dead.includes(order.worker ?? "") ? {} : byLease;
+          await recoverOne(context, order, guard, find, summary);
         } catch (error) {
           // Somebody else was faster: the order is in good hands.
           if (!hasCode(error, "CUTOVER_LEASE_LOST")) throw error;
@@ -57,6 +62,7 @@ export async function recoverLost(
 async function recoverOne(
   context: QueueContext,
   order: OrderRecord,
+  guard: Guard,
   find: FindOrphan,
   summary: { -readonly [key in keyof RecoverySummary]: number },
 ): Promise<void> {
@@ -85,10 +91,11 @@ async function recoverOne(
       "cancelled",
       { endedAt: now, error, sandbox: null },
       `worker gone${left}`,
+      guard,
     );
     summary.cancelled++;
   } else {
-    await lost(context, order, now, left, summary);
+    await lost(context, order, guard, now, left, summary);
   }
   faultPoint("queue.recover.after-commit");
 }
@@ -108,6 +115,7 @@ async function lookFor(
 async function lost(
   context: QueueContext,
   order: OrderRecord,
+  guard: Guard,
   now: number,
   left: string,
   summary: { lost: number; poisoned: number },
@@ -128,6 +136,7 @@ async function lost(
         error: { code: "CUTOVER_ORDER_POISON", message, details },
       },
       `worker ${order.worker} is gone${left}`,
+      guard,
     );
     summary.poisoned++;
     return;
@@ -140,6 +149,7 @@ async function lost(
     event,
     { attempt, crashes, runAt: now, sandbox: null },
     `worker ${order.worker} is gone${left}`,
+    guard,
   );
   summary.lost++;
 }

@@ -117,6 +117,8 @@ export interface OrderChange {
   readonly event: string;
   readonly set?: OrderSet;
   readonly note?: string;
+  /** Of a rescue: refused as well while the lease of the row still runs by the store's time. */
+  readonly leaseOver?: true;
 }
 
 /** Members that a transition sets beside the state. */

@@ -1,6 +1,6 @@
 import { decideFailure } from "../../src/queue/failure.ts";
 import { nextState, type OrderEvent } from "../../src/queue/states.ts";
-import type { OrderSet } from "../../src/store/order-records.ts";
+import type { OrderChange, OrderSet } from "../../src/store/order-records.ts";
 import type { OrderRow } from "../../src/store/orders/row.ts";
 import { cancelled, type Rules } from "./rules.ts";
 import { type Applied, maxRetries, type Moved, type Outcome, type Truth, type World } from "./world.ts";
@@ -14,9 +14,10 @@ export function change(
   seen: OrderRow,
   event: OrderEvent,
   set: OrderSet,
+  guard: Pick<OrderChange, "leaseOver"> = {},
 ): Applied {
   const to = nextState(seen.id, seen.state, event);
-  const one = { id: seen.id, fence: seen.fence, from: [seen.state], to, event, set };
+  const one = { id: seen.id, fence: seen.fence, from: [seen.state], to, event, set, ...guard };
   return rules.apply(world.orders, { do: "change", changes: [one] }, world.now);
 }
 

@@ -11,6 +11,7 @@ import {
   type Applied,
   type Claim,
   claimsOf,
+  type Found,
   keyOf,
   lease,
   nameOf,
@@ -189,19 +190,21 @@ class Hand {
   *#look(): Generator<Step<World>> {
     for (const order of this.#world.orders) {
       if (order.id === this.#worker.claim?.order.id || !this.#rules.mayRescue(this.#world, order)) continue;
-      const rescue = { order, claims: claimsOf(this.#world, order.id) };
+      const byLease = this.#rules.byLease(this.#world, order);
+      const rescue = { order, claims: claimsOf(this.#world, order.id), byLease };
       yield { name: this.#says(`finds ${order.id} without a worker`), to: this.#becomes({ rescue }) };
     }
   }
 
-  *#rescue(found: Sight): Generator<Step<World>> {
+  *#rescue(found: Found): Generator<Step<World>> {
     const seen = this.#rules.seen(this.#world, found);
     if (seen.order.leaseUntil === null) {
       yield { name: this.#says("was too late"), to: this.#becomes({ rescue: undefined }) };
       return;
     }
     const { event, set } = this.#rules.rescue(seen.order, this.#world.now);
-    const applied = this.#change(seen.order, event, set);
+    const guard = found.byLease ? { leaseOver: true as const } : {};
+    const applied = change(this.#rules, this.#world, seen.order, event, set, guard);
     const writer = { name: undefined, claims: seen.claims, id: seen.order.id };
     yield* this.#writes(`rescues: ${event}`, applied, writer, { rescue: undefined }, { rescue: undefined });
   }

@@ -1,6 +1,13 @@
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { openPostgresStore, openSqliteStore, type OrderRecord, type Store } from "../../src/store/index.ts";
+import {
+  openPostgresStore,
+  openSqliteStore,
+  type OrderChange,
+  type OrderRecord,
+  type Store,
+} from "../../src/store/index.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
+import { connectClient, type TestClient } from "../postgres/client.ts";
 import { postgresServer } from "../postgres/server.ts";
 import { newOrder } from "./shelf.ts";
 
@@ -11,6 +18,15 @@ const server = await postgresServer();
 afterAll(() => server.stop());
 
 const capacity = { slots: 1, memory: 1, max: 1, kinds: ["k"], starts: [], tags: [] };
+
+const rescue = ({ id, fence }: OrderRecord): OrderChange => ({
+  id,
+  fence,
+  from: ["PREPARING"],
+  to: "WAITING_RETRY",
+  event: "lost",
+  leaseOver: true,
+});
 
 type Open = (clock: ManualClock, schema: string) => Promise<Store>;
 
@@ -93,3 +109,35 @@ describe.each(stores)("%s", (_, open) => {
     }
   });
 });
+
+test("PostgreSQL: a rescue waits for a renewal that is under way beside the chain, and sees it", async () => {
+  const clock = new ManualClock();
+  const schema = server.schema();
+  const store = await openPostgresStore({ url: server.url(), schema, clock });
+  onTestFinished(() => store.close());
+  await store.orders.submit([newOrder("o1")]);
+  const [order] = await store.orders.claim("q", "w", capacity, 1_000);
+  if (order === undefined) throw new Error("nothing was claimed");
+  const thread = await connectClient(server.url());
+  onTestFinished(() => thread.end());
+  await thread.query("BEGIN");
+  await thread.query(`UPDATE ${schema}.orders SET lease_until = $1`, [clock.now() + 5_000]);
+  await clock.advance(1_001);
+  const taking = store.orders.change([rescue(order)]).then(
+    () => "taken",
+    (error: { code: string }) => error.code,
+  );
+  await waitsForLock(thread);
+  await thread.query("COMMIT");
+  expect(await taking).toBe("CUTOVER_LEASE_LOST");
+});
+
+/** Until somebody waits for this client's transaction. */
+async function waitsForLock(client: TestClient): Promise<void> {
+  for (let looks = 0; looks < 500; looks++) {
+    const { rows } = await client.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+    if (rows.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("nobody came to wait for the lock");
+}

@@ -20,7 +20,12 @@ export interface Worker {
   readonly life: number;
   readonly claim: Claim | undefined;
   /** An order it saw without a worker, and is about to take up. */
-  readonly rescue: Sight | undefined;
+  readonly rescue: Found | undefined;
+}
+
+/** `byLease`: taken for its lease alone, its worker may still live. */
+export interface Found extends Sight {
+  readonly byLease: boolean;
 }
 
 /** What a worker knows of the order it holds, right or wrong by now. */
@@ -122,7 +127,7 @@ export function keyOf(world: World): string {
           .map((row) => (row.leaseUntil !== null && row.worker === nameOf({ place, life }) ? "h" : ""))
           .join("/"),
         claim === undefined ? "" : `${sight(claim)}~${ahead(claim.until)}~${claim.outcome ?? ""}`,
-        rescue === undefined ? "" : sight(rescue),
+        rescue === undefined ? "" : `${sight(rescue)}${rescue.byLease ? "l" : ""}`,
       ].join(","),
     )
     .toSorted();

@@ -5,11 +5,13 @@ import { movedOrder, movedRow, placed } from "./move.ts";
 import { isFinished, type OrderRow } from "./row.ts";
 import type { View } from "./view.ts";
 
-/** Applies one guarded change. @throws CUTOVER_LEASE_LOST when fence or state are not what the change names. */
+/** Applies one guarded change. @throws CUTOVER_LEASE_LOST when fence, state or lease are not what the change names. */
 export function changeOrder(view: View, change: OrderChange): void {
   const { id, fence, from, to, event, set, note } = change;
   const row = view.row(id);
   if (row === undefined || row.fence !== fence || !from.includes(row.state)) throw lost(change, row);
+  if (change.leaseOver === true && row.leaseUntil !== null && row.leaseUntil >= view.now)
+    throw stillHeld(row, view.now);
   // Somebody asked for it again: it goes to the end of its line, lest a thousand old orders step in front of new ones.
   const again = row.state === "FAILED" && to === "PENDING";
   const entry = movedOrder(row, to, {
@@ -27,6 +29,15 @@ export function changeOrder(view: View, change: OrderChange): void {
     moved.followed ? view.followersOf(id).ids : [],
   );
   if (isFinished(to)) tellFollowers(view, moved);
+}
+
+function stillHeld({ id, fence, worker, leaseUntil }: OrderRow, now: number): CutoverError {
+  return new CutoverError("CUTOVER_LEASE_LOST", {
+    message: `expected the lease of work order ${id} to be over, found that ${worker} still holds it`,
+    details: { id, fence, worker, leaseUntil, now },
+    place: `order ${id}`,
+    remedy: "leave it to its worker; look again when the lease is over",
+  });
 }
 
 function lost(change: OrderChange, found: OrderRow | undefined): CutoverError {

@@ -47,7 +47,10 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
         break;
       }
       case "change":
-        for (const { id } of job.changes) wanted.ids.add(id);
+        for (const { id, leaseOver } of job.changes) {
+          wanted.ids.add(id);
+          if (leaseOver === true) wanted.leasesOf.add(id);
+        }
         break;
       case "cancel":
       case "prioritise":

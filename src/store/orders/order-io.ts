@@ -43,6 +43,8 @@ export type QueueLimitsChange = Readonly<Record<string, QueueConfig["limits"][st
  */
 export interface Needs {
   readonly ids: readonly string[];
+  /** Of these, rows whose lease decides: nobody may renew it before the commit, not even outside of the chain. */
+  readonly leasesOf?: readonly string[];
   readonly uniqueKeys: readonly { readonly queue: string; readonly key: string }[];
   /** Lanes, and the front of each lane's priority. */
   readonly lanes: readonly { readonly queue: string; readonly priority: number; readonly tenant: string }[];

@@ -4,6 +4,7 @@ import type { ClaimNeeds, Needs } from "./order-io.ts";
 /** Collects the needs of one round, without what was asked for before. */
 export class Wanted {
   readonly ids: Set<string> = new Set();
+  readonly leasesOf: Set<string> = new Set();
   readonly counts: Set<string> = new Set();
   readonly claims: ClaimNeeds[] = [];
   readonly followersOf: Set<string> = new Set();
@@ -58,6 +59,7 @@ export class Wanted {
   needs(): Needs {
     return {
       ids: this.#newIds(),
+      ...(this.leasesOf.size === 0 ? {} : { leasesOf: [...this.leasesOf] }),
       uniqueKeys: [...this.#uniqueKeys.values()],
       lanes: [...this.#lanes.values()],
       counts: [...this.counts],

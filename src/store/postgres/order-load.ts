@@ -7,6 +7,7 @@ import { sizeClass } from "../size-class.ts";
 import { noOrders } from "../sql/order-reads.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { numberArray, textArray } from "./arrays.ts";
+import type { HeldRows } from "./held-rows.ts";
 import { askedTogether } from "./joined.ts";
 import { serverNow } from "./server-clock.ts";
 
@@ -23,7 +24,11 @@ interface Found {
   readonly followers: OrderLink[];
   readonly limitKeys: Map<string, LimitKeyState>;
   readonly inbox: InboxOrder[];
+  /** Held orders that are no longer there. */
+  readonly gone: Set<string>;
 }
+
+type KnownRow = NonNullable<ReturnType<HeldRows["get"]>>;
 
 /** A statement, and what its rows are for. */
 interface Question {
@@ -36,10 +41,13 @@ export class OrderLoad {
   readonly statements: readonly Statement[];
   readonly #questions: readonly Question[];
   readonly #needs: Needs;
+  readonly #known: readonly KnownRow[];
 
-  constructor(needs: Needs, now: number | undefined) {
+  constructor(needs: Needs, now: number | undefined, held?: HeldRows) {
     this.#needs = needs;
-    this.#questions = questionsOf(needs, now ?? null);
+    this.#known = held === undefined ? [] : needs.ids.flatMap((id) => held.get(id) ?? []);
+    const ids = held === undefined ? needs.ids : needs.ids.filter((id) => !held.has(id));
+    this.#questions = questionsOf({ ...needs, ids }, this.#known, now ?? null);
     this.statements = this.#questions.map(({ statement }) => statement);
   }
 
@@ -55,10 +63,13 @@ export class OrderLoad {
       followers: [],
       limitKeys: new Map(),
       inbox: [],
+      gone: new Set(),
     };
     this.#questions.forEach(({ take }, index) => {
       for (const cells of answers[index]?.rows ?? []) take(cells as unknown as Cells, found);
     });
+    for (const { row } of this.#known)
+      if (!found.rows.has(row.id) && !found.gone.has(row.id)) found.rows.set(row.id, row);
     const counts = this.#needs.counts.map((queue) => ({
       queue,
       counts: (found.counts.get(queue) ?? noOrders) as OrderCounts,
@@ -77,15 +88,26 @@ function ask(take: Question["take"], sql: string, ...values: readonly SqlValue[]
   return { statement: { sql, values, wants: "arrays" }, take };
 }
 
-function questionsOf(needs: Needs, now: number | null): readonly Question[] {
-  const { claims, followersOf, limitKeys } = needs;
+function questionsOf(needs: Needs, known: readonly KnownRow[], now: number | null): readonly Question[] {
+  const { claims, followersOf, leasesOf = [], limitKeys } = needs;
   return [
+    ...(leasesOf.length > 0 ? [lockRows(leasesOf)] : []),
     ...together(keepRow, askRows(needs)),
+    ...(known.length > 0 ? [askChanged(known)] : []),
     ...together(takeFact, askFacts(needs)),
     ...claims.map((claim, index) => askClaim(claim, index, now)),
     ...(followersOf.length > 0 ? [askFollowers(followersOf)] : []),
     ...askLines(limitKeys),
   ];
+}
+
+/**
+ * The thread that watches over heartbeats renews leases without the chain's lock. It passes locked rows by, and what it
+ * wrote before is seen by the questions that follow.
+ */
+function lockRows(ids: readonly string[]): Question {
+  const sql = "SELECT id FROM orders WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE";
+  return { statement: { sql, values: [textArray(ids)], wants: "arrays" }, take: () => {} };
 }
 
 const together = (take: Question["take"], parts: readonly Statement[]): readonly Question[] =>
@@ -109,6 +131,21 @@ function askRows({ ids, uniqueKeys }: Needs): readonly Statement[] {
     );
   }
   return parts;
+}
+
+/** Of rows that this process knows, those that somebody else has written or removed since. */
+function askChanged(known: readonly KnownRow[]): Question {
+  const take = (cells: Cells, found: Found): void => {
+    if (cells[0] === null) found.gone.add(cells[orderColumns.length] as string);
+    else keepRow(cells, found);
+  };
+  return ask(
+    take,
+    `SELECT ${orderColumnNames}, known.id FROM unnest($1::text[], $2::xid[]) AS known (id, xact)
+     LEFT JOIN orders ON orders.id = known.id WHERE orders.xmin IS DISTINCT FROM known.xact`,
+    textArray(known.map(({ row }) => row.id)),
+    textArray(known.map(({ xact }) => xact)),
+  );
 }
 
 /** Small things of all sorts, in columns that suit them all: sort, queue, text, number, another number. */

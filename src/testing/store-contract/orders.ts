@@ -332,5 +332,34 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         expect(await store.orders.holders("q")).toEqual([]);
       },
     );
+
+    withStore(
+      "a rescue that goes by the lease is refused while it runs, up to its last moment",
+      async ({ store, clock }) => {
+        await store.orders.submit([newOrder("o1"), newOrder("o2")]);
+        await store.orders.claim("q", "w1", roomForTwo, 10_000);
+        const rescue = (id: string): OrderChange => ({
+          id,
+          fence: 1,
+          from: ["PREPARING"],
+          to: "WAITING_RETRY",
+          event: "lost",
+          leaseOver: true,
+        });
+        await clock.advance(10_000);
+        expect(await refusal(store.orders.change([rescue("o1")]))).toBe("CUTOVER_LEASE_LOST");
+        await store.orders.renew([{ id: "o1", fence: 1 }], 10_000);
+        await clock.advance(1);
+        // All or nothing: the lease of o1 was renewed.
+        expect(await refusal(store.orders.change([rescue("o2"), rescue("o1")]))).toBe("CUTOVER_LEASE_LOST");
+        expect((await store.orders.get("o2"))?.state).toBe("PREPARING");
+        const [taken] = await store.orders.change([rescue("o2")]);
+        expect([taken?.state, taken?.leaseUntil]).toEqual(["WAITING_RETRY", null]);
+        expect((await store.orders.history("o1")).map(({ event }) => event)).toEqual([
+          "submitted",
+          "claimed",
+        ]);
+      },
+    );
   });
 }
