@@ -6,7 +6,7 @@
 import { computeCells } from "./gates/cell-pool.ts";
 import type { Cell, CellResult, ErrorCell, Found, LatencyCell, WorldName } from "./gates/cells.ts";
 import { latencyCases } from "./gates/latency-cases.ts";
-import { alpha, beta, methodNames } from "./gates/methods.ts";
+import { alpha, beta, judgeNames, methodNames } from "./gates/methods.ts";
 import { printReach, printTable } from "./measure/table.ts";
 
 const quick = process.argv.includes("--quick");
@@ -69,6 +69,11 @@ const equal: readonly Row<ErrorCell>[] = [
   errors("sticky users, 2000/s", "stickyUsers", { callsPerSecond: 2000 }),
 ];
 
+const judged: readonly Row<ErrorCell>[] = [
+  errors("equal sides, share 50 %", "stickyUsers", { share: 0.5, methods: judgeNames }),
+  errors("new side ×5, share 50 %", "stickyUsers", { share: 0.5, ratio: 5, runs, methods: judgeNames }),
+];
+
 const latency: readonly Row<LatencyCell>[] = Object.keys(latencyCases).flatMap((slowness) =>
   [200, 1000].map((callsPerSecond): Row<LatencyCell> => {
     const cell = {
@@ -97,12 +102,12 @@ const late = ([100, 10, 5] as const).map((ratio) => ({
 const percent = (part: number): string => `${Number((part * 100).toFixed(1))} %`;
 const seconds = ({ median, part }: Found): string =>
   median === undefined
-    ? `never (${percent(part)} found)`
+    ? `most not (${percent(part)})`
     : `${median} s${part < 1 ? ` (${percent(part)})` : ""}`;
 
 /** Prints the tables and whether each figure is reached. */
 export async function run(): Promise<void> {
-  const rows: readonly Row<Cell>[] = [...detection, ...equal, ...latency, ...promotion, ...late];
+  const rows: readonly Row<Cell>[] = [...detection, ...equal, ...judged, ...latency, ...promotion, ...late];
   const results = await computeCells(rows.map(({ cell }) => cell));
   const of = (row: Row<Cell>, method: string): Found =>
     (results[rows.indexOf(row)] as CellResult)[method] as Found;
@@ -123,6 +128,17 @@ export async function run(): Promise<void> {
   printTable(
     ["traffic", ...methodNames],
     equal.map((row) => [row.name, ...methodNames.map((method) => percent(of(row, method).part))]),
+  );
+  console.log("\nsticky users, 200/s, the engine's judge of at most 2×, a look each five seconds");
+  printTable(
+    ["", ...judgeNames],
+    judged.map((row) => [
+      row.name,
+      ...judgeNames.map((name) => {
+        const found = of(row, name);
+        return row.cell.ratio === 1 ? `${percent(found.part)} wronged` : seconds(found);
+      }),
+    ]),
   );
   console.log("\nlatency: log-normal, share 5 %, five minutes; median seconds until the new side is failed");
   printTable(
@@ -164,6 +180,13 @@ function reachAll(of: (row: Row<Cell>, method: string) => Found): void {
     );
     printReach(`false alarms, ${row.name}`, part <= allowed, percent(part), `≤ ${percent(allowed)}`);
   }
+  const wronged = of(judged[0] as Row<Cell>, "judge with keys").part;
+  printReach(
+    "false alarms, judge, sticky users",
+    wronged <= allowed,
+    percent(wronged),
+    `≤ ${percent(allowed)}`,
+  );
   for (const row of latency) {
     const { part, median } = of(row, "ours");
     if (row.cell.slowness === "equal") {

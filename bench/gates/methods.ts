@@ -1,4 +1,5 @@
-import { firstErrorTest, ratioTest } from "../../src/gates/index.ts";
+import { createJudge, firstErrorTest, ratioTest } from "../../src/gates/index.ts";
+import { intervalOf } from "./intervals.ts";
 import type { Second } from "./worlds.ts";
 
 export const alpha = 0.01;
@@ -64,7 +65,25 @@ const flagger: Method = () => {
 /** The first minute with less than 99 % success. */
 const fixedLimit: Method = () => minutes((success) => success < limit);
 
-export type MethodName = "per call" | "assigned share" | "first errors" | "Flagger default" | "fixed 99 %";
+/** The engine's judge of "at most twice the old side's errors", which looks every five seconds here. */
+const judge =
+  (keyed: boolean): Method =>
+  () => {
+    const judged = createJudge({ kind: "worse-than-old", by: 2, alpha, beta }, { of: "errors" });
+    let second = 0;
+    return ({ share, oldCalls, newCalls, oldErrors, newErrors, oldFirst, newFirst }) => {
+      const interval = intervalOf(second++, {
+        old: { calls: oldCalls, errors: oldErrors },
+        new: { calls: newCalls, errors: newErrors },
+      });
+      const firstErrors = { old: oldFirst, new: newFirst };
+      judged.add([{ ...interval, share: share * 100, ...(keyed ? { firstErrors } : {}) }]);
+      return second % 5 === 0 && judged.verdict().kind === "fail";
+    };
+  };
+
+export type MethodName =
+  JudgeName | "per call" | "assigned share" | "first errors" | "Flagger default" | "fixed 99 %";
 
 export const methods: Readonly<Record<MethodName, Method>> = {
   "per call": perCall,
@@ -72,6 +91,18 @@ export const methods: Readonly<Record<MethodName, Method>> = {
   "first errors": firstErrors,
   "Flagger default": flagger,
   "fixed 99 %": fixedLimit,
+  "judge with keys": judge(true),
+  "judge without keys": judge(false),
 };
 
-export const methodNames: readonly MethodName[] = Object.keys(methods) as MethodName[];
+export type JudgeName = "judge with keys" | "judge without keys";
+export const judgeNames: readonly JudgeName[] = ["judge with keys", "judge without keys"];
+
+/** What is held side by side in the tables; judges cost too much for all of them. */
+export const methodNames: readonly MethodName[] = [
+  "per call",
+  "assigned share",
+  "first errors",
+  "Flagger default",
+  "fixed 99 %",
+];
