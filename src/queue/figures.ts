@@ -1,4 +1,5 @@
 import type { QueueContext } from "./context.ts";
+import type { RecoverySummary } from "./recovery.ts";
 import { judgeHealth, type QueueHealth } from "./health.ts";
 import type { QueueMetrics } from "./metrics.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -18,8 +19,8 @@ export class Figures {
     this.#workers = workers;
   }
 
-  /** @param waitingOrphans orders of dead workers that no provider has looked for yet */
-  async health(stopped: boolean, waitingOrphans: number): Promise<QueueHealth> {
+  /** @param recovered what the looks for orders of dead workers have found */
+  async health(stopped: boolean, recovered: RecoverySummary): Promise<QueueHealth> {
     const scheduler = this.#scheduler;
     return judgeHealth({
       settings: this.#context.settings,
@@ -29,7 +30,8 @@ export class Figures {
       handlers: scheduler.sandboxes.size,
       stopped,
       trouble: scheduler.trouble,
-      waitingOrphans,
+      waitingOrphans: recovered.waiting,
+      orphanTrouble: recovered.waitingReason,
       heartbeatTrouble: scheduler.heartbeatTrouble,
       // The store may be closed already.
       ...(stopped ? { unfinished: 0, paused: false, ageMs: 0, missingTags: [] } : await this.#waiting()),

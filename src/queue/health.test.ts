@@ -23,6 +23,7 @@ const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
     stopped: false,
     trouble: undefined,
     waitingOrphans: 0,
+    orphanTrouble: undefined,
     ageMs: 0,
     missingTags: [],
     heartbeatTrouble: undefined,

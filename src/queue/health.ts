@@ -45,8 +45,10 @@ export interface HealthInput {
   readonly paused: boolean;
   readonly stopped: boolean;
   readonly trouble: string | undefined;
-  /** Orders of dead workers that no provider has looked for yet. */
+  /** Orders of dead workers that no provider has looked for yet, or whose work it could not end. */
   readonly waitingOrphans: number;
+  /** What a provider said that could not. */
+  readonly orphanTrouble: string | undefined;
   /** How long the order that waits longest has been due. */
   readonly ageMs: number;
   /** Tags that the best waiting orders need and no worker offers that was seen of late. */
@@ -101,7 +103,9 @@ export function judgeHealth(input: HealthInput): QueueHealth {
   if (input.waitingOrphans > 0) {
     say(
       "orphans",
-      `${input.waitingOrphans} orders of a dead worker wait for the sandbox that can look for them`,
+      `${input.waitingOrphans} orders of a dead worker wait for the sandbox that can look for them${
+        input.orphanTrouble === undefined ? "" : `: ${input.orphanTrouble}`
+      }`,
     );
   }
   return {

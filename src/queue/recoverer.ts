@@ -57,6 +57,7 @@ export class Recoverer {
       cancelled: before.cancelled + now.cancelled,
       orphansEnded: before.orphansEnded + now.orphansEnded,
       waiting: now.waiting,
+      ...(now.waitingReason === undefined ? {} : { waitingReason: now.waitingReason }),
     };
   }
 }

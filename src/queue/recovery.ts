@@ -1,4 +1,4 @@
-import { faultPoint, hasCode, type JsonObject } from "../core/index.ts";
+import { asError, faultPoint, hasCode, type JsonObject } from "../core/index.ts";
 import type { OrderChange, OrderRecord } from "../store/index.ts";
 import { type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
@@ -17,9 +17,14 @@ export interface RecoverySummary {
   readonly cancelled: number;
   /** Orders whose left-over processes were ended. */
   readonly orphansEnded: number;
-  /** Orders held back because no provider can look for their work yet. */
+  /** Orders held back because no provider can look for their work yet, or end it. They are looked at again. */
   readonly waiting: number;
+  /** Why one of them is held back, when its sandbox said so. */
+  readonly waitingReason?: string;
 }
+
+/** What one look has found so far. */
+type Tally = { -readonly [key in keyof RecoverySummary]: RecoverySummary[key] };
 
 /** What the store is to look at beside fence and state. Of a worker whose process has ended the lease says nothing. */
 type Guard = Pick<OrderChange, "leaseOver">;
@@ -38,7 +43,7 @@ export async function recoverLost(
   find: FindOrphan,
   here: (id: string) => boolean,
 ): Promise<RecoverySummary> {
-  const summary = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
+  const summary: Tally = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
   const { store, settings } = context;
   const dead = await deadWorkers(context);
   const found = await store.orders.orphans(settings.name, dead);
@@ -64,21 +69,33 @@ async function recoverOne(
   order: OrderRecord,
   guard: Guard,
   find: FindOrphan,
-  summary: { -readonly [key in keyof RecoverySummary]: number },
+  summary: Tally,
 ): Promise<void> {
   const { settings } = context;
   faultPoint("queue.recover.before");
-  const looked = find(order);
-  const orphan = looked === undefined ? "nobody can tell" : await lookFor(looked.orphan);
-  if (orphan === "nobody can tell") {
+  let orphan: Orphan | undefined;
+  try {
+    const looked = find(order);
+    if (looked === undefined) {
+      summary.waiting++;
+      return;
+    }
+    orphan = await looked.orphan;
+    if (orphan !== undefined) {
+      faultPoint("queue.recover.before-orphan-end");
+      await orphan.end(settings.graceMs);
+      faultPoint("queue.recover.after-orphan-end");
+      summary.orphansEnded++;
+    }
+  } catch (error) {
+    // Whether anything of it still runs is not known: it waits for the next look, and holds up no other order.
+    const { message } = asError(error);
     summary.waiting++;
+    summary.waitingReason = message;
+    settings.log.warn(`what a dead worker left of work order ${order.id} could not be ended yet`, {
+      reason: message,
+    });
     return;
-  }
-  if (orphan !== undefined) {
-    faultPoint("queue.recover.before-orphan-end");
-    await orphan.end(settings.graceMs);
-    faultPoint("queue.recover.after-orphan-end");
-    summary.orphansEnded++;
   }
   const now = context.store.clock.now();
   const left = orphan === undefined ? "" : `; its ${orphan.description} still ran and was ended`;
@@ -100,25 +117,13 @@ async function recoverOne(
   faultPoint("queue.recover.after-commit");
 }
 
-/** What still runs; an order whose sandbox does not answer must wait until it does. */
-async function lookFor(
-  orphan: Orphan | undefined | Promise<Orphan | undefined>,
-): Promise<Orphan | undefined | "nobody can tell"> {
-  try {
-    return await orphan;
-  } catch (error) {
-    if (!hasCode(error, "CUTOVER_SANDBOX_UNAVAILABLE")) throw error;
-    return "nobody can tell";
-  }
-}
-
 async function lost(
   context: QueueContext,
   order: OrderRecord,
   guard: Guard,
   now: number,
   left: string,
-  summary: { lost: number; poisoned: number },
+  summary: Tally,
 ): Promise<void> {
   const crashes = order.crashes + (order.state === "RUNNING" ? 1 : 0);
   const { event } = decideCrash(order.state, crashes, context.settings.poisonAfter);

@@ -252,7 +252,7 @@ export class StoreQueue implements Queue {
   }
 
   health(): Promise<QueueHealth> {
-    return this.#figures.health(this.#stopped !== undefined, this.recovered.waiting);
+    return this.#figures.health(this.#stopped !== undefined, this.recovered);
   }
 
   async metrics(): Promise<QueueMetrics> {
