@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sleep, systemClock } from "../core/index.ts";
 import { openSqliteStore, type OrderState, type Store } from "../store/index.ts";
 import { openQueue, queueFaultPoints } from "./index.ts";
-import { isAlive, markProcess, processesWith } from "./machine.ts";
+import { isAlive, markProcess, processesWith, workerName } from "./machine.ts";
 import { isFinished, nextState } from "./states.ts";
 import { orderTimeline } from "./timeline.ts";
 
@@ -281,7 +281,12 @@ describe("what a dead worker left", () => {
     await door.submit(order.kind, null, { id: order.id });
     await door.stop();
     const capacity = { slots: 9, memory: 1e12, max: 1, kinds: ["program"], starts: [], tags: [] };
-    const [claimed] = await store.orders.claim("default", `${hostname()}:1:1`, capacity, 60_000);
+    const [claimed] = await store.orders.claim(
+      "default",
+      workerName().replace(/\d+:\d+$/, "1:1"),
+      capacity,
+      60_000,
+    );
     const sandbox = { provider: "subprocess", pid: bystander.pid, startTime: "1" };
     const change = {
       id: "o1",

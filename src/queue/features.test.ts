@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -7,6 +7,7 @@ import { gate, open, settle } from "../../test/queue/manual-queue.ts";
 import { systemClock } from "../core/index.ts";
 import { openSqliteStore } from "../store/index.ts";
 import { fatal, openQueue, type QueueOptions } from "./index.ts";
+import { workerName } from "./machine.ts";
 
 /** A second worker on the same store and clock, ended with the test. */
 async function second(
@@ -321,7 +322,11 @@ describe("many workers of one queue", () => {
   }, 30_000);
 
   test("everything a dead worker had begun is taken up in one look, however much it was", async () => {
-    const opened = await open({ slots: 1_000, workerId: `${hostname()}:1:1`, claimBatch: 500 });
+    const opened = await open({
+      slots: 1_000,
+      workerId: workerName().replace(/\d+:\d+$/, "1:1"),
+      claimBatch: 500,
+    });
     const { queue, store, clock, pass } = opened;
     const door = gate<null>();
     queue.work("job", door.work);

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { env, kill, pid } from "node:process";
 
@@ -98,16 +98,29 @@ export function valuesInEnvironments(name: string): ReadonlySet<string> {
   return values;
 }
 
-/** `host:pid:start`, the name of this process as a worker. */
-export function workerName(): string {
-  const { startTime } = markProcess(pid);
-  return `${hostname()}:${pid}:${startTime ?? Math.round(performance.timeOrigin)}`;
+/**
+ * Whose process numbers these are. Containers may share a host name (and a machine's kernel): a number that names no
+ * process here may name one there. A container that is started again is another one, so its workers are found by their
+ * leases.
+ */
+function numberSpace(): string {
+  try {
+    return `${hostname()}/${readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "")}`;
+  } catch {
+    return hostname();
+  }
 }
 
-/** True for a worker of this machine whose process is gone. Names of another shape are never called dead. */
+/** `host/namespace:pid:start`, the name of this process as a worker. */
+export function workerName(): string {
+  const { startTime } = markProcess(pid);
+  return `${numberSpace()}:${pid}:${startTime ?? Math.round(performance.timeOrigin)}`;
+}
+
+/** True for a worker of this machine and container whose process is gone. Names of another shape are never called dead. */
 export function isDeadWorker(name: string): boolean {
   const parts = /^(.+):(\d+):(\d+)$/.exec(name);
-  if (parts === null || parts[1] !== hostname()) return false;
+  if (parts === null || parts[1] !== numberSpace()) return false;
   const mark = { pid: Number(parts[2]), startTime: hasProc ? (parts[3] ?? "") : null };
   return !(mark.pid === pid && name === workerName()) && !isAlive(mark);
 }
