@@ -32,7 +32,7 @@ export async function startMachines(): Promise<Machines> {
     const folder = mkdtempSync(join(tmpdir(), "cutover-bench-queue-"));
     stack.defer(() => rmSync(folder, { recursive: true, force: true }));
     const postgres = await postgresServer(settings);
-    stack.defer(() => heldOpen(postgres.stop()));
+    stack.defer(() => postgres.stop());
     const { server_version: version } = (await postgres.query("SHOW server_version"))[0] ?? {};
     const { redis, told } = await startRedis(stack);
     let places = 0;
@@ -55,12 +55,6 @@ export async function startMachines(): Promise<Machines> {
     await stack.disposeAsync();
     throw error;
   }
-}
-
-/** The server does not keep this process alive, and at the end nothing else does. */
-async function heldOpen(work: Promise<void>): Promise<void> {
-  const hold = setInterval(() => {}, 1_000);
-  await work.finally(() => clearInterval(hold));
 }
 
 interface Redis {

@@ -28,11 +28,6 @@ export async function makePlace(plan: Plan, folder: string, { store }: Rooms): P
     where: server.url(),
     server,
     open: () => store.openPostgresStore({ url: server.url() }),
-    async [Symbol.asyncDispose]() {
-      // The server's process does not keep this one: somebody has to, until it has ended.
-      const keep = setInterval(() => {}, 1_000);
-      await server.stop();
-      clearInterval(keep);
-    },
+    [Symbol.asyncDispose]: () => server.stop(),
   };
 }

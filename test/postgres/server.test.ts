@@ -45,3 +45,19 @@ test("a test server ends with its process, even when that is killed", async () =
   expect(isAlive(pid)).toBe(false);
   expect(existsSync(folder)).toBe(false);
 });
+
+test("a script that stops its test server goes on behind it, with nothing else to keep it alive", async () => {
+  const script = `import { postgresServer } from ${JSON.stringify(import.meta.resolve("./server.ts"))};
+    const server = await postgresServer();
+    await server.halt("fast");
+    await server.start();
+    await server.stop();
+    console.log("went on");`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(child, "close")) as [number | null];
+  expect({ code, said }).toEqual({ code: 0, said: "went on\n" });
+});

@@ -139,6 +139,8 @@ class Server implements TestServer {
     this.#process = undefined;
     if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => running.once("exit", () => resolve()));
+    // Started, it keeps nobody alive; whoever waits for its end must live to see it.
+    running.ref();
     running.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");
     await ended;
   }
