@@ -14,6 +14,8 @@ import { View } from "./view.ts";
  */
 export class OrderBatch {
   readonly #view: View;
+  /** Rows as they were handed out ahead of the others. */
+  readonly #ahead = new Map<string, OrderRow>();
 
   /** `nextSeq`: the position of the next event of the log. */
   constructor(options: { readonly now: number; readonly nextSeq: number; readonly gathered: Gathered }) {
@@ -69,6 +71,25 @@ export class OrderBatch {
     }
   }
 
+  /**
+   * Changed rows of the calls so far, once there are `least` of them: a store may write them while the next calls are
+   * decided. `writes` names them again only when they have changed since.
+   */
+  rowsAhead(least: number): Writes["updated"] {
+    const { moved, rows, gathered } = this.#view;
+    if (moved.size < least) return [];
+    const updated: { before: OrderRow; row: OrderRow }[] = [];
+    for (const id of moved) {
+      const row = rows.get(id);
+      const before = this.#ahead.get(id) ?? gathered.rows.get(id);
+      if (row === undefined || before === undefined) continue;
+      updated.push({ before, row });
+      this.#ahead.set(id, row);
+    }
+    moved.clear();
+    return updated;
+  }
+
   writes(): Writes {
     const view = this.#view;
     const inserted: OrderRow[] = [];
@@ -84,8 +105,9 @@ export class OrderBatch {
     for (const row of view.rows.values()) {
       const before = view.gathered.rows.get(row.id);
       if (before === row) continue;
-      if (before === undefined) inserted.push(row);
-      else updated.push({ before, row });
+      const written = this.#ahead.get(row.id) ?? before;
+      if (written === undefined) inserted.push(row);
+      else if (written !== row) updated.push({ before: written, row });
       if (before?.state !== row.state) {
         if (before !== undefined) count(before, -1);
         count(row, 1);

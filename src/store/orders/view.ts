@@ -32,6 +32,8 @@ export class View {
   readonly unlinked: Map<string, { of: string; id: string }> = new Map();
   readonly taken: Map<number, InboxOrder> = new Map();
   readonly groups: EventGroups = new EventGroups();
+  /** Orders that calls kept so far told something of, until somebody clears it. */
+  readonly moved: Set<string> = new Set();
   readonly #nextSeq: number;
   readonly #journal = new Journal();
   readonly #holders = new Map<string, string>();
@@ -187,6 +189,7 @@ export class View {
       if (row === undefined) continue;
       const traced = withEvent(row, seq, told.type === "orders.transition" && told.event === "progressed");
       this.rows.set(row.id, traced);
+      this.moved.add(row.id);
       if (this.ready.has(row.id)) this.ready.set(row.id, traced);
     }
     for (const { stream, data } of this.#configured) this.groups.addConfigured(stream, data);

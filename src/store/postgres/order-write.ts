@@ -3,7 +3,7 @@ import { orderCell, orderColumns } from "../order-rows.ts";
 import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
-import { numberArray, textArray } from "./arrays.ts";
+import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { writtenTogether } from "./joined.ts";
 
 type Column = (typeof orderColumns)[number];
@@ -180,7 +180,7 @@ export function insertRows(rows: readonly OrderRow[]): readonly Statement[] {
 }
 
 /** Rows are never changed in place, so a member that is the same object is the same value. */
-function updateRows(changes: Writes["updated"]): readonly Statement[] {
+export function updateRows(changes: Writes["updated"]): readonly Statement[] {
   const [id] = orderColumns as readonly [Column];
   return grouped(changes, ({ before, row }, { member }) => row[member] !== before[member]).map(
     ({ columns, rows: group }) => {
@@ -203,13 +203,14 @@ function grouped<T>(
   rows: readonly T[],
   names: (row: T, column: Column) => boolean,
 ): readonly { readonly columns: readonly Column[]; readonly rows: readonly T[] }[] {
-  const groups = new Map<string, { columns: readonly Column[]; rows: T[] }>();
+  const groups = new Map<number, { columns: readonly Column[]; rows: T[] }>();
   for (const row of rows) {
-    let shape = "";
-    for (const column of orderColumns) shape += names(row, column) ? "1" : "0";
+    // A bit for each column; there are fewer than the 53 a number holds.
+    let shape = 0;
+    for (const column of orderColumns) shape = shape * 2 + (names(row, column) ? 1 : 0);
     let group = groups.get(shape);
     if (group === undefined) {
-      group = { columns: orderColumns.filter((_, index) => shape[index] === "1"), rows: [] };
+      group = { columns: orderColumns.filter((column) => names(row, column)), rows: [] };
       groups.set(shape, group);
     }
     group.rows.push(row);
@@ -218,13 +219,15 @@ function grouped<T>(
 }
 
 function unnest(columns: readonly Column[]): string {
-  const arrays = columns.map(
-    ({ name }, index) => `$${index + 1}::${numeric.has(name) ? "bigint" : "text"}[]`,
-  );
+  const arrays = columns.map((column, index) => {
+    if (column.form === "json") return jsonTexts(index + 1);
+    return `$${index + 1}::${numeric.has(column.name) ? "bigint" : "text"}[]`;
+  });
   return `unnest(${arrays.join(", ")}) AS new (${columns.map(({ name }) => name).join(", ")})`;
 }
 
-function cellArray({ name }: Column, cells: readonly Cell[]): string {
+function cellArray({ name, form }: Column, cells: readonly Cell[]): string {
+  if (form === "json") return jsonArray(cells as readonly (string | null)[]);
   return numeric.has(name)
     ? numberArray(cells as readonly (number | null)[])
     : textArray(cells as readonly (string | null)[]);

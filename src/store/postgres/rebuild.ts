@@ -7,10 +7,14 @@ import type { StoredEvent } from "../run-events.ts";
 import { type EventRow, toEvent } from "../run-rows.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { streamName } from "../stream.ts";
+import { HeldRows } from "./held-rows.ts";
 import { OrderWork } from "./order-batch.ts";
 import { OrderLoad } from "./order-load.ts";
 import { writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
+
+/** What is replayed here is no order of this process. */
+const nothingHeld = new HeldRows();
 
 const projections = [
   "runs",
@@ -146,7 +150,7 @@ async function settle(tx: Transaction): Promise<void> {
   for (const { queue, limit_key } of lines) {
     const job: OrderJob = { do: "settle", queue, keys: [limit_key] };
     for (let changed = 1; changed > 0;) {
-      const work = new OrderWork([job], tx.now);
+      const work = new OrderWork([job], tx.now, nothingHeld);
       changed = (await work.decide(tx, await tx.ask(work.opening()))).changed;
     }
   }

@@ -75,6 +75,11 @@ export class Session {
     return session;
   }
 
+  /** Whether statements go out without waiting for the answers to those before. */
+  get pipelined(): boolean {
+    return this.#client.pipeline === true;
+  }
+
   /** Statements under way. */
   get busy(): number {
     return this.#busy;

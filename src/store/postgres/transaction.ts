@@ -6,7 +6,7 @@ import type { RunEvent, StoredEvent } from "../run-events.ts";
 import type { Answer, Program, Statement } from "../sql/program.ts";
 import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
-import { numberArray, textArray } from "./arrays.ts";
+import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { serverNow } from "./server-clock.ts";
 import { answersOf, type Session, type Settled } from "./session.ts";
@@ -60,6 +60,8 @@ export class Transaction {
   /** Server's time when the lock was held, or the time of the clock the store was given. */
   readonly now: number;
   #kept: Statement[] = [];
+  /** Answers to what was sent ahead. */
+  readonly #ahead: Promise<readonly Settled[]>[] = [];
 
   private constructor(session: Session, start: ChainEnd, xact: string, now: number) {
     this.#session = session;
@@ -100,6 +102,22 @@ export class Transaction {
     this.#kept.push(statement);
   }
 
+  /**
+   * Sends what was kept and does not wait for it: the server is at work while the rest is still being decided here.
+   * What comes of it is seen with the next answers.
+   */
+  sendAhead(): void {
+    // Without pipelining a statement sent meanwhile would overtake those that still wait for their turn.
+    if (this.#kept.length === 0 || !this.#session.pipelined) return;
+    this.#ahead.push(this.#session.settle(this.#kept));
+    this.#kept = [];
+  }
+
+  /** What the server knows this transaction by. */
+  get xact(): string {
+    return this.#xact;
+  }
+
   /** What a program sees. */
   get context(): WriteContext {
     return { now: this.now, append: (stream, event) => this.#append(stream, event) };
@@ -108,7 +126,10 @@ export class Transaction {
   async ask(statements: readonly Statement[]): Promise<readonly Answer[]> {
     const kept = this.#kept;
     this.#kept = [];
-    return answersOf(await this.#session.settle([...kept, ...statements])).slice(kept.length);
+    const settled = await this.#session.settle([...kept, ...statements]);
+    // After one that failed the server refuses all others: the first error is the one that says why.
+    answersOf(await this.#answersAhead());
+    return answersOf(settled).slice(kept.length);
   }
 
   /** Carries a program out to its end. */
@@ -144,17 +165,22 @@ export class Transaction {
   async commit(): Promise<void> {
     const { events, end } = this.#draft;
     faultPoint("store.commit.before");
-    const settled = await this.#session.settle([
+    const last = await this.#session.settle([
       ...this.#kept,
       ...chainStatements(this.#draft),
       plain("COMMIT"),
     ]);
+    const settled = [...(await this.#answersAhead()), ...last];
     faultPoint("store.commit.after");
     const failed = settled.find((one): one is Settled & { readonly ok: false } => !one.ok);
     if (failed === undefined && commandOf(settled.at(-1)) === "COMMIT") return;
     const mark = { xact: this.#xact, end: events.length > 0 ? end : undefined };
     if (failed === undefined) throw new Error("the server took the transaction back");
     throw troubleOf(failed.error) === "lost" ? new CommitUnknown(mark, failed.error) : failed.error;
+  }
+
+  async #answersAhead(): Promise<readonly Settled[]> {
+    return (await Promise.all(this.#ahead.splice(0))).flat();
   }
 
   *#append(
@@ -200,7 +226,7 @@ function chainStatements({ events, texts, end }: ChainDraft): readonly Statement
       sql: `WITH added AS (
           INSERT INTO events (seq, at, stream, type, data, hash)
           SELECT seq, at, stream, type, data, decode(hash, 'hex')
-          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])
+          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], ${jsonTexts(5)}, $6::text[])
             AS new (seq, at, stream, type, data, hash)
         ) UPDATE chain_head SET seq = $7, hash = decode($8, 'hex') WHERE id = 1`,
       values: [
@@ -208,7 +234,7 @@ function chainStatements({ events, texts, end }: ChainDraft): readonly Statement
         numberArray(events.map(({ at }) => at)),
         textArray(events.map(({ stream }) => stream)),
         textArray(events.map(({ type }) => type)),
-        textArray(texts),
+        jsonArray(texts),
         textArray(events.map(({ hash }) => hash)),
         end.seq,
         end.hash,

@@ -1,8 +1,10 @@
 import { asError, type Clock, CutoverError } from "../../core/index.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Program } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
+import { HeldRows } from "./held-rows.ts";
 import { OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isOfData, storeError, troubleOf } from "./postgres-error.ts";
@@ -22,6 +24,8 @@ interface Decided {
   readonly tx: Transaction;
   readonly outcomes: readonly JobOutcome[];
   readonly ring: readonly string[];
+  /** Orders whose rows were written. */
+  readonly written: readonly OrderRow[];
 }
 
 export interface WriterOptions extends Persistence {
@@ -46,6 +50,7 @@ const largestBatch = 512;
  */
 export class Writer {
   readonly #options: WriterOptions;
+  readonly #held = new HeldRows();
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -116,7 +121,7 @@ export class Writer {
 
   async #attempt(jobs: readonly Job[], tries: Tries): Promise<readonly JobOutcome[]> {
     const session = await this.#connected();
-    const { tx, outcomes, ring } = await this.#decide(session, jobs);
+    const { tx, outcomes, ring, written } = await this.#decide(session, jobs);
     try {
       await tx.commit();
     } catch (error) {
@@ -127,6 +132,9 @@ export class Writer {
       // Run again, it might be done twice; refused, it might be done although somebody was told that it is not.
       if (!(await this.#gotThrough(error, tries))) throw error.cause;
     }
+    // A task may have written the same rows after the orders' part: the transaction is no longer proof of how they are.
+    if (jobs.some(({ task }) => task !== undefined)) this.#held.forget(written);
+    else this.#held.wrote(written, tx.xact);
     this.#options.committed(tx.chain.events, ring);
     return outcomes;
   }
@@ -138,6 +146,7 @@ export class Writer {
     const orders = new OrderWork(
       jobs.flatMap(({ order }) => (order === undefined ? [] : [order])),
       now,
+      this.#held,
     );
     try {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
@@ -145,7 +154,8 @@ export class Writer {
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
       });
       const decided = await orders.decide(tx, loaded);
-      return { tx, ring: decided.ring, outcomes: await runAll(tx, jobs, decided.outcomes) };
+      const { ring, written } = decided;
+      return { tx, ring, written, outcomes: await runAll(tx, jobs, decided.outcomes) };
     } catch (error) {
       await rollBack(session);
       throw error;

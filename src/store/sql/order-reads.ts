@@ -116,7 +116,7 @@ function* list(
     const where = isFinished(state)
       ? "ended_at IS NOT NULL"
       : state === "PENDING"
-        ? "ended_at IS NULL"
+        ? "waits IS NOT NULL"
         : state === "WAITING_RETRY"
           ? "state = 'WAITING_RETRY'"
           : "lease_until IS NOT NULL";

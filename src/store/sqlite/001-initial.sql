@@ -193,7 +193,7 @@ CREATE INDEX orders_in_line ON orders (queue, limit_key, waits, priority DESC, t
 CREATE INDEX orders_held ON orders (queue, worker) WHERE lease_until IS NOT NULL;
 CREATE INDEX orders_retrying ON orders (queue, id) WHERE state = 'WAITING_RETRY';
 CREATE UNIQUE INDEX orders_by_key ON orders (queue, unique_key) WHERE unique_key IS NOT NULL;
-CREATE INDEX orders_open ON orders (queue, id) WHERE ended_at IS NULL;
+CREATE INDEX orders_waiting ON orders (queue, id) WHERE waits IS NOT NULL;
 CREATE INDEX orders_ended ON orders (queue, state, id) WHERE ended_at IS NOT NULL;
 CREATE INDEX orders_by_end ON orders (queue, ended_at) WHERE ended_at IS NOT NULL;
 -- Ended orders whose followers were too many to be told in one commit.
