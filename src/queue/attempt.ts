@@ -201,7 +201,7 @@ export class Attempt {
     if (this.#why === "cancelled") return this.#cancelled();
     if (outcome !== undefined && "result" in outcome && this.#why !== "timeout") {
       faultPoint("queue.run.before-result");
-      await this.#write("completed", { result: outcome.result, endedAt: this.#now(), error: null });
+      await this.#write("completed", { endedAt: this.#now(), error: null, result: outcome.result });
       faultPoint("queue.run.after-result");
       return completed;
     }

@@ -1,4 +1,4 @@
-import { CutoverError } from "../../core/index.ts";
+import { canonicalForm, CutoverError } from "../../core/index.ts";
 import type { OrderChange } from "../order-records.ts";
 import { tellFollowers } from "./followers.ts";
 import { movedOrder, movedRow, placed } from "./move.ts";
@@ -7,7 +7,8 @@ import type { View } from "./view.ts";
 
 /** Applies one guarded change. @throws CUTOVER_LEASE_LOST when fence, state or lease are not what the change names. */
 export function changeOrder(view: View, change: OrderChange): void {
-  const { id, fence, from, to, event, set, note } = change;
+  const { id, fence, from, to, event, note } = change;
+  const set = change.set === undefined ? undefined : canonicalForm(change.set);
   const row = view.row(id);
   if (row === undefined || row.fence !== fence || !from.includes(row.state)) throw lost(change, row);
   if (change.leaseOver === true && row.leaseUntil !== null && row.leaseUntil >= view.now)

@@ -1,4 +1,4 @@
-import { CutoverError } from "../../core/index.ts";
+import { canonicalForm, CutoverError } from "../../core/index.ts";
 import type { SubmittedOrder } from "../order-events.ts";
 import type { NewOrder } from "../order-records.ts";
 import { findCycles } from "./cycle.ts";
@@ -48,7 +48,7 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
   for (const { order, row, takenFrom } of fresh) {
     const error = inRing.get(order.id);
     const leaders = error === undefined && waiting ? leadersOf(view, order, idOf, refuse) : { ids: [] };
-    const entry = submittedEntry({ ...order, after: leaders.ids }, row.turn, row.createdAt);
+    const entry = submittedEntry(order, row, leaders.ids);
     for (const id of leaders.ids) {
       const leader = view.row(id);
       if (leader !== undefined && !leader.followed) view.put({ ...leader, followed: true });
@@ -93,22 +93,23 @@ function leadersOf(
 
 function submitted(view: View, order: NewOrder): SubmittedOrder {
   const turn = view.nextTurn(order.queue, order.priority, order.tenant);
-  return { ...order, turn };
+  // Its text is made for the row and for the event; what the caller does with the object later changes neither.
+  return { ...order, turn, payload: canonicalForm(order.payload), carrier: canonicalForm(order.carrier) };
 }
 
 /** The entry of the event; members in the order of canonical JSON, which then is plain JSON. */
-function submittedEntry(order: NewOrder, turn: number, createdAt: number): SubmittedOrder {
+function submittedEntry(order: NewOrder, row: OrderRow, after: readonly string[]): SubmittedOrder {
   return {
-    after: order.after,
-    carrier: order.carrier,
-    createdAt,
+    after,
+    carrier: row.carrier,
+    createdAt: order.createdAt,
     id: order.id,
     ifAfterFails: order.ifAfterFails,
     kind: order.kind,
     limitKey: order.limitKey,
     maxRetries: order.maxRetries,
     memory: order.memory,
-    payload: order.payload,
+    payload: row.payload,
     priority: order.priority,
     queue: order.queue,
     runAt: order.runAt,
@@ -116,7 +117,7 @@ function submittedEntry(order: NewOrder, turn: number, createdAt: number): Submi
     tags: order.tags,
     tenant: order.tenant,
     timeoutMs: order.timeoutMs,
-    turn,
+    turn: row.turn,
     uniqueKey: order.uniqueKey,
     uniqueUntil: order.uniqueUntil,
   };
