@@ -52,12 +52,17 @@ function sharedStore(text: string, cwd: string): SharedStore | undefined {
     return { url: `sqlite:${resolve(cwd, file)}`, shown: text };
   }
   if (/^postgres(ql)?:/.test(text)) {
-    if (!URL.canParse(text) || !/^postgres(ql)?:\/\//.test(text))
-      throw notAStore("postgres:…", "write it as postgres://USER@HOST:PORT/DATABASE");
+    if (!URL.canParse(text) || !/^postgres(ql)?:\/\/[^/?#]*([/?][^@#]*)?$/.test(text))
+      throw notAStore(
+        "postgres:…",
+        "write it as postgres://USER@HOST:PORT/DATABASE, with %2F for /, %3F for ?, %23 for #, %40 for @ in user and password",
+      );
     return { url: text, shown: withoutPassword(text) };
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text))
     throw notAStore(`${text.slice(0, text.indexOf(":"))}://…`, "use a folder, sqlite:FILE or postgres://…");
+  if (/^[^/\\]+:.*@/s.test(text))
+    throw notAStore("…@…", "begin an address with postgres://, and a folder of such a name with ./");
   return undefined;
 }
 

@@ -50,19 +50,23 @@ function given(where: { readonly store: Store } | undefined, schema: string | un
   if (schema !== undefined) throw invalid("schema", "nothing beside a store that is open already", schema);
   const store = where?.store as Partial<Store> | undefined;
   if (typeof store?.orders === "object") return store as Store;
-  throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', where);
+  // What was meant for an address may hold a password.
+  throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', where === null ? null : typeof where);
 }
 
 /** An address with the schema of the options in it. */
 function address(where: string, schema: string | undefined): string {
-  if (!/^(sqlite:.|postgres(ql)?:\/\/)/.test(where))
-    throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', where.slice(0, 9));
+  if (!/^(sqlite:.|postgres(ql)?:\/\/)/.test(where)) {
+    const kind = /^[a-z][a-z0-9+.-]{0,20}:(?=\/\/)/i.exec(where)?.[0] ?? "no kind of address";
+    throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', kind);
+  }
   if (schema === undefined) return where;
   const url = URL.canParse(where) ? new URL(where) : undefined;
   const named = url?.searchParams.get("schema") ?? schema;
   if (where.startsWith("sqlite:") || url === undefined)
     throw invalid("schema", "nothing for a store that is not on PostgreSQL", schema);
   if (named !== schema) throw invalid("schema", `${named}, as the address says, or nothing`, schema);
-  url.searchParams.set("schema", schema);
-  return url.href;
+  // Added to what was written: an address that is read and written again hides what is wrong with it.
+  if (url.searchParams.has("schema")) return where;
+  return `${where}${where.includes("?") ? "&" : "?"}schema=${encodeURIComponent(schema)}`;
 }

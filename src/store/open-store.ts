@@ -1,4 +1,5 @@
 import { type Clock, CutoverError, type Log, type RandomBytes, systemClock } from "../core/index.ts";
+import { checkAddress } from "./postgres/address.ts";
 import { openPostgresStore } from "./postgres/open.ts";
 import { openSqliteStore } from "./sqlite/open.ts";
 import type { Store } from "./store.ts";
@@ -27,7 +28,8 @@ export async function openStore(where: string, options: OpenStoreOptions = {}): 
   if (where.startsWith("sqlite:") && where.length > "sqlite:".length) {
     return openSqliteStore({ ...rest, clock, path: where.slice("sqlite:".length) });
   }
-  if (/^postgres(ql)?:\/\//.test(where) && URL.canParse(where)) {
+  if (/^postgres(ql)?:\/\//.test(where)) {
+    checkAddress(where, ["schema"]); // As it was written: what is read and written again looks in order.
     const url = new URL(where);
     const schema = url.searchParams.get("schema");
     url.searchParams.delete("schema");
@@ -35,8 +37,13 @@ export async function openStore(where: string, options: OpenStoreOptions = {}): 
     return openPostgresStore({ ...rest, ...named, timers: clock, url: url.href });
   }
   throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-    // An address may hold a password: only its kind is said again.
-    message: `expected the address of a store, found one that begins with ${JSON.stringify(where.slice(0, 9))}`,
+    message: `expected the address of a store, found ${schemeOf(where)}`,
     remedy: 'write "sqlite:PATH" or "postgres://USER@HOST:PORT/DATABASE"',
   });
+}
+
+/** An address may hold a password, whatever it was meant to be: only its kind is said again. */
+function schemeOf(where: string): string {
+  const scheme = /^[a-z][a-z0-9+.-]{0,20}(?=:\/\/)/i.exec(where)?.[0];
+  return scheme === undefined ? "one without a kind" : `one of the kind ${JSON.stringify(scheme)}`;
 }

@@ -4,7 +4,8 @@ import { type Answer, type Dialect, one, type Program, type Statement } from "..
 import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
-import type { Store } from "../store.ts";
+import type { Store, StoreReach } from "../store.ts";
+import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import { Doorbell } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
@@ -21,7 +22,10 @@ import { WorkListeners } from "./work-listeners.ts";
 import { Writer } from "./writer.ts";
 
 export interface PostgresStoreOptions {
-  /** `postgres://user:password@host:port/database`, with the parameters that `pg` knows (`sslmode` …). */
+  /**
+   * `postgres://user:password@host:port/database`, with the parameters that `pg` knows (`sslmode` …). Any `/?#@%` in user
+   * and password is written as `%xx`. The password is told to `pg` and to nobody else.
+   */
   readonly url: string;
   /** Made when it is missing. Default `cutover`. */
   readonly schema?: string;
@@ -55,14 +59,17 @@ const connectMs = 10_000;
  * A lost connection is met with retries for `retryMs`. A commit that was never answered is looked up in the chain before
  * anything is said about it or done again.
  * @throws CUTOVER_DRIVER_MISSING when the package `pg` is not installed
- * @throws CUTOVER_STORE_UNAVAILABLE when the server does not answer, or does not let this user in
+ * @throws CUTOVER_STORE_UNAVAILABLE for an address that cannot be read or has unknown parameters, and when the server
+ * does not answer, or does not let this user in
  * @throws CUTOVER_STORE_CORRUPT when the schema belongs to another program; it is left as it is
  * @throws CUTOVER_STORE_NEWER when a newer Cutover changed it in a way this one cannot read
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
   const { url, schema = "cutover", timers = systemClock, random = Math.random } = options;
   checkSchemaName(schema);
+  checkAddress(url);
   const driver = options.driver ?? (await loadDriver());
+  checkParameters(driver, url);
   const place = placeOf(url, schema);
   const self = shortId("", 12, options.randomBytes);
   const given: Given = {
@@ -175,9 +182,9 @@ function assemble(given: Given, first: Session, head: number): Store {
       work.close();
       events.close();
     })());
-  return {
+  const reach: StoreReach = { kind: "postgres", url: options.url, schema };
+  const store = {
     description: `postgres ${place}`,
-    reach: { kind: "postgres", url: options.url, schema },
     clock: time,
     runs: sqlRuns(sql),
     routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
@@ -187,6 +194,8 @@ function assemble(given: Given, first: Session, head: number): Store {
     close,
     [Symbol.asyncDispose]: close,
   };
+  // Not to be seen where somebody prints a store: the address may hold a password.
+  return Object.defineProperty<Store>(store, "reach", { value: reach });
 }
 
 function* lookOnce(): Program<Look> {
@@ -203,11 +212,4 @@ async function firstSession({ connections, persistence }: Given): Promise<Sessio
       await tries.next(error, (error as { code?: unknown }).code === "57P03" ? "lost" : "final");
     }
   }
-}
-
-/** The address without user and password, for people. */
-function placeOf(url: string, schema: string): string {
-  if (!URL.canParse(url)) return `schema ${schema}`;
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname} schema ${schema}`;
 }
