@@ -1,18 +1,19 @@
 import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import type { Gathered } from "../orders/gathered.ts";
-import type { JobOutcome, Loaded, Needs, OrderJob } from "../orders/order-io.ts";
+import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { OrderLoad } from "./order-load.ts";
-import { updateRows, writeOrders } from "./order-write.ts";
+import { insertRows, updateRows, writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** A packet of its own is worth it from here on. */
 const manyRows = 32;
 /** So many changed rows are written while later calls are still being decided. */
 const rowsAhead = 100;
+const newRowsAhead = 200;
 
 export interface OrderOutcome {
   readonly outcomes: readonly JobOutcome[];
@@ -22,6 +23,19 @@ export interface OrderOutcome {
   readonly changed: number;
   /** These rows, and those that are new. */
   readonly written: readonly OrderRow[];
+}
+
+/** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
+function insertAhead(tx: Transaction, writes: Writes): Writes {
+  const { inserted } = writes;
+  let next = 0;
+  for (; inserted.length - next > newRowsAhead; next += newRowsAhead) {
+    // Changed rows go first: a new order may have taken over the unique key of one.
+    if (next === 0) for (const statement of updateRows(writes.updated)) tx.keep(statement);
+    for (const statement of insertRows(inserted.slice(next, next + newRowsAhead))) tx.keep(statement);
+    tx.sendAhead();
+  }
+  return next === 0 ? writes : { ...writes, updated: [], inserted: inserted.slice(next) };
 }
 
 /** All calls on work orders of one transaction: what they need is asked with its opening, the rules decide here. */
@@ -71,7 +85,8 @@ export class OrderWork {
       return outcome;
     });
     const writes = batch.writes();
-    for (const statement of writeOrders(writes)) tx.keep(statement);
+    const last = insertAhead(tx, writes);
+    for (const statement of writeOrders(last)) tx.keep(statement);
     // Rows do not depend on hashes: the server writes hundreds of them while the events are put into words here.
     if (writes.updated.length + writes.inserted.length >= manyRows) tx.sendAhead();
     for (const { stream, event } of writes.events) tx.chain.append(tx.now, stream, event);

@@ -7,7 +7,6 @@ import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { writtenTogether } from "./joined.ts";
 
 type Column = (typeof orderColumns)[number];
-type Cell = ReturnType<typeof orderCell>;
 
 const numeric: ReadonlySet<string> = new Set([
   "priority",
@@ -32,6 +31,47 @@ const numeric: ReadonlySet<string> = new Set([
   "due_at",
   "progressed_in",
 ]);
+
+/** What is said when an order is submitted, and never again. */
+const fixed: ReadonlySet<string> = new Set([
+  "id",
+  "queue",
+  "kind",
+  "payload",
+  "memory",
+  "slots",
+  "tags",
+  "max_retries",
+  "timeout_ms",
+  "tenant",
+  "limit_key",
+  "created_at",
+  "carrier",
+  "size_class",
+  "if_after_fails",
+]);
+const changing = orderColumns.filter(({ name }) => !fixed.has(name));
+const nullable = orderColumns.filter(({ name }) =>
+  [
+    "payload",
+    "limit_key",
+    "unique_key",
+    "unique_until",
+    "started_at",
+    "ended_at",
+    "worker",
+    "lease_until",
+    "waits",
+    "sandbox",
+    "progress",
+    "result",
+    "error",
+    "usage",
+    "carrier",
+    "due_at",
+    "progressed_in",
+  ].includes(name),
+);
 
 const write = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "count" });
 
@@ -164,17 +204,13 @@ function writeRelations({ configs, links, limitKeys, taken }: Writes): readonly 
 
 /** Columns that are NULL are left out: of a fresh order that is one in three. */
 export function insertRows(rows: readonly OrderRow[]): readonly Statement[] {
-  const groups = grouped(rows, (row, { member }) => row[member] !== null);
-  return groups.map(({ columns, rows: group }) => {
-    const names = columns.map(({ name }) => name).join(", ");
+  const groups = grouped(rows, nullable, (row, { member }) => row[member] !== null);
+  return groups.map(({ columns: filled, rows: group }) => {
+    const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
+    const { cells, from, values } = rowValues(columns, group);
     return write(
-      `INSERT INTO orders (${names}) SELECT ${names} FROM ${unnest(columns)}`,
-      ...columns.map((column) =>
-        cellArray(
-          column,
-          group.map((row) => orderCell(row, column)),
-        ),
-      ),
+      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")} FROM ${from}`,
+      ...values,
     );
   });
 }
@@ -182,53 +218,107 @@ export function insertRows(rows: readonly OrderRow[]): readonly Statement[] {
 /** Rows are never changed in place, so a member that is the same object is the same value. */
 export function updateRows(changes: Writes["updated"]): readonly Statement[] {
   const [id] = orderColumns as readonly [Column];
-  return grouped(changes, ({ before, row }, { member }) => row[member] !== before[member]).map(
-    ({ columns, rows: group }) => {
-      const set = columns.map(({ name }) => `${name} = new.${name}`).join(", ");
-      return write(
-        `UPDATE orders SET ${set} FROM ${unnest([id, ...columns])} WHERE orders.id = new.id`,
-        ...[id, ...columns].map((column) =>
-          cellArray(
-            column,
-            group.map(({ row }) => orderCell(row, column)),
-          ),
-        ),
+  const groups = grouped(changes, changing, ({ before, row }, { member }) => row[member] !== before[member]);
+  return groups
+    .filter(({ columns }) => columns.length > 0)
+    .map(({ columns, rows: group }) => {
+      const named = [id, ...columns];
+      const { cells, from, values } = rowValues(
+        named,
+        group.map(({ row }) => row),
       );
-    },
-  );
+      const set = columns.map(({ name }, index) => `${name} = ${cells[index + 1]}`).join(", ");
+      return write(`UPDATE orders SET ${set} FROM ${from} WHERE orders.id = new.id`, ...values);
+    });
 }
 
-/** Rows by the columns they name, in the order of their first row. */
+/** Rows by those of `asked` that they name, in the order of their first row. */
 function grouped<T>(
   rows: readonly T[],
+  asked: readonly Column[],
   names: (row: T, column: Column) => boolean,
 ): readonly { readonly columns: readonly Column[]; readonly rows: readonly T[] }[] {
   const groups = new Map<number, { columns: readonly Column[]; rows: T[] }>();
   for (const row of rows) {
     // A bit for each column; there are fewer than the 53 a number holds.
     let shape = 0;
-    for (const column of orderColumns) shape = shape * 2 + (names(row, column) ? 1 : 0);
+    for (const column of asked) shape = shape * 2 + (names(row, column) ? 1 : 0);
     let group = groups.get(shape);
     if (group === undefined) {
-      group = { columns: orderColumns.filter((column) => names(row, column)), rows: [] };
+      group = { columns: asked.filter((column) => names(row, column)), rows: [] };
       groups.set(shape, group);
     }
     group.rows.push(row);
   }
-  return [...groups.values()].filter(({ columns }) => columns.length > 0);
+  return [...groups.values()];
 }
 
-function unnest(columns: readonly Column[]): string {
-  const arrays = columns.map((column, index) => {
-    if (column.form === "json") return jsonTexts(index + 1);
-    return `$${index + 1}::${numeric.has(column.name) ? "bigint" : "text"}[]`;
+const columnNames = (columns: readonly Column[]): string => columns.map(({ name }) => name).join(", ");
+
+/** Columns that rows written together often differ in. All others are sent once where all rows hold the same. */
+const ownColumns: ReadonlySet<string> = new Set([
+  "id",
+  "payload",
+  "turn",
+  "trail",
+  "unique_key",
+  "sandbox",
+  "progress",
+  "result",
+  "error",
+  "usage",
+  "carrier",
+]);
+/** Two texts for each set of columns, with arrays for all of them and for few, so that all can be kept prepared. */
+const fewRows = 8;
+
+/**
+ * Values of many rows as a source `new`, and what stands for each column. An array costs both sides something for every
+ * row: of a fresh order five columns in six are the same as in the one before.
+ */
+function rowValues(
+  columns: readonly Column[],
+  rows: readonly OrderRow[],
+): {
+  readonly cells: readonly string[];
+  readonly from: string;
+  readonly values: readonly SqlValue[];
+} {
+  const [first] = rows as readonly [OrderRow];
+  const shared = columns.filter(({ name }) => !ownColumns.has(name));
+  const alike = rows.length >= fewRows && shared.every((column) => isSame(column, rows, first));
+  const own = alike ? columns.filter(({ name }) => ownColumns.has(name)) : columns;
+  const places = new Map((alike ? shared : []).map((column, index) => [column, own.length + index + 1]));
+  const cells = columns.map((column) => {
+    const place = places.get(column);
+    return place === undefined ? `new.${column.name}` : `$${place}::${typeOf(column)}`;
   });
-  return `unnest(${arrays.join(", ")}) AS new (${columns.map(({ name }) => name).join(", ")})`;
+  const arrays = own.map((column, index) =>
+    column.form === "json" ? jsonTexts(index + 1) : `$${index + 1}::${typeOf(column)}[]`,
+  );
+  return {
+    cells,
+    from: `unnest(${arrays.join(", ")}) AS new (${columnNames(own)})`,
+    values: [
+      ...own.map((column) => cellArray(column, rows)),
+      ...[...places.keys()].map((column) => orderCell(first, column)),
+    ],
+  };
 }
 
-function cellArray({ name, form }: Column, cells: readonly Cell[]): string {
-  if (form === "json") return jsonArray(cells as readonly (string | null)[]);
-  return numeric.has(name)
+function isSame({ member, form }: Column, rows: readonly OrderRow[], first: OrderRow): boolean {
+  const value = first[member];
+  if (form === "json" && Array.isArray(value) && value.length === 0)
+    return rows.every((row) => (row[member] as readonly unknown[]).length === 0);
+  return rows.every((row) => row[member] === value);
+}
+
+const typeOf = ({ name }: Column): string => (numeric.has(name) ? "bigint" : "text");
+
+function cellArray(column: Column, rows: readonly OrderRow[]): string {
+  const cells = rows.map((row) => orderCell(row, column));
+  if (column.form === "json") return jsonArray(cells as readonly (string | null)[]);
+  return numeric.has(column.name)
     ? numberArray(cells as readonly (number | null)[])
     : textArray(cells as readonly (string | null)[]);
 }
