@@ -16,6 +16,7 @@ import { claimEnvironment, claimMark, endProcesses, processesOf, sendTo } from "
 import { type OutcomeSettings, outputEnds, type ProgramEnd, programResult } from "./program-outcome.ts";
 import type { ProcessWatch, Reading, Watched } from "./process-watch.ts";
 import type { Execution, Usage, WorkTools } from "./sandbox.ts";
+import { spawnTurn } from "./spawn-turns.ts";
 import type { Command } from "./subprocess.ts";
 
 /** How long streams may stay open after the program ended: a process outside its group may hold them. */
@@ -38,6 +39,8 @@ export class Program implements Execution {
   #child: ChildProcess | undefined;
   #watched: Watched | undefined;
   #over: Reading | undefined;
+  /** Asked to end; one that has not begun never does. */
+  #cancelled = false;
   #killer: Timer | undefined;
   #ended: Promise<void> = Promise.resolve();
 
@@ -59,6 +62,9 @@ export class Program implements Execution {
 
   async run(attach: (trace: JsonObject) => Promise<void>): Promise<Json> {
     const { file, args = [], cwd, env = {}, input } = this.#command;
+    await spawnTurn();
+    this.#tools.signal.throwIfAborted();
+    if (this.#cancelled) throw this.#never(file);
     faultPoint("queue.spawn.before");
     const child = spawn(file, args, {
       ...(cwd === undefined ? {} : { cwd }),
@@ -105,6 +111,7 @@ export class Program implements Execution {
   }
 
   async cancel(graceMs: number): Promise<void> {
+    this.#cancelled = true;
     const child = this.#child;
     if (child?.pid === undefined) return;
     if (child.exitCode === null && child.signalCode === null) {
@@ -170,6 +177,13 @@ export class Program implements Execution {
           resolve({ code, signalName });
         });
       });
+    });
+  }
+
+  #never(file: string): CutoverError {
+    return new CutoverError("CUTOVER_ORDER_FAILED", {
+      message: `${file} was not started: its order was to end before its turn came`,
+      details: { file },
     });
   }
 
