@@ -228,8 +228,8 @@ export interface OrderStore {
   change(changes: readonly OrderChange[]): Promise<readonly OrderRecord[]>;
   /**
    * Moves the lease end of those orders still held with this fence whose lease is not over yet; returns the ids of all
-   * others, which are lost. A lease that is over is never renewed: a rescuer may have seen it already, and its write is
-   * guarded by fence and state alone, so that two workers would believe they hold the order (`test/model`).
+   * others, which are lost. A lease that is over is never renewed: a rescuer may have seen it already and end what runs
+   * of the order, before its write (`OrderChange.leaseOver`) would be refused. See `test/model`.
    */
   renew(
     held: readonly { readonly id: string; readonly fence: number }[],
