@@ -119,6 +119,55 @@ export type OrderCells = readonly [
   progressedIn: number | null,
 ];
 
+/** All members as their columns hold them, in the order of `orderColumns`. */
+export function toOrderCells(row: OrderRow): OrderCells {
+  return [
+    row.id,
+    row.queue,
+    row.kind,
+    row.state,
+    text(row.payload),
+    row.priority,
+    row.memory,
+    row.slots,
+    list(row.tags),
+    row.attempt,
+    row.maxRetries,
+    row.timeoutMs,
+    row.tenant,
+    row.limitKey,
+    row.uniqueKey,
+    row.runAt,
+    row.createdAt,
+    row.startedAt,
+    row.endedAt,
+    row.worker,
+    row.fence,
+    row.leaseUntil,
+    row.cancelRequested ? 1 : 0,
+    row.waits,
+    row.blockedBy,
+    text(row.sandbox),
+    text(row.progress),
+    text(row.result),
+    text(row.error),
+    text(row.usage),
+    text(row.carrier),
+    row.crashes,
+    row.sizeClass,
+    row.turn,
+    row.uniqueUntil,
+    row.ifAfterFails,
+    row.followed ? 1 : 0,
+    row.dueAt,
+    list(row.trail),
+    row.progressedIn,
+  ];
+}
+
+const text = (value: unknown): string | null => (value === null ? null : canonicalJson(value));
+const list = (values: readonly unknown[]): string => (values.length === 0 ? "[]" : JSON.stringify(values));
+
 const noTags: readonly string[] = [];
 
 export function toOrderRow(c: OrderCells): OrderRow {

@@ -93,7 +93,7 @@ function leadersOf(
 
 function submitted(view: View, order: NewOrder): SubmittedOrder {
   const turn = view.nextTurn(order.queue, order.priority, order.tenant);
-  // Its text is made for the row and for the event; what the caller does with the object later changes neither.
+  // Its text is made for the row and for the event.
   return { ...order, turn, payload: canonicalForm(order.payload), carrier: canonicalForm(order.carrier) };
 }
 

@@ -1,7 +1,8 @@
 import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
 import type { StoredEvent } from "../run-events.ts";
-import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
+import type { JobOutcome, OrderJob, Writes } from "../orders/order-io.ts";
 import type { Connection } from "./connection.ts";
+import { KnownRows } from "./known-rows.ts";
 import { runOrderJobs } from "./order-batch.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
 import { Transaction } from "./transaction.ts";
@@ -34,6 +35,7 @@ const largestBatch = 512;
 export class GroupCommit {
   readonly #db: Connection;
   readonly #options: GroupCommitOptions;
+  readonly #known = new KnownRows();
   #jobs: Job[] = [];
   #scheduled = false;
   #closed = false;
@@ -88,11 +90,11 @@ export class GroupCommit {
     const jobs = this.#take();
     let failure: unknown;
     let outcomes: readonly JobOutcome[] = [];
-    let ring: readonly string[] = [];
+    let writes: Writes | undefined;
     let tx: Transaction | undefined;
     try {
       tx = new Transaction(this.#db);
-      ({ outcomes, ring } = this.#runAll(jobs, tx));
+      ({ outcomes, writes } = this.#runAll(jobs, tx));
       tx.seal();
       faultPoint("store.commit.before");
       this.#db.run("COMMIT");
@@ -101,9 +103,13 @@ export class GroupCommit {
       failure = error ?? new Error("the transaction failed without a reason");
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
     }
+    if (failure !== undefined) this.#known.forget();
+    else if (writes !== undefined) this.#known.wrote(writes);
+    // Leases that were renewed, orders that were removed, rows that were built anew.
+    if (jobs.some(({ work }) => typeof work === "function")) this.#known.forget();
     if (failure === undefined && tx !== undefined && tx.events.length > 0) {
       this.#options.committed(tx.events, tx.routesChanged);
-      if (ring.length > 0) this.#options.ring(ring);
+      if (writes !== undefined && writes.ring.length > 0) this.#options.ring(writes.ring);
     }
     this.#finish(jobs, failure, outcomes);
   }
@@ -115,10 +121,13 @@ export class GroupCommit {
   #runAll(
     jobs: readonly Job[],
     tx: Transaction,
-  ): { readonly outcomes: readonly JobOutcome[]; readonly ring: readonly string[] } {
-    const orders = jobs.flatMap(({ work }) => (typeof work === "function" ? [] : [work]));
+  ): { readonly outcomes: readonly JobOutcome[]; readonly writes: Writes | undefined } {
+    const orders: OrderJob[] = [];
+    for (const { work } of jobs) if (typeof work !== "function") orders.push(work);
     const decided =
-      orders.length === 0 ? { outcomes: [], ring: [] } : runOrderJobs(tx, orders, this.#options.clock.now());
+      orders.length === 0
+        ? { outcomes: [], writes: undefined }
+        : runOrderJobs(tx, orders, this.#options.clock.now(), this.#known);
     const answers = decided.outcomes.values();
     const outcomes = jobs.map(({ work }): JobOutcome => {
       // As many answers as calls.
@@ -126,7 +135,7 @@ export class GroupCommit {
       // One alone harms no other; most commits of a carried run are such.
       return jobs.length === 1 ? { ok: true, value: work(tx) } : this.#runSaved(work, tx);
     });
-    return { outcomes, ring: decided.ring };
+    return { outcomes, writes: decided.writes };
   }
 
   #runSaved(work: (tx: Transaction) => unknown, tx: Transaction): JobOutcome {

@@ -1,5 +1,4 @@
 import type { Capacity } from "../order-records.ts";
-import { type OrderCells, orderColumnNames } from "../order-rows.ts";
 import { classMayFit, classSurelyFits, nextClassToLookAt } from "../size-class.ts";
 import type { Connection } from "./connection.ts";
 
@@ -7,12 +6,12 @@ import type { Connection } from "./connection.ts";
 const lookAhead = 200;
 
 /**
- * The best orders of every kind, tags and size class that may fit, as cells. What cannot fit, or asks for a tag that
- * is not offered, is stepped over: a backlog of it costs one look at the index, however long it is.
+ * The best orders of every kind, tags and size class that may fit: their ids, from the index alone. What cannot fit, or
+ * asks for a tag that is not offered, is stepped over: a backlog of it costs one look at the index, however long it is.
  */
-export function findCandidates(db: Connection, queue: string, capacity: Capacity): readonly OrderCells[] {
+export function findCandidates(db: Connection, queue: string, capacity: Capacity): readonly string[] {
   const { slots, memory, max } = capacity;
-  const found: OrderCells[] = [];
+  const found: string[] = [];
   if (max < 1) return found;
   const offered = new Set(capacity.tags);
   for (const kind of new Set(capacity.kinds)) {
@@ -34,17 +33,16 @@ export function findCandidates(db: Connection, queue: string, capacity: Capacity
         continue;
       }
       if (classMayFit(sizeClass, slots, memory)) {
-        found.push(
-          ...db.rows<OrderCells>(
-            `SELECT ${orderColumnNames} FROM orders WHERE waits = 'room' AND queue = ? AND kind = ? AND tags = ?
-             AND size_class = ? ORDER BY priority DESC, turn, created_at, id LIMIT ?`,
-            queue,
-            kind,
-            tags,
-            sizeClass,
-            classSurelyFits(sizeClass, slots, memory) ? max : Math.max(max, lookAhead),
-          ),
+        const ids = db.rows<[string]>(
+          `SELECT id FROM orders WHERE waits = 'room' AND queue = ? AND kind = ? AND tags = ?
+           AND size_class = ? ORDER BY priority DESC, turn, created_at, id LIMIT ?`,
+          queue,
+          kind,
+          tags,
+          sizeClass,
+          classSurelyFits(sizeClass, slots, memory) ? max : Math.max(max, lookAhead),
         );
+        for (const [id] of ids) found.push(id);
       }
       sizeClass = nextClassToLookAt(sizeClass, slots, memory);
     }

@@ -5,13 +5,14 @@ import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts"
 import type { NewOrder, OrderCounts, OrderState, QueueConfig } from "../order-records.ts";
 import { noOrders } from "../sql/order-reads.ts";
 import type { Connection } from "./connection.ts";
+import type { KnownRows } from "./known-rows.ts";
 import { findCandidates } from "./order-candidates.ts";
 
 const rowsById = `SELECT ${orderColumnNames} FROM json_each(?) AS wanted CROSS JOIN orders ON orders.id = wanted.value`;
 const oneRow = `SELECT ${orderColumnNames} FROM orders WHERE id = ?`;
 
 /** Finds what the rules want to see. Every statement reads an index from its first matching entry on. */
-export function loadOrders(db: Connection, needs: Needs, now: number): Loaded {
+export function loadOrders(db: Connection, needs: Needs, now: number, known?: KnownRows): Loaded {
   const rows = new Map<string, OrderRow>();
   const keepCells = (cells: OrderCells): string => {
     const id = cells[0];
@@ -20,8 +21,17 @@ export function loadOrders(db: Connection, needs: Needs, now: number): Loaded {
   };
   const keep = (sql: string, ...values: readonly (string | number)[]): string[] =>
     db.rows<OrderCells>(sql, ...values).map(keepCells);
-  if (needs.ids.length === 1) keep(oneRow, needs.ids[0] ?? "");
-  else if (needs.ids.length > 1) keep(rowsById, JSON.stringify(needs.ids));
+  const keepById = (ids: readonly string[]): void => {
+    const unknown: string[] = [];
+    for (const id of ids) {
+      const row = rows.get(id) ?? known?.get(id);
+      if (row === undefined) unknown.push(id);
+      else rows.set(id, row);
+    }
+    if (unknown.length === 1) keep(oneRow, unknown[0] ?? "");
+    else if (unknown.length > 1 && !areBeyondAll(db, unknown)) keep(rowsById, JSON.stringify(unknown));
+  };
+  keepById(needs.ids);
   for (const { queue, key } of needs.uniqueKeys)
     keep(`SELECT ${orderColumnNames} FROM orders WHERE queue = ? AND unique_key = ?`, queue, key);
   const inbox = needs.inboxIds.flatMap((id) =>
@@ -50,8 +60,9 @@ export function loadOrders(db: Connection, needs: Needs, now: number): Loaded {
       queue,
       untold,
     ),
-    candidates: findCandidates(db, queue, capacity).map(keepCells),
+    candidates: findCandidates(db, queue, capacity),
   }));
+  for (const { candidates } of claims) keepById(candidates);
   const followers: OrderLink[] = [];
   for (const of of needs.followersOf) {
     const ids = db.rows<[string]>(
@@ -60,10 +71,23 @@ export function loadOrders(db: Connection, needs: Needs, now: number): Loaded {
       mostFollowers,
     );
     for (const [id] of ids) followers.push({ of, id });
-    keep(rowsById, JSON.stringify(ids.map(([id]) => id)));
+    keepById(ids.map(([id]) => id));
   }
   const lines = loadLines(db, needs, keep);
   return { ...loadQueues(db, needs), ...lines, claims, followers, inbox, rows: [...rows.values()] };
+}
+
+/**
+ * True when no stored order can have one of these ids, by one look: new ones are time-ordered and stand behind all others.
+ * Only of plain ids, of which both languages agree which comes first.
+ */
+function areBeyondAll(db: Connection, ids: readonly string[]): boolean {
+  let first = ids[0] ?? "";
+  for (const id of ids) {
+    if (!/^[\w-]+$/.test(id)) return false;
+    if (id < first) first = id;
+  }
+  return db.rows("SELECT id FROM orders WHERE id >= ? LIMIT 1", first).length === 0;
 }
 
 /** What is kept for a queue as a whole. */

@@ -1,7 +1,8 @@
 import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
-import { orderCell, type OrderColumn, orderColumns } from "../order-rows.ts";
+import { orderCell, type OrderColumn, orderColumns, toOrderCells } from "../order-rows.ts";
 import { canonicalJson } from "../../core/index.ts";
+import { changeBit, changedMembers } from "./changed-members.ts";
 import type { Connection } from "./connection.ts";
 
 /** Stores the outcome of a batch, without its events. */
@@ -67,52 +68,30 @@ function writeRelations(db: Connection, writes: Writes): void {
   for (const position of writes.taken) db.run("DELETE FROM order_inbox WHERE position = ?", position);
 }
 
-type Cells = (string | number | null)[];
+/** All columns, those that are NULL too: one statement for every new order, which SQLite binds faster than it is chosen. */
+const insert = `INSERT INTO orders (${orderColumns.map(({ name }) => name).join(", ")})
+  VALUES (${orderColumns.map(() => "?").join(", ")})`;
 
-/** Statements by the set of columns they name (a bit for each): a claim, an end, a fresh order have their own few. */
-const inserts = new Map<number, string>();
-const updates = new Map<number, string>();
-const bits = orderColumns.map((_, index) => 2 ** index);
-
-function named(set: number): readonly string[] {
-  return orderColumns.filter((_, index) => Math.floor(set / 2 ** index) % 2 === 1).map(({ name }) => name);
-}
-
-/** Columns that are NULL are left out: of a fresh order that is one in three. */
 export function insertRow(db: Connection, row: OrderRow): void {
-  const cells: Cells = [];
-  let set = 0;
-  for (let index = 0; index < orderColumns.length; index++) {
-    const column = orderColumns[index] as OrderColumn;
-    if (row[column.member] === null) continue;
-    set += bits[index] as number;
-    cells.push(orderCell(row, column));
-  }
-  let sql = inserts.get(set);
-  if (sql === undefined) {
-    const names = named(set);
-    sql = `INSERT INTO orders (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`;
-    inserts.set(set, sql);
-  }
-  db.run(sql, ...cells);
+  db.run(insert, ...toOrderCells(row));
 }
+
+/** Columns that change after the submit, a bit for each: the place in this list. */
+const changing: readonly OrderColumn[] = orderColumns.filter(({ member }) => changeBit[member] !== undefined);
+/** Statements by the set of columns they name: a claim, an end, a retry have their own few. */
+const updates = new Map<number, string>();
 
 /** Rows are never changed in place, so a member that is the same object is the same value. */
 export function updateRow(db: Connection, before: OrderRow, row: OrderRow): void {
-  const cells: Cells = [];
-  let set = 0;
-  for (let index = 0; index < orderColumns.length; index++) {
-    const column = orderColumns[index] as OrderColumn;
-    if (row[column.member] === before[column.member]) continue;
-    set += bits[index] as number;
-    cells.push(orderCell(row, column));
-  }
+  const set = changedMembers(before, row);
   if (set === 0) return;
+  const cells: (string | number | null)[] = [];
+  for (const column of changing)
+    if ((set & (changeBit[column.member] ?? 0)) !== 0) cells.push(orderCell(row, column));
   let sql = updates.get(set);
   if (sql === undefined) {
-    sql = `UPDATE orders SET ${named(set)
-      .map((name) => `${name} = ?`)
-      .join(", ")} WHERE id = ?`;
+    const named = changing.filter(({ member }) => (set & (changeBit[member] ?? 0)) !== 0);
+    sql = `UPDATE orders SET ${named.map(({ name }) => `${name} = ?`).join(", ")} WHERE id = ?`;
     updates.set(set, sql);
   }
   cells.push(row.id);
