@@ -2,17 +2,23 @@ import type { Statement } from "../sql/program.ts";
 
 const known = new Map<string, string>();
 
+/** Knows what it was put together from, so that more can be joined: a writing `WITH` may not stand inside another. */
+export interface JoinedStatement extends Statement {
+  readonly parts?: readonly Statement[];
+}
+
 /**
  * Writes to different tables as one statement. Each statement costs both sides 15 µs and a packet of its own, whatever
  * it does; a commit of one order is eight of them otherwise.
  */
-export function writtenTogether(parts: readonly Statement[]): readonly Statement[] {
-  if (parts.length < 2) return parts;
+export function writtenTogether(writes: readonly Statement[]): readonly JoinedStatement[] {
+  const parts = writes.flatMap((one: JoinedStatement) => one.parts ?? [one]);
+  if (parts.length < 2) return parts.map((part) => ({ ...part, parts }));
   const sql = joined("with", parts, (texts) => {
     const before = texts.slice(0, -1).map((text, index) => `part_${index} AS (${text})`);
     return `WITH ${before.join(", ")} ${texts.at(-1)}`;
   });
-  return [{ sql, values: parts.flatMap(({ values }) => values), wants: "count" }];
+  return [{ sql, values: parts.flatMap(({ values }) => values), wants: "count", parts }];
 }
 
 /** Questions whose answers have the same columns as one statement. */

@@ -36,3 +36,6 @@ export class ServerClock implements Clock {
 
 /** The server's time in whole milliseconds, as an expression: that of the statement, so that an index can be used. */
 export const serverNow = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
+
+/** The same, that of the very moment. */
+export const clockNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";

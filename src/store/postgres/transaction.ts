@@ -8,7 +8,8 @@ import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { troubleOf } from "./postgres-error.ts";
-import { serverNow } from "./server-clock.ts";
+import { type JoinedStatement, writtenTogether } from "./joined.ts";
+import { clockNow } from "./server-clock.ts";
 import { answersOf, type Session, type Settled } from "./session.ts";
 
 const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
@@ -18,13 +19,19 @@ const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
  * Every writing transaction locks the one row that holds the end of the chain. Positions are therefore without gaps and
  * in the order of commits, and what the transaction reads after it nobody else can be changing.
  */
-const lockHead = rowsOf("SELECT seq, encode(hash, 'hex') AS hash FROM chain_head WHERE id = 1 FOR UPDATE");
-/** Last of the opening: time and transaction id once the lock is held. The id tells later whether it was committed. */
+const lockHead = rowsOf("SELECT seq FROM chain_head WHERE id = 1 FOR UPDATE");
+/**
+ * The same, with the time and the transaction's id, which tells later whether it was committed. A statement that has
+ * waited for the lock is evaluated anew for the row it got, so this is the time at which the lock was held; what it sees
+ * of other tables is older, which is enough to find rows that were added behind the chain's back.
+ */
 const standing = rowsOf(
-  `SELECT ${serverNow} AS now, pg_current_xact_id()::text AS xact, (SELECT max(seq) FROM events) AS last`,
+  `SELECT seq, encode(hash, 'hex') AS hash, ${clockNow} AS now, pg_current_xact_id()::text AS xact,
+     (SELECT max(seq) FROM events) AS last
+   FROM chain_head WHERE id = 1 FOR UPDATE`,
 );
 
-interface Standing {
+interface Standing extends ChainEnd {
   readonly now: number;
   readonly xact: string;
   readonly last: number | null;
@@ -59,7 +66,7 @@ export class Transaction {
   readonly #xact: string;
   /** Server's time when the lock was held, or the time of the clock the store was given. */
   readonly now: number;
-  #kept: Statement[] = [];
+  #kept: JoinedStatement[] = [];
   /** Answers to what was sent ahead. */
   readonly #ahead: Promise<readonly Settled[]>[] = [];
 
@@ -77,20 +84,20 @@ export class Transaction {
     given: { readonly now?: number; readonly learn: (server: number) => void },
   ): Promise<{ readonly tx: Transaction; readonly loaded: readonly Answer[] }> {
     faultPoint("store.commit.before-begin");
-    const answers = answersOf(await session.settle([plain("BEGIN"), lockHead, ...loads, standing]));
-    const [head] = (answers[1]?.rows ?? []) as unknown as readonly ChainEnd[];
-    const { now, xact, last } = (answers.at(-1) as Answer).rows[0] as unknown as Standing;
+    const answers = answersOf(await session.settle([plain("BEGIN"), standing, ...loads]));
+    const [head] = (answers[1]?.rows ?? []) as unknown as readonly Standing[];
     if (head === undefined) {
       throw new CutoverError("CUTOVER_STORE_CORRUPT", {
         message: "expected the head record of the event chain, found none",
       });
     }
+    const { now, xact, last } = head;
     given.learn(now);
     // When rows were added behind its back, numbering goes on after them but their hash is not adopted: the break stays
     // visible to `verify`.
     const start = { seq: Math.max(head.seq, last ?? 0), hash: head.hash };
     const tx = new Transaction(session, start, xact, given.now ?? now);
-    return { tx, loaded: answers.slice(2, -1) };
+    return { tx, loaded: answers.slice(2) };
   }
 
   get chain(): ChainDraft {
@@ -98,7 +105,7 @@ export class Transaction {
   }
 
   /** Goes out with the next statements; one that fails takes the whole transaction with it. */
-  keep(statement: Statement): void {
+  keep(statement: JoinedStatement): void {
     this.#kept.push(statement);
   }
 
@@ -165,9 +172,12 @@ export class Transaction {
   async commit(): Promise<void> {
     const { events, end } = this.#draft;
     faultPoint("store.commit.before");
+    const kept = this.#kept.at(-1);
+    // What is written last goes into one statement with the events, when it may be joined with others at all.
+    const joins = kept?.parts === undefined ? [] : [kept];
     const last = await this.#session.settle([
-      ...this.#kept,
-      ...chainStatements(this.#draft),
+      ...this.#kept.slice(0, this.#kept.length - joins.length),
+      ...writtenTogether([...joins, ...chainStatements(this.#draft)]),
       plain("COMMIT"),
     ]);
     const settled = [...(await this.#answersAhead()), ...last];
@@ -223,12 +233,10 @@ function chainStatements({ events, texts, end }: ChainDraft): readonly Statement
   if (events.length === 0) return [];
   return [
     {
-      sql: `WITH added AS (
-          INSERT INTO events (seq, at, stream, type, data, hash)
+      sql: `INSERT INTO events (seq, at, stream, type, data, hash)
           SELECT seq, at, stream, type, data, decode(hash, 'hex')
           FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], ${jsonTexts(5)}, $6::text[])
-            AS new (seq, at, stream, type, data, hash)
-        ) UPDATE chain_head SET seq = $7, hash = decode($8, 'hex') WHERE id = 1`,
+            AS new (seq, at, stream, type, data, hash)`,
       values: [
         numberArray(events.map(({ seq }) => seq)),
         numberArray(events.map(({ at }) => at)),
@@ -236,9 +244,12 @@ function chainStatements({ events, texts, end }: ChainDraft): readonly Statement
         textArray(events.map(({ type }) => type)),
         jsonArray(texts),
         textArray(events.map(({ hash }) => hash)),
-        end.seq,
-        end.hash,
       ],
+      wants: "count",
+    },
+    {
+      sql: "UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE id = 1",
+      values: [end.seq, end.hash],
       wants: "count",
     },
   ];
