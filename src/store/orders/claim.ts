@@ -67,14 +67,18 @@ function promote(view: View, row: OrderRow | undefined): void {
 
 function give(view: View, row: OrderRow, job: ClaimJob, starts: boolean): void {
   const { now } = view;
-  const claimed = movedOrder(row, "PREPARING", { fence: row.fence + 1, worker: job.worker });
-  let held: OrderRow = { ...movedRow(row, claimed, now), leaseUntil: now + job.leaseMs };
+  const fence = row.fence + 1;
+  const { worker } = job;
+  const claimed = movedOrder(row, "PREPARING", { fence, worker });
   view.tell(row.queue, { type: "orders.transition", event: "claimed", entry: claimed });
+  let last = claimed;
   if (starts) {
-    const started = movedOrder(held, "RUNNING", { attempt: held.attempt + 1, set: { startedAt: now } });
-    held = movedRow(held, started, now);
-    view.tell(row.queue, { type: "orders.transition", event: "started", entry: started });
+    const more = { attempt: row.attempt + 1, fence, set: { startedAt: now }, worker };
+    last = movedOrder(row, "RUNNING", more, "PREPARING");
+    view.tell(row.queue, { type: "orders.transition", event: "started", entry: last });
   }
+  // One row for both steps: hundreds are made in a commit.
+  const held = movedRow(row, last, now, now + job.leaseMs);
   view.put(held);
   if (row.limitKey !== null && hasRate(view, row)) {
     const state = view.limitKey(row.queue, row.limitKey);

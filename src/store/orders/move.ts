@@ -1,8 +1,17 @@
 import type { MovedOrder } from "../order-events.ts";
 import { isFinished, isHeld, type OrderRow } from "./row.ts";
 
-/** What a transition makes of a row. One that goes back to PENDING is not placed yet. */
-export function movedRow(row: OrderRow, moved: MovedOrder, at: number): OrderRow {
+/**
+ * What a transition makes of a row. One that goes back to PENDING is not placed yet.
+ * @param leaseUntil of one that is held afterwards
+ */
+export function movedRow(
+  row: OrderRow,
+  moved: MovedOrder,
+  at: number,
+  // Held without a claim it has a lease that is over.
+  leaseUntil: number = row.leaseUntil ?? at,
+): OrderRow {
   const { to, set = {} } = moved;
   const pending = to === "PENDING";
   return {
@@ -13,8 +22,7 @@ export function movedRow(row: OrderRow, moved: MovedOrder, at: number): OrderRow
     worker: moved.worker,
     fence: moved.fence,
     turn: moved.turn ?? row.turn,
-    // Held without a claim it has a lease that is over.
-    leaseUntil: isHeld(to) ? (row.leaseUntil ?? at) : null,
+    leaseUntil: isHeld(to) ? leaseUntil : null,
     endedAt: isFinished(to) ? (set.endedAt ?? at) : null,
     waits: pending ? "orders" : null,
     blockedBy: pending ? row.blockedBy : 0,
@@ -38,11 +46,12 @@ export function movedOrder(
   row: OrderRow,
   to: MovedOrder["to"],
   more: Partial<Pick<MovedOrder, "attempt" | "fence" | "note" | "set" | "turn" | "worker">>,
+  from: MovedOrder["from"] = row.state,
 ): MovedOrder {
   return {
     attempt: more.attempt ?? row.attempt,
     fence: more.fence ?? row.fence,
-    from: row.state,
+    from,
     id: row.id,
     ...(more.note === undefined ? {} : { note: more.note }),
     ...(more.set === undefined ? {} : { set: more.set }),

@@ -56,7 +56,8 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
     }
     // `followed` may have been set meanwhile, by an order of this call that waits for this one.
     const blockedBy = leaders.ids.length;
-    const ready = placed({ ...(view.row(row.id) ?? row), blockedBy }, view.now);
+    const last = view.row(row.id) ?? row;
+    const ready = placed(last.blockedBy === blockedBy ? last : { ...last, blockedBy }, view.now);
     view.put(ready);
     const concerns = takenFrom === undefined ? leaders.ids : [...leaders.ids, takenFrom];
     view.tell(row.queue, { type: "orders.submitted", entry }, concerns);

@@ -9,6 +9,8 @@ import { turnAfter, weightOf } from "./turns.ts";
 
 const unconfigured: QueueConfig = { paused: false, weights: {}, limits: {} };
 
+const noOthers: readonly string[] = [];
+
 interface Tell {
   readonly stream: string;
   readonly told: Told;
@@ -39,6 +41,7 @@ export class View {
   readonly #holders = new Map<string, string>();
   readonly #opened = new Map<string, number>();
   readonly #lines = new Map<string, Set<string>>();
+  readonly #streams = new Map<string, string>();
   readonly #unsettled = new Map<string, { queue: string; key: string }>();
   #tells: Tell[] = [];
   #configured: { readonly stream: string; readonly data: QueueConfigured }[] = [];
@@ -129,6 +132,7 @@ export class View {
 
   /** Keys whose orders changed since they were settled last. */
   takeUnsettled(): readonly { readonly queue: string; readonly key: string }[] {
+    if (this.#unsettled.size === 0) return [];
     const keys = [...this.#unsettled.values()];
     for (const name of this.#unsettled.keys()) this.#journal.delete(this.#unsettled, name);
     return keys;
@@ -177,8 +181,8 @@ export class View {
   }
 
   /** Notes an event of an order of `queue`; it gets its place when the call is kept. */
-  tell(queue: string, told: Told, alsoConcerns: readonly string[] = []): void {
-    this.#tells.push({ stream: `queue:${queue}`, told, alsoConcerns });
+  tell(queue: string, told: Told, alsoConcerns: readonly string[] = noOthers): void {
+    this.#tells.push({ stream: this.#streamOf(queue), told, alsoConcerns });
   }
 
   /** Keeps what the call has done: its events get their places, and its rows the way to them. */
@@ -202,6 +206,13 @@ export class View {
     this.#journal.undo();
     this.#tells = [];
     this.#configured = [];
+  }
+
+  /** The same text each time: one that is put together anew is hashed anew as well. */
+  #streamOf(queue: string): string {
+    let stream = this.#streams.get(queue);
+    if (stream === undefined) this.#streams.set(queue, (stream = `queue:${queue}`));
+    return stream;
   }
 
   #front(queue: string, priority: number): number {

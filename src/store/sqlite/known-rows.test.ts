@@ -31,7 +31,11 @@ const order = (id: string): NewOrder => ({
 });
 const room: Capacity = { slots: 9, memory: 9, max: 9, kinds: ["noop"], starts: ["noop"], tags: [] };
 
-async function opened(): Promise<{ readonly path: string; open(): Promise<Store> }> {
+const spoil = (value: unknown): void => {
+  if (typeof value === "object" && value !== null) Object.assign(value, { list: "spoilt", trace: "spoilt" });
+};
+
+async function opened(): Promise<{ readonly path: string; readonly open: () => Promise<Store> }> {
   const folder = mkdtempSync(join(tmpdir(), "cutover-known-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "a.db");
@@ -66,12 +70,12 @@ test("what submitters and work do to their objects changes no order", async () =
   const store = await open();
   const given = order("a");
   const [stored] = await store.orders.submit([given]);
-  (given.payload as { list: unknown }).list = "changed by the submitter";
-  (stored?.order.payload as { list: unknown }).list = "changed by whoever has the answer";
+  spoil(given.payload);
+  spoil(stored?.order.payload);
   const [first] = await store.orders.claim("q", "w", room, 1_000);
   expect(first?.payload).toEqual({ list: [1] });
-  (first?.payload as { list: unknown }).list = "changed by the work";
-  (first?.carrier as { trace: unknown }).trace = "changed by the work";
+  spoil(first?.payload);
+  spoil(first?.carrier);
   const back = { id: "a", fence: 1, from: ["RUNNING"], to: "PENDING", event: "released" } as const;
   await store.orders.change([back]);
   const [second] = await store.orders.claim("q", "w", room, 1_000);
