@@ -1,176 +1,210 @@
 /**
- * How fast the gates notice a worse side and how seldom they wrong a healthy one: the reference table of the
- * design, simulated with fixed seeds. Looks happen every second.
+ * How fast the gates notice a worse side and how seldom they wrong a healthy one: the reference table of the design,
+ * simulated with fixed seeds, beside what other tools do on the same streams. Looks happen every second.
+ * `--quick` takes a twentieth of the runs, for a first impression.
  */
-import { createRandom, type Random } from "./gates/random.ts";
-import { intervalOf } from "./gates/intervals.ts";
-import { createJudge, ratioTest } from "../src/gates/index.ts";
+import { computeCells } from "./gates/cell-pool.ts";
+import type { Cell, CellResult, ErrorCell, Found, LatencyCell, WorldName } from "./gates/cells.ts";
+import { latencyCases } from "./gates/latency-cases.ts";
+import { alpha, beta, judgeNames, methodNames } from "./gates/methods.ts";
+import { printReach, printTable } from "./measure/table.ts";
 
-const runs = 1000;
+const quick = process.argv.includes("--quick");
+const runs = quick ? 50 : 1000;
 /** More where a median is held against a whole number of seconds. */
-const detectionRuns = 4000;
-const alpha = 0.01;
-const beta = 0.05;
+const detectionRuns = quick ? 100 : 2000;
+/** False alarms may exceed alpha by two standard errors of the simulation itself. */
+const allowed = alpha + 2 * Math.sqrt((alpha * (1 - alpha)) / runs);
 
-interface World {
-  readonly callsPerSecond: number;
-  readonly share: number;
-  readonly oldRate: number;
-  readonly ratio: number;
-  readonly failAbove: number;
+interface Row<C extends Cell> {
+  readonly name: string;
+  readonly cell: C;
+  /** Seconds that the median may take. */
+  readonly target?: number;
 }
 
-interface Outcome {
-  /** Part of the runs, 0 … 1. */
-  readonly fails: number;
-  readonly passes: number;
-  /** Seconds until the wanted verdict, infinite for runs that did not reach it. */
-  readonly median: number;
-}
+let seed = 1;
+const errors = (
+  name: string,
+  world: WorldName,
+  parts: Partial<ErrorCell> & { readonly target?: number } = {},
+): Row<ErrorCell> => {
+  const { target, ...rest } = parts;
+  const ratio = rest.ratio ?? 1;
+  const cell: ErrorCell = {
+    kind: "errors",
+    world,
+    methods: methodNames,
+    callsPerSecond: 200,
+    share: 0.05,
+    oldRate: 0.01,
+    ratio,
+    seconds: 600,
+    runs: ratio === 1 ? runs : detectionRuns,
+    seed: seed++,
+    ...rest,
+  };
+  return { name, cell, ...(target === undefined ? {} : { target }) };
+};
 
-/** Runs the ratio test until it says `wanted` (or `seconds` are over) and tells when. */
-function simulate(
-  world: World,
-  wanted: "fail" | "pass",
-  seconds: number,
-  seed: number,
-  count: number = runs,
-): Outcome {
-  const random = createRandom(seed);
-  const times: number[] = [];
-  let [fails, passes] = [0, 0];
-  for (let run = 0; run < count; run++) {
-    const end = oneRun(world, wanted, seconds, random);
-    if (end.kind === "fail") fails++;
-    if (end.kind === "pass") passes++;
-    times.push(end.kind === wanted ? end.second : Number.POSITIVE_INFINITY);
-  }
-  times.sort((a, b) => a - b);
-  return { fails: fails / count, passes: passes / count, median: times[Math.floor(count / 2)] as number };
-}
+const detection: readonly Row<ErrorCell>[] = [
+  errors("×2, 200/s", "steady", { ratio: 2, seconds: 1400, target: 142 }),
+  errors("×5, 200/s", "steady", { ratio: 5, target: 15 }),
+  errors("×2, 2000/s", "steady", { ratio: 2, callsPerSecond: 2000, target: 14 }),
+  errors("×5, 2000/s", "steady", { ratio: 5, callsPerSecond: 2000, target: 2 }),
+  errors("old 0.01 %, new 1 %, 200/s", "steady", { oldRate: 0.0001, ratio: 100, runs }),
+  errors("sticky users, ×5, 200/s", "stickyUsers", { ratio: 5, runs }),
+  errors("sticky users, ×2, 2000/s", "stickyUsers", { ratio: 2, callsPerSecond: 2000, runs }),
+];
 
-function oneRun(
-  world: World,
-  wanted: "fail" | "pass",
-  seconds: number,
-  random: Random,
-): { kind: "pass" | "fail" | "hold"; second: number } {
-  const test = ratioTest({ alpha, beta, clearBelow: 2, failAbove: world.failAbove });
-  for (let second = 1; second <= seconds; second++) {
-    const newCalls = random.binomial(world.callsPerSecond, world.share);
-    const newErrors = random.binomial(newCalls, world.oldRate * world.ratio);
-    const oldErrors = random.binomial(world.callsPerSecond - newCalls, world.oldRate);
-    const share = newCalls / world.callsPerSecond;
-    test.observe({ share, newErrors, allErrors: newErrors + oldErrors });
-    const kind = test.kind();
-    if (kind === wanted) return { kind, second };
-  }
-  return { kind: "hold", second: seconds };
-}
+const equal: readonly Row<ErrorCell>[] = [
+  errors("Bernoulli, 200/s", "steady"),
+  errors("Bernoulli, 2000/s", "steady", { callsPerSecond: 2000 }),
+  errors("Bernoulli 0.1 %, 200/s", "steady", { oldRate: 0.001 }),
+  errors("no errors at all, 200/s", "steady", { oldRate: 0 }),
+  errors("bursts, 200/s", "bursts"),
+  errors("day rhythm, share 5–50 %, 200/s", "dayRhythm"),
+  errors("sticky users, 200/s", "stickyUsers"),
+  errors("sticky users, share 50 %, 200/s", "stickyUsers", { share: 0.5 }),
+  errors("sticky users, 2000/s", "stickyUsers", { callsPerSecond: 2000 }),
+];
 
-/**
- * Seconds from the first bad call to the verdict, after ten healthy minutes at half of 200 calls/s, with an
- * interval every 250 ms judged as the engine does. Median of `count` runs.
- */
-function lateFault(ratio: number, count: number, seed: number): number {
-  const random = createRandom(seed);
-  const times: number[] = [];
-  for (let run = 0; run < count; run++) {
-    const judge = createJudge({ kind: "worse-than-old", by: 2, alpha, beta }, { of: "errors" });
-    let i = 0;
-    const add = (rate: number): void => {
-      const newCalls = random.binomial(50, 0.5);
-      const side = (calls: number, p: number) => ({ calls, errors: random.binomial(calls, p) });
-      judge.add([intervalOf(i++, { old: side(50 - newCalls, 0.01), new: side(newCalls, rate) })]);
-    };
-    while (i < 2400) add(0.01);
-    do add(0.01 * ratio);
-    while (judge.verdict().kind !== "fail");
-    times.push((i - 2400) / 4);
-  }
-  return times.sort((a, b) => a - b)[Math.floor(count / 2)] as number;
-}
+const judged: readonly Row<ErrorCell>[] = [
+  errors("equal sides, share 50 %", "stickyUsers", { share: 0.5, methods: judgeNames }),
+  errors("new side ×5, share 50 %", "stickyUsers", { share: 0.5, ratio: 5, runs, methods: judgeNames }),
+];
+
+const latency: readonly Row<LatencyCell>[] = Object.keys(latencyCases).flatMap((slowness) =>
+  [200, 1000].map((callsPerSecond): Row<LatencyCell> => {
+    const cell = {
+      kind: "latency",
+      slowness,
+      callsPerSecond,
+      share: 0.05,
+      seconds: 300,
+      runs,
+      seed: seed++,
+    } as const;
+    return { name: `${slowness}, ${callsPerSecond}/s`, cell };
+  }),
+);
+
+const promotion = ([1, 1.5, 2] as const).map((ratio) => ({
+  name: `×${ratio}`,
+  cell: { kind: "promotion", ratio, seconds: ratio === 1.5 ? 3000 : 600, runs, seed: seed++ } as const,
+}));
+
+const late = ([100, 10, 5] as const).map((ratio) => ({
+  name: `×${ratio}`,
+  cell: { kind: "late", ratio, seconds: 600, runs: quick ? 10 : 100, seed: seed++ } as const,
+}));
 
 const percent = (part: number): string => `${Number((part * 100).toFixed(1))} %`;
+const seconds = ({ median, part }: Found): string =>
+  median === undefined
+    ? `most not (${percent(part)})`
+    : `${median} s${part < 1 ? ` (${percent(part)})` : ""}`;
 
-const reach = (name: string, met: boolean, found: string, target: string): void =>
-  console.log(`reach ${name}: ${met ? "met" : "short"}, ${found}, ${target}`);
-
-/** Prints the table and whether each figure is reached. */
+/** Prints the tables and whether each figure is reached. */
 export async function run(): Promise<void> {
-  const base = { share: 0.05, oldRate: 0.01 };
+  const rows: readonly Row<Cell>[] = [...detection, ...equal, ...judged, ...latency, ...promotion, ...late];
+  const results = await computeCells(rows.map(({ cell }) => cell));
+  const of = (row: Row<Cell>, method: string): Found =>
+    (results[rows.indexOf(row)] as CellResult)[method] as Found;
+
   console.log(
-    `ratio test, share 5 %, base error rate 1 %, alpha 1 %, a look each second, ${runs} runs a row, ${detectionRuns} for detection\n`,
+    `errors: share 5 %, base error rate 1 %, alpha 1 %, a look each second; ${runs} runs a row, ${detectionRuns} for the first four`,
   );
-  console.log("calls/s  ratio  fails at estimate  median detection  found");
-  const targets: readonly (readonly [number, number, number])[] = [
-    [200, 2, 142],
-    [200, 5, 15],
-    [2000, 2, 14],
-    [2000, 5, 2],
-  ];
-  const lines: (() => void)[] = [];
-  let seed = 1;
-  for (const [callsPerSecond, ratio, target] of targets) {
-    for (const failAbove of [1, 2]) {
-      const seconds = target * 10;
-      const found = simulate(
-        { ...base, callsPerSecond, ratio, failAbove },
-        "fail",
-        seconds,
-        seed++,
-        detectionRuns,
-      );
-      console.log(
-        `${String(callsPerSecond).padStart(7)}  ×${ratio}     ≥ ${failAbove}                ` +
-          `${String(found.median).padStart(6)} s          ${percent(found.fails)}`,
-      );
-      if (failAbove > 1) continue;
-      lines.push(() =>
-        reach(
-          `detect ×${ratio} at ${callsPerSecond}/s`,
-          found.median <= target,
-          `${found.median} s median`,
-          `≤ ${target} s`,
-        ),
-      );
-    }
-  }
-  console.log("\nequal sides (A/A), ten minutes, 600 looks");
-  console.log("calls/s  false alarms");
-  for (const callsPerSecond of [200, 2000]) {
-    const world = { ...base, callsPerSecond, ratio: 1, failAbove: 1 };
-    const rate = simulate(world, "fail", 600, seed++).fails;
-    console.log(`${String(callsPerSecond).padStart(7)}  ${percent(rate)}`);
-    lines.push(() => reach(`false alarms at ${callsPerSecond}/s`, rate <= alpha, percent(rate), "≤ 1 %"));
-  }
-  console.log("\npromotion: clears below 2×, share 50 %, beta 5 %");
-  console.log("calls/s  ratio  median       passed");
-  for (const [callsPerSecond, ratio, seconds] of [
-    [200, 1, 600],
-    [200, 1.5, 6000],
-    [200, 2, 600],
-  ] as const) {
-    const world = { share: 0.5, oldRate: 0.01, callsPerSecond, ratio, failAbove: 2 };
-    const found = simulate(world, "pass", seconds, seed++);
-    const passed = found.passes;
-    const median = Number.isFinite(found.median) ? `${found.median} s` : "never";
-    console.log(
-      `${String(callsPerSecond).padStart(7)}  ×${String(ratio).padEnd(4)}  ${median.padEnd(12)} ${percent(passed)}`,
-    );
-    if (ratio === 2) lines.push(() => reach("false passes at ×2", passed <= beta, percent(passed), "≤ 5 %"));
-  }
-  console.log(
-    "\nfault after ten healthy minutes, 200 calls/s, share 50 %, judged every 250 ms, 100 runs a row",
+  console.log("\nmedian seconds until a worse side is failed (part of the runs, where not all)");
+  printTable(
+    ["new side", "reference", ...methodNames],
+    detection.map((row) => [
+      row.name,
+      row.target === undefined ? "" : `${row.target} s`,
+      ...methodNames.map((method) => seconds(of(row, method))),
+    ]),
   );
-  console.log("ratio  median detection");
-  for (const ratio of [100, 10, 5]) {
-    const seconds = lateFault(ratio, 100, seed++);
-    console.log(`×${String(ratio).padEnd(4)}  ${seconds} s`);
-    if (ratio === 100) {
-      lines.push(() => reach("late fault, every call fails", seconds <= 1, `${seconds} s median`, "≤ 1 s"));
-    }
-  }
+  console.log("\nequal sides (A/A), ten minutes: part of the runs that were failed");
+  printTable(
+    ["traffic", ...methodNames],
+    equal.map((row) => [row.name, ...methodNames.map((method) => percent(of(row, method).part))]),
+  );
+  console.log("\nsticky users, 200/s, the engine's judge of at most 2×, a look each five seconds");
+  printTable(
+    ["", ...judgeNames],
+    judged.map((row) => [
+      row.name,
+      ...judgeNames.map((name) => {
+        const found = of(row, name);
+        return row.cell.ratio === 1 ? `${percent(found.part)} wronged` : seconds(found);
+      }),
+    ]),
+  );
+  console.log("\nlatency: log-normal, share 5 %, five minutes; median seconds until the new side is failed");
+  printTable(
+    ["new side", "slow counts", "Mann–Whitney each minute"],
+    latency.map((row) => {
+      const cells = ["ours", "repeated"].map((method) => of(row, method));
+      const text =
+        row.cell.slowness === "equal"
+          ? cells.map(({ part }) => `${percent(part)} wronged`)
+          : cells.map(seconds);
+      return [row.name, ...text];
+    }),
+  );
+  console.log("\npromotion: clears below 2×, 200/s, share 50 %, beta 5 %");
+  printTable(
+    ["new side", "median", "passed"],
+    promotion.map((row) => [row.name, seconds(of(row, "passes")), percent(of(row, "passes").part)]),
+  );
+  console.log("\nfault after ten healthy minutes, 200/s, share 50 %, judged every 250 ms");
+  printTable(
+    ["new side", "median detection"],
+    late.map((row) => [row.name, seconds(of(row, "fails"))]),
+  );
   console.log();
-  for (const line of lines) line();
+  reachAll(of);
+}
+
+function reachAll(of: (row: Row<Cell>, method: string) => Found): void {
+  for (const row of detection) {
+    if (row.target === undefined) continue;
+    const { median = Number.POSITIVE_INFINITY } = of(row, "per call");
+    printReach(`detect ${row.name}`, median <= row.target, `${median} s median`, `≤ ${row.target} s`);
+  }
+  for (const row of equal) {
+    // Sticky users are what first errors are for; counts per call stand beside them to show why.
+    const sticky = row.cell.world === "stickyUsers";
+    const part = Math.max(
+      ...["first errors", ...(sticky ? [] : ["per call"])].map((name) => of(row, name).part),
+    );
+    printReach(`false alarms, ${row.name}`, part <= allowed, percent(part), `≤ ${percent(allowed)}`);
+  }
+  const wronged = of(judged[0] as Row<Cell>, "judge with keys").part;
+  printReach(
+    "false alarms, judge, sticky users",
+    wronged <= allowed,
+    percent(wronged),
+    `≤ ${percent(allowed)}`,
+  );
+  for (const row of latency) {
+    const { part, median } = of(row, "ours");
+    if (row.cell.slowness === "equal") {
+      printReach(
+        `false alarms, latency ${row.cell.callsPerSecond}/s`,
+        part <= allowed,
+        percent(part),
+        `≤ ${percent(allowed)}`,
+      );
+      continue;
+    }
+    const found = seconds({ part, ...(median === undefined ? {} : { median }) });
+    printReach(`latency ${row.name}`, median !== undefined, found, `≤ ${row.cell.seconds} s median`);
+  }
+  const [, , atLimit] = promotion;
+  const passed = of(atLimit as Row<Cell>, "passes").part;
+  const most = beta + 2 * Math.sqrt((beta * (1 - beta)) / runs);
+  printReach("false passes at ×2", passed <= most, percent(passed), `≤ ${percent(most)}`);
+  const every = of(late[0] as Row<Cell>, "fails").median ?? Number.POSITIVE_INFINITY;
+  printReach("late fault, every call fails", every <= 1, `${every} s median`, "≤ 1 s");
 }

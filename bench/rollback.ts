@@ -172,7 +172,14 @@ function interval(look: number, oldErrors: number, newErrors: number): Interval 
 async function inSession<T>(use: (session: Session, dir: string) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), "cutover-bench-rollback-"));
   try {
-    const place = { store: dir, clock: systemClock, pid: process.pid, version: packageVersion() };
+    const place = {
+      store: dir,
+      shared: undefined,
+      storeFlag: "",
+      clock: systemClock,
+      pid: process.pid,
+      version: packageVersion(),
+    };
     await using session = await openSession(place, silentLog);
     return await use(session, dir);
   } finally {

@@ -84,6 +84,11 @@ const member = (node: Node, object: string, property?: string): boolean => {
 
 const map = arrows();
 
+/** What a single file may take from a library, and where that was decided. */
+const libraries: Readonly<Record<string, string>> = {
+  "queue/schedule-time.ts": "croner", // docs/decisions/0009-cron-by-croner.md
+};
+
 /** Rooms that tests use, not programs: they may bring the test's own tools. */
 const testTools = new Set(["vitest", "fast-check"]);
 
@@ -100,6 +105,9 @@ const processFacts: Readonly<Record<string, readonly string[]>> = {
   "plan/run-command.ts": ["env"],
   // The one place where the queue's sandboxes meet the machine: children, their groups and their environment.
   "queue/machine.ts": ["env", "kill", "pid"],
+  // The monotonic clock that all threads of the process share; `performance` begins anew in each.
+  "queue/heartbeat.ts": ["hrtime"],
+  "queue/heartbeat-thread.ts": ["hrtime"],
 };
 
 describe("the rooms of the house", () => {
@@ -137,11 +145,12 @@ describe("the rooms of the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("nothing but Node itself is needed at run time", () => {
+  test("nothing but Node itself and the libraries that were decided on is needed at run time", () => {
     const foreign = files.flatMap((file) =>
       file.imports
         .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
         .filter((specifier) => file.room !== "testing" || !testTools.has(specifier))
+        .filter((specifier) => libraries[file.path] !== specifier)
         .map((specifier) => `src/${file.path} imports ${specifier}`),
     );
     expect(foreign).toEqual([]);

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { Project } from "./e2e/command-line.ts";
 
 const root = join(import.meta.dirname, "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
@@ -31,6 +32,14 @@ describe("the migration in the README", () => {
       rmSync(dir, { recursive: true, force: true });
     }
   });
+});
+
+test("the queue of the README runs as it stands", () => {
+  const [, source = ""] = /```ts file=queue\.ts\n([^]*?)```/.exec(readme) ?? [];
+  using project = new Project();
+  project.write("queue.ts", source);
+  const printed = execFileSync(process.execPath, ["queue.ts"], { cwd: project.dir, encoding: "utf8" });
+  expect(printed).toBe("42\n");
 });
 
 describe("the pages of the project", () => {

@@ -10,8 +10,10 @@ import { exitOf } from "./exit-code.ts";
 import { listenToKeys } from "./keys.ts";
 import { lookOn } from "./look-on.ts";
 import type { OwnerClient } from "./owner-client.ts";
-import { choosePresenter, type Presenter } from "./presenter.ts";
+import { choosePresenter, namingStore, type Presenter } from "./presenter.ts";
+import { ownedRun } from "./run-source.ts";
 import { openSession, type Session } from "./session.ts";
+import { inStore } from "./store-place.ts";
 import { feedViews } from "./view-feed.ts";
 
 /** Options of every command that carries a run. */
@@ -49,7 +51,7 @@ export async function followOwner(
   });
   const path = `/v1/runs/${encodeURIComponent(run.id)}`;
   await owner.post(`${path}/rollback`, { by: context.by, reason });
-  const last = await lookOn(context, owner, run.id);
+  const last = await lookOn(context, ownedRun(context, owner, run.id), run.id);
   return last === undefined ? 4 : exitOf(last.run.state);
 }
 
@@ -79,7 +81,7 @@ async function follow(
   let viewer: RunViewer | undefined;
   const build = async (): Promise<RunView> => {
     viewer ??= new (await import("../report/index.ts")).RunViewer(session.store, handle.id);
-    return await viewer.view({ at: context.clock.now(), live: handle.live() });
+    return await viewer.view({ at: session.store.clock.now(), live: handle.live() });
   };
   const show = async (view: RunView): Promise<void> => {
     last = view;
@@ -143,14 +145,23 @@ async function close(context: CommandContext, session: Session, { view, stopped 
   if (ended) {
     terminal.line("");
     const { closingBlock } = await import("./draw/closing-block.ts");
-    for (const line of closingBlock(view, { report, audit })) terminal.line(line);
+    for (const line of closingBlock(namingStore(view, context), {
+      report,
+      audit,
+      storeFlag: context.storeFlag,
+    }))
+      terminal.line(line);
   } else {
-    for (const line of stoppedLines(view, stopped)) terminal.line(line);
+    for (const line of stoppedLines(context, namingStore(view, context), stopped)) terminal.line(line);
   }
   return exit;
 }
 
-function stoppedLines(view: RunView, stopped: NonNullable<End["stopped"]>): readonly Line[] {
+function stoppedLines(
+  context: CommandContext,
+  view: RunView,
+  stopped: NonNullable<End["stopped"]>,
+): readonly Line[] {
   const [wanted] = view.wanted;
   const phase = view.phases.find((each) => each.state !== "SEALED" && each.state !== "PENDING");
   const where = phase === undefined ? "" : ` in ${phase.name}`;
@@ -159,8 +170,11 @@ function stoppedLines(view: RunView, stopped: NonNullable<End["stopped"]>): read
   return [
     [span(`◐ ${why}`, "wait"), span(`${where} · run ${view.run.id}${waits === "" ? "" : ` · ${waits}`}`)],
     ...(wanted === undefined ? [] : [[span("  approve: ", "dim"), span(`npx ${wanted.command}`, "bold")]]),
-    [span("  go on:   ", "dim"), span(`npx cutover resume ${view.run.id}`, "bold")],
-    [span("  go back: ", "dim"), span(`npx cutover rollback ${view.run.id} --reason "…"`, "bold")],
+    [span("  go on:   ", "dim"), span(`npx ${inStore(`cutover resume ${view.run.id}`, context)}`, "bold")],
+    [
+      span("  go back: ", "dim"),
+      span(`npx ${inStore(`cutover rollback ${view.run.id} --reason "…"`, context)}`, "bold"),
+    ],
   ];
 }
 

@@ -1,9 +1,9 @@
 import { hostname, userInfo } from "node:os";
-import { resolve } from "node:path";
 import { CutoverError, systemClock } from "../core/index.ts";
 import { commands } from "./commands.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
 import { printError, toCutoverError } from "./print-error.ts";
+import { storeAddress } from "./store-place.ts";
 import { processTerminal } from "./terminal.ts";
 import { showCursor } from "./live-screen.ts";
 import { packageVersion } from "./version.ts";
@@ -13,6 +13,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   quietKnownWarnings();
   const terminal = processTerminal();
   const json = argv.includes("--json");
+  let storeFlag = "";
   try {
     const { name, rest } = commandName(argv);
     const entry = commands[name];
@@ -21,15 +22,17 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const args = readArguments(name, command, rest);
     if (args.flag("help")) {
       const { commandPage } = await import("./help-pages.ts");
-      for (const line of commandPage(command, entry.summary)) terminal.line(line);
+      for (const line of commandPage(name, command, entry.summary)) terminal.line(line);
       return 0;
     }
+    const address = storeAddress(args.text("store"), process.env["CUTOVER_STORE"], process.cwd());
+    storeFlag = address.storeFlag;
     return await command.run({
+      ...address,
       args,
       terminal,
       clock: systemClock,
       cwd: process.cwd(),
-      store: resolve(args.text("store") ?? ".cutover"),
       by: args.text("by") ?? whoAmI(),
       json: args.flag("json"),
       version: packageVersion(),
@@ -40,25 +43,38 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const error = toCutoverError(thrown);
     if (json) terminal.json({ error: error.toJSON(), exit: error.exitCode });
     else
-      printError(terminal, error, { cwd: process.cwd(), trace: process.env["CUTOVER_TRACE"] !== undefined });
+      printError(terminal, error, {
+        cwd: process.cwd(),
+        trace: process.env["CUTOVER_TRACE"] !== undefined,
+        storeFlag,
+      });
     return error.exitCode;
   }
 }
 
-/** The first word that is no option; `--help` and `--version` alone are commands too. */
+/** The first word that is no option, and the second where a command has parts; `--help` and `--version` are commands too. */
 function commandName(argv: readonly string[]): { readonly name: string; readonly rest: readonly string[] } {
-  const [first, ...rest] = argv;
-  if (first === undefined || first === "--help" || first === "-h") return { name: "help", rest };
-  if (first === "--version" || first === "-v") return { name: "version", rest };
-  if (!first.startsWith("-")) return { name: first, rest };
+  const [first, ...others] = argv;
+  if (first === undefined || first === "--help" || first === "-h") return { name: "help", rest: others };
+  if (first === "--version" || first === "-v") return { name: "version", rest: others };
   // Options may stand before the command: `cutover --store x status`.
+  const { word, rest } = takeWord(argv);
+  if (word === undefined) return { name: "help", rest: argv };
+  const parts = Object.keys(commands).filter((name) => name.startsWith(`${word} `));
+  const second = parts.length === 0 ? undefined : takeWord(rest);
+  return second?.word === undefined
+    ? { name: word, rest }
+    : { name: `${word} ${second.word}`, rest: second.rest };
+}
+
+function takeWord(argv: readonly string[]): { readonly word?: string; readonly rest: readonly string[] } {
   const at = argv.findIndex((word, index) => !word.startsWith("-") && !takesValue(argv[index - 1]));
-  if (at === -1) return { name: "help", rest: argv };
-  return { name: argv[at] ?? "help", rest: [...argv.slice(0, at), ...argv.slice(at + 1)] };
+  const word = argv[at];
+  return word === undefined ? { rest: argv } : { word, rest: [...argv.slice(0, at), ...argv.slice(at + 1)] };
 }
 
 const takesValue = (word: string | undefined): boolean =>
-  word?.startsWith("--") === true && everyCommand[word.slice(2)]?.type === "string";
+  word === "--queue" || (word?.startsWith("--") === true && everyCommand[word.slice(2)]?.type === "string");
 
 async function unknownCommand(name: string): Promise<CutoverError> {
   const { nearest } = await import("../plan/index.ts");
@@ -79,11 +95,20 @@ function whoAmI(): string {
   }
 }
 
+/** Commands that end in their own way when they are told to. */
+const interruptible: ReadonlySet<string> = new Set([
+  "run",
+  "resume",
+  "watch",
+  "rollback",
+  "worker",
+  "queue stats",
+]);
+
 /** First signal: asks the command to stop cleanly. Second: ends at once, as a crash would; resume copes with both. */
 function interruptSignal(name: string): AbortSignal {
   const controller = new AbortController();
-  if (name !== "run" && name !== "resume" && name !== "watch" && name !== "rollback")
-    return controller.signal;
+  if (!interruptible.has(name)) return controller.signal;
   const onSignal = (): void => {
     if (controller.signal.aborted) {
       if (process.stdout.isTTY) process.stdout.write(showCursor);

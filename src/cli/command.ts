@@ -1,5 +1,6 @@
 import type { ParseArgsOptionsConfig } from "node:util";
 import type { Clock } from "../core/index.ts";
+import type { StoreAddress } from "./store-place.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What the user typed, read by the command's own options. */
@@ -10,13 +11,11 @@ export interface Arguments {
 }
 
 /** What a command may use of the world. */
-export interface CommandContext {
+export interface CommandContext extends StoreAddress {
   readonly args: Arguments;
   readonly terminal: Terminal;
   readonly clock: Clock;
   readonly cwd: string;
-  /** Folder of the store, absolute. */
-  readonly store: string;
   /** Who acts: `--by` or `user@host`. */
   readonly by: string;
   /** Machine output wanted. */

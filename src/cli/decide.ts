@@ -1,11 +1,12 @@
-import { CutoverError, type JsonObject } from "../core/index.ts";
-import type { RecordParts } from "../engine/index.ts";
+import { CutoverError } from "../core/index.ts";
+import { askDecision, type Decision, type RecordParts } from "../engine/index.ts";
 import { type RunView, runFaces } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { span } from "./draw/line.ts";
 import { awaitOwner, carrierOf, hasStore, noRuns, ownStore, viewRecorded } from "./reach-store.ts";
+import { inStore } from "./store-place.ts";
 
 /** `--reason` of commands that a person answers for. */
 export const reasonOption: Readonly<Record<string, OptionSpec>> = {
@@ -22,17 +23,18 @@ export function reasonOf(context: CommandContext, command: string): string {
   });
 }
 
-export type Verb = "pause" | "continue" | "approve" | "settle";
+export type Verb = Exclude<Decision["verb"], "rollback">;
 
 /**
  * Hands a decision to the process that carries the run; when nobody does, `record` puts it into the record by the
- * engine's same rules, and whoever carries the run next acts on it. Resolves with the run as it stands then.
+ * engine's same rules, and whoever carries the run next acts on it. In a shared store the record is the way to the
+ * process that carries the run. Resolves with the run as it stands then.
  */
 export async function decide(
   context: CommandContext,
   typed: string | undefined,
   verb: Verb,
-  body: JsonObject,
+  body: Omit<Decision, "verb" | "by">,
   record: (parts: RecordParts, run: string, view: RunView) => Promise<unknown>,
 ): Promise<RunView> {
   const choice = { typed, otherwise: "unfinished" } as const;
@@ -46,7 +48,9 @@ export async function decide(
   return ownStore(context, async (store) => {
     const { id } = chooseRun(await store.runs.list(), choice);
     const view = (): Promise<RunView> => viewRecorded(context, store, id);
-    await record({ store, clock: context.clock, ...carrierOf(context) }, id, await view());
+    const parts = { store, clock: context.clock, ...carrierOf(context) };
+    if (context.shared === undefined) await record(parts, id, await view());
+    else await askDecision(parts, id, { verb, by: context.by, ...body });
     return view();
   });
 }
@@ -62,7 +66,7 @@ export function sayState(context: CommandContext, view: RunView, done: string): 
   if (view.next.command !== "") {
     context.terminal.line([
       span(`  next: ${view.next.text}  `, "dim"),
-      span(`npx ${view.next.command}`, "bold"),
+      span(`npx ${inStore(view.next.command, context)}`, "bold"),
     ]);
   }
 }

@@ -12,10 +12,9 @@ export function overview(version: string): readonly Line[] {
       span(` ${version} · replace a running system by a new one, with proof and a way back`),
     ],
     [],
-    ...Object.entries(commands).map(([name, { summary }]): Line => [
-      span(`  ${pad(name, 10)}`, "bold"),
-      span(summary),
-    ]),
+    ...Object.entries(commands)
+      .filter(([name]) => !name.includes(" "))
+      .map(([name, { summary }]): Line => [span(`  ${pad(name, 10)}`, "bold"), span(summary)]),
     [],
     [span("  cutover help COMMAND", "bold"), span("   options of one command")],
     [span("  cutover help CODE", "bold"), span("      what an error means and what to do")],
@@ -25,7 +24,7 @@ export function overview(version: string): readonly Line[] {
 }
 
 /** The help page of one command. */
-export function commandPage(command: Command, summary: string): readonly Line[] {
+export function commandPage(name: string, command: Command, summary: string): readonly Line[] {
   const options = Object.entries({ ...command.options, ...everyCommand });
   const width = Math.max(...options.map(([name, option]) => optionText(name, option).length)) + 2;
   return [
@@ -34,11 +33,24 @@ export function commandPage(command: Command, summary: string): readonly Line[] 
       [],
       ...wrap(paragraph, 78).map((text) => [span(text)]),
     ]),
+    ...partLines(name),
     [],
     ...options.map(([name, option]): Line => [
       span(`  ${pad(optionText(name, option), width)}`, "bold"),
       span(option.help),
     ]),
+  ];
+}
+
+/** The commands that a command is made of, e.g. `queue ls`. */
+function partLines(name: string): readonly Line[] {
+  const parts = Object.entries(commands).filter(([each]) => each.startsWith(`${name} `));
+  if (parts.length === 0) return [];
+  return [
+    [],
+    ...parts.map(([part, { summary }]): Line => [span(`  ${pad(part, 16)}`, "bold"), span(summary)]),
+    [],
+    [span(`  cutover help ${name} WORD`, "bold"), span("   options of one of them")],
   ];
 }
 

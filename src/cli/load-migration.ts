@@ -10,18 +10,23 @@ import { commonJsManifest } from "./module-type.ts";
  * export is no migration, and whatever `defineMigration` found wrong in it
  */
 export async function loadMigration(file: string): Promise<Migration> {
-  let loaded: { readonly default?: unknown };
-  try {
-    loaded = await Promise.race([import(pathToFileURL(file).href) as Promise<typeof loaded>, neverLoaded()]);
-  } catch (thrown) {
-    throw loadError(file, thrown);
-  }
-  if (isMigration(loaded.default)) return loaded.default;
+  const loaded = await loadModule(file);
+  if (isMigration(loaded["default"])) return loaded["default"];
   throw new CutoverError("CUTOVER_PLAN_NOT_FOUND", {
-    message: `expected a migration as default export, found ${describe(loaded.default)}`,
+    message: `expected a migration as default export, found ${describe(loaded["default"])}`,
     place: file,
     remedy: "write `export default defineMigration({ … })`",
   });
+}
+
+/** Everything that `file` exports. @throws CUTOVER_PLAN_LOAD with `file:line`, or what a definition in it was refused with */
+export async function loadModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const module = import(pathToFileURL(file).href) as Promise<Readonly<Record<string, unknown>>>;
+    return await Promise.race([module, neverLoaded()]);
+  } catch (thrown) {
+    throw loadError(file, thrown);
+  }
 }
 
 /**

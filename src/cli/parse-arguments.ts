@@ -4,7 +4,11 @@ import type { Arguments, Command, OptionSpec } from "./command.ts";
 
 /** Options that every command takes. */
 export const everyCommand: Readonly<Record<string, OptionSpec>> = {
-  store: { type: "string", value: "DIR", help: "folder of the store (default .cutover)" },
+  store: {
+    type: "string",
+    value: "WHERE",
+    help: "folder, sqlite:FILE or postgres://… (default CUTOVER_STORE or .cutover)",
+  },
   by: { type: "string", value: "NAME", help: "who acts (default user@host)" },
   json: { type: "boolean", help: "machine output on stdout" },
   help: { type: "boolean", short: "h", help: "this page" },

@@ -4,6 +4,7 @@ import { type Line, span } from "./draw/line.ts";
 import type { PlainLines } from "./draw/plain-lines.ts";
 import type { runTree } from "./draw/run-tree.ts";
 import { LiveScreen } from "./live-screen.ts";
+import { inStore, type StoreAddress } from "./store-place.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -22,8 +23,22 @@ export interface Presenter {
 
 export function choosePresenter(context: CommandContext, keys: string): Presenter {
   const { terminal, json } = context;
-  if (json) return jsonPresenter(terminal);
-  return terminal.live ? treePresenter(terminal, keys) : plainPresenter(terminal, context.clock.now());
+  const shown = json
+    ? jsonPresenter(terminal)
+    : terminal.live
+      ? treePresenter(terminal, keys)
+      : plainPresenter(terminal, context.clock.now());
+  return { ...shown, show: (view) => shown.show(namingStore(view, context)) };
+}
+
+/** The view with commands that mean the same store when they are copied. */
+export function namingStore(view: RunView, place: Pick<StoreAddress, "storeFlag">): RunView {
+  if (place.storeFlag === "") return view;
+  return {
+    ...view,
+    next: { ...view.next, command: inStore(view.next.command, place) },
+    wanted: view.wanted.map((each) => ({ ...each, command: inStore(each.command, place) })),
+  };
 }
 
 function treePresenter(terminal: Terminal, keys: string): Presenter {

@@ -22,9 +22,14 @@ interface Shown {
 export function printError(
   terminal: Terminal,
   error: CutoverError,
-  options: { readonly cwd: string; readonly trace: boolean },
+  options: { readonly cwd: string; readonly trace: boolean; readonly storeFlag?: string },
 ): void {
-  const problems = problemsOf(error);
+  const problems = problemsOf(error).map(({ code, message, place, remedy }) => ({
+    code,
+    message,
+    place,
+    remedy: sameStore(remedy, options.storeFlag ?? ""),
+  }));
   for (const problem of problems) {
     for (const line of errorLines(problem, options.cwd, terminal.columns())) terminal.aside(line);
   }
@@ -52,6 +57,12 @@ export function errorLines(problem: Shown, cwd: string, columns: number): readon
   for (const text of wrap(problem.remedy, columns - 2)) lines.push([span(`  ${text}`)]);
   return lines;
 }
+
+/** Commands in a remedy mean the store that the failed command meant; one that names it already is left as it is. */
+const sameStore = (remedy: string, storeFlag: string): string =>
+  remedy.replaceAll(/`cutover (?!help|init|plan|check)[^`]+`/g, (command) =>
+    command.includes(" --store ") ? command : `${command.slice(0, -1)}${storeFlag}\``,
+  );
 
 /** Paths below the working folder are shown from there. */
 function nearer(place: string, cwd: string): string {

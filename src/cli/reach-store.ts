@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readlinkSync, statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import {
@@ -11,20 +11,29 @@ import {
   silentLog,
   sleep,
 } from "../core/index.ts";
-import { openSqliteStore, ownFolder, type Ownership, readOwner, type Store } from "../store/index.ts";
+import {
+  openSqliteStore,
+  openStore as openAddress,
+  ownFolder,
+  type Ownership,
+  readOwner,
+  type Store,
+} from "../store/index.ts";
 import type { RunView } from "../report/index.ts";
 import { OwnerClient } from "./owner-client.ts";
+import type { SharedStore, StoreAddress } from "./store-place.ts";
 
 /** How long a command waits for another that holds the folder only for a moment. */
 const momentMs = 3_000;
 
-export interface StorePlace {
-  /** Folder of the store. */
-  readonly store: string;
+export interface StorePlace extends StoreAddress {
   readonly clock: Clock;
   readonly pid: number;
   readonly version: string;
 }
+
+/** The store for people: its folder, or its address without a password. */
+export const shownStore = ({ store, shared }: StoreAddress): string => shared?.shown ?? store;
 
 export const databaseOf = (store: string): string => join(store, "cutover.db");
 export const routesFileOf = (store: string): string => join(store, "routes.json");
@@ -34,6 +43,8 @@ export const routesFileOf = (store: string): string => join(store, "routes.json"
  * @throws CUTOVER_STORE_UNAVAILABLE when that cannot be told: the folder is a file, or may not be read
  */
 export function hasStore(place: StorePlace): boolean {
+  // Whether a server answers is found out by asking it.
+  if (place.shared !== undefined) return !isMissingFile(place.shared.url);
   try {
     const folder = statSync(place.store, { throwIfNoEntry: false });
     if (folder?.isDirectory() === false) throw unavailable(place, "a file");
@@ -43,6 +54,9 @@ export function hasStore(place: StorePlace): boolean {
   }
 }
 
+const isMissingFile = (url: string): boolean =>
+  url.startsWith("sqlite:") && statSync(url.slice("sqlite:".length), { throwIfNoEntry: false }) === undefined;
+
 const unavailable = (place: StorePlace, found: string): CutoverError =>
   new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
     message: `expected a folder that can be read, found: ${found}`,
@@ -51,6 +65,7 @@ const unavailable = (place: StorePlace, found: string): CutoverError =>
 
 /** The owner that answers for the store; undefined when nobody owns it, or only for the moment of a command. */
 export function findOwner(place: StorePlace): OwnerClient | undefined {
+  if (place.shared !== undefined) return undefined;
   const owner = readOwner(place.store);
   if (owner?.socket === null || owner?.socket === undefined) return undefined;
   return new OwnerClient({ ...owner, socket: owner.socket });
@@ -61,6 +76,7 @@ export function findOwner(place: StorePlace): OwnerClient | undefined {
  * command holds it without ever answering: both are waited for, three seconds at most.
  */
 export async function awaitOwner(place: StorePlace): Promise<OwnerClient | undefined> {
+  if (place.shared !== undefined) return undefined;
   const until = place.clock.monotonic() + momentMs;
   while (readOwner(place.store)?.socket === null && place.clock.monotonic() < until)
     await sleep(place.clock, 20);
@@ -76,22 +92,48 @@ export async function readStore<T>(
   read: (store: Store) => Promise<T>,
 ): Promise<T | undefined> {
   if (!hasStore(place)) return undefined;
-  const path = databaseOf(place.store);
-  await using store = await openSqliteStore({ path, clock: place.clock });
+  await using store = await openBeside(place, silentLog);
   return await read(store);
+}
+
+/** Opens the store without owning it: for questions, and for orders, which many processes write. */
+export function openBeside(place: StorePlace, log: Log): Promise<Store> {
+  const { shared, clock } = place;
+  return shared === undefined
+    ? openSqliteStore({ path: databaseOf(place.store), clock, log })
+    : openShared(shared, place, log);
+}
+
+/** Opens a store that nobody owns. */
+function openShared({ url }: SharedStore, { clock }: StorePlace, log: Log): Promise<Store> {
+  return openAddress(url, { clock, log });
 }
 
 /** One run as the record tells it, for commands that do not carry it. */
 export async function viewRecorded(place: StorePlace, store: Store, run: string): Promise<RunView> {
   const { buildRunView } = await import("../report/index.ts");
   return await buildRunView(store, run, {
-    at: place.clock.now(),
-    nobodyCarries: findOwner(place) === undefined,
+    at: store.clock.now(),
+    nobodyCarries:
+      place.shared === undefined
+        ? findOwner(place) === undefined
+        : (await carriedBy(place, store, run)) === undefined,
   });
 }
 
-/** Owns the folder for the length of `write`. */
+/** Who carries a run of a shared store, by its lease; undefined when nobody does. */
+export async function carriedBy(place: StorePlace, store: Store, run: string): Promise<string | undefined> {
+  const lease = await store.runs.lease(run);
+  if (lease === undefined || lease.until <= store.clock.now()) return undefined;
+  return carrierOf(place).isDead(lease.owner) ? undefined : lease.owner;
+}
+
+/** Owns the folder for the length of `write`; a shared store needs no owner. */
 export async function ownStore<T>(place: StorePlace, write: (store: Store) => Promise<T>): Promise<T> {
+  if (place.shared !== undefined) {
+    await using store = await openShared(place.shared, place, silentLog);
+    return await write(store);
+  }
   await using _ownership = await takeFolder(place);
   await using store = await openStore(place, silentLog);
   return await write(store);
@@ -116,6 +158,7 @@ export async function takeFolder(place: StorePlace): Promise<Ownership> {
 }
 
 export function openStore(place: StorePlace, log: Log): Promise<Store> {
+  if (place.shared !== undefined) return openShared(place.shared, place, log);
   return openSqliteStore({
     path: databaseOf(place.store),
     clock: place.clock,
@@ -126,21 +169,45 @@ export function openStore(place: StorePlace, log: Log): Promise<Store> {
 
 /**
  * This process as a carrier of runs. Whoever holds the folder's lock knows that every other owner of this machine is
- * gone: its lease need not be waited for.
+ * gone; of a shared store only those are, whose process is not there any more. Their leases need not be waited for.
  */
-export function carrierOf({ pid, clock }: StorePlace): { owner: string; isDead: (owner: string) => boolean } {
-  const machine = `${hostname()}:`;
+export function carrierOf({ pid, clock, shared }: StorePlace): {
+  owner: string;
+  isDead: (owner: string) => boolean;
+} {
+  const machine = `${hostname()}${shared === undefined ? "" : processSpace()}:`;
   return {
     owner: `${machine}${pid}:${clock.now()}`,
-    isDead: (owner) => owner.startsWith(machine),
+    isDead: (owner) =>
+      owner.startsWith(machine) &&
+      (shared === undefined || !isRunning(owner.slice(machine.length).split(":")[0])),
   };
+}
+
+/** Containers may share a host name: there a number that names no process here may still name one there. */
+function processSpace(): string {
+  try {
+    return `/${readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "")}`;
+  } catch {
+    return "";
+  }
+}
+
+/** A process number that was given anew counts as running: then the lease is waited for. */
+function isRunning(pid: string | undefined): boolean {
+  if (pid === undefined || !/^\d+$/.test(pid)) return true;
+  try {
+    return process.kill(Number(pid), 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
 }
 
 /** For questions about runs where there is no store: there are none. */
 export function noRuns(place: StorePlace): CutoverError {
   return new CutoverError("CUTOVER_RUN_NOT_FOUND", {
     message: "expected a run, found none in this store",
-    place: place.store,
-    remedy: "begin one with `cutover run`, or name another folder with --store",
+    place: shownStore(place),
+    remedy: "begin one with `cutover run`, or name another store with --store",
   });
 }

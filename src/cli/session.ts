@@ -4,13 +4,16 @@ import type { Doors, OwnerServer } from "../server/index.ts";
 import type { Ownership, Store } from "../store/index.ts";
 import { carrierOf, openStore, type StorePlace, takeFolder } from "./reach-store.ts";
 
-/** This process as the owner of a store: lock, store and engine, and, once a run is under way, the server. */
+/** This process as the owner of a store, or as one of many on a shared one: lock, store and engine, and, once a run is under way, the server. */
 export interface Session extends AsyncDisposable {
   readonly store: Store;
   readonly engine: Engine;
   /** Begins to answer for `handle` on the folder's socket; doors and other commands find it from then on. */
   serve(handle: RunHandle): Promise<void>;
 }
+
+/** How often a carrier of a shared store looks for decisions of others, where the store does not tell of them. */
+export const hearEveryMs = 1_000;
 
 /**
  * Owns the folder and opens everything a run needs; what was opened is closed again, last first.
@@ -19,7 +22,8 @@ export interface Session extends AsyncDisposable {
 export async function openSession(place: StorePlace, log: Log): Promise<Session> {
   const { clock, pid, version, store: dir } = place;
   await using opened = new AsyncDisposableStack();
-  const ownership: Ownership = opened.use(await takeFolder(place));
+  const ownership: Ownership | undefined =
+    place.shared === undefined ? opened.use(await takeFolder(place)) : undefined;
   const store = opened.use(await openStore(place, log));
   // Filled when the server is there; until then nobody can have declared anything.
   let doors: Doors | undefined;
@@ -29,6 +33,7 @@ export async function openSession(place: StorePlace, log: Log): Promise<Session>
     log,
     dir,
     ...carrierOf(place),
+    ...(ownership === undefined ? { hearEveryMs } : {}),
     declarations: (route) => doors?.declarations(route) ?? [],
     // Loaded with the first reading: only runs that watch memory need it.
     readMemory: async () => {
@@ -42,6 +47,8 @@ export async function openSession(place: StorePlace, log: Log): Promise<Session>
     store,
     engine,
     async serve(handle) {
+      // A shared store has no socket: others speak to this process through the record.
+      if (ownership === undefined) return;
       // Not needed before the first step runs, and not small: loaded after it.
       const { createOwnerServer } = await import("../server/index.ts");
       const run = (id: string): RunHandle | undefined => (id === handle.id ? handle : undefined);

@@ -20,6 +20,10 @@ export interface Terminal {
   onKey(listener: (key: string) => void): () => void;
 }
 
+/** How long a line may be: on a terminal as it is wide, elsewhere nothing is cut off. */
+export const lineWidthOf = (terminal: Terminal): number =>
+  terminal.live ? terminal.columns() : Number.POSITIVE_INFINITY;
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process;

@@ -48,7 +48,11 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     6,
     "free disk space, then `cutover resume`; nothing that was acknowledged is lost",
   ),
-  CUTOVER_STORE_UNAVAILABLE: entry(6, "check that the folder exists and can be written"),
+  CUTOVER_STORE_UNAVAILABLE: entry(
+    6,
+    "check that the folder exists and can be written, or that the server runs and lets this user in",
+  ),
+  CUTOVER_DRIVER_MISSING: entry(6, "install the named package beside cutover, for example `npm install pg`"),
   CUTOVER_STORE_OWNED: entry(
     7,
     "wait until the other process ends, or speak to it with status, pause, rollback",
@@ -92,11 +96,15 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_QUEUE_TOO_LARGE: entry(2, "ask for less than the machine has, or run it on a larger one"),
   CUTOVER_QUEUE_UNKNOWN_ORDER: entry(2, "check the id; finished orders stay in the history"),
   CUTOVER_QUEUE_UNKNOWN_KIND: entry(2, "register a handler for this kind with queue.work()"),
+  CUTOVER_QUEUE_CYCLE: entry(2, 'break the ring by removing one of these "after" entries'),
+  CUTOVER_QUEUE_UNKNOWN_TAG: entry(2, "use a known tag, or add it to `knownTags`"),
   CUTOVER_QUEUE_INVALID: entry(2, "correct the named field of the work order"),
   CUTOVER_QUEUE_CLOSED: entry(2, "open the queue again"),
   CUTOVER_ORDER_FAILED: entry(1, "see the work order's output and timeline"),
   CUTOVER_ORDER_TIMEOUT: entry(1, "raise the work order's timeout or make it faster"),
   CUTOVER_ORDER_CANCELLED: entry(1, "submit it again if it is still wanted"),
+  CUTOVER_ORDER_MEMORY: entry(1, "declare more with `needs: { memory }`, or let the work take less"),
+  CUTOVER_SANDBOX_UNAVAILABLE: entry(6, "start what the sandbox runs on, or correct the way to reach it"),
   CUTOVER_ORDER_POISON: entry(1, "it ended its worker three times; look at it before it is submitted again"),
 
   CUTOVER_DATA_MISSING: entry(2, "give the folder that holds the old system's data"),
@@ -136,6 +144,7 @@ export type ErrorCode =
   | "CUTOVER_STORE_NEWER"
   | "CUTOVER_STORE_FULL"
   | "CUTOVER_STORE_UNAVAILABLE"
+  | "CUTOVER_DRIVER_MISSING"
   | "CUTOVER_STORE_OWNED"
   | "CUTOVER_STORE_CONFLICT"
   | "CUTOVER_AUDIT_BROKEN"
@@ -161,11 +170,15 @@ export type ErrorCode =
   | "CUTOVER_QUEUE_TOO_LARGE"
   | "CUTOVER_QUEUE_UNKNOWN_ORDER"
   | "CUTOVER_QUEUE_UNKNOWN_KIND"
+  | "CUTOVER_QUEUE_CYCLE"
+  | "CUTOVER_QUEUE_UNKNOWN_TAG"
   | "CUTOVER_QUEUE_INVALID"
   | "CUTOVER_QUEUE_CLOSED"
   | "CUTOVER_ORDER_FAILED"
   | "CUTOVER_ORDER_TIMEOUT"
   | "CUTOVER_ORDER_CANCELLED"
+  | "CUTOVER_ORDER_MEMORY"
+  | "CUTOVER_SANDBOX_UNAVAILABLE"
   | "CUTOVER_ORDER_POISON"
   | "CUTOVER_DATA_MISSING"
   | "CUTOVER_DATA_UNMAPPED"

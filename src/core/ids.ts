@@ -1,7 +1,20 @@
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 
 /** Source of random bytes; handed in so that tests are repeatable. */
 export type RandomBytes = (length: number) => Uint8Array;
+
+/** Random bytes drawn ahead: asking the system for sixteen costs as much as for thousands. */
+const pool = new Uint8Array(4_096);
+let used = pool.length;
+
+const randomBytes: RandomBytes = (length) => {
+  if (length > pool.length) return randomFillSync(new Uint8Array(length));
+  if (used + length > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  return pool.subarray(used, (used += length));
+};
 
 const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"; // Crockford: no i, l, o, u
 
@@ -21,5 +34,7 @@ export function shortId(prefix: string, length = 5, random: RandomBytes = random
 }
 
 function letters(length: number, random: RandomBytes): string {
-  return Array.from(random(length), (byte) => alphabet[byte % 32]).join("");
+  let text = "";
+  for (const byte of random(length)) text += alphabet[byte % 32];
+  return text;
 }

@@ -6,10 +6,11 @@ export { type ErrorCode, errorCatalog } from "./error-catalog.ts";
 export { CutoverError, type CutoverErrorInit, hasCode, isCutoverError } from "./errors.ts";
 export { faultPoint, setFaultHandler } from "./fault.ts";
 export { type RandomBytes, shortId, timeId } from "./ids.ts";
-export { canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
+export { canonicalForm, canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
 export { type Log, silentLog } from "./log.ts";
 export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
+  type FirstErrors,
   type Interval,
   type LatencyCounts,
   type MismatchSample,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { canonicalJson, sha256 } from "./index.ts";
+import { canonicalForm, canonicalJson, sha256 } from "./index.ts";
 
 test("canonical JSON does not depend on the order of keys", () => {
   expect(canonicalJson({ b: 1, a: [true, null, "ü"] })).toBe('{"a":[true,null,"ü"],"b":1}');
@@ -58,4 +58,18 @@ test("a value that says itself how it is written is asked, wherever it stands", 
 
 test("SHA-256 is the one of FIPS 180-4", () => {
   expect(sha256("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+});
+
+test("the canonical form of a value is the value, with keys in order, and itself when they are", () => {
+  const sorted = { a: [{ b: 1, c: 2 }], d: "e" };
+  expect(canonicalForm(sorted)).toBe(sorted);
+  expect(JSON.stringify(canonicalForm({ d: "e", a: [{ c: 2, b: 1 }] }))).toBe(JSON.stringify(sorted));
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      expect(canonicalJson(canonicalForm(value))).toBe(canonicalJson(value));
+    }),
+  );
+  // A key that plain objects treat in a way of their own.
+  const strange = JSON.parse('{"b":1,"__proto__":{"z":1,"a":2},"9":0,"10":0}') as object;
+  expect(canonicalJson(canonicalForm(strange))).toBe(canonicalJson(strange));
 });

@@ -36,6 +36,20 @@ export interface SideCounts {
 }
 
 /**
+ * Keys by the side that gave their first failed answer. Heavy users stay on one side, so their calls are not independent;
+ * of a key that fails, only the first time counts, and whether that is on the new side is decided by the assigned share alone.
+ */
+export interface FirstErrors {
+  readonly old: number;
+  readonly new: number;
+  /**
+   * Grows when doors forget which keys have failed, e.g. the hour of the clock; the same for all doors of a route.
+   * Absent: they never forget.
+   */
+  readonly period?: number;
+}
+
+/**
  * What one door measured on one route in one stretch of time at one epoch. Calls are counted when they end, under the
  * epoch they began at; one that does not end within the route's deadline counts as failed then. A route without calls
  * reports once a second, with zeros.
@@ -73,6 +87,8 @@ export interface Interval {
   readonly mismatches: number;
   /** Calls the old side answered because the new side failed. */
   readonly failedOver: number;
+  /** Keys that failed in this stretch for the first time; at most the errors of each side. Absent: keys are not followed. */
+  readonly firstErrors?: FirstErrors;
   /** Compared answers by operation, for coverage. */
   readonly operations: Readonly<Record<string, number>>;
 }

@@ -19,6 +19,8 @@ import type { RunHandle } from "./run-handle.ts";
 /** What the steps change: survives the "killed" engines as the outside world would. */
 class World {
   readonly applied = new Map<string, number>();
+  /** Phases that somebody elsewhere was asked about. */
+  readonly asked = new Set<string>();
   alarm = 0;
 
   /** A step with every part: checkpoints, evidence, a route, verify, completion, rollback. */
@@ -67,7 +69,9 @@ interface Scenario {
   readonly ends: RunState;
   readonly define: (world: World, life: number) => Migration;
   /** What a person does while it runs; called after every change, and may do a thing more than once. */
-  readonly person?: (handle: RunHandle, world: World) => Promise<void>;
+  readonly person?: (handle: RunHandle, world: World, rig: Rig) => Promise<void>;
+  /** The person decides in another process; see `EngineOptions`. */
+  readonly hearEveryMs?: number;
 }
 
 const all = { ok: true, note: "so it is" };
@@ -77,7 +81,36 @@ const approveAll = async (handle: RunHandle): Promise<void> => {
   if (waiting !== undefined) await handle.approve(waiting[0], "bob", "looked at it");
 };
 
+/** As another process would: into the record, once for each phase, whoever carries the run by then. */
+const approveElsewhere: NonNullable<Scenario["person"]> = async (handle, world, { store }) => {
+  const waiting = Object.entries(handle.live().phases).find(([, state]) => state === "AWAITING_APPROVAL");
+  if (waiting === undefined || world.asked.has(waiting[0])) return;
+  world.asked.add(waiting[0]);
+  const data = {
+    id: `d-${waiting[0]}`,
+    verb: "approve",
+    phase: waiting[0],
+    by: "bob",
+    reason: "so it is",
+  } as const;
+  await store.runs.commit(handle.id, [{ type: "decision.asked", data }]);
+};
+
 const scenarios: readonly Scenario[] = [
+  {
+    name: "decided by another process",
+    ends: "COMPLETED",
+    hearEveryMs: 200,
+    define: (world) =>
+      defineMigration({
+        name: "elsewhere",
+        phases: [
+          phase("one", { approval: { by: 1 }, steps: [world.step("a")] }),
+          phase("two", { approval: { by: 1 }, steps: [world.step("b")] }),
+        ],
+      }),
+    person: approveElsewhere,
+  },
   {
     name: "forward to the end",
     ends: "COMPLETED",
@@ -227,7 +260,8 @@ async function play(
   const world = new World();
   for (let life = 1; life <= 4; life++) {
     const migration = scenario.define(world, life);
-    rig.engine({ isDead: () => true });
+    const { hearEveryMs } = scenario;
+    rig.engine({ isDead: () => true, ...(hearEveryMs === undefined ? {} : { hearEveryMs }) });
     try {
       const [known] = await rig.store.runs.list();
       const handle =
@@ -237,7 +271,7 @@ async function play(
       const state = await lifetime(
         rig,
         handle,
-        (each) => scenario.person?.(each, world) ?? Promise.resolve(),
+        (each) => scenario.person?.(each, world, rig) ?? Promise.resolve(),
       );
       if (state === scenario.ends) return { handle, world };
     } catch (error) {

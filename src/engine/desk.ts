@@ -36,6 +36,8 @@ export interface Settings {
     route: string,
   ) => readonly RouteDeclaration[] | Promise<readonly RouteDeclaration[]>;
   readonly isDead: (owner: string) => boolean;
+  /** Pace at which decisions of other processes are looked for; undefined when there are none. */
+  readonly hearEveryMs: number | undefined;
 }
 
 /** The graph with its look-ups. */

@@ -10,6 +10,7 @@ import {
 import { compile, type Compiled, type Migration } from "../plan/index.ts";
 import type { RunRecord, Store } from "../store/index.ts";
 import { Carrier } from "./carrier.ts";
+import { hearDecisions } from "./decisions.ts";
 import { createRun, requireNoneUnfinished } from "./create-run.ts";
 import { type Graph, graphOf, makeWorkDir, type Settings } from "./desk.ts";
 import { Lease } from "./lease.ts";
@@ -48,6 +49,11 @@ export interface EngineOptions {
    * holds the folder's lock: its lease need not be waited for. Default: nobody is.
    */
   readonly isDead?: (owner: string) => boolean;
+  /**
+   * For a store that several machines share: hear the decisions that other processes wrote into the record, at once
+   * where the store tells of them, else after so many milliseconds. Default: nobody else writes.
+   */
+  readonly hearEveryMs?: number;
 }
 
 export interface StartOptions {
@@ -102,6 +108,7 @@ export function createEngine(options: EngineOptions): Engine {
     readMemory: options.readMemory,
     declarations: options.declarations ?? noDeclarations,
     isDead: options.isDead ?? (() => false),
+    hearEveryMs: options.hearEveryMs,
   };
   const carried = new Map<string, RunHandle>();
   const starting = new Set<string>();
@@ -188,6 +195,7 @@ async function openRun(
           carrier.halt(error);
         },
       });
+      let deaf = (): void => {};
       const done = (async () => {
         try {
           const outcome = await carrier.carry();
@@ -195,12 +203,15 @@ async function openRun(
           await lease.release();
           return outcome;
         } finally {
+          deaf();
           lease.abandon();
           onOver();
         }
       })();
       done.catch((thrown: unknown) => settings.log.error(`run ${run.id}: ${asError(thrown).message}`));
-      return handleOf(carrier, done);
+      const handle = handleOf(carrier, done);
+      deaf = hearDecisions(carrier, handle);
+      return handle;
     },
   };
 }

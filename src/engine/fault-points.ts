@@ -50,4 +50,6 @@ export const engineFaultPoints: readonly string[] = [
   "engine.pause.before-record",
   "engine.pause.after-record",
   "engine.settle.before-record",
+  "engine.decision.before-act",
+  "engine.decision.after-act",
 ];

@@ -6,6 +6,7 @@ export {
   type ResumeOptions,
   type StartOptions,
 } from "./engine.ts";
+export { askDecision, type Decision } from "./decisions.ts";
 export { engineFaultPoints } from "./fault-points.ts";
 export type { LiveVerdict, LiveView } from "./live.ts";
 export {

@@ -20,6 +20,7 @@ export interface JournalParts {
 export class Journal {
   readonly #parts: JournalParts;
   #closed: Error | undefined;
+  #along: RunEvent | undefined;
 
   constructor(parts: JournalParts) {
     this.#parts = parts;
@@ -34,10 +35,24 @@ export class Journal {
     this.#closed ??= reason;
   }
 
+  /**
+   * Lets `event` go into the first commit of `act`, so that both are kept or neither. `act` must come to its first
+   * write before it waits for anything; whether it did is told by `went`.
+   */
+  along<T>(event: RunEvent, act: () => Promise<T>): { readonly done: Promise<T>; readonly went: boolean } {
+    this.#along = event;
+    const done = act();
+    const went = this.#along === undefined;
+    this.#along = undefined;
+    return { done, went };
+  }
+
   /** Commits events together; resolves after the commit. */
-  async write(...events: readonly RunEvent[]): Promise<void> {
+  async write(...given: readonly RunEvent[]): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed;
-    if (events.length === 0) return;
+    if (given.length === 0) return;
+    const events = this.#along === undefined ? given : [...given, this.#along];
+    this.#along = undefined;
     const { store, clock, memory, fence } = this.#parts;
     for (const event of events) memory.apply(event, clock.now());
     try {

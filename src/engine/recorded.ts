@@ -14,6 +14,8 @@ export interface RecordParts {
   readonly owner: string;
   readonly isDead?: (owner: string) => boolean;
   readonly random?: RandomBytes;
+  /** Kept in the commit of the decision, or not at all. */
+  readonly along?: RunEvent;
 }
 
 export interface ActOptions {
@@ -41,7 +43,8 @@ async function act(
   const { fence } = await store.runs.claim(run, owner, leaseMs, dead ? "same-machine" : undefined);
   try {
     const events = decide(await standingOf(store, await mustExist(store, run), random));
-    await store.runs.commit(run, events, { fence });
+    const along = parts.along === undefined ? [] : [parts.along];
+    await store.runs.commit(run, [...events, ...along], { fence });
   } finally {
     await store.runs.release(run, owner, fence);
   }

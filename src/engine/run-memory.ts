@@ -211,6 +211,8 @@ export class RunMemory {
       case "trigger.fired":
       case "route.changed":
       case "note.added":
+      case "decision.asked":
+      case "decision.answered":
         return;
     }
   }

@@ -4,7 +4,7 @@ import { requirePositive } from "./input.ts";
 import { latencyBucket, latencyTotal, slowerThanBucket, slowShare } from "./latency.ts";
 import { rateTest } from "./rate-test.ts";
 import type { BelowRule, MeasureInput } from "./rules.ts";
-import { estimateFigures, figure } from "./verdict.ts";
+import { estimateFigures, evidenceFigures, figure } from "./verdict.ts";
 
 export type RateMeasure = Extract<MeasureInput, { of: "errors" | "mismatches" | "latency" }>;
 
@@ -32,11 +32,11 @@ export function examineBelow(measure: RateMeasure, rule: BelowRule): Examiner {
     remember: noUse,
     read: noUse,
     finding() {
-      const { kind, e, ePass, needed, rate, count, total, reason, waitFraction } = test.verdict();
+      const { kind, rate, count, total, reason, waitFraction, ...evidence } = test.verdict();
       return {
         kind,
         reason: `${subject} ${reason}`,
-        figures: { e, ePass, needed, rate: estimateFigures(rate), count, total, limit },
+        figures: { ...evidenceFigures(evidence), rate: estimateFigures(rate), count, total, limit },
         ...(waitFraction === undefined ? {} : { waitFraction }),
       };
     },

@@ -1,19 +1,32 @@
 import { besideAndMemory, bothWays } from "./beside-and-memory.ts";
 import { type Examiner, noUse } from "./examiner.ts";
-import { type PooledVerdict, pooledTest } from "./pooled-test.ts";
+import { keyedLine } from "./keyed-line.ts";
+import { pooledTest } from "./pooled-test.ts";
 import { rateTest } from "./rate-test.ts";
 import { ratioTest } from "./ratio-test.ts";
 import type { WorseThanOldRule } from "./rules.ts";
-import { type Estimate, estimateFigures, figure, percent, ratioReason, type VerdictKind } from "./verdict.ts";
+import {
+  type Estimate,
+  estimateFigures,
+  evidenceFigures,
+  evidenceOf,
+  figure,
+  percent,
+  ratioReason,
+  type VerdictKind,
+} from "./verdict.ts";
 import { soonest } from "./wait.ts";
 
 /**
  * Judges the new side's error rate against the old side's.
  *
- * - Side by side: the ratio test, wherever both sides answer.
+ * - Keys: where doors report first errors per key, these decide (`firstErrorTest`), with nine tenths of the error
+ *   rates. Calls side by side then only speak for failing where a handful of keys makes all the errors, and
+ *   they forbid passing where they alone would fail: they are not independent when keys stay on one side.
+ * - Side by side: the ratio test on calls, wherever both sides answer.
  * - From memory: where the new side has more than 90 % of the calls (at a share of 100 % all of them), the
  *   pooled test, against all that is known of the old side's rate, remembered stretches included.
- * - The two e-values are averaged (see `besideAndMemory`), which is an e-value again, so one threshold 1/alpha holds for both.
+ * - The last two e-values are averaged (see `besideAndMemory`), which is an e-value again, so one threshold holds for both.
  *   The ratio test's part counts towards failing only while the likely ratio is at least `by`.
  * - The floor: the new side also passes when its rate is shown to be below `floor`, whatever the old side
  *   does, since with no errors on either side no ratio can ever be shown. It does not while the evidence
@@ -24,8 +37,9 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
   const ratio = ratioTest({ ...bothWays(rule), clearBelow: by, failAbove: by });
   const pooled = pooledTest({ ...bothWays(rule), by });
   const both = besideAndMemory();
+  const keyed = keyedLine(rule);
   const absolute = rateTest({ limit: floor, alpha, beta });
-  const [failNeeded, passNeeded] = [1 / alpha, 1 / beta];
+  const { fail, pass } = { fail: 1 / alpha, pass: 1 / beta };
 
   return {
     add(interval) {
@@ -39,6 +53,7 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const quiet = both.quiet(old.calls, fresh.calls);
       pooled.observe(quiet ? { old: before, new: after } : { old: before });
       ratio.observe({ share, newErrors: fresh.errors, allErrors: old.errors + fresh.errors });
+      keyed.observe(interval, quiet);
     },
     remember({ old }) {
       pooled.observe({ old: { count: old.errors, total: old.calls } });
@@ -48,35 +63,63 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const side = ratio.verdict();
       const memory = pooled.verdict();
       const clear = absolute.verdict();
-      const e = both.mean(side.e, memory.e);
-      const ePass = both.mean(side.ePass, memory.ePass);
-      const failing = both.mean(side.tooHigh ? side.e : 0, memory.e) >= failNeeded;
-      const low = clear.ePass >= passNeeded && e < Math.sqrt(failNeeded);
-      const kind: VerdictKind = failing ? "fail" : ePass >= passNeeded || low ? "pass" : "hold";
-      const fromMemory = memory.counts.new.total > 0 && (side.errors.all === 0 || memory.e > side.e);
-      const seen = fromMemory
-        ? pooledRatio(memory)
-        : { ...side.ratio, ...(side.recent === undefined ? {} : { recent: side.recent }) };
-      const wait = soonest(side.waitFraction, memory.waitFraction, clear.waitFraction);
-      const { fail, pass } = { fail: failNeeded, pass: passNeeded };
+      const keys = keyed.verdict();
+      const perCall = both.mean(side.tooHigh ? side.e : 0, memory.e);
+      const [left, spoken] =
+        keys === undefined ? [1, true] : [1 - keys.weight, keyed.tooFewKeys(side.errors.all)];
+      // Bonferroni over first errors and the rest: what was written by periods is no process that could be averaged.
+      const first = keys === undefined ? { e: 0, ePass: 0 } : scaled(keys.first, keys.weight);
+      const evidence = evidenceOf(
+        Math.max(first.e, left * both.mean(spoken ? side.e : 0, memory.e)),
+        Math.max(first.ePass, left * both.mean(keys === undefined ? side.ePass : 0, memory.ePass)),
+        rule,
+      );
+      const { e, ePass } = evidence;
+      const failing =
+        keys?.first.kind === "fail" ||
+        left * both.mean(spoken && side.tooHigh ? side.e : 0, memory.e) >= fail;
+      const doubted = keys !== undefined && perCall >= fail;
+      const low = clear.ePass >= pass && e < Math.sqrt(fail);
+      const kind: VerdictKind = failing ? "fail" : !doubted && (ePass >= pass || low) ? "pass" : "hold";
+      const lately = (of: { readonly recent?: number }): object =>
+        of.recent === undefined ? {} : { recent: of.recent };
+      const decidedByKeys = failing ? keys?.first.kind === "fail" : !spoken;
+      const fromKeys = keys !== undefined && keys.first.errors.all > 0 && decidedByKeys;
+      const fromMemory =
+        !fromKeys && memory.counts.new.total > 0 && (side.errors.all === 0 || memory.e > side.e);
+      const source = fromKeys ? keys.first : fromMemory ? memory : side;
+      const seen: Estimate & { readonly recent?: number } = { ...source.ratio, ...lately(source) };
+      const wait = soonest(
+        keys === undefined ? side.waitFraction : keys.first.waitFraction,
+        memory.waitFraction,
+        clear.waitFraction,
+      );
       const relative = ratioReason(kind, seen, by, { e, ePass, fail, pass });
       return {
         kind,
-        reason: reasonOf(
-          kind,
-          relative,
-          ePass < passNeeded && low,
-          clear.rate,
-          floor,
-          fromMemory && seen.estimate !== undefined,
-        ),
+        reason:
+          doubted && kind === "hold"
+            ? `errors per call alone would fail it (e ${figure(perCall)}), but few keys have them: ${relative}`
+            : reasonOf(kind, relative, ePass < pass && low, clear.rate, floor, {
+                fromKeys,
+                fromMemory: fromMemory && seen.estimate !== undefined,
+              }),
         figures: {
-          e,
-          ePass,
-          needed: { fail, pass },
+          ...evidenceFigures(evidence),
           by,
           ratio: estimateFigures(seen),
           ratioTest: { e: side.e, ePass: side.ePass, newErrors: side.errors.new, allErrors: side.errors.all },
+          ...(keys === undefined
+            ? {}
+            : {
+                firstErrors: {
+                  e: keys.first.e,
+                  ePass: keys.first.ePass,
+                  weight: keys.weight,
+                  newFirst: keys.first.errors.new,
+                  allFirst: keys.first.errors.all,
+                },
+              }),
           memory: {
             e: memory.e,
             ePass: memory.ePass,
@@ -85,24 +128,16 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
           },
           floor: { limit: floor, ePass: clear.ePass, count: clear.count, total: clear.total },
         },
-        ...(kind === "hold" && wait !== undefined ? { waitFraction: wait } : {}),
+        ...(kind === "hold" && !doubted && wait !== undefined ? { waitFraction: wait } : {}),
       };
     },
   };
 }
 
-/** The ratio of two rates; its interval from the ends of theirs, so wider than the tests need. */
-function pooledRatio({ old, new: fresh, recent }: PooledVerdict): Estimate & { readonly recent?: number } {
-  const [before, now] = [old.estimate, fresh.estimate];
-  const over = (a: number, b: number): number => (b === 0 ? Number.POSITIVE_INFINITY : a / b);
-  const known = before !== undefined && now !== undefined && before + now > 0;
-  return {
-    ...(known ? { estimate: over(now, before) } : {}),
-    ...(recent === undefined ? {} : { recent }),
-    low: over(fresh.low, old.high),
-    high: over(fresh.high, old.low),
-  };
-}
+const scaled = (
+  { e, ePass }: { readonly e: number; readonly ePass: number },
+  weight: number,
+): { readonly e: number; readonly ePass: number } => ({ e: weight * e, ePass: weight * ePass });
 
 function reasonOf(
   kind: VerdictKind,
@@ -110,12 +145,16 @@ function reasonOf(
   byFloor: boolean,
   rate: Estimate,
   floor: number,
-  fromMemory: boolean,
+  { fromKeys, fromMemory }: { readonly fromKeys: boolean; readonly fromMemory: boolean },
 ): string {
   if (byFloor) {
     const seen = percent(rate.estimate as number);
     return `errors ${seen} (at most ${figure(rate.high * 100)}), shown below ${percent(floor)}`;
   }
-  const against = fromMemory ? ", against the old side's earlier calls" : "";
+  const against = fromKeys
+    ? ", first errors per key"
+    : fromMemory
+      ? ", against the old side's earlier calls"
+      : "";
   return (kind === "fail" ? `errors ${relative}` : relative) + against;
 }

@@ -13,7 +13,11 @@ interface Window {
   latency: LatencyCounts;
 }
 
-/** How many windows an interval may arrive late and still count: doors report in turn, not in step. */
+/**
+ * How many windows an interval may arrive late and still count: doors report in turn, not in step. When more
+ * arrivals than this in a row are later still, the clock was set back: without starting anew the judge would be blind
+ * until the clock is where it was, with an old verdict standing.
+ */
 const late = 16;
 
 /**
@@ -28,11 +32,18 @@ export function examineLimit(measure: MeasureInput, rule: LimitRule): Examiner {
   const windows = new Map<number, Window>();
   /** Windows before this one are complete. */
   let open = Number.NEGATIVE_INFINITY;
+  /** Arrivals in a row that were too late. */
+  let behind = 0;
   const readings = measure.of === "memory" || measure.of === "value";
 
   const add = (from: number, to: number, sum: number, sample: number, latency: LatencyCounts = []): void => {
     const key = Math.floor(from / rule.intervalMs);
-    if (key < open - late) return;
+    if (key < open - late) {
+      if (++behind <= late) return;
+      windows.clear();
+      open = Number.NEGATIVE_INFINITY;
+    }
+    behind = 0;
     const window = windows.get(key) ?? { sum: 0, sample: 0, latency: [] };
     windows.set(key, {
       sum: window.sum + sum,

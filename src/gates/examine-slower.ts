@@ -5,7 +5,7 @@ import { addLatency, latencyTotal, quantile as quantileOf } from "./latency.ts";
 import { latencyTest } from "./latency-test.ts";
 import type { WorseThanOldRule } from "./rules.ts";
 import { slowerTest } from "./slower-test.ts";
-import { figure, type VerdictKind } from "./verdict.ts";
+import { evidenceFigures, evidenceOf, figure, type VerdictKind } from "./verdict.ts";
 import { soonest } from "./wait.ts";
 
 /**
@@ -25,7 +25,7 @@ const burst = 5;
  *   side's quantile.
  */
 export function examineSlower(quantile: number, rule: WorseThanOldRule): Examiner {
-  const { by, alpha, beta } = rule;
+  const { by } = rule;
   const beside = latencyTest({ ...bothWays(rule), quantiles: [quantile], by, clearBelow: 1 });
   const memory = slowerTest({ ...bothWays(rule), quantile, by, burst });
   const both = besideAndMemory();
@@ -40,7 +40,8 @@ export function examineSlower(quantile: number, rule: WorseThanOldRule): Examine
   ): void => {
     second ??= { from, counts: [] };
     second.counts = addLatency(second.counts, after);
-    if (to - second.from < stretchMs) return;
+    // A clock that was set back ends the stretch as well; else it would last until the clock is where it was.
+    if (from >= second.from && to - second.from < stretchMs) return;
     memory.observe({ new: second.counts });
     second = undefined;
   };
@@ -69,7 +70,8 @@ export function examineSlower(quantile: number, rule: WorseThanOldRule): Examine
       const back = memory.verdict();
       const e = both.mean(side.e, back.e);
       const ePass = both.mean(side.ePass, back.ePass);
-      const needed = { fail: 1 / alpha, pass: 1 / beta };
+      const evidence = evidenceOf(e, ePass, rule);
+      const { needed } = evidence;
       const kind: VerdictKind = e >= needed.fail ? "fail" : ePass >= needed.pass ? "pass" : "hold";
       const wait = soonest(side.waitFraction, back.waitFraction);
       const seen = { old: quantileOf(old, quantile), new: quantileOf(fresh, quantile) };
@@ -78,9 +80,7 @@ export function examineSlower(quantile: number, rule: WorseThanOldRule): Examine
         // Where memory decided, the quantiles of the whole run would not show why.
         reason: `p${figure(quantile * 100)} ${kind === "fail" && back.kind === "fail" ? back.reason : reasonOf(kind, by, seen, { e, ePass, ...needed })}`,
         figures: {
-          e,
-          ePass,
-          needed,
+          ...evidenceFigures(evidence),
           by,
           quantile,
           ...seen,

@@ -20,7 +20,22 @@ export {
   type StaticVerdict,
   staticLimit,
 } from "./static-limit.ts";
-export type { Estimate, GateVerdict, VerdictKind } from "./verdict.ts";
+export { type FirstErrorObservation, type FirstErrorTest, firstErrorTest } from "./first-error-test.ts";
+export {
+  allOf,
+  anyOf,
+  type Composition,
+  type CompositionOptions,
+  type CompositionVerdict,
+  type Part,
+  type PartMakers,
+  type PartVerdict,
+} from "./composition.ts";
+export { type MeanSequence, type MeanSequenceOptions, meanSequence } from "./mean-sequence.ts";
+export { type MeanTest, type MeanTestOptions, type MeanVerdict, meanTest } from "./mean-test.ts";
+export type { MeanObservation } from "./moments.ts";
+export { type SplitCheck, splitCheck, type SplitCheckOptions, type SplitVerdict } from "./split-check.ts";
+export type { Allowed, Estimate, Evidence, GateVerdict, VerdictKind } from "./verdict.ts";
 export { createJudge, type Judge, type JudgeOptions, judgeIntervals } from "./judge.ts";
 export {
   type LatencyTest,

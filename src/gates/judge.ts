@@ -4,7 +4,17 @@ import { examineErrors } from "./examine-errors.ts";
 import { examineLimit } from "./examine-limit.ts";
 import type { Examiner } from "./examiner.ts";
 import { examineSlower } from "./examine-slower.ts";
-import { refuseRule, requireFinite, requirePart } from "./input.ts";
+import {
+  refuseRule,
+  requireArray,
+  requireCount,
+  requireFinite,
+  requireNonNegative,
+  requireObject,
+  requireOneOf,
+  requirePart,
+  requireProbability,
+} from "./input.ts";
 import { requireLatency } from "./latency.ts";
 import type { MeasureInput, Reading, RuleInput } from "./rules.ts";
 import type { GateVerdict } from "./verdict.ts";
@@ -45,12 +55,20 @@ const defaultFloor = 0.01;
  * values know only `limit`, mismatches have no old side to be worse than.
  */
 export function createJudge(rule: RuleInput, measure: MeasureInput, options: JudgeOptions = {}): Judge {
+  requireObject("rule", rule);
+  requireObject("measure", measure);
+  requireObject("options", options);
+  requireOneOf("rule.kind", rule.kind, ["below", "worse-than-old", "limit"]);
+  requireOneOf("measure.of", measure.of, ["errors", "mismatches", "latency", "memory", "value"]);
+  if (measure.of === "latency") requireProbability("quantile", measure.quantile);
   const examiner = examinerFor(rule, measure, options.floor ?? defaultFloor);
   const route = "route" in measure ? measure.route : undefined;
   let from = Number.POSITIVE_INFINITY;
   let to = Number.NEGATIVE_INFINITY;
 
   const mine = (intervals: readonly Interval[]): readonly Interval[] => {
+    requireArray("intervals", intervals);
+    for (const interval of intervals) requireObject("interval", interval);
     const found = route === undefined ? intervals : intervals.filter((interval) => interval.route === route);
     for (const interval of found) requireInterval(interval);
     return found;
@@ -71,12 +89,16 @@ export function createJudge(rule: RuleInput, measure: MeasureInput, options: Jud
       if (measure.of !== "memory" && measure.of !== "value") {
         refuseRule(`${measure.of} is judged from intervals, found readings`, "hand intervals to add()");
       }
-      for (const reading of readings) examiner.read(reading);
+      requireArray("readings", readings);
+      for (const reading of readings) {
+        requireObject("reading", reading);
+        examiner.read(reading);
+      }
     },
     verdict(spanMs) {
-      if (spanMs !== undefined) requireFinite("spanMs", spanMs);
+      if (spanMs !== undefined) requireNonNegative("spanMs", spanMs);
       const { kind, reason, figures, waitFraction, waitMs } = examiner.finding();
-      const span = spanMs ?? to - from;
+      const span = spanMs ?? Math.max(0, to - from);
       const wait = waitMs ?? (waitFraction === undefined ? undefined : Math.round(waitFraction * span));
       return { kind, reason, figures, ...(wait === undefined ? {} : { waitMs: wait }) };
     },
@@ -123,9 +145,19 @@ function examinerFor(rule: RuleInput, measure: MeasureInput, floor: number): Exa
 
 function requireInterval(interval: Interval): void {
   const at = `interval ${interval.id}`;
+  requireObject(`${at}: old`, interval.old);
+  requireObject(`${at}: new`, interval.new);
   requirePart(`${at}: old.errors`, interval.old.errors, "old.calls", interval.old.calls);
   requirePart(`${at}: new.errors`, interval.new.errors, "new.calls", interval.new.calls);
   requirePart(`${at}: mismatches`, interval.mismatches, "compared", interval.compared);
+  const { firstErrors } = interval;
+  if (firstErrors !== undefined) {
+    requireObject(`${at}: firstErrors`, firstErrors);
+    requirePart(`${at}: firstErrors.old`, firstErrors.old, "old.errors", interval.old.errors);
+    requirePart(`${at}: firstErrors.new`, firstErrors.new, "new.errors", interval.new.errors);
+    requireCount(`${at}: firstErrors.period`, firstErrors.period ?? 0);
+    requireFinite(`${at}: share`, interval.share);
+  }
   requireFinite(`${at}: from`, interval.from);
   requireFinite(`${at}: to`, interval.to);
   requireLatency(`${at}: old.latency`, interval.old.latency);

@@ -1,8 +1,10 @@
 import type { LatencyCounts } from "../core/index.ts";
-import { requireCount, requirePositive, requireProbability } from "./input.ts";
+import { requireArray, requireCount, requireObject, requirePositive, requireProbability } from "./input.ts";
 import { addLatency, bucketShift, latencyTotal, requireLatency, slowerThanBucket } from "./latency.ts";
+import { fromLog } from "./logarithm.ts";
 import { type RatioVerdict, ratioTest } from "./ratio-test.ts";
-import { figure, type VerdictKind } from "./verdict.ts";
+import { tableEvidence } from "./table-evidence.ts";
+import { type Evidence, evidenceOf, figure, type VerdictKind } from "./verdict.ts";
 
 export interface LatencyTestOptions {
   readonly alpha: number;
@@ -15,13 +17,9 @@ export interface LatencyTestOptions {
   readonly clearBelow?: number;
 }
 
-export interface LatencyVerdict {
+/** `e` is the mean of the thresholds' e-values, `ePass` the least of theirs. */
+export interface LatencyVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Mean of the thresholds' e-values; fails at `needed.fail` = 1/alpha. */
-  readonly e: number;
-  /** Least of the thresholds'; passes at `needed.pass` = 1/beta. */
-  readonly ePass: number;
-  readonly needed: { readonly fail: number; readonly pass: number };
   /** Frequency of slow calls, new over old, at each threshold. */
   readonly thresholds: readonly { readonly quantile: number; readonly ratio: RatioVerdict["ratio"] }[];
   readonly reason: string;
@@ -32,6 +30,8 @@ export interface LatencyVerdict {
 export interface LatencyTest {
   /** One stretch of both sides' latencies. @throws CUTOVER_GATE_INPUT; the test is unchanged then. */
   observe(observation: { readonly old: LatencyCounts; readonly new: LatencyCounts }): void;
+  /** The verdict alone, without intervals and wait: for tight loops. */
+  kind(): VerdictKind;
   verdict(): LatencyVerdict;
 }
 
@@ -42,8 +42,8 @@ const least = 100;
 /**
  * Is the new side slower anywhere from the middle to the tail? At the old side's p50, p75, p90, p95 and p99,
  * taken from earlier stretches, a slow call is one above the threshold (above by × it, on the new side), and
- * the ratio test judges the two sides' slow calls of the same stretch. The mean of their e-values is an
- * e-value again. Both sides are counted side by side, so rhythms they share and thresholds estimated badly
+ * the two sides' slow and fast calls of the same stretch are compared (`tableEvidence` to fail, the ratio test of slow
+ * calls to pass and to estimate). The mean of the thresholds' e-values is an e-value again. Both sides are counted side by side, so rhythms they share and thresholds estimated badly
  * do no harm: for any threshold t, a new side at most `by` times slower has "new > by·t" no more often than
  * "old > t". Failing counts above the quantile's bucket, passing from that bucket on: even when all calls fall
  * into one bucket a slower side then stands out and an equal one still clears. It learns nothing at a share of 100 % (`slowerTest` does).
@@ -51,12 +51,15 @@ const least = 100;
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function latencyTest(options: LatencyTestOptions): LatencyTest {
+  requireObject("options of latencyTest", options);
   const { alpha, beta, quantiles = fiveQuantiles, by = 1, clearBelow = 2 } = options;
+  requireArray("quantiles", quantiles);
   requireCount("number of quantiles", quantiles.length, 1);
   for (const quantile of quantiles) requireProbability("quantile", quantile);
   requirePositive("by", by);
   const tests = quantiles.map((quantile) => ({
     quantile,
+    table: tableEvidence(),
     failing: ratioTest({ alpha, beta, clearBelow }),
     passing: ratioTest({ alpha, beta, clearBelow }),
   }));
@@ -65,6 +68,7 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       requireLatency("old latency", observation.old);
       requireLatency("new latency", observation.new);
       const [oldCalls, newCalls] = [latencyTotal(observation.old), latencyTotal(observation.new)];
@@ -74,18 +78,37 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
           const newErrors = slowerThanBucket(observation.new, bucket + shift);
           return { newErrors, allErrors: newErrors + slowerThanBucket(observation.old, bucket) };
         };
-        for (const { quantile, failing, passing } of tests) {
+        for (const { quantile, table, failing, passing } of tests) {
           const bucket = bucketOf(old, quantile);
-          failing.observe({ share, ...slow(bucket) });
+          const { newErrors, allErrors } = slow(bucket);
+          failing.observe({ share, newErrors, allErrors });
+          table.observe(
+            {
+              old: { slow: allErrors - newErrors, calls: oldCalls },
+              new: { slow: newErrors, calls: newCalls },
+            },
+            (slowerThanBucket(old, bucket) + 0.5) / (latencyTotal(old) + 1),
+          );
           passing.observe({ share, ...slow(bucket - 1) });
         }
       }
       old = addLatency(old, observation.old);
     },
+    kind() {
+      const e = tests.reduce((sum, { table }) => sum + fromLog(table.ln()), 0) / tests.length;
+      if (e >= 1 / alpha) return "fail";
+      return tests.every(({ passing }) => passing.evidence().ePass >= 1 / beta) ? "pass" : "hold";
+    },
     verdict() {
-      const verdicts = tests.map(({ quantile, failing, passing }) => {
+      const verdicts = tests.map(({ quantile, table, failing, passing }) => {
         const { ePass, waitFraction, kind } = passing.verdict();
-        return { quantile, ...failing.verdict(), ePass, wait: kind === "hold" ? waitFraction : 0 };
+        return {
+          quantile,
+          ...failing.verdict(),
+          e: fromLog(table.ln()),
+          ePass,
+          wait: kind === "hold" ? waitFraction : 0,
+        };
       });
       const e = verdicts.reduce((sum, verdict) => sum + verdict.e, 0) / verdicts.length;
       const ePass = Math.min(...verdicts.map((verdict) => verdict.ePass));
@@ -98,9 +121,7 @@ export function latencyTest(options: LatencyTestOptions): LatencyTest {
           : `e ${figure(ePass)} of ${figure(1 / beta)}`;
       return {
         kind,
-        e,
-        ePass,
-        needed: { fail: 1 / alpha, pass: 1 / beta },
+        ...evidenceOf(e, ePass, options),
         thresholds: verdicts.map(({ quantile, ratio }) => ({ quantile, ratio })),
         reason: `slow calls at p${figure(worst.quantile * 100)}: ${worst.reason}; all thresholds: ${needed}`,
         ...(kind === "hold" && Number.isFinite(wait) ? { waitFraction: wait } : {}),

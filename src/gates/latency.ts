@@ -1,5 +1,5 @@
 import type { LatencyCounts } from "../core/index.ts";
-import { requireCount, requireFinite, requireProbability, requirePart } from "./input.ts";
+import { requireArray, requireCount, requireFinite, requirePart, requireProbability } from "./input.ts";
 
 /** Buckets 0 … 219; bucket i holds latencies in (bound(i−1), bound(i)], bound(i) = 0.01 ms · 1.08^i. */
 export const latencyBuckets = 220;
@@ -22,6 +22,8 @@ export function latencyBucket(ms: number): number {
 
 /** Both counts together, ascending by bucket; repeated buckets are added up. */
 export function addLatency(a: LatencyCounts, b: LatencyCounts): LatencyCounts {
+  requireArray("latency counts", a);
+  requireArray("latency counts", b);
   const sum = new Map<number, number>();
   for (const [bucket, count] of [...a, ...b]) sum.set(bucket, (sum.get(bucket) ?? 0) + count);
   return [...sum].sort(([left], [right]) => left - right);
@@ -60,6 +62,7 @@ export function slowerThan(counts: LatencyCounts, ms: number): number {
 
 /** Calls in buckets above `bucket`: exactly those slower than its bound. Negative: every call. */
 export function slowerThanBucket(counts: LatencyCounts, bucket: number): number {
+  requireArray("latency counts", counts);
   let slow = 0;
   for (const [index, count] of counts) if (index > bucket) slow += count;
   return slow;
@@ -83,7 +86,10 @@ export function bucketShift(factor: number, round: "ceil" | "floor"): number {
 
 /** @throws CUTOVER_GATE_INPUT unless buckets and counts are whole numbers in range. */
 export function requireLatency(place: string, counts: LatencyCounts): void {
-  for (const [bucket, count] of counts) {
+  requireArray(place, counts);
+  for (const pair of counts) {
+    requireArray(`${place}: an entry`, pair);
+    const [bucket, count] = pair;
     requirePart(`${place}: bucket`, bucket, "the last bucket", latencyBuckets - 1);
     requireCount(`${place}: count of bucket ${bucket}`, count);
   }

@@ -10,7 +10,8 @@ export function logSum(terms: ArrayLike<number>): number {
 
 /** ln(exp a + exp b), where either may be −∞. */
 export function logAdd(a: number, b: number): number {
-  const [low, high] = a < b ? [a, b] : [b, a];
+  const low = a < b ? a : b;
+  const high = a < b ? b : a;
   return low === Number.NEGATIVE_INFINITY ? high : high + Math.log1p(Math.exp(low - high));
 }
 
@@ -43,7 +44,7 @@ export function logJeffreys(count: number, total: number): number {
 }
 
 /** ln Γ(x) for x > 0: Stirling's series after shifting x above 10; error below 1e-12. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   let shift = 0;
   let y = x;
   for (; y < 10; y++) shift += Math.log(y);

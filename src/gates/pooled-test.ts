@@ -1,8 +1,8 @@
 import { fromStart, notStarted, startMass } from "./change-points.ts";
-import { requirePart, requirePositive, requireProbability } from "./input.ts";
+import { requireObject, requirePart, requirePositive, requireProbability } from "./input.ts";
 import { fromLog, logJeffreys, logLikelihood, logSum } from "./logarithm.ts";
 import { rateInterval } from "./rate-values.ts";
-import type { Estimate, VerdictKind } from "./verdict.ts";
+import { type Estimate, type Evidence, evidenceOf, ratioReason, type VerdictKind } from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
 
 export interface PooledTestOptions {
@@ -17,16 +17,17 @@ export interface Counts {
   readonly total: number;
 }
 
-export interface PooledVerdict {
+/** `e` argues against "ratio ≤ by", `ePass` against "ratio ≥ by". */
+export interface PooledVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Evidence against "ratio ≤ by", needs 1/alpha; and against "ratio ≥ by", needs 1/beta. */
-  readonly e: number;
-  readonly ePass: number;
+  /** The ratio of the two rates; its interval from the ends of theirs, so wider than the test needs. */
+  readonly ratio: Estimate;
   readonly old: Estimate;
   readonly new: Estimate;
   /** New rate over old, the new one from when it looks worst; absent while it has no failure. */
   readonly recent?: number;
   readonly counts: { readonly old: Counts; readonly new: Counts };
+  readonly reason: string;
   /** When holding: further calls of the new side until a verdict, in multiples of those seen. */
   readonly waitFraction?: number;
 }
@@ -50,6 +51,7 @@ export interface PooledTest {
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function pooledTest(options: PooledTestOptions): PooledTest {
+  requireObject("options of pooledTest", options);
   const { by, alpha, beta } = options;
   requirePositive("by", by);
   requireProbability("alpha", alpha);
@@ -71,7 +73,7 @@ export function pooledTest(options: PooledTestOptions): PooledTest {
     starts.map((start) => start.lnWeight + lnPooled("above", by, old, since(start)));
   const alarm = (): number =>
     logSum([
-      Math.log(fromStart) + evidence("above", 1),
+      Math.log(fromStart) + lnEvidence("above", 1),
       ...laterStarts(),
       Math.log((1 - fromStart) * notStarted(stretch)),
     ]);
@@ -80,20 +82,23 @@ export function pooledTest(options: PooledTestOptions): PooledTest {
   const recent = (): number | undefined => {
     const values = laterStarts();
     const loudest = values.indexOf(Math.max(...values));
-    const all = Math.log(fromStart) + evidence("above", 1);
+    const all = Math.log(fromStart) + lnEvidence("above", 1);
     const start = starts[loudest];
     const { count, total } = start === undefined || all >= (values[loudest] as number) ? fresh : since(start);
     return count === 0 || old.total === 0 ? undefined : count / total / (old.count / old.total);
   };
 
-  const evidence = (side: "above" | "below", times: number): number => {
+  const lnEvidence = (side: "above" | "below", times: number): number => {
     const scaled = { count: fresh.count * times, total: fresh.total * times };
     return lnPooled(side, by, old, scaled);
   };
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       const { old: moreOld = none, new: moreNew = none } = observation;
+      requireObject("old", moreOld);
+      requireObject("new", moreNew);
       requirePart("old.count", moreOld.count, "old.total", moreOld.total);
       requirePart("new.count", moreNew.count, "new.total", moreNew.total);
       old = { count: old.count + moreOld.count, total: old.total + moreOld.total };
@@ -107,23 +112,32 @@ export function pooledTest(options: PooledTestOptions): PooledTest {
     verdict() {
       const above = alarm();
       const lately = recent();
-      const below = evidence("below", 1);
+      const below = lnEvidence("below", 1);
       const kind: VerdictKind = above >= failNeeded ? "fail" : below >= passNeeded ? "pass" : "hold";
       const waitFraction =
         kind === "hold" && fresh.total > 0
           ? soonest(
-              projectWait((times) => evidence("below", times), passNeeded),
-              projectWait((times) => Math.log(fromStart) + evidence("above", times), failNeeded),
+              projectWait((times) => lnEvidence("below", times), passNeeded),
+              projectWait((times) => Math.log(fromStart) + lnEvidence("above", times), failNeeded),
             )
           : undefined;
+      const before = rateInterval(old.count, old.total, beta);
+      const now = rateInterval(fresh.count, fresh.total, beta);
+      const ratio = ratioOf(before, now);
+      const evidence = evidenceOf(fromLog(above), fromLog(below), options);
       return {
         kind,
-        e: fromLog(above),
-        ePass: fromLog(below),
-        old: rateInterval(old.count, old.total, beta),
-        new: rateInterval(fresh.count, fresh.total, beta),
+        ...evidence,
+        ratio,
+        old: before,
+        new: now,
         ...(lately === undefined ? {} : { recent: lately }),
         counts: { old, new: fresh },
+        reason: ratioReason(kind, { ...ratio, ...(lately === undefined ? {} : { recent: lately }) }, by, {
+          e: evidence.e,
+          ePass: evidence.ePass,
+          ...evidence.needed,
+        }),
         ...(waitFraction === undefined ? {} : { waitFraction }),
       };
     },
@@ -142,6 +156,17 @@ const mostStarts = 64;
 function thinned(starts: readonly Start[]): readonly Start[] {
   if (starts.length <= mostStarts) return starts;
   return starts.filter((_, i) => i % 2 === 0 || i >= 0.75 * mostStarts);
+}
+
+function ratioOf(old: Estimate, fresh: Estimate): Estimate {
+  const over = (a: number, b: number): number => (b === 0 ? Number.POSITIVE_INFINITY : a / b);
+  const [before, now] = [old.estimate, fresh.estimate];
+  const known = before !== undefined && now !== undefined && before + now > 0;
+  return {
+    ...(known ? { estimate: over(now, before) } : {}),
+    low: over(fresh.low, old.high),
+    high: over(fresh.high, old.low),
+  };
 }
 
 const none: Counts = { count: 0, total: 0 };

@@ -1,8 +1,8 @@
-import { requirePart, requireProbability } from "./input.ts";
+import { requireObject, requirePart, requireProbability } from "./input.ts";
 import { changeMixture, fromStart, sinceTurn } from "./change-points.ts";
 import { fromLog, logLikelihood } from "./logarithm.ts";
 import { higherRates, lnRateAbove, lnRateBelow, rateInterval } from "./rate-values.ts";
-import { type Estimate, figure, percent, type VerdictKind } from "./verdict.ts";
+import { type Estimate, type Evidence, evidenceOf, figure, percent, type VerdictKind } from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
 
 /** The alternative of twice the limit's odds tells since when the rate looks too high. */
@@ -17,13 +17,9 @@ export interface RateTestOptions {
   readonly beta: number;
 }
 
-export interface RateVerdict {
+/** `e` argues for "above the limit", `ePass` for "below the limit". */
+export interface RateVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Evidence for "above the limit"; fails at `needed.fail` = 1/alpha. */
-  readonly e: number;
-  /** Evidence for "below the limit"; passes at `needed.pass` = 1/beta. */
-  readonly ePass: number;
-  readonly needed: { readonly fail: number; readonly pass: number };
   /** The rate with a (1 − beta) interval valid at all times. */
   readonly rate: Estimate;
   /** The rate since the stretch from which on it looks too high; absent while it does not. */
@@ -49,6 +45,7 @@ export interface RateTest {
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function rateTest(options: RateTestOptions): RateTest {
+  requireObject("options of rateTest", options);
   const { limit, alpha, beta } = options;
   requireProbability("limit", limit);
   requireProbability("alpha", alpha);
@@ -63,6 +60,7 @@ export function rateTest(options: RateTestOptions): RateTest {
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       requirePart("count", observation.count, "total", observation.total);
       count += observation.count;
       total += observation.total;
@@ -91,9 +89,7 @@ export function rateTest(options: RateTestOptions): RateTest {
           : undefined;
       return {
         kind,
-        e: fromLog(above),
-        ePass: fromLog(below),
-        needed: { fail: 1 / alpha, pass: 1 / beta },
+        ...evidenceOf(fromLog(above), fromLog(below), options),
         rate,
         count,
         total,

@@ -61,6 +61,20 @@ describe("error rates of new against old", () => {
     expect(ePass).toBeLessThan((0.9 * 1.5 ** 10) / 2 ** 5 + 0.2);
   });
 
+  test("after hundreds of different shares the figures are those of the formula still", () => {
+    const test = ratioTest(options);
+    let byHand = 0;
+    const r = Math.exp(logRatios[alarmFrom] as number);
+    for (let i = 1; i <= 600; i++) {
+      const share = i / 1000;
+      test.observe({ share, newErrors: 1, allErrors: 2 });
+      byHand += Math.log(r) - 2 * Math.log1p((r - 1) * share);
+    }
+    const { e, ePass, p } = test.evidence();
+    expect(test.verdict()).toMatchObject({ e, ePass, p });
+    expect(Math.log(e)).toBeGreaterThan(byHand + Math.log(0.8) + (alarmWeights[0] as number) - 1e-9);
+  });
+
   test("a side that fails everything fails, and the reason says how bad it is", () => {
     const verdict = judged(repeat(3, { share: 0.5, newErrors: 40, allErrors: 42 }));
     expect(verdict.kind).toBe("fail");

@@ -1,4 +1,11 @@
-import { requireFinite, requirePart, requirePositive, requireProbability, requireShare } from "./input.ts";
+import {
+  requireFinite,
+  requireObject,
+  requirePart,
+  requirePositive,
+  requireProbability,
+  requireShare,
+} from "./input.ts";
 import { changeMixture, fromStart, sinceTurn } from "./change-points.ts";
 import { fromLog, logMean, logSum } from "./logarithm.ts";
 import {
@@ -6,11 +13,19 @@ import {
   alarmLogs,
   alarmTo,
   alarmWeights,
-  excesses,
+  gridTable,
   intervalWeights,
   logRatios,
+  logTables,
 } from "./ratio-grid.ts";
-import { type Estimate, needsText, ratioReason, type VerdictKind } from "./verdict.ts";
+import {
+  type Estimate,
+  type Evidence,
+  evidenceOf,
+  needsText,
+  ratioReason,
+  type VerdictKind,
+} from "./verdict.ts";
 import { projectWait, soonest } from "./wait.ts";
 
 export interface RatioTestOptions {
@@ -35,13 +50,9 @@ export interface RatioObservation {
   readonly ms?: number;
 }
 
-export interface RatioVerdict {
+/** `e` argues for "the new side is worse", `ePass` for "below clearBelow". */
+export interface RatioVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Evidence for "the new side is worse"; fails at `needed.fail` = 1/alpha. */
-  readonly e: number;
-  /** Evidence for "below clearBelow"; passes at `needed.pass` = 1/beta. */
-  readonly ePass: number;
-  readonly needed: { readonly fail: number; readonly pass: number };
   /** Error rate of the new side over that of the old, with a (1 − beta) interval valid at all times. */
   readonly ratio: Estimate;
   /** The ratio since the stretch from which on the new side looks worse; absent while it does not. */
@@ -62,6 +73,8 @@ export interface RatioTest {
   observe(observation: RatioObservation): void;
   /** The verdict alone, without interval and wait: 10 times cheaper, for tight loops. */
   kind(): VerdictKind;
+  /** The e-values alone, as cheap. */
+  evidence(): Evidence;
   verdict(): RatioVerdict;
 }
 
@@ -86,6 +99,7 @@ const priorErrors = 5;
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function ratioTest(options: RatioTestOptions): RatioTest {
+  requireObject("options of ratioTest", options);
   const { alpha, beta, clearBelow, failAbove = 1 } = options;
   requireProbability("alpha", alpha);
   requireProbability("beta", beta);
@@ -96,7 +110,10 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
   const expected = clearBelow > 1 ? 1 : clearBelow / 2;
   const expectedLog = Math.log(expected);
   const clearLogs = clearSteps.map((step) => limitLog - step);
-  const clearExcesses = clearLogs.map((ln) => Math.expm1(ln));
+  const clearTable = logTables(
+    clearLogs.map((ln) => Math.expm1(ln)),
+    64,
+  );
   const sums = new Float64Array(logRatios.length);
   const alarm = changeMixture(alarmWeights);
   const turn = sinceTurn();
@@ -198,6 +215,7 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       const { share, newErrors: more, allErrors: both } = observation;
       requireShare("share", share);
       requirePart("newErrors", more, "allErrors", both);
@@ -219,12 +237,14 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       assigned += both * share;
       limitSum += both * Math.log1p((clearBelow - 1) * share);
       expectedSum += both * Math.log1p((expected - 1) * share);
-      clearExcesses.forEach((excess, i) => {
-        clearSums[i] = (clearSums[i] as number) + both * Math.log1p(excess * share);
-      });
+      const clearTerms = clearTable(share);
+      for (let i = 0; i < clearSums.length; i++) {
+        clearSums[i] = (clearSums[i] as number) + both * (clearTerms[i] as number);
+      }
       const gains = new Float64Array(alarmLogs.length);
+      const terms = gridTable(share);
       for (let i = 0; i < sums.length; i++) {
-        const term = both * Math.log1p((excesses[i] as number) * share);
+        const term = both * (terms[i] as number);
         sums[i] = (sums[i] as number) + term;
         if (i >= alarmFrom && i <= alarmTo) gains[i - alarmFrom] = more * (logRatios[i] as number) - term;
       }
@@ -232,18 +252,17 @@ export function ratioTest(options: RatioTestOptions): RatioTest {
       turn.observe(more * Math.LN2 - both * Math.log1p(share), [more, both, both * share]);
     },
     kind,
+    evidence: () => evidenceOf(fromLog(alarm.ln()), fromLog(lnPass(newErrors, 1)), options),
     verdict() {
       const decided = kind();
-      const e = fromLog(alarm.ln());
-      const ePass = fromLog(lnPass(newErrors, 1));
+      const evidence = evidenceOf(fromLog(alarm.ln()), fromLog(lnPass(newErrors, 1)), options);
+      const { e, ePass } = evidence;
       const seen = ratio();
       const lately = recent();
       const waitFraction = decided === "hold" ? wait() : undefined;
       return {
         kind: decided,
-        e,
-        ePass,
-        needed: { fail: 1 / alpha, pass: 1 / beta },
+        ...evidence,
         ratio: seen,
         ...(lately === undefined ? {} : { recent: lately }),
         tooHigh: tooHigh(),

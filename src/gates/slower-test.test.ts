@@ -92,6 +92,7 @@ describe("slow calls of both sides counted side by side", () => {
     const test = latencyTest(errors);
     for (let i = 0; i < 4; i++) test.observe({ old: mixed(100, 80, 90), new: mixed(100, 85, 90) });
     expect(test.verdict()).toMatchObject({ kind: "fail", needed: { fail: 100 } });
+    expect(test.kind()).toBe("fail");
     expect(test.verdict().reason).toMatch(/^slow calls at p\d+: .*; all thresholds: e .* ≥ 100$/);
   });
 
@@ -103,6 +104,7 @@ describe("slow calls of both sides counted side by side", () => {
     while (test.verdict().kind === "hold" && looks < 60) {
       test.observe({ old: latencies(random, 20, 10), new: latencies(random, 20, 10) });
       looks++;
+      expect(test.kind()).toBe(test.verdict().kind);
       if (looks === 6) told = test.verdict().waitFraction;
     }
     expect(test.verdict().kind).toBe("pass");

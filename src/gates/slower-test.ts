@@ -1,5 +1,5 @@
 import type { LatencyCounts } from "../core/index.ts";
-import { requirePositive, requireProbability } from "./input.ts";
+import { requireObject, requirePositive, requireProbability } from "./input.ts";
 import {
   addLatency,
   bucketBound,
@@ -13,7 +13,7 @@ import {
 } from "./latency.ts";
 import { lnRateAbove, lnRateBelow } from "./rate-values.ts";
 import { type RateVerdict, rateTest } from "./rate-test.ts";
-import { figure, percent, type VerdictKind } from "./verdict.ts";
+import { type Evidence, evidenceOf, figure, percent, type VerdictKind } from "./verdict.ts";
 import { soonest } from "./wait.ts";
 
 export interface SlowerTestOptions {
@@ -31,12 +31,9 @@ export interface SlowerTestOptions {
   readonly burst?: number;
 }
 
-export interface SlowerVerdict {
+/** `e` argues for "slower than by × old" and needs 2/alpha, `ePass` against it and needs 2/beta. */
+export interface SlowerVerdict extends Evidence {
   readonly kind: VerdictKind;
-  /** Evidence for "slower than by × old", needs `needed.fail` = 2/alpha; against it, needs 2/beta. */
-  readonly e: number;
-  readonly ePass: number;
-  readonly needed: { readonly fail: number; readonly pass: number };
   /** The quantile of each side in ms, as seen; absent without calls. */
   readonly old?: number;
   readonly new?: number;
@@ -69,9 +66,12 @@ export interface SlowerTest {
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function slowerTest(options: SlowerTestOptions): SlowerTest {
+  requireObject("options of slowerTest", options);
   const { quantile, by, alpha, beta, burst = Number.POSITIVE_INFINITY } = options;
   requireProbability("quantile", quantile);
   requirePositive("by", by);
+  requireProbability("alpha", alpha);
+  requireProbability("beta", beta);
   if (burst !== Number.POSITIVE_INFINITY) requirePositive("burst", burst);
   const limit = slowShare(quantile);
   const rates = { limit, alpha: alpha / 2, beta: beta / 2 };
@@ -97,6 +97,7 @@ export function slowerTest(options: SlowerTestOptions): SlowerTest {
 
   return {
     observe(observation) {
+      requireObject("observation", observation);
       const { old: moreOld = [], new: moreNew = [] } = observation;
       requireLatency("old latency", moreOld);
       requireLatency("new latency", moreNew);
@@ -119,9 +120,7 @@ export function slowerTest(options: SlowerTestOptions): SlowerTest {
       const wait = kind === "hold" ? soonest(fail.waitFraction, pass.waitFraction) : undefined;
       return {
         kind,
-        e: fail.e,
-        ePass: pass.ePass,
-        needed: fail.needed,
+        ...evidenceOf(fail.e, pass.ePass, options, fail.needed),
         ...(oldMs === undefined ? {} : { old: oldMs }),
         ...(newMs === undefined ? {} : { new: newMs }),
         thresholds: {

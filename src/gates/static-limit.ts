@@ -1,4 +1,4 @@
-import { requireCount, requireFinite, requirePart } from "./input.ts";
+import { requireCount, requireFinite, requireObject, requireOneOf, requirePart } from "./input.ts";
 import { figure, type VerdictKind } from "./verdict.ts";
 
 export interface StaticLimitOptions {
@@ -35,7 +35,9 @@ export interface StaticLimit {
  * @throws CUTOVER_GATE_INPUT for options out of range.
  */
 export function staticLimit(options: StaticLimitOptions): StaticLimit {
+  requireObject("options of staticLimit", options);
   const { limit, direction, minSample, n, m } = options;
+  requireOneOf("direction", direction, ["above", "below"]);
   requireFinite("limit", limit);
   requireCount("minSample", minSample);
   requireCount("n", n, 1);
@@ -44,7 +46,9 @@ export function staticLimit(options: StaticLimitOptions): StaticLimit {
   const isOver = (value: number): boolean => (direction === "above" ? value > limit : value < limit);
 
   return {
-    observe({ value, sample }) {
+    observe(observation) {
+      requireObject("observation", observation);
+      const { value, sample } = observation;
       requireFinite("value", value);
       requireCount("sample", sample);
       if (sample < minSample) return;

@@ -29,6 +29,48 @@ export interface Estimate {
   readonly high: number;
 }
 
+/** Error rates a verdict may spend, over all looks together. */
+export interface Allowed {
+  /** Greatest probability of failing a healthy side. */
+  readonly alpha: number;
+  /** Greatest probability of passing a bad one. */
+  readonly beta: number;
+}
+
+/** What a verdict rests on, the same for every test. */
+export interface Evidence {
+  /** Evidence for "worse"; fails at `needed.fail`. */
+  readonly e: number;
+  /** Evidence for "good enough"; passes at `needed.pass`. */
+  readonly ePass: number;
+  readonly needed: { readonly fail: number; readonly pass: number };
+  /**
+   * Always-valid p-values, min(1, 1/e): they may be looked at at any time, and fall to `alpha` (or `beta`) exactly
+   * when the e-value reaches what is needed.
+   */
+  readonly p: number;
+  readonly pPass: number;
+  /** What this verdict was allowed to spend; within a composition its share of the whole. */
+  readonly allowed: Allowed;
+}
+
+/** `needed` is 1/alpha and 1/beta, more where a test spends a part of its error rates on something else. */
+export function evidenceOf(
+  e: number,
+  ePass: number,
+  { alpha, beta }: Allowed,
+  needed: Evidence["needed"] = { fail: 1 / alpha, pass: 1 / beta },
+): Evidence {
+  const p = Math.min(1, (alpha * needed.fail) / e);
+  const pPass = Math.min(1, (beta * needed.pass) / ePass);
+  return { e, ePass, needed, p, pPass, allowed: { alpha, beta } };
+}
+
+/** The evidence as it is recorded. */
+export function evidenceFigures({ e, ePass, needed, p, pPass, allowed }: Evidence): JsonObject {
+  return { e, ePass, needed: { ...needed }, p, pPass, allowed: { ...allowed } };
+}
+
 /** A figure for people: `0.9`, `12`, `2.1e6`, `∞`. */
 export function figure(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return "∞";

@@ -1,6 +1,7 @@
 import {
   CutoverError,
   faultPoint,
+  formatDuration,
   hasCode,
   isCutoverError,
   type Json,
@@ -11,28 +12,45 @@ import { insist, type QueueContext, sendEvent } from "./context.ts";
 import { classify, decideFailure, errorRecord } from "./failure.ts";
 import { plainJson } from "./plain-json.ts";
 import { ProgressWriter } from "./progress-writer.ts";
-import type { Execution, Sandbox, WorkTools } from "./sandboxes/sandbox.ts";
-import { formatDuration } from "../core/index.ts";
+import type { Execution, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
+import type { OrderEvent } from "./states.ts";
+import type { AttemptTrace } from "./telemetry.ts";
 
 /** Why work is ended from outside. */
 export type EndReason = "cancelled" | "timeout" | "stopping" | "lease-lost";
 
 type Outcome = { readonly result: Json } | { readonly error: unknown };
 
+/** Who runs attempts. One object for all of them: an attempt makes no closures for it. */
+export interface AttemptHost {
+  /** The work has ended, its outcome is not recorded yet: its room can be given on. */
+  ended(attempt: Attempt): void;
+  /** The outcome is recorded, or the claim was lost. */
+  done(attempt: Attempt): void;
+}
+
 /**
- * One claim of one order, from PREPARING to what became of it. Never rejects: whatever happens ends in a
- * transition, or in none when the claim was lost.
+ * One claim of one order, from PREPARING (or RUNNING, when it needed no preparation) to what became of it. `run` never
+ * rejects: whatever happens ends in a transition, or in none when the claim was lost.
+ *
+ * Thousands of short ones run each second, so what most of them never use (abort controller, progress) is made when it
+ * is asked for.
  */
 export class Attempt {
   #order: OrderRecord;
   readonly #context: QueueContext;
   readonly #sandbox: Sandbox;
-  readonly #abort = new AbortController();
-  readonly #progress: ProgressWriter;
+  #abort: AbortController | undefined;
+  #progress: ProgressWriter | undefined;
   #execution: Execution | undefined;
+  #usage: Usage | undefined;
+  #trace: AttemptTrace | undefined;
   #why: EndReason | undefined;
+  /** Wakes `#outcome` when the work is asked to end. */
+  #asked: (() => void) | undefined;
   #graceMs: number;
   #startedAt: number | undefined;
+  #ranMs = 0;
   #working = true;
 
   constructor(order: OrderRecord, sandbox: Sandbox, context: QueueContext) {
@@ -40,7 +58,7 @@ export class Attempt {
     this.#sandbox = sandbox;
     this.#context = context;
     this.#graceMs = context.settings.graceMs;
-    this.#progress = new ProgressWriter(context, () => this.#order);
+    if (order.state === "RUNNING") this.#begun();
     if (order.cancelRequested) this.end("cancelled");
   }
 
@@ -58,23 +76,30 @@ export class Attempt {
     if (this.#why !== undefined) return;
     this.#why = why;
     this.#graceMs = Math.min(this.#graceMs, graceMs);
-    this.#abort.abort(endError(why, this.#order));
+    this.#abort?.abort(endError(why, this.#order));
+    this.#asked?.();
   }
 
-  /** `ended` is called when the work has ended, before its outcome is recorded. */
-  async run(ended: () => void): Promise<void> {
+  async run(host: AttemptHost): Promise<void> {
     const { clock, log } = this.#context.settings;
-    const timer = clock.after(this.#order.timeoutMs, () => this.end("timeout"));
+    let end: OrderEvent | "late" = "late";
+    let failure: unknown;
+    let retryAt: number | undefined;
+    this.#openTrace();
+    const outcome = await this.#outcome();
+    this.#progress?.stop();
+    if (this.#startedAt !== undefined) {
+      this.#ranMs = clock.monotonic() - this.#startedAt;
+      this.#context.meter.run.add(this.#ranMs);
+    }
+    this.#working = false;
+    // The next claim and this outcome then share a commit.
+    host.ended(this);
     try {
-      const outcome = await this.#outcome();
-      timer.cancel();
-      this.#progress.stop();
-      if (this.#startedAt !== undefined) this.#context.meter.run.add(clock.monotonic() - this.#startedAt);
-      this.#working = false;
-      // The next claim and this outcome then share a commit.
-      ended();
-      await this.#record(outcome);
+      const recorded = await this.#record(outcome);
+      ({ event: end, error: failure, retryAt } = recorded);
     } catch (error) {
+      failure = error;
       if (hasCode(error, "CUTOVER_LEASE_LOST")) {
         this.#context.meter.late++;
         log.warn(`work order ${this.#order.id} came back after its claim was lost; refused`, this.#facts());
@@ -85,10 +110,9 @@ export class Attempt {
           error: errorRecord(error).message,
         });
       }
-    } finally {
-      timer.cancel();
-      this.#progress.stop();
     }
+    this.#trace?.end(end, this.#ranMs, failure, retryAt);
+    host.done(this);
   }
 
   /** What the work came to, or undefined when it did not return in time after it was asked to end. */
@@ -98,7 +122,11 @@ export class Attempt {
       (result) => void (outcome = { result }),
       (error: unknown) => void (outcome = { error }),
     );
-    await Promise.race([work, whenAborted(this.#abort.signal)]);
+    await new Promise<void>((resolve) => {
+      this.#asked = resolve;
+      if (this.#why !== undefined) resolve();
+      void work.then(resolve);
+    });
     if (this.#why === undefined || outcome !== undefined) return outcome;
     await Promise.race([work, this.#forced()]);
     // What the end of the work sets off is waited for: one turn of the event loop, no timer.
@@ -114,43 +142,50 @@ export class Attempt {
   }
 
   async #perform(): Promise<Json> {
-    const { signal } = this.#abort;
-    signal.throwIfAborted();
+    this.#goOn();
     faultPoint("queue.prepare.before");
     const execution = await this.#sandbox.prepare(this.#order, this.#tools());
     faultPoint("queue.prepare.after");
     try {
-      signal.throwIfAborted();
-      await this.#start();
-      signal.throwIfAborted();
+      this.#goOn();
+      if (this.#order.state === "PREPARING") await this.#start();
+      this.#goOn();
       this.#execution = execution;
-      const result = await execution.run(async (trace) => {
-        this.#order = await sendEvent(this.#context, this.#order, "attached", { sandbox: trace });
-      });
+      const result = await this.#work(execution);
       return plainJson(result, "result", this.#context.settings.payloadLimit);
     } finally {
       await this.#cleanup(execution);
     }
   }
 
+  #work(execution: Execution): Promise<Json | undefined> {
+    const attach = async (trace: JsonObject): Promise<void> => {
+      this.#order = await sendEvent(this.#context, this.#order, "attached", { sandbox: trace });
+    };
+    if (this.#trace === undefined) return execution.run(attach);
+    return this.#trace.within(() => execution.run(attach));
+  }
+
   async #start(): Promise<void> {
-    const { clock } = this.#context.settings;
-    const { attempt, runAt } = this.#order;
-    const now = clock.now();
+    const { attempt } = this.#order;
+    const startedAt = this.#context.store.clock.now();
     faultPoint("queue.start.before-commit");
-    this.#order = await sendEvent(this.#context, this.#order, "started", {
-      attempt: attempt + 1,
-      startedAt: now,
-    });
+    this.#order = await sendEvent(this.#context, this.#order, "started", { attempt: attempt + 1, startedAt });
     faultPoint("queue.start.after-commit");
-    this.#startedAt = clock.monotonic();
-    this.#context.meter.wait.add(now - runAt);
+    this.#begun();
+  }
+
+  #begun(): void {
+    const { startedAt, runAt } = this.#order;
+    this.#startedAt = this.#context.settings.clock.monotonic();
+    if (startedAt !== null) this.#context.meter.wait.add(startedAt - runAt);
   }
 
   async #cleanup(execution: Execution): Promise<void> {
     faultPoint("queue.cleanup.before");
     try {
       await execution.cleanup();
+      this.#usage = execution.usage?.();
     } catch (error) {
       // What the work came to is worth more than a scratch folder that stays behind.
       this.#context.settings.log.warn(`cleaning up after work order ${this.#order.id} failed`, {
@@ -161,29 +196,27 @@ export class Attempt {
     faultPoint("queue.cleanup.after");
   }
 
-  async #record(outcome: Outcome | undefined): Promise<void> {
-    if (this.#why === "lease-lost") {
-      throw endError("lease-lost", this.#order);
-    }
+  async #record(outcome: Outcome | undefined): Promise<Recorded> {
+    if (this.#why === "lease-lost") throw endError("lease-lost", this.#order);
     if (this.#why === "cancelled") return this.#cancelled();
     if (outcome !== undefined && "result" in outcome && this.#why !== "timeout") {
       faultPoint("queue.run.before-result");
-      await this.#write("completed", { result: outcome.result, endedAt: this.#now(), error: null });
+      await this.#write("completed", { endedAt: this.#now(), error: null, result: outcome.result });
       faultPoint("queue.run.after-result");
-      return;
+      return completed;
     }
     if (this.#why === "stopping") return this.#release();
     if (outcome !== undefined && "error" in outcome && hasCode(outcome.error, "CUTOVER_LEASE_LOST")) {
       throw outcome.error;
     }
-    await this.#failed(
+    return this.#failed(
       this.#why === "timeout" || outcome === undefined || "result" in outcome
         ? endError("timeout", this.#order)
         : outcome.error,
     );
   }
 
-  async #failed(error: unknown): Promise<void> {
+  async #failed(error: unknown): Promise<Recorded> {
     const { settings } = this.#context;
     const { state, maxRetries } = this.#order;
     // An attempt that failed while it was prepared counts too, or a broken sandbox would be tried for ever.
@@ -193,7 +226,7 @@ export class Attempt {
       failure,
       { state, attempt, maxRetries },
       settings.backoff,
-      settings.clock.now(),
+      this.#now(),
       settings.random,
     );
     const record = errorRecord(error);
@@ -201,37 +234,40 @@ export class Attempt {
       faultPoint("queue.retry.before-commit");
       await this.#write(event, { attempt, runAt, error: record, sandbox: null });
       faultPoint("queue.retry.after-commit");
-      return;
+      return { event, error, retryAt: runAt };
     }
     const note = event === "exhausted" ? `all ${attempt} attempts failed` : "another attempt would not help";
     faultPoint("queue.fail.before-commit");
     await this.#write(event, { attempt, endedAt: this.#now(), error: record, sandbox: null }, note);
     faultPoint("queue.fail.after-commit");
+    return { event, error };
   }
 
-  async #cancelled(): Promise<void> {
+  async #cancelled(): Promise<Recorded> {
     faultPoint("queue.cancel.before-commit");
     const error = errorRecord(endError("cancelled", this.#order));
     await this.#write("cancelled", { endedAt: this.#now(), error, sandbox: null });
     faultPoint("queue.cancel.after-commit");
+    return { event: "cancelled" };
   }
 
   /** Back to PENDING; the attempt that was begun is not counted. */
-  async #release(): Promise<void> {
+  async #release(): Promise<Recorded> {
     const attempt = this.#order.attempt - (this.#order.state === "RUNNING" ? 1 : 0);
     faultPoint("queue.release.before-commit");
     await this.#write("released", { attempt, runAt: this.#now(), sandbox: null }, "the queue stopped");
     faultPoint("queue.release.after-commit");
+    return { event: "released" };
   }
 
-  async #write(
-    event: Parameters<typeof sendEvent>[2],
-    set: NonNullable<OrderChange["set"]>,
-    note?: string,
-  ): Promise<void> {
-    await this.#progress.settled();
-    const progress = this.#progress.unwritten;
-    const all = progress === undefined ? set : { ...set, progress };
+  async #write(event: OrderEvent, set: NonNullable<OrderChange["set"]>, note?: string): Promise<void> {
+    let all = set;
+    if (this.#usage !== undefined) all = { ...all, usage: this.#usage };
+    if (this.#progress !== undefined) {
+      await this.#progress.settled();
+      const progress = this.#progress.unwritten;
+      if (progress !== undefined) all = { ...all, progress };
+    }
     const { clock, leaseMs } = this.#context.settings;
     const limit = clock.monotonic() + leaseMs;
     this.#order = await insist(
@@ -242,19 +278,47 @@ export class Attempt {
   }
 
   #tools(): WorkTools {
-    const { id, fence, attempt } = this.#order;
+    const { id, fence, attempt, state } = this.#order;
+    const signal = (): AbortSignal => this.#signal();
     return {
-      signal: this.#abort.signal,
+      // A member like the others, also for `{ ...tools }`, but made for those who look at it.
+      get signal() {
+        return signal();
+      },
       fence,
       idempotencyKey: id,
-      attempt: attempt + 1,
-      progress: (state: JsonObject) => this.#progress.put(state),
+      attempt: state === "RUNNING" ? attempt : attempt + 1,
+      progress: (progress: JsonObject) => {
+        this.#progress ??= new ProgressWriter(this.#context, () => this.#order);
+        if (!this.#working) this.#progress.stop();
+        this.#progress.put(progress);
+      },
       log: this.#context.settings.log,
     };
   }
 
+  #signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#why !== undefined) this.#abort.abort(endError(this.#why, this.#order));
+    }
+    return this.#abort.signal;
+  }
+
+  /** Throws when the work was asked to end meanwhile. */
+  #goOn(): void {
+    if (this.#why !== undefined) throw endError(this.#why, this.#order);
+  }
+
+  #openTrace(): void {
+    const { telemetry, store } = this.#context;
+    if (telemetry === undefined) return;
+    const waited = (this.#order.startedAt ?? store.clock.now()) - this.#order.runAt;
+    this.#trace = telemetry.attempt(this.#order, Math.max(0, waited));
+  }
+
   #now(): number {
-    return this.#context.settings.clock.now();
+    return this.#context.store.clock.now();
   }
 
   #facts(): JsonObject {
@@ -262,6 +326,15 @@ export class Attempt {
     return { id, kind, fence, attempt };
   }
 }
+
+/** The transition that was recorded, for those who watch. */
+interface Recorded {
+  readonly event: OrderEvent;
+  readonly error?: unknown;
+  readonly retryAt?: number;
+}
+
+const completed: Recorded = { event: "completed" };
 
 function endError(why: EndReason, order: OrderRecord): CutoverError {
   const { id, timeoutMs } = order;
@@ -287,11 +360,4 @@ function endError(why: EndReason, order: OrderRecord): CutoverError {
         details: { id, fence: order.fence },
       });
   }
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

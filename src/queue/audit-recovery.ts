@@ -1,5 +1,6 @@
-import { type Clock, type Duration, faultPoint, parseDuration, systemClock, timeId } from "../core/index.ts";
-import type { NewOrder, OrderRecord, Store, StoredEvent } from "../store/index.ts";
+import { type Duration, faultPoint, parseDuration, timeId } from "../core/index.ts";
+import type { NewOrder, OrderEntry, OrderRecord, Store } from "../store/index.ts";
+import { countTrail, mostEntries, partOf, readTrail } from "./audit-trail.ts";
 import { invalid } from "./settings.ts";
 import { isFinished } from "./states.ts";
 
@@ -7,8 +8,8 @@ import { isFinished } from "./states.ts";
 export interface AuditCase {
   /** The order as it stands now. */
   readonly order: OrderRecord;
-  /** Its events inside the time, oldest first. */
-  readonly events: readonly StoredEvent[];
+  /** What happened to it inside the time, oldest first; `data` without payloads and results. */
+  readonly events: readonly OrderEntry[];
 }
 
 export interface AuditRecoveryOptions {
@@ -35,69 +36,85 @@ export interface RecoveredOrder {
 
 export interface AuditRecovery {
   readonly dryRun: boolean;
-  /** Events looked at. */
+  /** What was looked at: each thing that happened to each order. */
   readonly events: number;
   readonly orders: readonly RecoveredOrder[];
 }
 
-const pageSize = 5_000;
+const keyPrefix = "recovered:";
 
 /**
  * Finds orders by what the audit trail says of them and submits each affected one again, as a new order with the
  * payload of its first submission. Exactly once: the new order's key is made of the old id and the event that
- * finished it, so a second recovery, or one that was cut off half-way, adds nothing twice.
+ * finished it, so a second recovery, or one that was cut off half-way, adds nothing twice. Orders that were pruned
+ * cannot be found any more. The log is read in pages, in several passes when much happened in the time.
  */
 export async function recoverFromAudit(
   store: Store,
-  options: AuditRecoveryOptions & { readonly queue?: string; readonly clock?: Clock },
+  options: AuditRecoveryOptions & { readonly queue?: string },
 ): Promise<AuditRecovery> {
-  const { clock = systemClock, dryRun = false, match = (found) => found.order.state === "FAILED" } = options;
-  const queue = options.queue ?? "default";
-  const found = await readTrail(store, since(options.since, clock), Number(options.until ?? Infinity));
+  const { dryRun = false, match = (found) => found.order.state === "FAILED", queue = "default" } = options;
+  const span = { queue, from: since(options.since, store), until: Number(options.until ?? Infinity) };
+  const { events, keys } = await countTrail(store, span, keyPrefix);
+  const parts = Math.max(1, Math.ceil(events / mostEntries));
   const orders: RecoveredOrder[] = [];
-  for (const [id, events] of found.byOrder) {
-    const order = await store.orders.get(id);
-    if (order === undefined || order.queue !== queue || !match({ order, events })) continue;
-    if (!isFinished(order.state)) {
-      orders.push({ id, kind: order.kind, outcome: "unfinished", newId: null });
-      continue;
+  for (let part = 0; part < parts; part++) {
+    const trail = await readTrail(store, span, (id) => partOf(id, parts) === part);
+    for (const [id, entries] of trail.entries) {
+      const order = await store.orders.get(id);
+      if (order === undefined || order.queue !== queue || !match({ order, events: entries })) continue;
+      if (!isFinished(order.state)) {
+        orders.push({ id, kind: order.kind, outcome: "unfinished", newId: null });
+        continue;
+      }
+      const key = `${keyPrefix}${trail.lastTransition.get(id) ?? (await lastTransition(store, id))}:${id}`;
+      orders.push(await resubmit(store, order, key, dryRun ? keys : undefined));
     }
-    orders.push(await resubmit(store, order, { dryRun, done: found.keys, clock }));
   }
-  return { dryRun, events: found.events, orders };
+  return { dryRun, events, orders };
 }
 
+/** For an order that finished before the time. */
+async function lastTransition(store: Store, id: string): Promise<number> {
+  const history = await store.orders.history(id);
+  return history.findLast(({ from }) => from !== null)?.seq ?? 0;
+}
+
+/** @param dryRun the keys that are known, when nothing is to be stored */
 async function resubmit(
   store: Store,
   order: OrderRecord,
-  how: { readonly dryRun: boolean; readonly done: ReadonlySet<string>; readonly clock: Clock },
+  key: string,
+  dryRun: ReadonlySet<string> | undefined,
 ): Promise<RecoveredOrder> {
   const { id, kind } = order;
-  const trail = await store.events.read({ stream: `order:${id}`, limit: 100_000 });
-  const finishedBy = trail.findLast(({ type }) => type === "order.transition")?.seq ?? 0;
-  const key = `recovered:${finishedBy}:${id}`;
-  if (how.dryRun) {
-    return { id, kind, outcome: how.done.has(key) ? "already" : "resubmitted", newId: null };
-  }
-  const first = trail.find(({ type }) => type === "order.submitted")?.data as NewOrder | undefined;
-  const now = how.clock.now();
+  if (dryRun !== undefined)
+    return { id, kind, outcome: dryRun.has(key) ? "already" : "resubmitted", newId: null };
+  const now = store.clock.now();
   const again: NewOrder = {
     id: timeId(now),
     queue: order.queue,
     kind,
-    payload: first?.payload ?? order.payload,
+    payload: order.payload,
     priority: order.priority,
     memory: order.memory,
     slots: order.slots,
+    tags: order.tags,
     maxRetries: order.maxRetries,
     timeoutMs: order.timeoutMs,
     tenant: order.tenant,
+    limitKey: order.limitKey,
     runAt: now,
     uniqueKey: key,
+    uniqueUntil: null,
+    // What it waited for then has been decided.
+    after: [],
+    ifAfterFails: "run",
     createdAt: order.createdAt,
+    carrier: order.carrier,
   };
   faultPoint("queue.audit-recovery.before-submit");
-  const [stored] = await store.orders.submit([again], { at: now });
+  const [stored] = await store.orders.submit([again]);
   faultPoint("queue.audit-recovery.after-submit");
   return {
     id,
@@ -107,36 +124,7 @@ async function resubmit(
   };
 }
 
-interface Trail {
-  readonly events: number;
-  readonly byOrder: ReadonlyMap<string, readonly StoredEvent[]>;
-  /** Unique keys of everything submitted in the time. */
-  readonly keys: ReadonlySet<string>;
-}
-
-async function readTrail(store: Store, from: number, until: number): Promise<Trail> {
-  const byOrder = new Map<string, StoredEvent[]>();
-  const keys = new Set<string>();
-  let events = 0;
-  for (let after = 0; ;) {
-    const page = await store.events.read({ after, limit: pageSize });
-    for (const event of page) {
-      if (!event.stream.startsWith("order:") || event.at < from) continue;
-      const key = event.type === "order.submitted" ? event.data["uniqueKey"] : null;
-      if (typeof key === "string") keys.add(key);
-      if (event.at > until) continue;
-      events++;
-      const id = event.stream.slice("order:".length);
-      const known = byOrder.get(id);
-      if (known === undefined) byOrder.set(id, [event]);
-      else known.push(event);
-    }
-    if (page.length < pageSize) return { events, byOrder, keys };
-    after = page.at(-1)?.seq ?? after;
-  }
-}
-
-function since(value: AuditRecoveryOptions["since"], clock: Clock): number {
+function since(value: AuditRecoveryOptions["since"], { clock }: Store): number {
   const at = typeof value === "string" ? clock.now() - parseDuration(value) : Number(value);
   if (Number.isFinite(at)) return at;
   throw invalid("since", 'a date, milliseconds since the epoch, or a duration such as "2h"', value);

@@ -4,6 +4,7 @@ import type { OrderChange, OrderRecord, Store } from "../store/index.ts";
 import type { Meter } from "./metrics.ts";
 import type { QueueSettings } from "./settings.ts";
 import { nextState, type OrderEvent } from "./states.ts";
+import type { Telemetry } from "./telemetry.ts";
 
 /** What the parts of one open queue share. */
 export interface QueueContext {
@@ -12,6 +13,8 @@ export interface QueueContext {
   /** Name of this worker in the record. */
   readonly worker: string;
   readonly meter: Meter;
+  /** Undefined when nobody asked for it. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /**
@@ -24,20 +27,40 @@ export async function sendEvent(
   event: OrderEvent,
   set: NonNullable<OrderChange["set"]> = {},
   note?: string,
+  guard: Pick<OrderChange, "leaseOver"> = {},
 ): Promise<OrderRecord> {
-  const { store, settings, meter } = context;
+  const { store, meter } = context;
   const to = nextState(order.id, order.state, event);
-  const change: OrderChange = { id: order.id, fence: order.fence, from: [order.state], to, event, set };
-  const [changed] = await store.orders.change(
-    [note === undefined ? change : { ...change, note }],
-    settings.clock.now(),
-  );
+  const change: OrderChange = {
+    id: order.id,
+    fence: order.fence,
+    from: [order.state],
+    to,
+    event,
+    set,
+    ...guard,
+  };
+  const [changed] = await store.orders.change([note === undefined ? change : { ...change, note }]);
   if (changed === undefined) {
     throw new CutoverError("CUTOVER_INTERNAL", {
       message: `the store accepted "${event}" for work order ${order.id} but returned no record`,
     });
   }
   meter.count(event);
+  return changed;
+}
+
+/** A transition outside of an attempt: told to OpenTelemetry as well, where attempts tell by themselves. */
+export async function sendOutside(
+  context: QueueContext,
+  order: OrderRecord,
+  event: OrderEvent,
+  set: NonNullable<OrderChange["set"]>,
+  note?: string,
+  guard: Pick<OrderChange, "leaseOver"> = {},
+): Promise<OrderRecord> {
+  const changed = await sendEvent(context, order, event, set, note, guard);
+  context.telemetry?.count(event, order.kind);
   return changed;
 }
 

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { sleep, systemClock } from "../core/index.ts";
 import { openSqliteStore, type OrderState, type Store } from "../store/index.ts";
 import { openQueue, queueFaultPoints } from "./index.ts";
-import { isAlive, markProcess, processesWith } from "./machine.ts";
+import { isAlive, markProcess, processesWith, workerName } from "./machine.ts";
 import { isFinished, nextState } from "./states.ts";
 import { orderTimeline } from "./timeline.ts";
 
@@ -102,14 +102,22 @@ async function drive(
     await wait("fatal", "FAILED");
     await tell(child, { do: "recover", id: ids["fatal"] });
   }
+  if (fault.startsWith("queue.schedule.")) await tell(child, { do: "schedule" });
+  if (fault.startsWith("queue.prune.")) {
+    await wait("note", "COMPLETED");
+    await tell(child, { do: "prune" });
+  }
   if (fault.startsWith("queue.release.")) {
     await wait("hang", "RUNNING");
     await tell(child, { do: "stop" });
   }
 }
 
+/** Those that this worker passes by; containers have crash tests of their own. */
+const passed = queueFaultPoints.filter((name) => !name.startsWith("queue.container."));
+
 describe("after kill -9 of the worker", () => {
-  test.concurrent.each(queueFaultPoints)(
+  test.concurrent.each(passed)(
     "at %s, the next worker goes on at once: nothing is lost, each result counts once",
     async (fault) => {
       await using here = await world();
@@ -123,16 +131,13 @@ describe("after kill -9 of the worker", () => {
       await door.stop();
 
       if (fault.startsWith("queue.recover.")) {
-        await store.orders.submit(
-          [
-            {
-              ...(await newProgram(store, ids["program"])),
-              id: `${ids["program"]}-long`,
-              payload: { seconds: 600 },
-            },
-          ],
-          { at: systemClock.now() },
-        );
+        await store.orders.submit([
+          {
+            ...(await newProgram(store, ids["program"])),
+            id: `${ids["program"]}-long`,
+            payload: { seconds: 600 },
+          },
+        ]);
         const first = worker("60s");
         for (const id of [`${ids["program"]}-long`, ids["hang"] ?? ""]) {
           await until(`${id} runs`, async () => (await store.orders.get(id))?.state === "RUNNING");
@@ -159,6 +164,11 @@ describe("after kill -9 of the worker", () => {
       if (fault.startsWith("queue.recover.")) {
         await tell(heir, { do: "cancel", id: `${ids["program"]}-long` });
       }
+      if (fault.startsWith("queue.schedule.")) {
+        // The time at which the victim ended is due still, or was submitted already.
+        await until("scheduled", async () => (await scheduled(store)).length > 0);
+        await tell(heir, { do: "unschedule" });
+      }
       await until("everything finished", async () => {
         const counts = await store.orders.counts("default");
         return counts.PENDING + counts.PREPARING + counts.RUNNING + counts.WAITING_RETRY === 0;
@@ -181,7 +191,7 @@ describe("after kill -9 of the worker", () => {
 async function newProgram(store: Store, id = ""): Promise<Parameters<Store["orders"]["submit"]>[0][number]> {
   const order = await store.orders.get(id);
   if (order === undefined) throw new Error(`${id} is not there`);
-  return { ...order, uniqueKey: null };
+  return { ...order, uniqueKey: null, uniqueUntil: null, after: [], ifAfterFails: "cancel" };
 }
 
 async function checkRecord(store: Store, ids: Record<string, string>, fault: string): Promise<void> {
@@ -209,7 +219,16 @@ async function checkRecord(store: Store, ids: Record<string, string>, fault: str
     const all = await store.orders.list({ queue: "default", limit: 100 });
     expect(all.filter(({ kind }) => kind === "fatal")).toHaveLength(2);
   }
+  const times = await scheduled(store);
+  expect(times.length > 0).toBe(fault.startsWith("queue.schedule."));
+  expect(new Set(times).size).toBe(times.length);
   expect(await store.events.verify()).toMatchObject({ whole: true });
+}
+
+/** Keys of the orders that the schedule submitted. */
+async function scheduled(store: Store): Promise<readonly string[]> {
+  const all = await store.orders.list({ queue: "default", limit: 100 });
+  return all.flatMap(({ uniqueKey }) => (uniqueKey?.startsWith("schedule:") ? [uniqueKey] : []));
 }
 
 /** Each line is one attempt of one order under one fence: never the same fence twice, and only upwards. */
@@ -261,13 +280,12 @@ describe("what a dead worker left", () => {
     const door = await openQueue({ store });
     await door.submit(order.kind, null, { id: order.id });
     await door.stop();
-    const capacity = { slots: 9, memory: 1e12, max: 1, kinds: ["program"] };
+    const capacity = { slots: 9, memory: 1e12, max: 1, kinds: ["program"], starts: [], tags: [] };
     const [claimed] = await store.orders.claim(
       "default",
-      `${hostname()}:1:1`,
+      workerName().replace(/\d+:\d+$/, "1:1"),
       capacity,
       60_000,
-      systemClock.now(),
     );
     const sandbox = { provider: "subprocess", pid: bystander.pid, startTime: "1" };
     const change = {
@@ -277,7 +295,7 @@ describe("what a dead worker left", () => {
       to: "RUNNING",
       event: "started",
     } as const;
-    await store.orders.change([{ ...change, set: { sandbox, attempt: 1 } }], systemClock.now());
+    await store.orders.change([{ ...change, set: { sandbox, attempt: 1 } }]);
 
     const next = await openQueue({ store }, { grace: 0 });
     expect(next.recovered).toMatchObject({ lost: 1, orphansEnded: 0 });

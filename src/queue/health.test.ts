@@ -2,7 +2,14 @@ import { describe, expect, test } from "vitest";
 import { admission } from "./capacity.ts";
 import { type HealthInput, judgeHealth } from "./health.ts";
 
-const settings = { slots: 4, memoryPerSlot: 100, warning: 0.8, critical: 0.9, depth: 100 };
+const settings = {
+  slots: 4,
+  memoryPerSlot: 100,
+  warning: 0.8,
+  critical: 0.9,
+  depth: 100,
+  ageLimitMs: 60_000,
+};
 const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
   const memory = { limit: 1_000, used: share * 1_000, source: "test" };
   return {
@@ -16,6 +23,10 @@ const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
     stopped: false,
     trouble: undefined,
     waitingOrphans: 0,
+    orphanTrouble: undefined,
+    ageMs: 0,
+    missingTags: [],
+    heartbeatTrouble: undefined,
     ...more,
   };
 };
@@ -39,6 +50,9 @@ describe("health", () => {
     ["depth", "warning", given(0.5, { unfinished: 80 })],
     ["no-handlers", "warning", given(0.5, { handlers: 0 })],
     ["orphans", "warning", given(0.5, { waitingOrphans: 2 })],
+    ["age", "warning", given(0.5, { ageMs: 60_000 })],
+    ["tags", "warning", given(0.5, { missingTags: ["gpu"] })],
+    ["heartbeat", "warning", given(0.5, { heartbeatTrouble: "its thread is gone" })],
     ["memory-configured", "warning", given(0.5, { settings: { ...settings, memoryPerSlot: 1_000 } })],
   ] as const)("says %s and is %s", (code, status, input) => {
     const health = judgeHealth(input);

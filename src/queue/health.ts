@@ -1,5 +1,6 @@
 import type { Admission } from "./capacity.ts";
 import type { MemoryReading } from "./memory.ts";
+import { formatDuration } from "../core/index.ts";
 import type { QueueSettings } from "./settings.ts";
 import { formatSize } from "./size.ts";
 
@@ -14,7 +15,10 @@ export interface HealthReason {
     | "memory-configured"
     | "depth"
     | "no-handlers"
-    | "orphans";
+    | "orphans"
+    | "tags"
+    | "age"
+    | "heartbeat";
   readonly message: string;
 }
 
@@ -28,17 +32,29 @@ export interface QueueHealth {
 }
 
 export interface HealthInput {
-  readonly settings: Pick<QueueSettings, "slots" | "memoryPerSlot" | "warning" | "critical" | "depth">;
+  readonly settings: Pick<
+    QueueSettings,
+    "slots" | "memoryPerSlot" | "warning" | "critical" | "depth" | "ageLimitMs"
+  >;
   readonly admission: Admission;
   readonly memory: MemoryReading;
   readonly unfinished: number;
   readonly usedSlots: number;
   readonly handlers: number;
+  /** Stored: no worker claims anything. */
   readonly paused: boolean;
   readonly stopped: boolean;
   readonly trouble: string | undefined;
-  /** Orders of dead workers that no provider has looked for yet. */
+  /** Orders of dead workers that no provider has looked for yet, or whose work it could not end. */
   readonly waitingOrphans: number;
+  /** What a provider said that could not. */
+  readonly orphanTrouble: string | undefined;
+  /** How long the order that waits longest has been due. */
+  readonly ageMs: number;
+  /** Tags that the best waiting orders need and no worker offers that was seen of late. */
+  readonly missingTags: readonly string[];
+  /** Why nobody watches over the heartbeats. */
+  readonly heartbeatTrouble: string | undefined;
 }
 
 const critical: ReadonlySet<HealthReason["code"]> = new Set(["stopped", "store", "memory-critical"]);
@@ -67,12 +83,29 @@ export function judgeHealth(input: HealthInput): QueueHealth {
   if (full >= settings.warning) {
     say("depth", `${input.unfinished} orders of at most ${settings.depth} are unfinished`);
   }
-  if (input.paused) say("paused", "no work is claimed until resume()");
+  if (input.paused) say("paused", "no worker claims anything until resume()");
+  if (input.ageMs >= settings.ageLimitMs) {
+    say(
+      "age",
+      `an order has waited for ${formatDuration(input.ageMs)}, longer than ${formatDuration(settings.ageLimitMs)}`,
+    );
+  }
+  if (input.missingTags.length > 0) {
+    say(
+      "tags",
+      `orders wait for ${input.missingTags.join(", ")}, which no worker offers that was seen of late`,
+    );
+  }
+  if (input.heartbeatTrouble !== undefined) {
+    say("heartbeat", `work that blocks its thread can lose its claim: ${input.heartbeatTrouble}`);
+  }
   if (input.handlers === 0 && input.unfinished > 0) say("no-handlers", "no work() was registered here");
   if (input.waitingOrphans > 0) {
     say(
       "orphans",
-      `${input.waitingOrphans} orders of a dead worker wait for the sandbox that can look for them`,
+      `${input.waitingOrphans} orders of a dead worker wait for the sandbox that can look for them${
+        input.orphanTrouble === undefined ? "" : `: ${input.orphanTrouble}`
+      }`,
     );
   }
   return {

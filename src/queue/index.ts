@@ -14,18 +14,32 @@ export type { HistogramSummary } from "./histogram.ts";
 export { machineMemory, type MemoryReader, type MemoryReading } from "./memory.ts";
 export type { QueueMetrics } from "./metrics.ts";
 export { openQueue } from "./open.ts";
-export type { Queue, Submitted, WaitOptions } from "./queue.ts";
+export type { DeadLetterQuery, Queue, Submitted, WaitOptions } from "./queue.ts";
+export type { ConfigChange, Limit } from "./queue-config.ts";
 export type { RecoverySummary } from "./recovery.ts";
+export { type ContainerCommand, docker, type DockerOptions } from "./sandboxes/docker.ts";
+export type { DockerClient, DockerEngineOptions } from "./sandboxes/docker-client.ts";
 export type { Handler, WorkOrder } from "./sandboxes/in-process.ts";
-export type { Execution, Orphan, Sandbox, WorkTools } from "./sandboxes/sandbox.ts";
+export type { Execution, Orphan, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
 export {
   type Command,
   type ProgramOutput,
   subprocess,
   type SubprocessOptions,
 } from "./sandboxes/subprocess.ts";
+export { workerThread, type WorkerThreadOptions } from "./sandboxes/worker-thread.ts";
+export type { ScheduleWhen } from "./schedule-time.ts";
+export type { ScheduleOptions } from "./schedule.ts";
 export type { QueueOptions } from "./settings.ts";
 export type { Size } from "./size.ts";
 export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";
 export type { Submission, SubmitOptions } from "./submission.ts";
+export type { TelemetryApi } from "./telemetry-api.ts";
 export type { TimelineEntry } from "./timeline.ts";
+export {
+  defineWorker,
+  isWorker,
+  type WorkerDefinition,
+  type WorkerInput,
+  type WorkFunction,
+} from "./worker.ts";

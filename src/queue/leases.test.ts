@@ -56,7 +56,6 @@ describe("a claim", () => {
     away = true;
     const second = await openQueue({ store }, { clock, workerId: "two", stagger: 0 });
     const mine: number[] = [];
-    first.pause();
     second.work("job", (_, { fence }) => {
       mine.push(clock.now());
       return { by: "two", fence };

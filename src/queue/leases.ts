@@ -1,39 +1,56 @@
 import { faultPoint, type Timer } from "../core/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { QueueContext } from "./context.ts";
+import { Heartbeat } from "./heartbeat.ts";
 
 interface Held {
   readonly attempt: Attempt;
+  /** Monotonic time right before the claim was asked for. */
+  readonly since: number;
   /** Monotonic time at which the lease ends as far as is known here: counted from before the store was asked. */
   until: number;
 }
 
 /**
- * Heartbeats of all claims of this process, at a third of the lease. From a timer of the same thread: on one
- * machine nobody takes a claim over while its process lives, so work that blocks the thread delays a heartbeat
- * but loses nothing. Work is asked to end when a third of its lease is left and no heartbeat came through.
+ * Heartbeats of all claims of this process, at a third of the lease, from a timer of this thread; `Heartbeat` watches
+ * over it from another one. Work is asked to end when a third of its lease is left and no heartbeat came through, so
+ * that it is over before somebody else may claim it.
  */
 export class Leases {
   readonly #context: QueueContext;
   readonly #held = new Map<string, Held>();
+  readonly #watch: Heartbeat;
   #timer: Timer | undefined;
   #renewing = false;
 
   constructor(context: QueueContext) {
     this.#context = context;
+    this.#watch = new Heartbeat(context);
+  }
+
+  /** Why nobody watches over the heartbeats; undefined while somebody does or need not. */
+  get trouble(): string | undefined {
+    return this.#watch.trouble;
   }
 
   /** `claimedAt`: monotonic time right before the claim was asked for. */
   hold(attempt: Attempt, claimedAt: number): void {
-    this.#held.set(attempt.order.id, { attempt, until: claimedAt + this.#context.settings.leaseMs });
+    if (this.#held.size === 0) this.#watch.held(claimedAt);
+    const until = claimedAt + this.#context.settings.leaseMs;
+    this.#held.set(attempt.order.id, { attempt, since: claimedAt, until });
     this.#arm();
   }
 
   release(id: string): void {
     this.#held.delete(id);
     if (this.#held.size > 0) return;
+    this.#watch.idle();
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  stop(): Promise<void> {
+    return this.#watch.stop();
   }
 
   #arm(): void {
@@ -59,7 +76,7 @@ export class Leases {
       const lost = new Set(
         await store.orders.renew(
           held.map(({ attempt }) => ({ id: attempt.order.id, fence: attempt.order.fence })),
-          clock.now() + leaseMs,
+          leaseMs,
         ),
       );
       faultPoint("queue.renew.after");
@@ -67,6 +84,9 @@ export class Leases {
         if (lost.has(entry.attempt.order.id)) entry.attempt.end("lease-lost", leaseMs / 6);
         else entry.until = before + leaseMs;
       }
+      const lasting = held.some(({ since }) => before - since > leaseMs / 3);
+      // What was claimed meanwhile was claimed after `before`.
+      if (this.#held.size > 0) this.#watch.beat(before, lasting);
     } catch (error) {
       settings.log.warn("a heartbeat could not be written", { orders: held.length, reason: String(error) });
       this.#endExpiring();
@@ -78,8 +98,9 @@ export class Leases {
   /** Ends work whose lease would end before the next heartbeat: it must be over before somebody else may claim it. */
   #endExpiring(): void {
     const { clock, leaseMs } = this.#context.settings;
+    const watched = this.#watch.renewedAt + leaseMs;
     for (const { attempt, until } of this.#held.values()) {
-      if (until - clock.monotonic() <= leaseMs / 3) attempt.end("lease-lost", leaseMs / 6);
+      if (Math.max(until, watched) - clock.monotonic() <= leaseMs / 3) attempt.end("lease-lost", leaseMs / 6);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { hostname } from "node:os";
 import { describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import {
   isDeadWorker,
   markProcess,
   processesWith,
+  valuesInEnvironments,
   signal,
   workerName,
 } from "./machine.ts";
@@ -30,11 +31,15 @@ describe("processes", () => {
     await once(child, "spawn");
     expect(processesWith("CUTOVER_TEST_MARK", value).map(({ pid }) => pid)).toEqual([child.pid]);
     expect(processesWith("CUTOVER_TEST_MARK", value.slice(0, -1))).toEqual([]);
+    expect(valuesInEnvironments("CUTOVER_TEST_MARK")).toContain(value);
     child.kill("SIGKILL");
     await once(child, "exit");
     expect(processesWith("CUTOVER_TEST_MARK", value)).toEqual([]);
   });
 });
+
+/** What names of workers of this machine begin with. */
+const here = workerName().replace(/:\d+:\d+$/, "");
 
 describe("workers", () => {
   test("this one is not dead, one of an ended process is, and others are never called so", async () => {
@@ -42,13 +47,32 @@ describe("workers", () => {
     const child = spawn(process.execPath, ["-e", ""]);
     const { pid, startTime } = markProcess(child.pid ?? 0);
     await once(child, "exit");
-    expect(isDeadWorker(`${hostname()}:${pid}:${startTime}`)).toBe(true);
+    expect(isDeadWorker(`${here}:${pid}:${startTime}`)).toBe(true);
     expect(isDeadWorker(`another-host:${pid}:${startTime}`)).toBe(false);
     expect(isDeadWorker("worker-7")).toBe(false);
   });
 
   test("an older process with our number is dead", () => {
-    expect(isDeadWorker(`${hostname()}:${process.pid}:1`)).toBe(true);
+    expect(isDeadWorker(`${here}:${process.pid}:1`)).toBe(true);
+  });
+
+  test("one of another container of the same host name is not called dead, for its number says nothing here", () => {
+    const [, space] = here.split("/");
+    expect(isDeadWorker(`${hostname()}:${process.pid}:1`)).toBe(space === undefined);
+    expect(isDeadWorker(`${hostname()}/${Number(space ?? 0) + 1}:${process.pid}:1`)).toBe(false);
+  });
+
+  // Needs the right to make namespaces: root, or a system that gives it to everybody.
+  const unshare = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+  const mayUnshare = spawnSync("unshare", [...unshare, "true"]).status === 0;
+
+  test.skipIf(!mayUnshare)("a worker outside of a container is not called dead by one inside", async () => {
+    const script = `import { isDeadWorker, workerName } from ${JSON.stringify(import.meta.resolve("./machine.ts"))};
+      console.log(JSON.stringify([workerName() === process.argv[1], isDeadWorker(process.argv[1]), isDeadWorker(workerName())]));`;
+    const args = [process.execPath, "--input-type=module", "-e", script, workerName()];
+    const child = spawn("unshare", [...unshare, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const [answer] = (await once(child.stdout, "data")) as [Buffer];
+    expect(JSON.parse(answer.toString())).toEqual([false, false, false]);
   });
 });
 

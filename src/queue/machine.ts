@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { env, kill, pid } from "node:process";
 
@@ -79,16 +79,48 @@ export function processesWith(name: string, value: string): readonly ProcessMark
   return found;
 }
 
-/** `host:pid:start`, the name of this process as a worker. */
-export function workerName(): string {
-  const { startTime } = markProcess(pid);
-  return `${hostname()}:${pid}:${startTime ?? Math.round(performance.timeOrigin)}`;
+/** What processes of this machine have as `NAME` in their environment: one look for many questions. */
+export function valuesInEnvironments(name: string): ReadonlySet<string> {
+  const values = new Set<string>();
+  if (!hasProc) return values;
+  const start = `\0${name}=`;
+  for (const entry of readdirSync("/proc")) {
+    const candidate = Number(entry);
+    if (!Number.isInteger(candidate) || candidate === pid) continue;
+    try {
+      const environment = `\0${readFileSync(`/proc/${candidate}/environ`, "utf8")}`;
+      const at = environment.indexOf(start);
+      if (at !== -1) values.add(environment.slice(at + start.length).split("\0", 1)[0] ?? "");
+    } catch {
+      // Ended meanwhile, or another user's: not ours.
+    }
+  }
+  return values;
 }
 
-/** True for a worker of this machine whose process is gone. Names of another shape are never called dead. */
+/**
+ * Whose process numbers these are. Containers may share a host name (and a machine's kernel): a number that names no
+ * process here may name one there. A container that is started again is another one, so its workers are found by their
+ * leases.
+ */
+function numberSpace(): string {
+  try {
+    return `${hostname()}/${readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "")}`;
+  } catch {
+    return hostname();
+  }
+}
+
+/** `host/namespace:pid:start`, the name of this process as a worker. */
+export function workerName(): string {
+  const { startTime } = markProcess(pid);
+  return `${numberSpace()}:${pid}:${startTime ?? Math.round(performance.timeOrigin)}`;
+}
+
+/** True for a worker of this machine and container whose process is gone. Names of another shape are never called dead. */
 export function isDeadWorker(name: string): boolean {
   const parts = /^(.+):(\d+):(\d+)$/.exec(name);
-  if (parts === null || parts[1] !== hostname()) return false;
+  if (parts === null || parts[1] !== numberSpace()) return false;
   const mark = { pid: Number(parts[2]), startTime: hasProc ? (parts[3] ?? "") : null };
   return !(mark.pid === pid && name === workerName()) && !isAlive(mark);
 }

@@ -342,13 +342,13 @@ describe("waiting", () => {
   test("a paused queue starts nothing, and drain then means that nothing runs", async () => {
     const { queue, pass } = await open();
     queue.work("job", () => null);
-    queue.pause();
+    await queue.pause();
     const { id } = await queue.submit("job");
     await pass(5_000);
     await queue.drain();
     expect((await queue.get(id))?.state).toBe("PENDING");
     expect((await queue.health()).reasons.map(({ code }) => code)).toEqual(["paused"]);
-    queue.resume();
+    await queue.resume();
     await pass(0);
     expect((await queue.get(id))?.state).toBe("COMPLETED");
   });
@@ -407,8 +407,7 @@ describe("recovery from the audit trail", () => {
     const worker = queue.workerId;
     const made = await queue.recoverFromAudit({
       since: new Date(since),
-      match: ({ events, order }) =>
-        order.kind === "other" || events.some(({ data }) => data["worker"] === worker),
+      match: ({ events, order }) => order.kind === "other" || events.some((entry) => entry.worker === worker),
     });
     expect(Object.fromEntries(made.orders.map(({ id, outcome }) => [id, outcome]))).toEqual({
       [done.id]: "resubmitted",

@@ -1,12 +1,14 @@
-import { faultPoint, hasCode, type JsonObject } from "../core/index.ts";
-import type { OrderRecord } from "../store/index.ts";
-import { type QueueContext, sendEvent } from "./context.ts";
+import { asError, faultPoint, hasCode, type JsonObject } from "../core/index.ts";
+import type { OrderChange, OrderRecord } from "../store/index.ts";
+import { type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
 import { isDeadWorker } from "./machine.ts";
 import type { Orphan } from "./sandboxes/sandbox.ts";
 
 /** Finds what still runs of an order; undefined when the provider that could look is not known (yet). */
-export type FindOrphan = (order: OrderRecord) => { readonly orphan: Orphan | undefined } | undefined;
+export type FindOrphan = (
+  order: OrderRecord,
+) => { readonly orphan: Orphan | undefined | Promise<Orphan | undefined> } | undefined;
 
 export interface RecoverySummary {
   /** Orders that go on, and orders that failed as poison. */
@@ -15,12 +17,21 @@ export interface RecoverySummary {
   readonly cancelled: number;
   /** Orders whose left-over processes were ended. */
   readonly orphansEnded: number;
-  /** Orders held back because no provider can look for their work yet. */
+  /** Orders held back because no provider can look for their work yet, or end it. They are looked at again. */
   readonly waiting: number;
+  /** Why one of them is held back, when its sandbox said so. */
+  readonly waitingReason?: string;
 }
 
-/** Orders looked at for dead workers in one go. */
-const pageSize = 1_000;
+/** What one look has found so far. */
+type Tally = { -readonly [key in keyof RecoverySummary]: RecoverySummary[key] };
+
+/** What the store is to look at beside fence and state. Of a worker whose process has ended the lease says nothing. */
+type Guard = Pick<OrderChange, "leaseOver">;
+const byLease: Guard = { leaseOver: true };
+
+/** Orders taken up at the same time: each may have a program that must end first. */
+const atOnce = 200;
 
 /**
  * Takes up the orders whose worker is gone: of this machine at once when its process has ended, of others when
@@ -32,60 +43,76 @@ export async function recoverLost(
   find: FindOrphan,
   here: (id: string) => boolean,
 ): Promise<RecoverySummary> {
-  const summary = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
+  const summary: Tally = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
   const { store, settings } = context;
   const dead = await deadWorkers(context);
-  const orphans = await store.orders.orphans(settings.name, settings.clock.now(), dead);
-  await Promise.all(
-    orphans
-      .filter((order) => !here(order.id))
-      .map(async (order) => {
+  const found = await store.orders.orphans(settings.name, dead);
+  const orphans = found.filter((order) => !here(order.id));
+  for (let from = 0; from < orphans.length; from += atOnce) {
+    await Promise.all(
+      orphans.slice(from, from + atOnce).map(async (order) => {
         try {
-          await recoverOne(context, order, find, summary);
+          const guard = dead.includes(order.worker ?? "") ? {} : byLease;
+          await recoverOne(context, order, guard, find, summary);
         } catch (error) {
           // Somebody else was faster: the order is in good hands.
           if (!hasCode(error, "CUTOVER_LEASE_LOST")) throw error;
         }
       }),
-  );
+    );
+  }
   return summary;
 }
 
 async function recoverOne(
   context: QueueContext,
   order: OrderRecord,
+  guard: Guard,
   find: FindOrphan,
-  summary: { -readonly [key in keyof RecoverySummary]: number },
+  summary: Tally,
 ): Promise<void> {
   const { settings } = context;
   faultPoint("queue.recover.before");
-  const looked = find(order);
-  if (looked === undefined) {
+  let orphan: Orphan | undefined;
+  try {
+    const looked = find(order);
+    if (looked === undefined) {
+      summary.waiting++;
+      return;
+    }
+    orphan = await looked.orphan;
+    if (orphan !== undefined) {
+      faultPoint("queue.recover.before-orphan-end");
+      await orphan.end(settings.graceMs);
+      faultPoint("queue.recover.after-orphan-end");
+      summary.orphansEnded++;
+    }
+  } catch (error) {
+    // Whether anything of it still runs is not known: it waits for the next look, and holds up no other order.
+    const { message } = asError(error);
     summary.waiting++;
+    summary.waitingReason = message;
+    settings.log.warn(`what a dead worker left of work order ${order.id} could not be ended yet`, {
+      reason: message,
+    });
     return;
   }
-  if (looked.orphan !== undefined) {
-    faultPoint("queue.recover.before-orphan-end");
-    await looked.orphan.end(settings.graceMs);
-    faultPoint("queue.recover.after-orphan-end");
-    summary.orphansEnded++;
-  }
-  const now = settings.clock.now();
-  const left =
-    looked.orphan === undefined ? "" : `; its ${looked.orphan.description} still ran and was ended`;
+  const now = context.store.clock.now();
+  const left = orphan === undefined ? "" : `; its ${orphan.description} still ran and was ended`;
   faultPoint("queue.recover.before-commit");
   if (order.cancelRequested) {
     const error = { code: "CUTOVER_ORDER_CANCELLED", message: `work order ${order.id} was cancelled` };
-    await sendEvent(
+    await sendOutside(
       context,
       order,
       "cancelled",
       { endedAt: now, error, sandbox: null },
       `worker gone${left}`,
+      guard,
     );
     summary.cancelled++;
   } else {
-    await lost(context, order, now, left, summary);
+    await lost(context, order, guard, now, left, summary);
   }
   faultPoint("queue.recover.after-commit");
 }
@@ -93,16 +120,17 @@ async function recoverOne(
 async function lost(
   context: QueueContext,
   order: OrderRecord,
+  guard: Guard,
   now: number,
   left: string,
-  summary: { lost: number; poisoned: number },
+  summary: Tally,
 ): Promise<void> {
   const crashes = order.crashes + (order.state === "RUNNING" ? 1 : 0);
   const { event } = decideCrash(order.state, crashes, context.settings.poisonAfter);
   const details: JsonObject = { worker: order.worker, crashes };
   if (event === "poisoned") {
     const message = `work order ${order.id} was running ${crashes} times when its worker ended`;
-    await sendEvent(
+    await sendOutside(
       context,
       order,
       event,
@@ -113,36 +141,25 @@ async function lost(
         error: { code: "CUTOVER_ORDER_POISON", message, details },
       },
       `worker ${order.worker} is gone${left}`,
+      guard,
     );
     summary.poisoned++;
     return;
   }
   // The attempt that was begun is given back: it was not the work that failed.
   const attempt = order.attempt - (order.state === "RUNNING" ? 1 : 0);
-  await sendEvent(
+  await sendOutside(
     context,
     order,
     event,
     { attempt, crashes, runAt: now, sandbox: null },
     `worker ${order.worker} is gone${left}`,
+    guard,
   );
   summary.lost++;
 }
 
 /** Names of workers that hold orders of this queue, ran on this machine and have ended. */
-async function deadWorkers(context: QueueContext): Promise<readonly string[]> {
-  const { store, settings, worker } = context;
-  const names = new Set<string>();
-  for (let after: string | undefined; ;) {
-    const page = await store.orders.list({
-      queue: settings.name,
-      states: ["PREPARING", "RUNNING"],
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const order of page) if (order.worker !== null && order.worker !== worker) names.add(order.worker);
-    after = page.at(-1)?.id;
-    if (page.length < pageSize) break;
-  }
-  return [...names].filter(isDeadWorker);
+export async function deadWorkers({ store, settings }: QueueContext): Promise<readonly string[]> {
+  return (await store.orders.holders(settings.name)).filter(isDeadWorker);
 }

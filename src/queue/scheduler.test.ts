@@ -7,7 +7,7 @@ describe("what is claimed first", () => {
   test("higher priority first, then the older one", async () => {
     const { queue, pass } = await open({ slots: 1 });
     const order: string[] = [];
-    queue.pause();
+    await queue.pause();
     queue.work("job", ({ id }) => void order.push(id));
     for (const [id, priority] of [
       ["a", 0],
@@ -19,7 +19,7 @@ describe("what is claimed first", () => {
       await pass(1);
     }
     await queue.setPriority("c", 7);
-    queue.resume();
+    await queue.resume();
     await pass(0);
     expect(order).toEqual(["d", "c", "b", "a"]);
   });
@@ -27,11 +27,11 @@ describe("what is claimed first", () => {
   test("tenants take turns: one with many orders does not hold up one with few", async () => {
     const { queue, pass } = await open({ slots: 1 });
     const order: string[] = [];
-    queue.pause();
+    await queue.pause();
     queue.work("job", ({ tenant }) => void order.push(tenant));
     await queue.submitAll(Array.from({ length: 20 }, () => ({ kind: "job", tenant: "many" })));
     await queue.submitAll(Array.from({ length: 3 }, () => ({ kind: "job", tenant: "few" })));
-    queue.resume();
+    await queue.resume();
     await pass(0);
     expect(order.slice(0, 7).filter((tenant) => tenant === "few")).toHaveLength(3);
     expect(order).toHaveLength(23);
@@ -134,10 +134,9 @@ describe("orders that do not fit", () => {
     expect((await queue.counts()).PENDING).toBe(0);
 
     const first = await queue.submit("job");
-    await store.orders.submit(
-      [{ ...first, id: "from-a-larger-machine", slots: 8, uniqueKey: null, runAt: clock.now() }],
-      { at: clock.now() },
-    );
+    const { uniqueKey: _, ...kept } = first;
+    const larger = { ...kept, id: "from-a-larger-machine", slots: 8, uniqueKey: null, runAt: clock.now() };
+    await store.orders.submit([{ ...larger, uniqueUntil: null, after: [], ifAfterFails: "run" }]);
     queue.work("job", () => null);
     await pass(1_000);
     expect(await queue.get("from-a-larger-machine")).toMatchObject({

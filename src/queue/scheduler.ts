@@ -1,201 +1,252 @@
-import { faultPoint, hasCode, type Timer } from "../core/index.ts";
-import type { OrderRecord } from "../store/index.ts";
-import { type Admission, admission, type Use } from "./capacity.ts";
-import { Attempt, type EndReason } from "./attempt.ts";
-import { viewBacklog } from "./backlog.ts";
-import { type QueueContext, sendEvent } from "./context.ts";
-import { errorRecord } from "./failure.ts";
+import { asError, faultPoint, type Timer } from "../core/index.ts";
+import { type Admission, admission } from "./capacity.ts";
+import { Attempt, type AttemptHost, type EndReason } from "./attempt.ts";
+import type { QueueContext } from "./context.ts";
+import { Deadlines } from "./deadlines.ts";
 import { Leases } from "./leases.ts";
 import type { MemoryReading } from "./memory.ts";
+import { ReservedRoom } from "./reserved-room.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
-import { tooLarge } from "./submission.ts";
-
-/** Most orders asked for in one claim: enough to fill a commit, few enough that a claim stays under a millisecond. */
-const claimBatch = 100;
-
-/** Oldest waiting orders looked at once a poll, for what a claim cannot see: orders that do not fit. */
-const backlogPage = 100;
+import type { Upkeep } from "./upkeep.ts";
+import type { WorkerList } from "./worker-list.ts";
 
 /** How long a reading of the machine's memory is good for. */
 const readingMs = 200;
+
+/** What a scheduler needs from the queue around it. */
+export interface SchedulerParts {
+  readonly workers: WorkerList;
+  readonly upkeep: Upkeep;
+  /** Submits what is due by the clock; resolves with the store's time of the next. */
+  readonly schedules: () => Promise<number | undefined>;
+  /** Called each time nothing runs and nothing was there to claim. */
+  readonly idle: () => void;
+}
 
 /**
  * Pulls work: asks the store for no more than fits now, starts it, asks again at once while the answer was full
  * or when a slot came free. Otherwise it waits for the bell, the time the next order is due, or the poll.
  */
-export class Scheduler {
+export class Scheduler implements AttemptHost {
   readonly attempts: Map<string, Attempt> = new Map();
   readonly sandboxes: Map<string, Sandbox> = new Map();
-  paused = false;
   /** Why the last look at the store failed; undefined when it did not. */
   trouble: string | undefined;
   readonly #context: QueueContext;
+  readonly #parts: SchedulerParts;
   readonly #leases: Leases;
-  readonly #running = new Set<Promise<void>>();
-  readonly #idle: () => void;
-  readonly #sweep: () => Promise<void>;
+  readonly #deadlines: Deadlines<Attempt>;
+  readonly #reserved: ReservedRoom;
+  readonly #running = new Set<Attempt>();
+  readonly #used = { slots: 0, memory: 0 };
+  #kinds: readonly string[] = [];
+  #starts: readonly string[] = [];
+  #allDone: (() => void) | undefined;
   #stopped = false;
-  #pulling: Promise<void> | undefined;
+  #pulling = false;
+  #pull: Promise<void> = Promise.resolve();
   #again = false;
+  #ringing = false;
+  #ahead: Promise<void> | undefined;
+  #aheadAgain = false;
+  #room = false;
   #timer: Timer | undefined;
+  #armedFor = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
-  #sweptAt: number;
-  #lookedAt = Number.NEGATIVE_INFINITY;
-  #reserveFor: OrderRecord | undefined;
   #reading: { readonly at: number; readonly memory: MemoryReading } | undefined;
 
-  /**
-   * @param idle called each time nothing runs and nothing was there to claim
-   * @param sweep takes up orders whose lease is over; called once per lease time
-   */
-  constructor(context: QueueContext, idle: () => void, sweep: () => Promise<void>) {
+  constructor(context: QueueContext, parts: SchedulerParts) {
     this.#context = context;
-    this.#sweep = sweep;
-    this.#sweptAt = context.settings.clock.monotonic();
+    this.#parts = parts;
     this.#leases = new Leases(context);
-    this.#idle = idle;
+    this.#deadlines = new Deadlines(context.settings.clock, (attempt) => attempt.end("timeout"));
+    this.#reserved = new ReservedRoom(context, parts.workers, (kind) => this.sandboxes.has(kind));
+  }
+
+  /** Kinds this worker takes. */
+  get kinds(): readonly string[] {
+    return this.#kinds;
+  }
+
+  get usedSlots(): number {
+    return this.#used.slots;
+  }
+
+  /** Why nobody watches over the heartbeats. */
+  get heartbeatTrouble(): string | undefined {
+    return this.#leases.trouble;
+  }
+
+  add(kind: string, sandbox: Sandbox): void {
+    this.sandboxes.set(kind, sandbox);
+    this.#kinds = [...this.sandboxes.keys()];
+    this.#starts = this.#kinds.filter((each) => this.sandboxes.get(each)?.instant === true);
   }
 
   /** There may be something to do. */
   ring(): void {
     if (this.#stopped) return;
-    if (this.#pulling !== undefined) {
+    if (this.#pulling) {
       this.#again = true;
       return;
     }
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#pulling = this.#pull().finally(() => {
-      this.#pulling = undefined;
-      if (this.#again) this.ring();
+    this.#pulling = true;
+    this.#pull = this.#look();
+  }
+
+  /**
+   * Rings after all of this turn. What ends or is submitted in it is claimed for together, in the commit that records it:
+   * the store gathers calls until its own turn, which it asks for later.
+   */
+  ringSoon(): void {
+    if (this.#ringing || this.sandboxes.size === 0) return;
+    this.#ringing = true;
+    setImmediate(() => {
+      this.#ringing = false;
+      this.ring();
     });
   }
 
   /** What is admitted now, from the last reading of the machine's memory (at most 0.2 s old). */
   admission(): Admission {
+    return admission(this.#context.settings, this.#used, this.memory);
+  }
+
+  get memory(): MemoryReading {
     const { settings } = this.#context;
     const now = settings.clock.monotonic();
     if (this.#reading === undefined || now - this.#reading.at >= readingMs) {
       this.#reading = { at: now, memory: settings.readMemory() };
     }
-    const used = { slots: 0, memory: 0 };
-    for (const { order, working } of this.attempts.values()) {
-      if (!working) continue;
-      used.slots += order.slots;
-      used.memory += order.memory;
-    }
-    return admission(settings, used, this.#reading.memory);
-  }
-
-  get memory(): MemoryReading {
-    this.admission();
-    return this.#reading?.memory ?? this.#context.settings.readMemory();
+    return this.#reading.memory;
   }
 
   /** No more claims; work that runs may end by itself within `waitMs`, then it is asked to. Resolves when all has ended. */
   async stop(why: EndReason, waitMs: number): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
-    await this.#pulling;
+    await this.#pull;
+    await this.#ahead;
     const endAll = (): void => {
       for (const attempt of this.attempts.values()) attempt.end(why);
     };
     if (waitMs <= 0) endAll();
     const timer = this.#context.settings.clock.after(waitMs, endAll);
-    await Promise.all(this.#running);
+    if (this.#running.size > 0) await new Promise<void>((resolve) => (this.#allDone = resolve));
     timer.cancel();
+    await this.#parts.upkeep.settled();
+    await this.#leases.stop();
   }
 
-  async #pull(): Promise<void> {
-    let due: number | undefined;
+  ended(attempt: Attempt): void {
+    const { order } = attempt;
+    this.#deadlines.delete(attempt, order.timeoutMs);
+    this.#used.slots -= order.slots;
+    this.#used.memory -= order.memory;
+    this.ringSoon();
+  }
+
+  done(attempt: Attempt): void {
+    const { id } = attempt.order;
+    this.#running.delete(attempt);
+    // After a lost lease the same order may be here again under a newer fence; that claim stays.
+    if (this.attempts.get(id) === attempt) {
+      this.attempts.delete(id);
+      this.#leases.release(id);
+    }
+    if (this.#running.size > 0) return;
+    this.#allDone?.();
+    // A look under way sees by itself that nothing runs any more.
+    if (!this.#pulling) this.ring();
+  }
+
+  async #look(): Promise<void> {
+    let room = false;
+    let failed = false;
     try {
       do {
         this.#again = false;
         if (this.#stopped || this.sandboxes.size === 0) return;
-        await this.#sweepIfDue();
-        if (this.paused) break;
-        due = undefined;
+        this.#parts.upkeep.look();
         if (this.#staggerLeft() > 0) continue;
         const { free } = this.admission();
-        if (free.slots <= 0 || (await this.#keepsRoom(free))) continue;
-        const max = this.#context.settings.staggerMs > 0 ? 1 : Math.min(free.slots, claimBatch);
-        const claimed = await this.#claim({ ...free, max });
-        if (claimed === max) this.#again = true;
-        else due = await this.#context.store.orders.nextDue(this.#context.settings.name, this.#now());
+        if (free.slots <= 0 || this.#reserved.keeps(free, this.attempts.size > 0)) continue;
+        const { staggerMs, claimBatch } = this.#context.settings;
+        const max = staggerMs > 0 ? 1 : Math.min(free.slots, claimBatch);
+        room = (await this.#claim(free.slots, free.memory, max)) < max;
+        if (!room) this.#again = true;
         this.trouble = undefined;
       } while (this.#again);
-      if (this.attempts.size === 0) this.#idle();
+      if (this.attempts.size === 0) this.#parts.idle();
     } catch (error) {
-      this.trouble = error instanceof Error ? error.message : String(error);
-      this.#context.settings.log.error("the queue cannot claim work", { reason: this.trouble });
+      failed = true;
+      this.#failed(error);
     } finally {
-      this.#arm(due);
+      this.#pulling = false;
+      // A store in trouble is asked again at the poll, however often the bell rings.
+      if (this.#again && !failed) this.ring();
+      else {
+        this.#arm(undefined);
+        if (!failed) this.#lookAhead(room);
+      }
     }
   }
 
-  /** True while everything that comes free is kept for an order that has waited too long for room. */
-  async #keepsRoom(free: Use): Promise<boolean> {
-    const { clock, pollMs } = this.#context.settings;
-    if (clock.monotonic() - this.#lookedAt >= pollMs) {
-      this.#lookedAt = clock.monotonic();
-      await this.#lookAtBacklog(free);
+  /** What may take its time, beside the claims: new work must not wait for it. `room`: there is room for what becomes due. */
+  #lookAhead(room: boolean): void {
+    if (this.#stopped || this.sandboxes.size === 0) return;
+    this.#room = room;
+    if (this.#ahead !== undefined) {
+      this.#aheadAgain = true;
+      return;
     }
-    const wanted = this.#reserveFor;
-    if (wanted === undefined || this.attempts.size === 0) return false;
-    return wanted.slots > free.slots || wanted.memory > free.memory;
+    this.#ahead = this.#seeWhatIsDue().finally(() => (this.#ahead = undefined));
   }
 
-  async #lookAtBacklog(free: Use): Promise<void> {
+  async #seeWhatIsDue(): Promise<void> {
     const { store, settings } = this.#context;
-    const { clock, name, slots, memoryPerSlot } = settings;
-    const waiting = await store.orders.list({ queue: name, states: ["PENDING"], limit: backlogPage });
-    const ours = waiting.filter((order) => this.sandboxes.has(order.kind));
-    const room = { total: { slots, memory: slots * memoryPerSlot }, free };
-    const view = viewBacklog(ours, room, clock.now(), settings.reserveAfterMs);
-    this.#reserveFor = view.reserveFor;
-    for (const order of view.tooLarge) {
-      const set = { endedAt: clock.now(), error: errorRecord(tooLarge(order, settings)) };
-      await sendEvent(this.#context, order, "failed", set).catch((error: unknown) => {
-        if (!hasCode(error, "CUTOVER_LEASE_LOST")) throw error; // Somebody larger took it meanwhile.
-      });
+    try {
+      do {
+        this.#aheadAgain = false;
+        await this.#reserved.look(this.admission().free);
+        this.#arm(await this.#parts.schedules());
+        if (this.#room) this.#arm(await store.orders.nextDue(settings.name));
+      } while (this.#aheadAgain && !this.#stopped);
+    } catch (error) {
+      this.#failed(error);
     }
   }
 
-  async #sweepIfDue(): Promise<void> {
-    const { clock, leaseMs } = this.#context.settings;
-    if (clock.monotonic() - this.#sweptAt < leaseMs) return;
-    this.#sweptAt = clock.monotonic();
-    await this.#sweep();
+  #failed(error: unknown): void {
+    this.trouble = asError(error).message;
+    this.#context.settings.log.error("the queue cannot claim work", { reason: this.trouble });
   }
 
-  async #claim(capacity: { slots: number; memory: number; max: number }): Promise<number> {
-    const { store, settings, worker } = this.#context;
-    const before = settings.clock.monotonic();
+  async #claim(slots: number, memory: number, max: number): Promise<number> {
+    const { store, settings, worker, meter } = this.#context;
+    const { name, leaseMs, tags, clock } = settings;
+    const before = clock.monotonic();
     faultPoint("queue.claim.before");
-    const kinds = [...this.sandboxes.keys()];
-    const { name, leaseMs } = settings;
-    const orders = await store.orders.claim(name, worker, { ...capacity, kinds }, leaseMs, this.#now());
+    const capacity = { slots, memory, max, kinds: this.#kinds, starts: this.#starts, tags };
+    const orders = await store.orders.claim(name, worker, capacity, leaseMs);
     faultPoint("queue.claim.after");
-    if (orders.length > 0) this.#lastStart = settings.clock.monotonic();
+    if (orders.length > 0) this.#lastStart = clock.monotonic();
     for (const order of orders) {
-      this.#context.meter.count("claimed");
+      meter.count("claimed");
+      if (order.state === "RUNNING") meter.count("started");
       const sandbox = this.sandboxes.get(order.kind);
       if (sandbox === undefined) continue; // Not asked for; its lease runs out and it goes back.
       const attempt = new Attempt(order, sandbox, this.#context);
+      this.#used.slots += order.slots;
+      this.#used.memory += order.memory;
       this.attempts.set(order.id, attempt);
+      this.#reserved.given(order.id);
+      this.#running.add(attempt);
       this.#leases.hold(attempt, before);
-      const ended = attempt
-        .run(() => this.ring())
-        .then(() => {
-          this.#running.delete(ended);
-          // After a lost lease the same order may be here again under a newer fence; that claim stays.
-          if (this.attempts.get(order.id) === attempt) {
-            this.attempts.delete(order.id);
-            this.#leases.release(order.id);
-          }
-          if (this.attempts.size === 0) this.ring();
-        });
-      this.#running.add(ended);
+      this.#deadlines.add(attempt, order.timeoutMs);
+      void attempt.run(this);
     }
     return orders.length;
   }
@@ -205,21 +256,22 @@ export class Scheduler {
     return staggerMs === 0 ? 0 : this.#lastStart + staggerMs - clock.monotonic();
   }
 
+  /** Looks again after a poll, or earlier: at `due`, a time of the store, or when the stagger allows the next start. */
   #arm(due: number | undefined): void {
     // A queue that only hands work in needs no timer, and one would keep its process alive.
-    if (this.#stopped || this.#timer !== undefined || this.sandboxes.size === 0) return;
-    const { clock, pollMs } = this.#context.settings;
-    const waits = [pollMs];
-    if (due !== undefined) waits.push(Math.max(0, due - this.#now()));
+    if (this.#stopped || this.#pulling || this.sandboxes.size === 0) return;
+    const { settings, store } = this.#context;
+    const waits = [settings.pollMs];
+    if (due !== undefined) waits.push(Math.max(0, due - store.clock.now()));
     const stagger = this.#staggerLeft();
     if (stagger > 0) waits.push(stagger);
-    this.#timer = clock.after(Math.min(...waits), () => {
+    const at = settings.clock.monotonic() + Math.min(...waits);
+    if (this.#timer !== undefined && this.#armedFor <= at) return;
+    this.#timer?.cancel();
+    this.#armedFor = at;
+    this.#timer = settings.clock.after(Math.min(...waits), () => {
       this.#timer = undefined;
       this.ring();
     });
-  }
-
-  #now(): number {
-    return this.#context.settings.clock.now();
   }
 }

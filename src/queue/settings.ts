@@ -13,6 +13,7 @@ import {
 import type { Classify } from "./failure.ts";
 import { machineMemory, type MemoryReader } from "./memory.ts";
 import { parseSize, type Size } from "./size.ts";
+import { isTelemetryApi, type TelemetryApi } from "./telemetry-api.ts";
 
 /** Everything that can be chosen about a queue. Each default is the plan's own number where it names one. */
 export interface QueueOptions {
@@ -52,6 +53,20 @@ export interface QueueOptions {
   readonly poisonAfter?: number;
   /** Longest JSON of a payload or a result. Default `"1 MB"`. */
   readonly payloadLimit?: Size;
+  /** What this worker can do that others may not, e.g. `["gpu"]`: it gets orders that need no other tags. Default none. */
+  readonly tags?: readonly string[];
+  /** Every tag there is: an order that needs another one is refused, because nobody would ever take it. Default: any. */
+  readonly knownTags?: readonly string[];
+  /** Most orders taken in one claim, 1–500; never more than there are free slots. Default 250. */
+  readonly claimBatch?: number;
+  /** How long finished orders stay, failed ones too; then they are removed in small batches. Default: for ever. */
+  readonly keep?: Duration;
+  /** Health warns when the order that waits longest has been due for so long. Default `"10m"`. */
+  readonly ageLimit?: Duration;
+  /** Schema of the tables, for `postgres://…` only. Default `"cutover"`. */
+  readonly schema?: string;
+  /** The object of `import * as otel from "@opentelemetry/api"`: traces and metrics are told to it. Default: nobody. */
+  readonly telemetry?: TelemetryApi;
   /** Looked at before the built-in table when an attempt failed; `undefined` leaves the decision to the table. */
   readonly classify?: Classify;
   readonly clock?: Clock;
@@ -81,6 +96,15 @@ export interface QueueSettings {
   readonly reserveAfterMs: number;
   readonly poisonAfter: number;
   readonly payloadLimit: number;
+  readonly tags: readonly string[];
+  /** Undefined: every tag is known. */
+  readonly knownTags: ReadonlySet<string> | undefined;
+  readonly claimBatch: number;
+  /** Undefined: for ever. */
+  readonly keepMs: number | undefined;
+  readonly ageLimitMs: number;
+  readonly schema: string | undefined;
+  readonly telemetry: TelemetryApi | undefined;
   readonly classify: Classify;
   readonly clock: Clock;
   readonly random: () => number;
@@ -103,6 +127,13 @@ const knownOptions: Readonly<Record<keyof QueueOptions, true>> = {
   reserveAfter: true,
   poisonAfter: true,
   payloadLimit: true,
+  tags: true,
+  knownTags: true,
+  claimBatch: true,
+  keep: true,
+  ageLimit: true,
+  schema: true,
+  telemetry: true,
   classify: true,
   clock: true,
   random: true,
@@ -139,6 +170,13 @@ export function queueSettings(options: QueueOptions): QueueSettings {
     reserveAfterMs: duration(options.reserveAfter ?? "1m", "reserveAfter"),
     poisonAfter: whole(options.poisonAfter ?? 3, "poisonAfter", 1, 1_000),
     payloadLimit: parseSize(options.payloadLimit ?? "1 MB", "payloadLimit"),
+    tags: tagList(options.tags, "tags"),
+    knownTags: options.knownTags === undefined ? undefined : new Set(tagList(options.knownTags, "knownTags")),
+    claimBatch: whole(options.claimBatch ?? 250, "claimBatch", 1, 500),
+    keepMs: options.keep === undefined ? undefined : duration(options.keep, "keep"),
+    ageLimitMs: duration(options.ageLimit ?? "10m", "ageLimit", 1),
+    schema: options.schema,
+    telemetry: telemetryApi(options.telemetry),
     classify: options.classify ?? (() => undefined),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
@@ -150,7 +188,41 @@ export function queueSettings(options: QueueOptions): QueueSettings {
   if (!/^[\w.:-]{1,100}$/.test(settings.name)) {
     throw invalid("name", "1–100 letters, digits and . : _ -", settings.name);
   }
+  refuseUnknownTags(settings.tags, settings.knownTags, "tags");
   return settings;
+}
+
+const noTags: readonly string[] = [];
+
+/** Sorted, each once. @throws CUTOVER_QUEUE_INVALID naming the field */
+export function tagList(value: readonly string[] | undefined, field: string): readonly string[] {
+  if (value === undefined) return noTags;
+  if (!Array.isArray(value) || value.length > 100) throw invalid(field, "a list of at most 100 tags", value);
+  for (const tag of value) {
+    if (typeof tag !== "string" || !/^[\w.:/=-]{1,100}$/.test(tag))
+      throw invalid(field, "tags of 1–100 letters, digits and . : / = _ -", tag);
+  }
+  return value.length === 0 ? noTags : [...new Set<string>(value)].toSorted();
+}
+
+/** @throws CUTOVER_QUEUE_UNKNOWN_TAG */
+export function refuseUnknownTags(
+  tags: readonly string[],
+  known: ReadonlySet<string> | undefined,
+  field: string,
+): void {
+  const unknown = known === undefined ? undefined : tags.find((tag) => !known.has(tag));
+  if (unknown === undefined || known === undefined) return;
+  throw new CutoverError("CUTOVER_QUEUE_UNKNOWN_TAG", {
+    message: `${field}: no worker offers the tag ${JSON.stringify(unknown)}; known are ${[...known].join(", ") || "none"}`,
+    place: field,
+    details: { field, tag: unknown, known: [...known] },
+  });
+}
+
+function telemetryApi(value: TelemetryApi | undefined): TelemetryApi | undefined {
+  if (value === undefined || isTelemetryApi(value)) return value;
+  throw invalid("telemetry", 'the object of `import * as otel from "@opentelemetry/api"`', value);
 }
 
 /** A duration in milliseconds that is at least `least`. @throws CUTOVER_QUEUE_INVALID naming the field */

@@ -1,5 +1,5 @@
 import { CutoverError } from "../core/index.ts";
-import type { OrderState } from "../store/index.ts";
+import type { OrderCounts, OrderState } from "../store/index.ts";
 
 /**
  * What can happen to a work order. Persisted words: each stands as `event` in the record of a transition.
@@ -83,6 +83,11 @@ export const orderEvents: readonly OrderEvent[] = Object.keys(nothing) as OrderE
 
 /** States in which an order still wants something to be done. */
 export const unfinishedStates: readonly OrderState[] = ["PENDING", "PREPARING", "RUNNING", "WAITING_RETRY"];
+
+/** How many orders are not finished. */
+export function unfinished(counts: OrderCounts): number {
+  return unfinishedStates.reduce((sum, state) => sum + counts[state], 0);
+}
 
 export function isFinished(state: OrderState): boolean {
   return !unfinishedStates.includes(state);

@@ -1,62 +1,98 @@
-import { CutoverError, faultPoint, hasCode, type Json } from "../core/index.ts";
-import type { NewOrder, OrderCounts, OrderRecord, StoredEvent } from "../store/index.ts";
+import { CutoverError, type Json } from "../core/index.ts";
+import type { OrderCounts, OrderRecord } from "../store/index.ts";
 import { type AuditRecovery, type AuditRecoveryOptions, recoverFromAudit } from "./audit-recovery.ts";
-import { type QueueContext, sendEvent } from "./context.ts";
-import { judgeHealth, type QueueHealth } from "./health.ts";
+import type { QueueContext } from "./context.ts";
+import { Figures } from "./figures.ts";
+import { Hearing } from "./hearing.ts";
+import type { QueueHealth } from "./health.ts";
 import type { QueueMetrics } from "./metrics.ts";
+import { prune, Pruning } from "./pruning.ts";
 import type { Queue, Submitted, WaitOptions } from "./queue.ts";
-import { type FindOrphan, recoverLost, type RecoverySummary } from "./recovery.ts";
+import { type ConfigChange, configChange } from "./queue-config.ts";
+import { Recoverer } from "./recoverer.ts";
+import type { RecoverySummary } from "./recovery.ts";
+import { cancelMany, deadLetters, resubmitMany } from "./requests-for-many.ts";
+import { cancelOrder, cancelWaiting, requeue } from "./requests.ts";
 import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
-import { findProgram } from "./sandboxes/subprocess.ts";
+import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
-import { duration, invalid, whole } from "./settings.ts";
-import { isFinished, nextState, unfinishedStates } from "./states.ts";
-import { kindName, newOrder, type Submission, type SubmitOptions } from "./submission.ts";
+import { duration, invalid, onlyKnown, whole } from "./settings.ts";
+import { isFinished, orderStates, unfinished } from "./states.ts";
+import { kindName, type Submission, type SubmitOptions } from "./submission.ts";
+import { Submitter } from "./submitter.ts";
 import { orderTimeline, type TimelineEntry } from "./timeline.ts";
+import { Upkeep } from "./upkeep.ts";
 import { Waiters } from "./waiters.ts";
+import { seenEveryMs, WorkerList } from "./worker-list.ts";
 
 /** Waiters for the whole queue to be empty wait under this name, which no order can have. */
 const empty = "";
 
 /** The queue over a store. Made by `openQueue`. */
 export class StoreQueue implements Queue {
-  recovered: RecoverySummary = { lost: 0, poisoned: 0, cancelled: 0, orphansEnded: 0, waiting: 0 };
   readonly #context: QueueContext;
   readonly #scheduler: Scheduler;
+  readonly #schedules: Schedules;
+  readonly #workers: WorkerList;
   readonly #waiters: Waiters;
-  readonly #unsubscribe: () => void;
+  readonly #hearing: Hearing;
+  readonly #submitter: Submitter;
+  readonly #recoverer: Recoverer;
+  readonly #figures: Figures;
   readonly #closeStore: () => Promise<void>;
+  #announcing: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(context: QueueContext, closeStore: () => Promise<void>) {
+    const { settings } = context;
     this.#context = context;
     this.#closeStore = closeStore;
-    this.#scheduler = new Scheduler(
-      context,
-      () => this.#waiters.wake(empty),
-      () => this.recover(),
+    this.#workers = new WorkerList(context);
+    this.#submitter = new Submitter(context, this.#workers, () => this.#scheduler.ringSoon());
+    this.#recoverer = new Recoverer(context, () => this.#scheduler);
+    this.#waiters = new Waiters(settings.clock, settings.pollMs);
+    this.#schedules = new Schedules(context, ({ kind, payload, ...options }) =>
+      this.submit(kind, payload, options),
     );
-    this.#waiters = new Waiters(context.settings.clock, context.settings.pollMs);
-    this.#unsubscribe = context.store.events.subscribe((events) => this.#hear(events));
+    this.#scheduler = new Scheduler(context, {
+      workers: this.#workers,
+      upkeep: this.#upkeep(),
+      schedules: () => this.#schedules.run(),
+      idle: () => this.#waiters.wake(empty),
+    });
+    this.#hearing = new Hearing(context, {
+      work: () => this.#scheduler.ring(),
+      finished: (id) => {
+        if (this.#waiters.any) this.#waiters.wake(id);
+      },
+      cancelAsked: (id) => this.#askEnd(id),
+    });
+    this.#figures = new Figures(context, this.#scheduler, this.#workers);
+    context.telemetry?.observe(() => this.#figures.gauges());
   }
 
   get workerId(): string {
     return this.#context.worker;
   }
 
+  get recovered(): RecoverySummary {
+    return this.#recoverer.summary;
+  }
+
   work<Payload = Json, Result = unknown>(kind: string, how: Handler<Payload, Result> | Sandbox): void {
     this.#refuseStopped();
-    const { sandboxes } = this.#scheduler;
-    if (sandboxes.has(kindName(kind))) throw invalid("kind", "one work() for each kind", kind);
+    if (this.#scheduler.sandboxes.has(kindName(kind)))
+      throw invalid("kind", "one work() for each kind", kind);
     const sandbox = how as { readonly prepare?: unknown } | undefined;
     if (typeof how !== "function" && typeof sandbox?.prepare !== "function")
       throw invalid("work", "a function or a sandbox", how);
-    sandboxes.set(kind, typeof how === "function" ? inProcess(how, this.#context.settings.clock) : how);
+    this.#scheduler.add(kind, typeof how === "function" ? inProcess(how, this.#context.settings.clock) : how);
+    this.#announce();
     if (this.recovered.waiting === 0) this.#scheduler.ring();
     else {
       // Orders of a dead worker may have waited for just this sandbox; none may start before they were looked for.
-      this.recover().then(
+      this.#recoverer.recover().then(
         () => this.#scheduler.ring(),
         (error: unknown) =>
           this.#context.settings.log.error("orders of dead workers were not taken up", {
@@ -76,19 +112,25 @@ export class StoreQueue implements Queue {
 
   async submitAll(orders: readonly Submission[]): Promise<readonly Submitted[]> {
     this.#refuseStopped();
-    const { settings, store } = this.#context;
-    const fresh: readonly NewOrder[] = orders.map((order) => newOrder(order, settings));
-    faultPoint("queue.submit.before-commit");
-    try {
-      const stored = await store.orders.submit(fresh, {
-        depthLimit: settings.depth,
-        at: settings.clock.now(),
-      });
-      faultPoint("queue.submit.after-commit");
-      return stored.map((entry) => ({ ...entry.order, fresh: entry.fresh }));
-    } catch (error) {
-      throw hasCode(error, "CUTOVER_QUEUE_FULL") ? this.#full(error, orders.length) : error;
-    }
+    return this.#submitter.submit(orders);
+  }
+
+  async submitWithin(
+    connection: unknown,
+    kind: string,
+    payload?: unknown,
+    options: SubmitOptions = {},
+  ): Promise<{ readonly id: string }> {
+    const [order] = await this.submitAllWithin(connection, [{ ...options, kind, payload }]);
+    return { id: order?.id ?? "" };
+  }
+
+  async submitAllWithin(
+    connection: unknown,
+    orders: readonly Submission[],
+  ): Promise<readonly { readonly id: string }[]> {
+    this.#refuseStopped();
+    return this.#submitter.submitWithin(connection, orders);
   }
 
   async get(id: string): Promise<OrderRecord | undefined> {
@@ -99,6 +141,8 @@ export class StoreQueue implements Queue {
 
   list(query: Parameters<Queue["list"]>[0] = {}): ReturnType<Queue["list"]> {
     this.#refuseStopped();
+    for (const state of query.states ?? [])
+      if (!orderStates.includes(state)) throw invalid("states", orderStates.join(", "), state);
     const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
     return this.#context.store.orders.list({ ...query, queue: this.#context.settings.name, limit });
   }
@@ -108,45 +152,34 @@ export class StoreQueue implements Queue {
     return this.#context.store.orders.counts(this.#context.settings.name);
   }
 
-  async cancel(id: string, reason: string): Promise<OrderRecord> {
+  async cancel(
+    id: string,
+    reason: string,
+    options: { readonly onlyWaiting?: boolean } = {},
+  ): Promise<OrderRecord> {
+    onlyKnown(options, { onlyWaiting: true }, "cancel");
     const found = await this.#known(id);
-    if (found.state === "CANCELLED") return found;
-    nextState(id, found.state, "cancelled");
-    const { settings, store } = this.#context;
-    // Asked first: from here on nothing the work returns can complete the order.
-    this.#scheduler.attempts.get(id)?.end("cancelled");
-    faultPoint("queue.cancel.before-mark");
-    let order = await store.orders.requestCancel(id, settings.clock.now(), reason);
-    faultPoint("queue.cancel.after-mark");
-    while (order?.state === "PENDING" || order?.state === "WAITING_RETRY") {
-      const error = { code: "CUTOVER_ORDER_CANCELLED", message: `work order ${id} was cancelled: ${reason}` };
-      try {
-        return await sendEvent(
-          this.#context,
-          order,
-          "cancelled",
-          { endedAt: settings.clock.now(), error },
-          reason,
-        );
-      } catch (lost) {
-        if (!hasCode(lost, "CUTOVER_LEASE_LOST")) throw lost;
-        order = await store.orders.get(id); // It was claimed in between.
-      }
-    }
-    this.#scheduler.attempts.get(id)?.end("cancelled");
-    return order ?? found;
+    if (options.onlyWaiting === true) return cancelWaiting(this.#context, found, reason);
+    return cancelOrder(this.#context, found, reason, (which) => this.#askEnd(which));
+  }
+
+  async cancelAll(which: Parameters<Queue["cancelAll"]>[0]): Promise<number> {
+    this.#refuseStopped();
+    return cancelMany(this.#context, which, (id) => this.#askEnd(id));
   }
 
   async retry(id: string, reason = "asked for by retry()"): Promise<OrderRecord> {
-    const order = await this.#known(id);
-    const runAt = this.#context.settings.clock.now();
-    const again =
-      order.state === "FAILED" ? { runAt, attempt: 0, crashes: 0, endedAt: null, error: null } : { runAt };
-    nextState(id, order.state, "requeued");
-    faultPoint("queue.requeue.before-commit");
-    const queued = await sendEvent(this.#context, order, "requeued", again, reason);
-    faultPoint("queue.requeue.after-commit");
-    return queued;
+    return requeue(this.#context, await this.#known(id), reason);
+  }
+
+  async deadLetters(query: Parameters<Queue["deadLetters"]>[0] = {}): Promise<readonly OrderRecord[]> {
+    this.#refuseStopped();
+    return deadLetters(this.#context, query);
+  }
+
+  async resubmit(query: Parameters<Queue["resubmit"]>[0] = {}): Promise<number> {
+    this.#refuseStopped();
+    return resubmitMany(this.#context, query, (id) => this.#known(id));
   }
 
   async setPriority(id: string, priority: number): Promise<OrderRecord> {
@@ -181,52 +214,55 @@ export class StoreQueue implements Queue {
     }
   }
 
-  pause(): void {
-    this.#refuseStopped();
-    this.#scheduler.paused = true;
+  async pause(reason = "asked for by pause()"): Promise<void> {
+    await this.#configure({ paused: true }, reason);
   }
 
-  resume(): void {
-    this.#refuseStopped();
-    this.#scheduler.paused = false;
+  async resume(reason = "asked for by resume()"): Promise<void> {
+    await this.#configure({ paused: false }, reason);
     this.#scheduler.ring();
   }
 
-  async health(): Promise<QueueHealth> {
-    const stopped = this.#stopped !== undefined;
-    const counts = stopped ? undefined : await this.counts();
-    const scheduler = this.#scheduler;
-    const slots = [...scheduler.attempts.values()].reduce((sum, { order }) => sum + order.slots, 0);
-    return judgeHealth({
-      settings: this.#context.settings,
-      admission: scheduler.admission(),
-      memory: scheduler.memory,
-      unfinished: counts === undefined ? 0 : unfinished(counts),
-      usedSlots: slots,
-      handlers: scheduler.sandboxes.size,
-      paused: scheduler.paused,
-      stopped,
-      trouble: scheduler.trouble,
-      waitingOrphans: this.recovered.waiting,
-    });
+  config(): ReturnType<Queue["config"]> {
+    this.#refuseStopped();
+    return this.#context.store.orders.config(this.#context.settings.name);
+  }
+
+  async configure(change: ConfigChange, reason = "asked for by configure()"): ReturnType<Queue["configure"]> {
+    const config = await this.#configure(configChange(change), reason);
+    this.#scheduler.ring();
+    return config;
+  }
+
+  schedule(
+    ...[name, when, kind, payload, options]: Parameters<Queue["schedule"]>
+  ): ReturnType<Queue["schedule"]> {
+    this.#refuseStopped();
+    return this.#schedules.set(name, when, kind, payload, options).finally(() => this.#scheduler.ring());
+  }
+
+  unschedule(name: string): Promise<boolean> {
+    this.#refuseStopped();
+    return this.#schedules.remove(name);
+  }
+
+  schedules(): ReturnType<Queue["schedules"]> {
+    this.#refuseStopped();
+    return this.#schedules.list();
+  }
+
+  health(): Promise<QueueHealth> {
+    return this.#figures.health(this.#stopped !== undefined, this.recovered);
   }
 
   async metrics(): Promise<QueueMetrics> {
-    const counts = await this.counts();
-    const { meter, settings, store } = this.#context;
-    const now = settings.clock.now();
-    // Ids are ordered by time unless the submitter chose them: the first page holds the oldest.
-    const waiting = await store.orders.list({ queue: settings.name, states: ["PENDING"], limit: 1_000 });
-    return {
-      counts,
-      depth: unfinished(counts),
-      ageMs: waiting.reduce((age, order) => Math.max(age, now - order.runAt), 0),
-      wait: meter.wait.summary(),
-      run: meter.run.summary(),
-      throughput: meter.throughput(),
-      events: { ...meter.events },
-      late: meter.late,
-    };
+    this.#refuseStopped();
+    return this.#figures.metrics();
+  }
+
+  workers(): ReturnType<Queue["workers"]> {
+    this.#refuseStopped();
+    return this.#context.store.orders.workers(this.#context.settings.name);
   }
 
   async timeline(id: string): Promise<readonly TimelineEntry[]> {
@@ -234,10 +270,21 @@ export class StoreQueue implements Queue {
     return orderTimeline(this.#context.store, id);
   }
 
+  async history(id: string): ReturnType<Queue["history"]> {
+    await this.#known(id);
+    return this.#context.store.orders.history(id);
+  }
+
   recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery> {
     this.#refuseStopped();
     const { settings, store } = this.#context;
-    return recoverFromAudit(store, { ...options, queue: settings.name, clock: settings.clock });
+    return recoverFromAudit(store, { ...options, queue: settings.name });
+  }
+
+  prune(options: Parameters<Queue["prune"]>[0]): Promise<number> {
+    this.#refuseStopped();
+    onlyKnown(options, { olderThan: true }, "prune");
+    return prune(this.#context, duration(options.olderThan, "olderThan"), Infinity);
   }
 
   stop(options: Parameters<Queue["stop"]>[0] = {}): Promise<void> {
@@ -248,53 +295,83 @@ export class StoreQueue implements Queue {
     return this.stop();
   }
 
-  /** Takes up what dead workers left. Part of opening, and repeated once per lease time. */
-  async recover(): Promise<void> {
-    const { sandboxes, attempts } = this.#scheduler;
-    const find: FindOrphan = (order) => {
-      const provider = order.sandbox?.["provider"] ?? "subprocess";
-      // A program can be looked for without its handler, and leaves traces even when nothing was recorded.
-      if (provider === "subprocess") return { orphan: findProgram(order, this.#context.settings.clock) };
-      const sandbox = [...sandboxes.values()].find((known) => known.provider === provider);
-      return sandbox === undefined ? undefined : { orphan: sandbox.findOrphan(order) };
-    };
-    const now = await recoverLost(this.#context, find, (id) => attempts.has(id));
-    const { recovered } = this;
-    this.recovered = {
-      lost: recovered.lost + now.lost,
-      poisoned: recovered.poisoned + now.poisoned,
-      cancelled: recovered.cancelled + now.cancelled,
-      orphansEnded: recovered.orphansEnded + now.orphansEnded,
-      waiting: now.waiting,
-    };
+  /** Part of opening. */
+  async begin(): Promise<void> {
+    await this.#hearing.begin();
+    await this.#recoverer.recover();
+  }
+
+  #upkeep(): Upkeep {
+    const { settings } = this.#context;
+    const { leaseMs, pollMs } = settings;
+    const isBusy = (): boolean => this.#scheduler.attempts.size > 0;
+    const pruning = new Pruning(this.#context, isBusy);
+    return new Upkeep(settings, [
+      { name: "take up orders whose lease is over", everyMs: leaseMs, run: () => this.#recoverer.recover() },
+      {
+        name: "look for dead workers of this machine",
+        everyMs: pollMs,
+        run: () => this.#recoverer.recoverDead(),
+      },
+      {
+        name: "look for requests to cancel",
+        everyMs: pollMs,
+        run: () => this.#hearing.catchUp(),
+      },
+      {
+        name: "tell that this worker is there",
+        everyMs: seenEveryMs,
+        run: () => this.#workers.seen(this.#scheduler.kinds),
+      },
+      { name: "remove finished orders", everyMs: pollMs, run: () => pruning.run() },
+    ]);
+  }
+
+  /** Tells of this worker once for all that is registered in one turn. */
+  #announce(): void {
+    this.#announcing ??= new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => {
+        this.#announcing = undefined;
+        return this.#stopped === undefined ? this.#workers.seen(this.#scheduler.kinds) : undefined;
+      })
+      .catch((error: unknown) => {
+        this.#context.settings.log.warn(
+          "the queue could not tell that this worker is there; it is tried again",
+          {
+            reason: String(error),
+          },
+        );
+      });
   }
 
   async #stop(waitMs: number): Promise<void> {
     await this.#scheduler.stop("stopping", waitMs);
-    this.#unsubscribe();
+    await this.#announcing;
+    await this.#recoverer.settled();
+    this.#hearing.stop();
+    this.#context.telemetry?.close();
+    for (const sandbox of new Set(this.#scheduler.sandboxes.values())) await sandbox.close?.();
+    await this.#workers.gone().catch(() => {}); // The others see by themselves that it is not there any more.
     this.#waiters.failAll(closed());
     await this.#closeStore();
   }
 
-  /** Bell and waiters in one: what the store committed, by whichever door of this process. */
-  #hear(events: readonly StoredEvent[]): void {
-    let ring = false;
-    for (const { stream, type, data } of events) {
-      if (data["queue"] !== this.#context.settings.name) continue;
-      const to =
-        type === "order.submitted" ? "PENDING" : type === "order.transition" ? data["to"] : undefined;
-      // A later time to run is looked up when the ring finds nothing to claim.
-      if (to === "PENDING" || to === "WAITING_RETRY") ring = true;
-      else if (to === "COMPLETED" || to === "FAILED" || to === "CANCELLED") {
-        this.#waiters.wake(stream.slice("order:".length));
-      }
-    }
-    if (ring) this.#scheduler.ring();
+  #askEnd(id: string): void {
+    this.#scheduler.attempts.get(id)?.end("cancelled");
+  }
+
+  #configure(
+    change: Parameters<QueueContext["store"]["orders"]["configure"]>[1],
+    reason: string,
+  ): ReturnType<Queue["config"]> {
+    this.#refuseStopped();
+    const { store, settings, worker } = this.#context;
+    return store.orders.configure(settings.name, change, worker, reason);
   }
 
   async #isEmpty(): Promise<boolean> {
     if (this.#scheduler.attempts.size > 0) return false;
-    return this.#scheduler.paused || unfinished(await this.counts()) === 0;
+    return unfinished(await this.counts()) === 0 || (await this.config()).paused;
   }
 
   async #known(id: string): Promise<OrderRecord> {
@@ -306,19 +383,6 @@ export class StoreQueue implements Queue {
     });
   }
 
-  /** How long until there is room, from what was finished in the last minute: between one poll and a minute. */
-  #full(error: CutoverError, wanted: number): CutoverError {
-    const { meter, settings } = this.#context;
-    const perSecond = meter.throughput();
-    const guess = perSecond > 0 ? Math.ceil((wanted / perSecond) * 1_000) : settings.pollMs;
-    const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, guess));
-    return new CutoverError("CUTOVER_QUEUE_FULL", {
-      message: `${error.message}; come back in ${Math.ceil(retryAfterMs / 1_000)} s`,
-      details: { ...error.details, retryAfterMs },
-      cause: error,
-    });
-  }
-
   #refuseStopped(): void {
     if (this.#stopped !== undefined) throw closed();
   }
@@ -326,10 +390,6 @@ export class StoreQueue implements Queue {
 
 const closed = (): CutoverError =>
   new CutoverError("CUTOVER_QUEUE_CLOSED", { message: "the queue was stopped; it takes no more calls" });
-
-function unfinished(counts: OrderCounts): number {
-  return unfinishedStates.reduce((sum, state) => sum + counts[state], 0);
-}
 
 function waitOptions({ timeout, signal }: WaitOptions): {
   timeoutMs: number | undefined;

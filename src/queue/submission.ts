@@ -1,20 +1,39 @@
-import { CutoverError, type Duration, timeId } from "../core/index.ts";
+import { CutoverError, type Duration, type JsonObject, timeId } from "../core/index.ts";
 import type { NewOrder } from "../store/index.ts";
 import { plainJson } from "./plain-json.ts";
-import { duration, invalid, onlyKnown, type QueueSettings, whole } from "./settings.ts";
+import {
+  duration,
+  invalid,
+  onlyKnown,
+  type QueueSettings,
+  refuseUnknownTags,
+  tagList,
+  whole,
+} from "./settings.ts";
 import { formatSize, parseSize, type Size } from "./size.ts";
 
 /** What can be said about a work order beside its kind and payload. Defaults come from the queue's options. */
 export interface SubmitOptions {
   /** A second submit with the same key gives back the first order, finished or not. */
   readonly key?: string;
-  /** What the work takes while it runs. Default: one slot, and the memory behind the slots it takes. */
-  readonly needs?: { readonly memory?: Size; readonly slots?: number };
+  /** How long the key counts; a submit after that is a new order. Default: for ever. */
+  readonly keyFor?: Duration;
+  /**
+   * What the work takes while it runs. Default: one slot, and the memory behind the slots it takes. `tags`: only workers
+   * that offer all of them may take it.
+   */
+  readonly needs?: { readonly memory?: Size; readonly slots?: number; readonly tags?: readonly string[] };
   readonly retries?: number;
   /** Higher first. Default 0. */
   readonly priority?: number;
-  /** Whose order it is: tenants with equal priority take turns. */
+  /** Whose order it is: tenants with equal priority take turns, by their weights. */
   readonly tenant?: string;
+  /** Orders with the same limit key share its concurrency and rate, as `configure({ limits })` set them. */
+  readonly limit?: string;
+  /** Ids of orders that must be COMPLETED before it starts: stored ones, or others of the same call. */
+  readonly after?: readonly string[];
+  /** When one of `after` fails for good or is cancelled: this one is cancelled too, or runs all the same. Default `"cancel"`. */
+  readonly ifAfterFails?: "cancel" | "run";
   /** Time one attempt may take. */
   readonly timeout?: Duration;
   /** Not started before this time: a date or milliseconds since the epoch. Default now. */
@@ -23,6 +42,8 @@ export interface SubmitOptions {
   readonly id?: string;
   /** When it was first submitted, if that was elsewhere. Default now. */
   readonly createdAt?: Date | number;
+  /** Travels with the order to its work as `order.carrier`, e.g. a trace context of another system. */
+  readonly carrier?: JsonObject;
 }
 
 /** One entry of `submitAll`. */
@@ -35,50 +56,73 @@ const knownMembers: Readonly<Record<keyof Submission, true>> = {
   kind: true,
   payload: true,
   key: true,
+  keyFor: true,
   needs: true,
   retries: true,
   priority: true,
   tenant: true,
+  limit: true,
+  after: true,
+  ifAfterFails: true,
   timeout: true,
   runAt: true,
   id: true,
   createdAt: true,
+  carrier: true,
 };
 const knownNeeds: Readonly<Record<keyof NonNullable<SubmitOptions["needs"]>, true>> = {
   memory: true,
   slots: true,
+  tags: true,
 };
 
+/** Most orders that one order may wait for. */
+const mostAfter = 1_000;
+const none: readonly string[] = [];
+
 /**
- * The order as it goes into the store.
- * @throws CUTOVER_QUEUE_INVALID naming the field; CUTOVER_QUEUE_TOO_LARGE when it could never start here
+ * The order as it goes into the store. Whether it could ever start is asked by `refuseTooLarge`.
+ * @param now time of the store
+ * @throws CUTOVER_QUEUE_INVALID naming the field · CUTOVER_QUEUE_UNKNOWN_TAG
  */
-export function newOrder(submission: Submission, settings: QueueSettings): NewOrder {
-  const now = settings.clock.now();
+export function newOrder(submission: Submission, settings: QueueSettings, now: number): NewOrder {
   onlyKnown(submission, knownMembers, "work order");
-  const { needs = {} } = submission;
+  const { needs = {}, key, keyFor, ifAfterFails = "cancel" } = submission;
   onlyKnown(needs, knownNeeds, "needs");
   const slots = whole(needs.slots ?? 1, "needs.slots", 1, Number.MAX_SAFE_INTEGER);
-  const memory =
-    needs.memory === undefined ? slots * settings.memoryPerSlot : parseSize(needs.memory, "needs.memory");
-  const order: NewOrder = {
+  const tags = tagList(needs.tags, "needs.tags");
+  refuseUnknownTags(tags, settings.knownTags, "needs.tags");
+  if (keyFor !== undefined && key === undefined) throw invalid("keyFor", "a key beside it", keyFor);
+  if (ifAfterFails !== "cancel" && ifAfterFails !== "run")
+    throw invalid("ifAfterFails", '"cancel" or "run"', ifAfterFails);
+  return {
     id: submission.id === undefined ? timeId(now) : name(submission.id, "id"),
     queue: settings.name,
     kind: kindName(submission.kind),
     payload: plainJson(submission.payload, "payload", settings.payloadLimit),
     priority: whole(submission.priority ?? 0, "priority", -1_000_000, 1_000_000),
-    memory,
+    memory:
+      needs.memory === undefined ? slots * settings.memoryPerSlot : parseSize(needs.memory, "needs.memory"),
     slots,
+    tags,
     maxRetries: whole(submission.retries ?? settings.retries, "retries", 0, 1_000),
-    timeoutMs: duration(submission.timeout ?? settings.timeoutMs, "timeout", 1),
+    timeoutMs:
+      submission.timeout === undefined ? settings.timeoutMs : duration(submission.timeout, "timeout", 1),
     tenant: submission.tenant === undefined ? "" : name(submission.tenant, "tenant"),
+    limitKey: submission.limit === undefined ? null : name(submission.limit, "limit"),
     runAt: time(submission.runAt, "runAt", now),
-    uniqueKey: submission.key === undefined ? null : name(submission.key, "key", 1_000),
+    uniqueKey: key === undefined ? null : name(key, "key", 1_000),
+    uniqueUntil: keyFor === undefined ? null : now + duration(keyFor, "keyFor", 1),
+    after: submission.after === undefined ? none : predecessors(submission.after),
+    ifAfterFails,
     createdAt: time(submission.createdAt, "createdAt", now),
+    carrier: submission.carrier === undefined ? null : carrier(submission.carrier, settings),
   };
-  if (slots > settings.slots || memory > settings.slots * settings.memoryPerSlot)
-    throw tooLarge(order, settings);
-  return order;
+}
+
+/** True when the order could start here if nothing else ran. */
+export function fitsHere(order: Pick<NewOrder, "slots" | "memory">, settings: QueueSettings): boolean {
+  return order.slots <= settings.slots && order.memory <= settings.slots * settings.memoryPerSlot;
 }
 
 /** Why an order that asks for more than all slots together give can never start here. */
@@ -102,12 +146,24 @@ export function kindName(kind: string): string {
   throw invalid("kind", "a letter, then up to 99 letters, digits and . : / _ -", kind);
 }
 
-function name(value: string, field: string, longest = 200): string {
+export function name(value: string, field: string, longest = 200): string {
   // oxlint-disable-next-line no-control-regex -- a control character in an id breaks logs and terminals
   if (typeof value === "string" && value !== "" && value.length <= longest && !/[\0-\x1f\x7f]/.test(value)) {
     return value;
   }
   throw invalid(field, `a text of 1–${longest} printable characters`, value);
+}
+
+function predecessors(ids: readonly string[]): readonly string[] {
+  if (!Array.isArray(ids) || ids.length > mostAfter)
+    throw invalid("after", `a list of at most ${mostAfter} ids`, ids);
+  return [...new Set(ids.map((id) => name(id, "after")))];
+}
+
+function carrier(value: JsonObject, settings: QueueSettings): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw invalid("carrier", "an object", value);
+  return plainJson(value, "carrier", settings.payloadLimit) as JsonObject;
 }
 
 function time(value: Date | number | undefined, field: string, now: number): number {

@@ -62,6 +62,11 @@ export class Waiters {
     };
   }
 
+  /** True when somebody waits for anything. */
+  get any(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   wake(name: string): void {
     for (const entry of this.#waiting.get(name) ?? []) entry.wake();
   }

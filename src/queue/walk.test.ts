@@ -121,8 +121,8 @@ class Walk {
       } else if (step.do === "cancel" && id !== undefined) await this.#queue.cancel(id, "walk");
       else if (step.do === "retry" && id !== undefined) await this.#queue.retry(id);
       else if (step.do === "pass") await this.#pass(step.ms);
-      else if (step.do === "pause") this.#queue.pause();
-      else if (step.do === "resume") this.#queue.resume();
+      else if (step.do === "pause") await this.#queue.pause();
+      else if (step.do === "resume") await this.#queue.resume();
       else if (step.do === "restart") {
         const stopping = this.#queue.stop();
         await this.#pass(2_000);
@@ -144,7 +144,7 @@ class Walk {
 
   /** Lets everything come to its end and checks the record. */
   async end(): Promise<void> {
-    this.#queue.resume();
+    await this.#queue.resume();
     for (let i = 0; i < 60; i++) await this.#pass(2_000);
     for (const id of this.ids) {
       const order = await this.#store.orders.get(id);

@@ -1,17 +1,33 @@
 export { storeFaultPoints } from "./fault-points.ts";
-export type { OrderEvent, OrderTransition } from "./order-events.ts";
+export type {
+  MovedOrder,
+  OrderEvent,
+  OrdersTransition,
+  PrioritisedOrder,
+  QueueConfigured,
+  SubmittedOrder,
+} from "./order-events.ts";
 export type {
   Capacity,
   NewOrder,
   OrderChange,
   OrderCounts,
+  OrderEntry,
+  OrderLimit,
   OrderRecord,
+  OrderSet,
   OrderState,
   OrderStore,
+  OrderUsage,
+  OrderWait,
+  QueueConfig,
+  ScheduleRecord,
+  WorkerRecord,
 } from "./order-records.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
 export type { RoutesFile } from "./routes-file.ts";
 export type {
+  AskedDecision,
   ErrorRecord,
   PhaseState,
   RouteChange,
@@ -29,6 +45,8 @@ export type {
   StepRecord,
   VerdictRecord,
 } from "./run-records.ts";
+export { openStore, type OpenStoreOptions } from "./open-store.ts";
+export { openPostgresStore, type PostgresStoreOptions } from "./postgres/open.ts";
 export { hasEnded } from "./run-state.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
-export type { ChainReport, EventLog, RouteStore, RunStore, Store } from "./store.ts";
+export type { ChainReport, EventLog, RouteStore, RunStore, Store, StoreReach } from "./store.ts";

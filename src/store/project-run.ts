@@ -103,6 +103,8 @@ export function projectRun(event: ProjectedEvent<RunEvent>): readonly RowChange[
     case "override.recorded":
     case "trigger.fired":
     case "note.added":
+    case "decision.asked":
+    case "decision.answered":
       return [];
     default:
       event satisfies never;

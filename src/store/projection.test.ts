@@ -7,7 +7,7 @@ const base = { seq: 7, at: 1_000, stream: "run:r1" };
 describe("a projection", () => {
   test("changes nothing for an event it does not know, nor for what is only told", () => {
     expect(project({ ...base, type: "run.dreamt", data: {} })).toEqual([]);
-    expect(project({ ...base, stream: "order:o1", type: "order.dreamt", data: {} })).toEqual([]);
+    expect(project({ ...base, stream: "queue:q", type: "orders.submitted", data: {} })).toEqual([]);
     expect(project({ ...base, type: "note.added", data: { by: "ana", text: "hello" } })).toEqual([]);
   });
 
@@ -22,20 +22,6 @@ describe("a projection", () => {
         expect: { state: "RUNNING" },
       },
     ]);
-  });
-
-  test("takes the lease from an order that is no longer held", () => {
-    const moved = { queue: "q", event: "x", attempt: 1, worker: "w", fence: 2 };
-    const lease = (from: string, to: string): unknown => {
-      const [change] = project({
-        ...base,
-        stream: "order:o1",
-        type: "order.transition",
-        data: { ...moved, from, to },
-      });
-      return change?.do === "update" ? change.set["lease_until"] : "no update";
-    };
-    expect([lease("PREPARING", "RUNNING"), lease("RUNNING", "WAITING_RETRY")]).toEqual([undefined, null]);
   });
 });
 

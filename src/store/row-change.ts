@@ -12,8 +12,7 @@ export type Table =
   | "approvals"
   | "incidents"
   | "routes"
-  | "route_changes"
-  | "orders";
+  | "route_changes";
 
 export type RowChange =
   /** A new row; with `ifNew` one whose key is there already is left alone. */

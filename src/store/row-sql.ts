@@ -18,7 +18,6 @@ const conflictKeys: Readonly<Record<Table, string>> = {
   incidents: "id",
   routes: "route",
   route_changes: "seq",
-  orders: "id",
 };
 
 /**

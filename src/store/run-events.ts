@@ -134,10 +134,28 @@ export type RunEvent =
       readonly data: { readonly id: string; readonly outcome: string; readonly facts: JsonObject };
     }
   | { readonly type: "route.changed"; readonly data: RouteChange }
+  /** What a person decided in a process that does not carry the run; whoever carries it acts on it and answers. */
+  | { readonly type: "decision.asked"; readonly data: AskedDecision }
+  | {
+      readonly type: "decision.answered";
+      readonly data: { readonly id: string; readonly error?: ErrorRecord };
+    }
   | {
       readonly type: "note.added";
       readonly data: { readonly by: string; readonly text: string; readonly facts?: JsonObject };
     };
+
+/** A decision on its way to the process that carries the run. */
+export interface AskedDecision {
+  readonly id: string;
+  readonly verb: "pause" | "continue" | "approve" | "rollback" | "settle";
+  readonly by: string;
+  readonly reason: string;
+  readonly phase?: string;
+  readonly evidence?: string;
+  readonly step?: string;
+  readonly outcome?: "done" | "not-done";
+}
 
 interface Transition<State> {
   readonly from: State;

@@ -1,4 +1,4 @@
-import type { Interval, JsonObject, MismatchSample, RouteState } from "../core/index.ts";
+import type { Clock, Interval, JsonObject, MismatchSample, RouteState } from "../core/index.ts";
 import type { OrderStore } from "./order-records.ts";
 import type { RunEvent, RouteChange, RunState, StoredEvent } from "./run-events.ts";
 import type {
@@ -20,12 +20,24 @@ export interface Store extends AsyncDisposable {
   readonly routes: RouteStore;
   readonly orders: OrderStore;
   readonly events: EventLog;
+  /**
+   * The time of the record: of leases, due times and events. For SQLite the clock it was opened with; for PostgreSQL the
+   * server's time, carried on by this machine's monotonic clock, so that a wall clock that jumps moves nothing.
+   */
+  readonly clock: Clock;
   /** What kind of store and where, for people: `sqlite .cutover/cutover.db`. */
   readonly description: string;
+  /** How another thread or process of this machine gets to the same rows; undefined when it cannot (memory). */
+  readonly reach?: StoreReach | undefined;
   /** Rebuilds all projections of runs, routes and orders from the events. */
   rebuild(): Promise<{ readonly events: number }>;
   close(): Promise<void>;
 }
+
+/** `path` is a file; `url` and `schema` are those the store was opened with. */
+export type StoreReach =
+  | { readonly kind: "sqlite"; readonly path: string }
+  | { readonly kind: "postgres"; readonly url: string; readonly schema: string };
 
 export interface EventLog {
   /** Events after `after`, oldest first: of one stream or of all, of these types or of all. */
@@ -38,7 +50,10 @@ export interface EventLog {
   /** Walks the whole chain. `brokenAt` is the first event that does not fit. */
   verify(): Promise<ChainReport>;
   count(): Promise<number>;
-  /** Calls `listener` after each commit with its events; returns the way to stop. */
+  /**
+   * Calls `listener` after each commit with its events; returns the way to stop. Commits of this process are told at
+   * once; those of others are told too where the store can hear of them (PostgreSQL), each event once.
+   */
   subscribe(listener: (events: readonly StoredEvent[]) => void): () => void;
 }
 
@@ -70,6 +85,8 @@ export interface RunStore {
   /** False when the lease was lost. */
   renew(run: string, owner: string, fence: number, leaseMs: number): Promise<boolean>;
   release(run: string, owner: string, fence: number): Promise<void>;
+  /** The newest lease of a run; it is over when `until` is not after `store.clock.now()`. Undefined when there was none. */
+  lease(run: string): Promise<{ readonly owner: string; readonly until: number } | undefined>;
   get(run: string): Promise<RunRecord | undefined>;
   /** The graph a run was created with, or redefined to since. Apart from the run: 10,000 steps are 2 MB to parse. */
   graph(run: string): Promise<JsonObject | undefined>;

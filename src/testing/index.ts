@@ -1,3 +1,3 @@
 export { setFaultHandler as onFaultPoint } from "../core/index.ts";
 export { ManualClock } from "./manual-clock.ts";
-export { type ContractTools, storeContract } from "./store-contract.ts";
+export { type CallersTransaction, type ContractTools, storeContract } from "./store-contract.ts";

@@ -1,20 +1,26 @@
 import type { Clock } from "../core/index.ts";
 import type { Store } from "../store/index.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { careContract } from "./store-contract/care.ts";
 import { claimContract } from "./store-contract/claims.ts";
+import { dependencyContract } from "./store-contract/dependencies.ts";
 import { eventContract } from "./store-contract/events.ts";
+import { inboxContract } from "./store-contract/inbox.ts";
+import { limitContract } from "./store-contract/limits.ts";
+import { modelContract } from "./store-contract/model-walk.ts";
 import { orderContract } from "./store-contract/orders.ts";
 import { rebuildContract } from "./store-contract/rebuild.ts";
 import { routeContract } from "./store-contract/routes.ts";
 import { runContract } from "./store-contract/runs.ts";
-import type { ContractTools, StoreCase } from "./store-contract/tools.ts";
+import type { CallersTransaction, ContractTools, StoreCase } from "./store-contract/tools.ts";
 
-export type { ContractTools } from "./store-contract/tools.ts";
+export type { CallersTransaction, ContractTools } from "./store-contract/tools.ts";
 
 /**
  * Declares the tests every `Store` must pass. Each test opens an empty store of its own and closes it.
  *
  * `open` is handed the clock the store must use for lease time and for the times of events.
+ * `options.callersTransaction` opens a connection beside the store's, for `submitWithin`.
  * `tools` are the functions of the test runner; those of vitest and of jest have this shape.
  *
  * @example
@@ -27,6 +33,7 @@ export function storeContract(
   name: string,
   open: (clock: Clock) => Promise<Store>,
   tools: ContractTools,
+  options: { readonly callersTransaction?: CallersTransaction } = {},
 ): void {
   const withStore = (title: string, body: (given: StoreCase) => Promise<void>): void =>
     tools.test(title, async () => {
@@ -38,12 +45,17 @@ export function storeContract(
         await store.close();
       }
     });
-  const given = { ...tools, withStore };
+  const given = { ...tools, withStore, callersTransaction: options.callersTransaction };
   tools.describe(`store contract: ${name}`, () => {
     runContract(given);
     routeContract(given);
     orderContract(given);
     claimContract(given);
+    limitContract(given);
+    dependencyContract(given);
+    inboxContract(given);
+    modelContract(given);
+    careContract(given);
     eventContract(given);
     rebuildContract(given);
   });

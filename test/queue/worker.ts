@@ -65,6 +65,10 @@ process.on("message", (message: { do: string; id?: string; kind?: string; payloa
     if (message.do === "retry") await queue.retry(message.id ?? "");
     if (message.do === "recover")
       await queue.recoverFromAudit({ since: 0, match: ({ order }) => order.id === message.id });
+    if (message.do === "schedule") await queue.schedule("tick", { every: "1s" }, "note");
+    if (message.do === "unschedule") await queue.unschedule("tick");
+    // Nothing is as old as this: what is pruned is not what the test looks at.
+    if (message.do === "prune") await queue.prune({ olderThan: "1h" });
     if (message.do === "stop") await queue.stop();
     process.send?.({ done: message.do });
     if (message.do === "stop") process.disconnect?.();

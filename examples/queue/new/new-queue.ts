@@ -129,22 +129,27 @@ export class NewQueue {
     await this.#untilRoom(() => this.#store(payload, entry));
   }
 
-  /** Pauses the claims for a moment, so that only what really waits is given back. */
+  /** Only what no worker has is given back: one that is claimed in the same moment stays. */
   async giveBack(id: string): Promise<boolean> {
     const name = this.#history.currentName(id);
-    this.#queue.pause();
+    const record = await this.#queue.get(name);
+    const begun = record?.state === "CANCELLED" && this.#history.isGivingBack(name);
+    if (record?.state !== "PENDING" && !begun) return false;
+    // Noted first: what is found cancelled after a crash has been given back, and not cancelled by a client.
+    this.#history.beginGiveBack(name);
+    const given = begun || (await this.#cancelWaiting(name));
+    this.#history.endGiveBack(name, given);
+    return given;
+  }
+
+  async #cancelWaiting(name: string): Promise<boolean> {
     try {
-      const record = await this.#queue.get(name);
-      const begun = record?.state === "CANCELLED" && this.#history.isGivingBack(name);
-      if (record?.state !== "PENDING" && !begun) return false;
-      this.#history.beginGiveBack(name);
-      if (!begun) await this.#queue.cancel(name, "given back to the old queue");
-    } finally {
-      this.#queue.resume();
+      await this.#queue.cancel(name, "given back to the old queue", { onlyWaiting: true });
+      return true;
+    } catch (error) {
+      if (hasCode(error, "CUTOVER_QUEUE_ILLEGAL_TRANSITION")) return false;
+      throw error;
     }
-    const { state } = await this.#queue.waitFor(name);
-    this.#history.endGiveBack(name, state === "CANCELLED");
-    return state === "CANCELLED";
   }
 
   importHistory(orders: readonly WorkOrder[]): number {

@@ -4,7 +4,7 @@ import type { ChainReport, Store, StoredEvent } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
-import { noRuns, readStore } from "../reach-store.ts";
+import { noRuns, readStore, shownStore } from "../reach-store.ts";
 
 /** Events read at a time. */
 const pageSize = 1_000;
@@ -38,12 +38,13 @@ export const command: Command = {
   },
 };
 
-function verify({ terminal, json, store }: CommandContext, chain: ChainReport): void {
+function verify(context: CommandContext, chain: ChainReport): void {
+  const { terminal, json } = context;
   if (!chain.whole) {
     throw new CutoverError("CUTOVER_AUDIT_BROKEN", {
       message: `expected a whole chain of ${count(chain.events)} events, found it broken at event ${chain.brokenAt}: ${chain.reason}`,
       details: { events: chain.events, brokenAt: chain.brokenAt, reason: chain.reason },
-      place: store,
+      place: shownStore(context),
     });
   }
   if (json) terminal.json(chain);

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync }
 import { dirname, join } from "node:path";
 import { asError } from "../../core/index.ts";
 import { count } from "../../report/index.ts";
-import { readOwner } from "../../store/index.ts";
+import { readOwner, type Store } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { databaseOf, findOwner, readStore, routesFileOf } from "../reach-store.ts";
@@ -28,7 +28,8 @@ export const command: Command = {
       nodeFinding(),
       folderFinding(context),
       roomFinding(context),
-      await ownerFinding(context),
+      // Nobody owns a store that many share.
+      ...(context.shared === undefined ? [await ownerFinding(context)] : []),
       ...(await recordFindings(context)),
     ];
     const well = findings.every((finding) => finding.ok);
@@ -117,13 +118,42 @@ async function recordFindings(context: CommandContext): Promise<readonly Finding
             ? `${count(chain.events)} events, chain whole`
             : `broken at event ${chain.brokenAt}: ${chain.reason}`,
         },
-        routesFinding(context, routes),
+        ...(context.shared === undefined
+          ? [routesFinding(context, routes)]
+          : await sharedFindings(context, store)),
       ];
     });
-    return findings ?? [{ what: "record", ok: true, note: `none yet in ${databaseOf(context.store)}` }];
+    return (
+      findings ?? [
+        {
+          what: "record",
+          ok: true,
+          note: `none yet in ${context.shared?.shown ?? databaseOf(context.store)}`,
+        },
+      ]
+    );
   } catch (error) {
     return [{ what: "record", ok: false, note: asError(error).message }];
   }
+}
+
+/** A wall clock that is far from the store's makes times in logs hard to compare; it moves no lease. */
+const farMs = 5_000;
+
+async function sharedFindings({ clock }: CommandContext, store: Store): Promise<readonly Finding[]> {
+  const apart = Math.abs(clock.now() - store.clock.now());
+  const queues = await store.orders.queues();
+  return [
+    {
+      what: "clock",
+      ok: apart < farMs,
+      note:
+        apart < farMs
+          ? "agrees with the store"
+          : `differs from the store by ${Math.round(apart / 1_000)} s: set it`,
+    },
+    { what: "queues", ok: true, note: queues.length === 0 ? "none" : queues.join(", ") },
+  ];
 }
 
 function routesFinding(

@@ -11,10 +11,10 @@ export const command: Command = {
   usage: "help [COMMAND | CODE]",
   help: [],
   options: {},
-  words: 1,
+  words: 2,
   async run(context) {
-    const [topic] = context.args.positionals;
-    if (topic === undefined) {
+    const topic = context.args.positionals.join(" ");
+    if (topic === "") {
       if (context.json) context.terminal.json({ version: context.version, commands: summaries() });
       else for (const line of overview(context.version)) context.terminal.line(line);
       return 0;
@@ -24,7 +24,7 @@ export const command: Command = {
       const { command: found } = await entry.load();
       if (context.json)
         context.terminal.json({ usage: found.usage, summary: entry.summary, options: found.options });
-      else for (const line of commandPage(found, entry.summary)) context.terminal.line(line);
+      else for (const line of commandPage(topic, found, entry.summary)) context.terminal.line(line);
       return 0;
     }
     explain(context, codeOf(topic));

@@ -4,6 +4,7 @@ import { planPage, problemLines } from "../draw/plan-page.ts";
 import { findDefinition } from "../find-definition.ts";
 import { lastSource } from "../last-source.ts";
 import { loadMigration } from "../load-migration.ts";
+import { inStore } from "../store-place.ts";
 
 export const command: Command = {
   usage: "plan [FILE]",
@@ -23,7 +24,8 @@ export const command: Command = {
       const file = context.args.positionals[0];
       if (plan.problems.length === 0) {
         context.terminal.line("");
-        context.terminal.line(`  next: npx cutover run${file === undefined ? "" : ` ${file}`}`);
+        const run = `cutover run${file === undefined ? "" : ` ${file}`}`;
+        context.terminal.line(`  next: npx ${inStore(run, context)}`);
       }
     }
     return plan.problems.length === 0 ? 0 : 2;

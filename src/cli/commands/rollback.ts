@@ -1,9 +1,12 @@
 import { carryOptions, carryRun, followOwner } from "../carry-run.ts";
 import { chooseRun } from "../choose-run.ts";
-import type { Command } from "../command.ts";
+import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { recordedMigration } from "../recorded-migration.ts";
-import { awaitOwner, hasStore, noRuns } from "../reach-store.ts";
+import { exitOf } from "../exit-code.ts";
+import { lookOn } from "../look-on.ts";
+import { awaitOwner, carriedBy, hasStore, noRuns, ownStore } from "../reach-store.ts";
+import { sharedRun } from "../run-source.ts";
 
 export const command: Command = {
   usage: "rollback [RUN] --reason TEXT",
@@ -24,6 +27,8 @@ export const command: Command = {
     const owner = await awaitOwner(context);
     if (owner !== undefined) return followOwner(context, owner, typed, reason);
     if (!hasStore(context)) throw noRuns(context);
+    const elsewhere = await followShared(context, typed, reason);
+    if (elsewhere !== undefined) return elsewhere;
     return carryRun(context, async ({ engine, store }) => {
       const run = chooseRun(await store.runs.list(), { typed, otherwise: "newest" });
       const migration = await recordedMigration(context, run);
@@ -32,3 +37,20 @@ export const command: Command = {
     });
   },
 };
+
+/** In a shared store: asks the process that carries the run and looks on; undefined when nobody carries it. */
+async function followShared(
+  context: CommandContext,
+  typed: string | undefined,
+  reason: string,
+): Promise<number | undefined> {
+  if (context.shared === undefined) return undefined;
+  return ownStore(context, async (store) => {
+    const { id } = chooseRun(await store.runs.list(), { typed, otherwise: "newest" });
+    if ((await carriedBy(context, store, id)) === undefined) return undefined;
+    const run = sharedRun(context, store, id);
+    await run.act("rollback", reason);
+    const last = await lookOn(context, run, id);
+    return last === undefined ? 4 : exitOf(last.run.state);
+  });
+}

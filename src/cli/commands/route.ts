@@ -4,7 +4,7 @@ import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { type Line, span } from "../draw/line.ts";
 import { pad, textWidth } from "../draw/text-width.ts";
-import { awaitOwner, findOwner, hasStore, ownStore, readStore } from "../reach-store.ts";
+import { awaitOwner, findOwner, hasStore, ownStore, readStore, shownStore } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "route [NAME] [--stage STAGE] [--share PERCENT] --reason TEXT",
@@ -73,7 +73,7 @@ async function move(
   if (owner !== undefined) return owner.post<RouteState>(`/v1/routes/${encodeURIComponent(route)}`, order);
   if (!hasStore(context)) {
     throw new CutoverError("CUTOVER_ROUTE_UNKNOWN", {
-      message: `expected a route that is known here, found ${JSON.stringify(route)} and no store in ${context.store}`,
+      message: `expected a route that is known here, found ${JSON.stringify(route)} and no store in ${shownStore(context)}`,
     });
   }
   const { orderRoute } = await import("../../server/index.ts");

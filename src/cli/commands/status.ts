@@ -1,13 +1,15 @@
 import { formatDuration } from "../../core/index.ts";
 import { runFaces, type RunView } from "../../report/index.ts";
-import { hasEnded, type RunRecord } from "../../store/index.ts";
+import { hasEnded, type RunRecord, type Store } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
 import { unitBlock } from "../draw/unit-block.ts";
 import { pad } from "../draw/text-width.ts";
-import { findOwner, readStore, viewRecorded } from "../reach-store.ts";
+import { namingStore } from "../presenter.ts";
+import { carriedBy, findOwner, readStore, shownStore, viewRecorded } from "../reach-store.ts";
+import { inStore } from "../store-place.ts";
 
 export const command: Command = {
   usage: "status [RUN]",
@@ -20,9 +22,9 @@ export const command: Command = {
     const found = await look(context);
     if (context.json) context.terminal.json(found);
     else if (found.view === null) {
-      context.terminal.line(`no run in ${context.store}`);
-      context.terminal.line("  next: npx cutover run");
-    } else show(context, found.view, found.runs);
+      context.terminal.line(`no run in ${shownStore(context)}`);
+      context.terminal.line(`  next: npx ${inStore("cutover run", context)}`);
+    } else show(context, namingStore(found.view, context), found.runs);
     return 0;
   },
 };
@@ -49,10 +51,21 @@ async function look(context: CommandContext): Promise<Found> {
     const runs = await store.runs.list();
     const run = choose(runs);
     const view = run === undefined ? null : await viewRecorded(context, store, run.id);
-    return { owner: null, runs, view };
+    return { owner: await carrierPid(context, store, view), runs, view };
   });
   if (read === undefined && typed !== undefined) chooseRun([], { typed, otherwise: "newest" });
   return read ?? { owner: null, runs: [], view: null };
+}
+
+/** In a shared store, the process that carries the run that is shown. */
+async function carrierPid(
+  context: CommandContext,
+  store: Store,
+  view: RunView | null,
+): Promise<Found["owner"]> {
+  if (context.shared === undefined || view === null) return null;
+  const owner = await carriedBy(context, store, view.run.id);
+  return owner === undefined ? null : { pid: Number(owner.split(":").at(-2)) || null };
 }
 
 function show({ terminal }: CommandContext, view: RunView, runs: Found["runs"]): void {

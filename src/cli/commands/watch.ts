@@ -1,11 +1,13 @@
-import type { RunRecord } from "../../store/index.ts";
+import type { RunRecord, Store } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
 import { exitOf } from "../exit-code.ts";
 import { lookOn } from "../look-on.ts";
-import { findOwner, noRuns, readStore, viewRecorded } from "../reach-store.ts";
+import { carriedBy, findOwner, hasStore, noRuns, ownStore, readStore, viewRecorded } from "../reach-store.ts";
+import { ownedRun, sharedRun } from "../run-source.ts";
+import { inStore } from "../store-place.ts";
 
 export const command: Command = {
   usage: "watch [RUN]",
@@ -17,13 +19,26 @@ export const command: Command = {
   words: 1,
   async run(context) {
     const typed = context.args.positionals[0];
+    if (context.shared !== undefined && hasStore(context))
+      return ownStore(context, (store) => watchShared(context, store, typed));
     const owner = findOwner(context);
     if (owner === undefined) return notCarried(context, typed);
     const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), { typed, otherwise: "newest" });
-    const last = await lookOn(context, owner, run.id);
+    const last = await lookOn(context, ownedRun(context, owner, run.id), run.id);
     return last === undefined ? 0 : exitOf(last.run.state);
   },
 };
+
+async function watchShared(
+  context: CommandContext,
+  store: Store,
+  typed: string | undefined,
+): Promise<number> {
+  const run = chooseRun(await store.runs.list(), { typed, otherwise: "newest" });
+  if ((await carriedBy(context, store, run.id)) === undefined) return notCarried(context, typed);
+  const last = await lookOn(context, sharedRun(context, store, run.id), run.id);
+  return last === undefined ? 0 : exitOf(last.run.state);
+}
 
 /** Nobody carries it: shows how it stands, once. */
 async function notCarried(context: CommandContext, typed: string | undefined): Promise<number> {
@@ -37,7 +52,7 @@ async function notCarried(context: CommandContext, typed: string | undefined): P
     for (const line of runTree(view, { columns: context.terminal.columns(), rows: 10_000, keys: "" }))
       context.terminal.line(line);
     context.terminal.aside([
-      span(`no process carries it · ${view.next.text}  npx ${view.next.command}`, "dim"),
+      span(`no process carries it · ${view.next.text}  npx ${inStore(view.next.command, context)}`, "dim"),
     ]);
   }
   return exitOf(view.run.state);

@@ -17,14 +17,21 @@ import { pad } from "./text-width.ts";
 export interface ClosingFacts extends ReportExtras {
   /** Path of the HTML report; empty when none was written. */
   readonly report: string;
+  /** What printed commands must add to mean the same store; see `StoreAddress`. */
+  readonly storeFlag?: string;
 }
 
 /** The last lines of a run: what came of it, old against new, where to read on, what to do next. */
 export function closingBlock(view: RunView, facts: ClosingFacts): readonly Line[] {
-  const lines = view.run.state === "COMPLETED" ? finished(view) : stopped(view);
+  const lines = view.run.state === "COMPLETED" ? finished(view) : stopped(view, facts.storeFlag ?? "");
   for (const route of view.routes) lines.push(...routeBlock(route, view.routes.length > 1));
   if (view.aside.length > 0) {
-    lines.push(row("set aside", `${count(view.aside.length)} → cutover report ${view.run.id} --aside`));
+    lines.push(
+      row(
+        "set aside",
+        `${count(view.aside.length)} → cutover report ${view.run.id} --aside${facts.storeFlag ?? ""}`,
+      ),
+    );
   }
   for (const override of view.overrides) {
     lines.push([
@@ -55,7 +62,7 @@ function finished(view: RunView): Line[] {
   ];
 }
 
-function stopped(view: RunView): Line[] {
+function stopped(view: RunView, storeFlag: string): Line[] {
   const face = runFaces[view.run.state];
   const lines: Line[] = [
     [
@@ -71,7 +78,7 @@ function stopped(view: RunView): Line[] {
         ? "still open"
         : `back after ${formatDuration(incident.closedAt - incident.openedAt)}`;
     lines.push([span(`  incident ${incident.id}  `, "bad"), span(`${incident.summary} · ${took}`)]);
-    lines.push([span(`  → npx cutover report ${view.run.id} --incident ${incident.id}`, "dim")]);
+    lines.push([span(`  → npx cutover report ${view.run.id} --incident ${incident.id}${storeFlag}`, "dim")]);
   }
   return lines;
 }

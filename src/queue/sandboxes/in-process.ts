@@ -17,6 +17,7 @@ export type Handler<Payload, Result> = (
 export function inProcess<Payload, Result>(handler: Handler<Payload, Result>, clock: Clock): Sandbox {
   return {
     provider: "in-process",
+    instant: true,
     prepare: (order, tools) => Promise.resolve(execution(handler, order, tools, clock)),
     // A function ends with its process.
     findOrphan: () => undefined,

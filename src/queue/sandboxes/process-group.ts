@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
 import { isAlive, type ProcessMark, processesWith, signal } from "../machine.ts";
+import type { WorkTools } from "./sandbox.ts";
 
 /** Names in the environment of a program that runs a work order. Persisted in running processes: never renamed. */
 export const environmentNames = {
@@ -23,6 +24,18 @@ export function claimMark(order: Pick<OrderRecord, "id" | "worker" | "fence">): 
   return `${order.worker ?? ""} ${order.fence} ${order.id}`;
 }
 
+/** What a program is told of its claim, and found by after a crash. */
+export function claimEnvironment(order: OrderRecord, tools: WorkTools): Record<string, string> {
+  return {
+    [environmentNames.order]: order.id,
+    [environmentNames.kind]: order.kind,
+    [environmentNames.fence]: String(tools.fence),
+    [environmentNames.attempt]: String(tools.attempt),
+    [environmentNames.key]: tools.idempotencyKey,
+    [environmentNames.claim]: claimMark(order),
+  };
+}
+
 /**
  * Every process that still belongs to a claim: the leader as it was recorded, and whoever carries the claim's mark
  * in its environment (a program started but not yet recorded, children, children that left the group).
@@ -43,19 +56,20 @@ export async function endProcesses(
   graceMs: number,
   clock: Clock,
 ): Promise<void> {
-  send(find(), "SIGTERM");
+  sendTo(find(), "SIGTERM");
   const limit = clock.monotonic() + graceMs;
   while (find().length > 0 && clock.monotonic() < limit) await wait(clock, Math.min(lookEveryMs, graceMs));
   // Until none is left: a process may have started another one between the look and the signal.
   for (let round = 0; round < 50; round++) {
     const left = find();
     if (left.length === 0) return;
-    send(left, "SIGKILL");
+    sendTo(left, "SIGKILL");
     await wait(clock, lookEveryMs);
   }
 }
 
-function send(marks: readonly ProcessMark[], name: NodeJS.Signals): void {
+/** Sends a signal to those that are still the processes meant. */
+export function sendTo(marks: readonly ProcessMark[], name: NodeJS.Signals): void {
   for (const mark of marks) if (isAlive(mark)) signal(mark.pid, name);
 }
 

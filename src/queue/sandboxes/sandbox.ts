@@ -22,14 +22,24 @@ export interface WorkTools {
   readonly log: Log;
 }
 
+/** What an attempt took. `maxRss` in bytes. */
+export type Usage = NonNullable<OrderRecord["usage"]>;
+
 /** Where work runs. One provider each for functions, programs, containers, other machines. */
 export interface Sandbox {
   /** Persisted with each order, so that after a crash the right provider looks for its work. */
   readonly provider: string;
+  /** True when `prepare` does nothing that could fail or take time: such orders are claimed and started in one commit. */
+  readonly instant?: boolean;
   /** Makes ready; nothing of the work runs yet. What it throws is a failed attempt. */
   prepare(order: OrderRecord, tools: WorkTools): Promise<Execution>;
-  /** The work of an order whose worker is gone, if any of it still runs. */
-  findOrphan(order: OrderRecord): Orphan | undefined;
+  /**
+   * The work of an order whose worker is gone, if any of it still runs. Rejects with CUTOVER_SANDBOX_UNAVAILABLE when
+   * nobody can tell now: the order must then not go on yet, and is looked at again later.
+   */
+  findOrphan(order: OrderRecord): Orphan | undefined | Promise<Orphan | undefined>;
+  /** Lets go of what is kept ready between orders, e.g. warm threads. It may be used again afterwards. */
+  close?(): Promise<void>;
 }
 
 /** One attempt inside a sandbox. */
@@ -43,6 +53,8 @@ export interface Execution {
   cancel(graceMs: number): Promise<void>;
   /** Frees what `prepare` took, after the work ended in whatever way. */
   cleanup(): Promise<void>;
+  /** What the attempt took, asked after `cleanup`; undefined when nobody could tell. */
+  usage?(): Usage | undefined;
 }
 
 export interface Orphan {

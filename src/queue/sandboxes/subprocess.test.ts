@@ -2,9 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { systemClock } from "../../core/index.ts";
+import { silentLog, systemClock } from "../../core/index.ts";
+import type { OrderRecord } from "../../store/index.ts";
 import { type Command, openQueue, type Queue, subprocess, type SubprocessOptions } from "../index.ts";
 import { isAlive, markProcess, processesWith } from "../machine.ts";
+import type { WorkTools } from "./sandbox.ts";
 
 let folder: string;
 let queue: Queue;
@@ -200,5 +202,68 @@ describe("ending a program", () => {
     const again = await openQueue(`sqlite:${join(folder, "work.db")}`);
     expect(await again.get(id)).toMatchObject({ state: "PENDING", attempt: 0, sandbox: null });
     await again.stop();
+  });
+});
+
+describe("many programs at a time", () => {
+  const tools = (signal: AbortSignal): WorkTools => ({
+    signal,
+    fence: 1,
+    idempotencyKey: "many",
+    attempt: 1,
+    progress: () => {},
+    log: silentLog,
+  });
+  const order = async (): Promise<OrderRecord> =>
+    (await queue.get((await queue.submit("none", {}, { key: "many" })).id)) as OrderRecord;
+
+  test("begin a few in each turn of the event loop, so that heartbeats and timers are not held up", async () => {
+    const sandbox = subprocess({ command: () => ({ file: "true" }) });
+    const { signal } = new AbortController();
+    const held = await order();
+    let turn = 0;
+    const begun: number[] = [];
+    let going = true;
+    const count = (): void => {
+      turn++;
+      if (going) setImmediate(count);
+    };
+    setImmediate(count);
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const execution = await sandbox.prepare(held, tools(signal));
+        await execution.run(() => Promise.resolve(void begun.push(turn)));
+        await execution.cleanup();
+      }),
+    );
+    going = false;
+    expect(begun.length).toBe(20);
+    const inOne = begun.map((at) => begun.filter((other) => other === at).length);
+    expect(Math.max(...inOne)).toBeLessThanOrEqual(4);
+  });
+
+  test("that are ended before their turn comes are never begun", async () => {
+    const file = join(folder, "began");
+    const sandbox = subprocess({
+      command: () => ({ file: "sh", args: ["-c", `echo $$ >> ${file}; sleep 60`] }),
+    });
+    const held = await order();
+    const runs = await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        const ending = new AbortController();
+        const execution = await sandbox.prepare(held, tools(ending.signal));
+        return { execution, ending };
+      }),
+    );
+    const work = Promise.allSettled(runs.map(({ execution }) => execution.run(() => Promise.resolve())));
+    // The first begins in this turn; one is told by its signal, the others by the queue.
+    runs[4]?.ending.abort(new Error("told by the signal"));
+    await Promise.all(runs.slice(1, 4).map(({ execution }) => execution.cancel(0)));
+    const first = await appears(file);
+    await runs[0]?.execution.cancel(0);
+    const ended = await work;
+    expect(ended.map((end) => end.status)).toEqual(Array.from({ length: 5 }, () => "rejected"));
+    expect(String((ended[4] as PromiseRejectedResult).reason)).toMatch("told by the signal");
+    expect(readFileSync(file, "utf8").trim()).toBe(first);
   });
 });

@@ -1,20 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import {
-  type Clock,
-  CutoverError,
-  faultPoint,
-  type Json,
-  type JsonObject,
-  systemClock,
-} from "../../core/index.ts";
+import { type Clock, type Duration, type Json, systemClock } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
-import { baseEnvironment, markProcess, type ProcessMark, signal } from "../machine.ts";
-import { invalid } from "../settings.ts";
+import type { ProcessMark } from "../machine.ts";
+import { duration, invalid } from "../settings.ts";
 import { parseSize, type Size } from "../size.ts";
-import { BoundedOutput } from "./bounded-output.ts";
 import type { WorkOrder } from "./in-process.ts";
-import { claimMark, endProcesses, environmentNames, processesOf } from "./process-group.ts";
-import type { Execution, Sandbox, WorkTools } from "./sandbox.ts";
+import { claimMark, endProcesses, processesOf } from "./process-group.ts";
+import { processWatch } from "./process-watch.ts";
+import { Program } from "./program.ts";
+import type { Sandbox, WorkTools } from "./sandbox.ts";
 
 /** A program to start: an argument list, never a shell line. */
 export interface Command {
@@ -45,21 +38,41 @@ export interface SubprocessOptions<Payload> {
   readonly result?: (output: ProgramOutput, order: WorkOrder<Payload>) => Json;
   /** Exit codes that another attempt cannot mend. Default none. */
   readonly fatalExitCodes?: readonly number[];
+  /**
+   * Ends a program whose processes together hold more memory than its order asked for (`needs.memory`, else the memory
+   * behind its slots; 0 is no limit): CUTOVER_ORDER_MEMORY, not tried again. Needs `/proc`. Default true where there
+   * is one, because room that is given away must be kept to.
+   */
+  readonly enforceMemory?: boolean;
+  /** Between SIGTERM and SIGKILL for a program over its memory; at twice the limit it is killed at once. Default `"1s"`. */
+  readonly memoryGrace?: Duration;
 }
-
-/** How long streams may stay open after the program ended: a process outside its group may hold them. */
-const drainMs = 1_000;
 
 /**
  * Runs each order as a program in a process group of its own. Exit code 0 is success, everything else a failure
  * (CUTOVER_ORDER_FAILED with exit code or signal and the output's end). When the program ends, what it left
  * running in its group is ended too.
+ *
+ * Processor time and memory of its processes are read from `/proc` ten times a second: a program that lives shorter
+ * shows little, and a process that left group and parent between two looks is not counted.
+ *
+ * @throws CUTOVER_QUEUE_INVALID for `enforceMemory: true` where there is no `/proc`
  */
 export function subprocess<Payload = Json>(
   options: SubprocessOptions<Payload>,
   clock: Clock = systemClock,
 ): Sandbox {
-  const limit = parseSize(options.output ?? "64 kB", "output");
+  const watch = processWatch(clock);
+  if (options.enforceMemory === true && watch === undefined) {
+    throw invalid("enforceMemory", "false or nothing on a system without /proc", true);
+  }
+  const settings = {
+    output: parseSize(options.output ?? "64 kB", "output"),
+    enforceMemory: options.enforceMemory ?? true,
+    memoryGraceMs: duration(options.memoryGrace ?? "1s", "memoryGrace"),
+    fatalExitCodes: options.fatalExitCodes ?? [],
+    result: options.result as SubprocessOptions<Json>["result"],
+  };
   return {
     provider: "subprocess",
     async prepare(order, tools) {
@@ -67,7 +80,7 @@ export function subprocess<Payload = Json>(
       if (typeof command?.file !== "string" || command.file === "") {
         throw invalid("command.file", "the name or path of a program", command?.file);
       }
-      return new Program(order, tools, command, limit, options as SubprocessOptions<Json>, clock);
+      return new Program(order, tools, command, settings, clock, watch);
     },
     findOrphan: (order) => findProgram(order, clock),
   };
@@ -87,151 +100,4 @@ export function findProgram(order: OrderRecord, clock: Clock): ReturnType<Sandbo
     description: `processes ${found.map((mark) => mark.pid).join(", ")}`,
     end: (graceMs) => endProcesses(find, graceMs, clock),
   };
-}
-
-class Program implements Execution {
-  readonly #order: OrderRecord;
-  readonly #tools: WorkTools;
-  readonly #command: Command;
-  readonly #limit: number;
-  readonly #options: SubprocessOptions<Json>;
-  readonly #clock: Clock;
-  #child: ChildProcess | undefined;
-  #ended: Promise<void> = Promise.resolve();
-
-  constructor(
-    order: OrderRecord,
-    tools: WorkTools,
-    command: Command,
-    limit: number,
-    options: SubprocessOptions<Json>,
-    clock: Clock,
-  ) {
-    this.#order = order;
-    this.#tools = tools;
-    this.#command = command;
-    this.#limit = limit;
-    this.#options = options;
-    this.#clock = clock;
-  }
-
-  async run(attach: (trace: JsonObject) => Promise<void>): Promise<Json> {
-    const { file, args = [], cwd, env = {}, input } = this.#command;
-    faultPoint("queue.spawn.before");
-    const child = spawn(file, args, {
-      ...(cwd === undefined ? {} : { cwd }),
-      env: { ...baseEnvironment(), ...env, ...this.#marks() },
-      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      shell: false,
-      // A group of its own: it is ended as a whole, and Ctrl-C in the terminal does not reach it before the queue.
-      detached: true,
-    });
-    this.#child = child;
-    const out = new BoundedOutput(this.#limit);
-    const err = new BoundedOutput(this.#limit);
-    child.stdout?.on("data", (chunk: Buffer) => out.write(chunk));
-    child.stderr?.on("data", (chunk: Buffer) => err.write(chunk));
-    const exit = this.#exit(child);
-    this.#ended = exit.then(
-      () => {},
-      () => {},
-    );
-    if (child.pid !== undefined) {
-      faultPoint("queue.spawn.after-before-record");
-      const { pid, startTime } = markProcess(child.pid);
-      try {
-        await attach({ provider: "subprocess", pid, startTime, file });
-      } catch (error) {
-        await this.cancel(0);
-        throw error;
-      }
-      faultPoint("queue.spawn.after-record");
-      // A program that ends without reading its input must not bring this process down with EPIPE.
-      child.stdin?.on("error", () => {});
-      child.stdin?.end(input);
-    }
-    const { code, signalName } = await exit;
-    const output = { exitCode: code ?? -1, stdout: out.text(), stderr: err.text() };
-    if (code === 0) {
-      return this.#options.result?.(output, this.#order as WorkOrder) ?? { ...output };
-    }
-    const fatal = code !== null && this.#options.fatalExitCodes?.includes(code) === true;
-    throw new CutoverError("CUTOVER_ORDER_FAILED", {
-      message:
-        code === null
-          ? `${file} was ended by ${signalName ?? "a signal"}`
-          : `${file} ended with exit code ${code}`,
-      details: {
-        exitCode: code,
-        signal: signalName,
-        stdout: output.stdout.slice(-2_000),
-        stderr: output.stderr.slice(-2_000),
-        ...(fatal ? { class: "fatal" } : {}),
-      },
-    });
-  }
-
-  async cancel(graceMs: number): Promise<void> {
-    const child = this.#child;
-    if (child?.pid === undefined) return;
-    if (child.exitCode === null && child.signalCode === null) {
-      const group = -child.pid;
-      signal(group, "SIGTERM");
-      const timer = this.#clock.after(graceMs, () => signal(group, "SIGKILL"));
-      await this.#ended;
-      timer.cancel();
-    }
-    await this.#ended;
-  }
-
-  async cleanup(): Promise<void> {
-    // Only when something kept the streams open: a child of the program lives on outside its group.
-    if (this.#lingering) await endProcesses(() => processesOf(claimMark(this.#order)), 0, this.#clock);
-  }
-
-  #lingering = false;
-
-  /** Settles when the program ended, its group was ended and its output was read. */
-  #exit(child: ChildProcess): Promise<{ code: number | null; signalName: NodeJS.Signals | null }> {
-    return new Promise((resolve, reject) => {
-      child.once("error", (cause) => {
-        // The program could not be started; a failed kill also comes here and is no reason to give up.
-        if (child.pid === undefined) reject(this.#notStarted(cause));
-      });
-      child.once("exit", (code, signalName) => {
-        // At this moment the number is still the group's as long as anybody is left in it.
-        if (child.pid !== undefined) signal(-child.pid, "SIGKILL");
-        const timer = this.#clock.after(drainMs, () => {
-          this.#lingering = true;
-          child.stdout?.destroy();
-          child.stderr?.destroy();
-        });
-        child.once("close", () => {
-          timer.cancel();
-          resolve({ code, signalName });
-        });
-      });
-    });
-  }
-
-  #notStarted(cause: NodeJS.ErrnoException): CutoverError {
-    const { file, cwd } = this.#command;
-    return new CutoverError("CUTOVER_ORDER_FAILED", {
-      message: `${file} could not be started${cwd === undefined ? "" : ` in ${cwd}`}: ${cause.code ?? cause.message}`,
-      details: { file, reason: cause.code },
-      remedy: "check that the program and its folder exist and may be used",
-      cause,
-    });
-  }
-
-  #marks(): Record<string, string> {
-    return {
-      [environmentNames.order]: this.#order.id,
-      [environmentNames.kind]: this.#order.kind,
-      [environmentNames.fence]: String(this.#tools.fence),
-      [environmentNames.attempt]: String(this.#tools.attempt),
-      [environmentNames.key]: this.#tools.idempotencyKey,
-      [environmentNames.claim]: claimMark(this.#order),
-    };
-  }
 }

@@ -141,16 +141,19 @@ CREATE TABLE orders (
   queue            TEXT NOT NULL,
   kind             TEXT NOT NULL,
   state            TEXT NOT NULL,
-  payload          TEXT NOT NULL,
+  -- JSON null is NULL.
+  payload          TEXT,
   priority         INTEGER NOT NULL,
   memory           INTEGER NOT NULL,
   slots            INTEGER NOT NULL,
-  size_class       INTEGER NOT NULL,
+  tags             TEXT NOT NULL,
   attempt          INTEGER NOT NULL,
   max_retries      INTEGER NOT NULL,
   timeout_ms       INTEGER NOT NULL,
   tenant           TEXT NOT NULL,
+  limit_key        TEXT,
   unique_key       TEXT,
+  unique_until     INTEGER,
   run_at           INTEGER NOT NULL,
   created_at       INTEGER NOT NULL,
   started_at       INTEGER,
@@ -159,25 +162,62 @@ CREATE TABLE orders (
   fence            INTEGER NOT NULL,
   lease_until      INTEGER,
   cancel_requested INTEGER NOT NULL,
+  -- What a PENDING order waits for: 'room', 'time', 'limit', 'orders'.
+  waits            TEXT,
+  blocked_by       INTEGER NOT NULL,
   sandbox          TEXT,
   progress         TEXT,
   result           TEXT,
   error            TEXT,
+  usage            TEXT,
+  carrier          TEXT,
   crashes          INTEGER NOT NULL,
-  -- Not part of the record. `ready`: a PENDING order whose time has come. `turn`: its place among the tenants of
-  -- its priority (start-time fair queueing), given when it was submitted.
-  ready            INTEGER NOT NULL,
-  turn             INTEGER NOT NULL
+  -- Not part of the record. `turn`: its place among the tenants of its priority. `due_at`: when its wait for a time is
+  -- over. `trail`, `progressed_in`: positions of its events.
+  size_class       INTEGER NOT NULL,
+  turn             INTEGER NOT NULL,
+  if_after_fails   TEXT NOT NULL,
+  followed         INTEGER NOT NULL,
+  due_at           INTEGER,
+  trail            TEXT NOT NULL,
+  progressed_in    INTEGER
 );
+-- One partial index for each way of waiting, so that an order costs only the index of the way it is in.
+-- What a claim reads: the head of each kind, tags and size class.
+CREATE INDEX orders_ready ON orders (queue, kind, tags, size_class, priority DESC, turn, created_at, id)
+  WHERE waits = 'room';
+CREATE INDEX orders_due ON orders (queue, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX orders_in_line ON orders (queue, limit_key, waits, priority DESC, turn, created_at, id)
+  WHERE limit_key IS NOT NULL AND waits IS NOT NULL;
+-- Without the lease's end, which every renewal moves: the orders held are few.
+CREATE INDEX orders_held ON orders (queue, worker) WHERE lease_until IS NOT NULL;
+CREATE INDEX orders_retrying ON orders (queue, id) WHERE state = 'WAITING_RETRY';
 CREATE UNIQUE INDEX orders_by_key ON orders (queue, unique_key) WHERE unique_key IS NOT NULL;
-CREATE INDEX orders_by_state ON orders (queue, state, id);
--- What a claim reads: the head of each kind and size class.
-CREATE INDEX orders_ready ON orders (queue, kind, size_class, priority DESC, turn, created_at, id)
-  WHERE ready = 1;
-CREATE INDEX orders_due ON orders (queue, run_at)
-  WHERE ready = 0 AND state IN ('PENDING', 'WAITING_RETRY');
-CREATE INDEX orders_held ON orders (queue, lease_until) WHERE state IN ('PREPARING', 'RUNNING');
+CREATE INDEX orders_waiting ON orders (queue, id) WHERE waits IS NOT NULL;
+CREATE INDEX orders_ended ON orders (queue, state, id) WHERE ended_at IS NOT NULL;
+CREATE INDEX orders_by_end ON orders (queue, ended_at) WHERE ended_at IS NOT NULL;
+-- Ended orders whose followers were too many to be told in one commit.
+CREATE INDEX orders_untold ON orders (queue, id) WHERE followed = 1 AND ended_at IS NOT NULL;
 
+-- `id` waits for `leader`.
+CREATE TABLE order_links (
+  leader TEXT NOT NULL,
+  id     TEXT NOT NULL,
+  PRIMARY KEY (leader, id)
+) WITHOUT ROWID;
+-- Orders submitted within other transactions: not in the chain before they are taken up.
+CREATE TABLE order_inbox (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  queue    TEXT NOT NULL,
+  id       TEXT NOT NULL,
+  data     TEXT NOT NULL
+);
+CREATE INDEX order_inbox_by_queue ON order_inbox (queue, position);
+CREATE INDEX order_inbox_by_id ON order_inbox (id);
+CREATE TABLE queue_configs (
+  queue  TEXT PRIMARY KEY,
+  config TEXT NOT NULL
+);
 CREATE TABLE order_counts (
   queue TEXT NOT NULL,
   state TEXT NOT NULL,
@@ -199,19 +239,49 @@ CREATE TABLE order_fronts (
   turn     INTEGER NOT NULL,
   PRIMARY KEY (queue, priority)
 ) WITHOUT ROWID;
+-- `admitted`: orders that wait for room, hold a claim, or wait for the key's next time. `arrival_at`: how far the rate
+-- of the key is used up; no event tells it, so a rebuild carries it over.
+CREATE TABLE order_limit_keys (
+  queue      TEXT NOT NULL,
+  limit_key  TEXT NOT NULL,
+  admitted   INTEGER NOT NULL,
+  arrival_at REAL NOT NULL,
+  PRIMARY KEY (queue, limit_key)
+) WITHOUT ROWID;
 
 -- Not part of the chain, never rebuilt.
+CREATE TABLE queue_workers (
+  id         TEXT PRIMARY KEY,
+  queue      TEXT NOT NULL,
+  kinds      TEXT NOT NULL,
+  tags       TEXT NOT NULL,
+  slots      INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  seen_at    INTEGER NOT NULL
+);
+CREATE INDEX queue_workers_by_queue ON queue_workers (queue, id);
+CREATE TABLE order_schedules (
+  queue    TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  when_at  TEXT NOT NULL,
+  timezone TEXT,
+  template TEXT NOT NULL,
+  next_at  INTEGER NOT NULL,
+  PRIMARY KEY (queue, name)
+);
 CREATE TABLE run_leases (
   run   TEXT PRIMARY KEY,
   owner TEXT    NOT NULL,
   fence INTEGER NOT NULL,
   until INTEGER NOT NULL
 );
+-- `position`: the order in which they arrived.
 CREATE TABLE intervals (
-  id      TEXT PRIMARY KEY,
-  route   TEXT    NOT NULL,
-  to_at   INTEGER NOT NULL,
-  data    TEXT    NOT NULL
+  position INTEGER PRIMARY KEY,
+  id       TEXT    NOT NULL UNIQUE,
+  route    TEXT    NOT NULL,
+  to_at    INTEGER NOT NULL,
+  data     TEXT    NOT NULL
 );
 CREATE INDEX intervals_by_route ON intervals (route, to_at);
 CREATE INDEX intervals_by_end ON intervals (to_at);

@@ -30,7 +30,7 @@ export class Connection {
   rows<R extends readonly unknown[]>(sql: string, ...values: readonly SQLInputValue[]): R[] {
     let statement = this.#arrayStatements.get(sql);
     if (statement === undefined) {
-      statement = this.database.prepare(sql);
+      statement = this.#compile(sql);
       statement.setReturnArrays(true);
       this.#arrayStatements.set(sql, statement);
     }
@@ -55,9 +55,17 @@ export class Connection {
   #prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      statement = this.database.prepare(sql);
+      statement = this.#compile(sql);
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /**
+   * SQLite plans a statement with a bare `LIMIT ?` anew for each value: 100 µs for a row of forty columns, at every
+   * look. An expression there is planned once (SQLite 3.53).
+   */
+  #compile(sql: string): StatementSync {
+    return this.database.prepare(sql.replaceAll("LIMIT ?", "LIMIT ? + 0"));
   }
 }

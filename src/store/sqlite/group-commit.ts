@@ -1,17 +1,17 @@
 import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
 import type { StoredEvent } from "../run-events.ts";
+import type { JobOutcome, OrderJob, Writes } from "../orders/order-io.ts";
 import type { Connection } from "./connection.ts";
+import { KnownRows } from "./known-rows.ts";
+import { runOrderJobs } from "./order-batch.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
 import { Transaction } from "./transaction.ts";
 
 interface Job {
-  readonly work: (tx: Transaction) => unknown;
+  readonly work: ((tx: Transaction) => unknown) | OrderJob;
   readonly resolve: (value: never) => void;
   readonly reject: (error: CutoverError) => void;
 }
-
-type Outcome =
-  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown };
 
 export interface GroupCommitOptions {
   readonly clock: Clock;
@@ -21,6 +21,8 @@ export interface GroupCommitOptions {
   readonly place: string;
   /** Called after a commit, before its promises resolve; must not throw. */
   readonly committed: (events: readonly StoredEvent[], routesChanged: boolean) => void;
+  /** Called after that with the queues that may have new work; must not throw. */
+  readonly ring: (queues: readonly string[]) => void;
 }
 
 /** More units of work than this go into the next transaction, so that timers and sockets get their turn. */
@@ -33,6 +35,7 @@ const largestBatch = 512;
 export class GroupCommit {
   readonly #db: Connection;
   readonly #options: GroupCommitOptions;
+  readonly #known = new KnownRows();
   #jobs: Job[] = [];
   #scheduled = false;
   #closed = false;
@@ -45,6 +48,15 @@ export class GroupCommit {
 
   /** Runs `work` in the next transaction; resolves with its value after the commit. */
   write<T>(work: (tx: Transaction) => T): Promise<T> {
+    return this.#add(work);
+  }
+
+  /** Carries out a call on work orders in the next transaction, as one batch with the others of it. */
+  order<T>(job: OrderJob): Promise<T> {
+    return this.#add(job);
+  }
+
+  #add<T>(work: Job["work"]): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(closedError(this.#options.place));
       this.#jobs.push({ work, resolve, reject });
@@ -77,11 +89,12 @@ export class GroupCommit {
     }
     const jobs = this.#take();
     let failure: unknown;
-    let outcomes: Outcome[] = [];
+    let outcomes: readonly JobOutcome[] = [];
+    let writes: Writes | undefined;
     let tx: Transaction | undefined;
     try {
       tx = new Transaction(this.#db);
-      outcomes = this.#runAll(jobs, tx);
+      ({ outcomes, writes } = this.#runAll(jobs, tx));
       tx.seal();
       faultPoint("store.commit.before");
       this.#db.run("COMMIT");
@@ -90,40 +103,63 @@ export class GroupCommit {
       failure = error ?? new Error("the transaction failed without a reason");
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
     }
+    if (failure !== undefined) this.#known.forget();
+    else if (writes !== undefined) this.#known.wrote(writes);
+    // Leases that were renewed, orders that were removed, rows that were built anew.
+    if (jobs.some(({ work }) => typeof work === "function")) this.#known.forget();
     if (failure === undefined && tx !== undefined && tx.events.length > 0) {
       this.#options.committed(tx.events, tx.routesChanged);
+      if (writes !== undefined && writes.ring.length > 0) this.#options.ring(writes.ring);
     }
     this.#finish(jobs, failure, outcomes);
   }
 
-  /** Each unit of work in a savepoint of its own, so that one that is refused does not harm the others. */
-  #runAll(jobs: readonly Job[], tx: Transaction): Outcome[] {
-    // One alone harms no other; most commits of a carried run are such.
-    const [alone] = jobs;
-    if (alone !== undefined && jobs.length === 1) return [{ ok: true, value: alone.work(tx) }];
-    return jobs.map(({ work }) => {
-      const back = tx.mark();
-      this.#db.run("SAVEPOINT job");
-      try {
-        const value = work(tx);
-        this.#db.run("RELEASE job");
-        return { ok: true, value };
-      } catch (error) {
-        // A full disk or damaged file ends the whole transaction, not only this unit of work.
-        if (!this.#db.inTransaction) throw error;
-        this.#db.run("ROLLBACK TO job");
-        this.#db.run("RELEASE job");
-        back();
-        return { ok: false, error };
-      }
+  /**
+   * Calls on work orders first, as one batch, then each other unit of work in a savepoint of its own: one that is
+   * refused does not harm the others.
+   */
+  #runAll(
+    jobs: readonly Job[],
+    tx: Transaction,
+  ): { readonly outcomes: readonly JobOutcome[]; readonly writes: Writes | undefined } {
+    const orders: OrderJob[] = [];
+    for (const { work } of jobs) if (typeof work !== "function") orders.push(work);
+    const decided =
+      orders.length === 0
+        ? { outcomes: [], writes: undefined }
+        : runOrderJobs(tx, orders, this.#options.clock.now(), this.#known);
+    const answers = decided.outcomes.values();
+    const outcomes = jobs.map(({ work }): JobOutcome => {
+      // As many answers as calls.
+      if (typeof work !== "function") return answers.next().value as JobOutcome;
+      // One alone harms no other; most commits of a carried run are such.
+      return jobs.length === 1 ? { ok: true, value: work(tx) } : this.#runSaved(work, tx);
     });
+    return { outcomes, writes: decided.writes };
+  }
+
+  #runSaved(work: (tx: Transaction) => unknown, tx: Transaction): JobOutcome {
+    const back = tx.mark();
+    this.#db.run("SAVEPOINT job");
+    try {
+      const value = work(tx);
+      this.#db.run("RELEASE job");
+      return { ok: true, value };
+    } catch (error) {
+      // A full disk or damaged file ends the whole transaction, not only this unit of work.
+      if (!this.#db.inTransaction) throw error;
+      this.#db.run("ROLLBACK TO job");
+      this.#db.run("RELEASE job");
+      back();
+      return { ok: false, error };
+    }
   }
 
   #take(): Job[] {
     return this.#jobs.splice(0, largestBatch);
   }
 
-  #finish(jobs: readonly Job[], failure: unknown, outcomes: readonly Outcome[] = []): void {
+  #finish(jobs: readonly Job[], failure: unknown, outcomes: readonly JobOutcome[] = []): void {
     jobs.forEach((job, index) => {
       const outcome = outcomes[index];
       if (failure !== undefined) job.reject(storeError(failure, this.#options.place));

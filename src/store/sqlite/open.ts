@@ -7,20 +7,20 @@ import {
   silentLog,
   sleep,
 } from "../../core/index.ts";
-import { type RouteState } from "../../core/index.ts";
 import { tellsRoutes, writeRoutesFile } from "../routes-file.ts";
-import { routeSelect, toRoute } from "../run-rows.ts";
+import { SqlEventLog } from "../sql/event-log.ts";
+import { listRoutes, sqlRoutes } from "../sql/routes.ts";
+import { sqlRuns } from "../sql/runs.ts";
 import type { Store } from "../store.ts";
 import { Connection } from "./connection.ts";
-import { SqliteEventLog } from "./event-log.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { sqliteOrders } from "./orders.ts";
 import { Reader } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
-import { sqliteRoutes } from "./routes.ts";
-import { sqliteRuns } from "./runs.ts";
 import { migrateSchema } from "./schema.ts";
+import { runProgram, sqliteDialect, sqliteSql } from "./sql.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
+import { WorkBell } from "./work-bell.ts";
 
 export interface SqliteStoreOptions {
   /** A file, made when it is missing (its folder is not), or `":memory:"`. */
@@ -73,14 +73,11 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
     place: path,
   };
   const reader = new Reader(db, shared);
-  const events = new SqliteEventLog(reader, log);
   let routesFileStale = routesFile !== undefined;
   const saveRoutes = (): void => {
     if (routesFile === undefined || !routesFileStale) return;
     try {
-      const routes = db
-        .all<RouteState & Record<string, unknown>>(`${routeSelect} ORDER BY route`)
-        .map(toRoute);
+      const routes = runProgram(db, listRoutes());
       if (!tellsRoutes(routesFile, routes)) writeRoutesFile(routesFile, { savedAt: clock.now(), routes });
       routesFileStale = false;
     } catch (error) {
@@ -88,31 +85,43 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
       log.error("routes file not written", { file: routesFile, message: asError(error).message });
     }
   };
+  const bell = new WorkBell(
+    clock,
+    log,
+    () => db.get<{ data_version: number }>("PRAGMA data_version")?.data_version ?? 0,
+  );
   const writer = new GroupCommit(db, {
     ...shared,
+    ring: (queues) => bell.ring(queues),
     committed(stored, routesChanged) {
       if (routesChanged) routesFileStale = true;
       saveRoutes();
       events.tell(stored);
     },
   });
+  const sql = sqliteSql(reader, writer, clock);
+  const events = new SqlEventLog(sql, sqliteDialect, log);
   saveRoutes(); // a crash may have come between a commit and its file
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> =>
     (closing ??= (async () => {
       await writer.close();
       reader.close();
+      bell.close();
       events.close();
       db.close();
     })());
   return {
     description: `sqlite ${path}`,
-    runs: sqliteRuns(reader, writer, clock),
-    routes: sqliteRoutes(reader, writer, clock, () => shortId("", 16, options.randomBytes)),
-    orders: sqliteOrders(reader, writer, clock),
+    // A database in memory, or a temporary one without a name, has no second door.
+    reach: path === ":memory:" || path === "" ? undefined : { kind: "sqlite", path },
+    runs: sqlRuns(sql),
+    routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
+    orders: sqliteOrders(sql, writer, bell, { now: () => clock.now(), path }),
     events,
+    clock,
     async rebuild() {
-      return { events: await writer.write((tx) => rebuildProjections(tx.db)) };
+      return { events: await writer.write((tx) => rebuildProjections(tx.db, clock.now())) };
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -34,23 +34,7 @@ test("a routes file that cannot be written is reported, harms no change, and is 
   await store.routes.set({ route: "q", epoch: 0, stage: "live", share: 1, by: "ana" });
   expect(errors).toEqual(["routes file not written", "routes file not written"]);
   mkdirSync(place);
-  await store.orders.submit([
-    {
-      id: "o1",
-      queue: "q",
-      kind: "hash",
-      payload: null,
-      priority: 0,
-      memory: 0,
-      slots: 1,
-      maxRetries: 0,
-      timeoutMs: 1,
-      tenant: "",
-      runAt: 0,
-      uniqueKey: null,
-      createdAt: 0,
-    },
-  ]);
+  await store.orders.configure("q", { paused: true }, "ana", "any commit will do");
   expect(JSON.parse(readFileSync(routesFile, "utf8"))).toHaveProperty("routes", await store.routes.list());
 });
 

@@ -29,6 +29,11 @@ export class Transaction {
     return this.#events;
   }
 
+  /** The position of the next event. */
+  get nextSeq(): number {
+    return this.#head.seq + 1;
+  }
+
   get routesChanged(): boolean {
     return this.#routesChanged;
   }
@@ -37,7 +42,18 @@ export class Transaction {
    * Appends one event and changes the rows it tells of. False when the rows were not as the event says they were
    * before it; the caller then throws, which takes the event back.
    */
-  append(at: number, stream: string, event: RunEvent | OrderEvent): { event: StoredEvent; fits: boolean } {
+  append(at: number, stream: string, event: RunEvent): { event: StoredEvent; fits: boolean } {
+    const stored = this.#chain(at, stream, event);
+    if (event.type === "route.changed") this.#routesChanged = true;
+    return { event: stored, fits: applyEvent(this.db, stored) };
+  }
+
+  /** Appends an event of work orders, whose rows are written apart. */
+  appendOrders(at: number, stream: string, event: OrderEvent): void {
+    this.#chain(at, stream, event);
+  }
+
+  #chain(at: number, stream: string, event: RunEvent | OrderEvent): StoredEvent {
     if (!stream.isWellFormed() || stream.includes("\0")) {
       throw new CutoverError("CUTOVER_STORE_CONFLICT", {
         message: `expected a name of well-formed text without NUL, found ${JSON.stringify(stream)}`,
@@ -62,8 +78,7 @@ export class Transaction {
     const data = event.data as unknown as JsonObject;
     const stored: StoredEvent = { seq, at, stream, type: event.type, data, previous, hash };
     this.#events.push(stored);
-    if (event.type === "route.changed") this.#routesChanged = true;
-    return { event: stored, fits: applyEvent(this.db, stored) };
+    return stored;
   }
 
   /** Remembers where it stands; the returned function goes back there. */

@@ -1,36 +1,62 @@
-import type { Capacity } from "../../store/index.ts";
-import { type ContractCase, newOrder, roomForTwo } from "./tools.ts";
+import { claimIds, type ContractCase, newOrder, roomForTwo, starting } from "./tools.ts";
 
 const gigabyte = 2 ** 30;
-const one: Capacity = { slots: 1, memory: 64 * gigabyte, max: 1, kinds: ["hash"] };
 
 export function claimContract({ describe, expect, withStore }: ContractCase): void {
   describe("claims", () => {
     withStore("a claim takes what fits, with a fence and a lease", async ({ store, clock }) => {
       await store.orders.submit(["a", "b", "c"].map((id) => newOrder(id)));
-      const taken = await store.orders.claim("q", "w1", roomForTwo, 10_000, clock.now());
+      const taken = await store.orders.claim("q", "w1", roomForTwo, 10_000);
       expect(
         taken.map(({ id, state, fence, worker, leaseUntil }) => [id, state, fence, worker, leaseUntil]),
       ).toEqual([
         ["a", "PREPARING", 1, "w1", clock.now() + 10_000],
         ["b", "PREPARING", 1, "w1", clock.now() + 10_000],
       ]);
-      const rest = await store.orders.claim("q", "w2", { ...roomForTwo, max: 9 }, 10_000, clock.now());
+      const rest = await store.orders.claim("q", "w2", { ...roomForTwo, max: 9 }, 10_000);
       expect(rest.map((order) => order.id)).toEqual(["c"]);
     });
 
-    withStore("two claims made at once never take the same order", async ({ store, clock }) => {
+    withStore("a kind that needs no preparation begins with its claim", async ({ store, clock }) => {
+      await store.orders.submit([newOrder("a"), newOrder("b", { kind: "paint" })]);
+      const taken = await store.orders.claim("q", "w", starting(2, { kinds: ["hash", "paint"] }), 10_000);
+      expect(
+        taken.map(({ id, state, attempt, fence, startedAt, waits }) => [
+          id,
+          state,
+          attempt,
+          fence,
+          startedAt,
+          waits,
+        ]),
+      ).toEqual([
+        ["a", "RUNNING", 1, 1, clock.now(), null],
+        ["b", "PREPARING", 0, 1, null, null],
+      ]);
+      expect(await store.orders.get("a")).toEqual(taken[0]);
+      expect((await store.orders.history("a")).map(({ event }) => event)).toEqual([
+        "submitted",
+        "claimed",
+        "started",
+      ]);
+    });
+
+    withStore("two claims made at once never take the same order", async ({ store }) => {
       await store.orders.submit(Array.from({ length: 20 }, (_, n) => newOrder(`o${n}`)));
       const claims = await Promise.all(
-        Array.from({ length: 12 }, (_, n) =>
-          store.orders.claim("q", `w${n}`, roomForTwo, 10_000, clock.now()),
-        ),
+        Array.from({ length: 12 }, (_, n) => store.orders.claim("q", `w${n}`, roomForTwo, 10_000)),
       );
       const ids = claims.flat().map((order) => order.id);
       expect([ids.length, new Set(ids).size]).toEqual([20, 20]);
     });
 
-    withStore("higher priority goes first, then age", async ({ store, clock }) => {
+    withStore("an order submitted at the same time as a claim may be in it", async ({ store }) => {
+      const [, taken] = await Promise.all([store.orders.submit([newOrder("a")]), claimIds(store, 5)]);
+      const later = await claimIds(store, 5);
+      expect([...taken, ...later]).toEqual(["a"]);
+    });
+
+    withStore("higher priority goes first, then age", async ({ store }) => {
       await store.orders.submit([
         newOrder("old"),
         newOrder("urgent", { priority: 5 }),
@@ -39,95 +65,104 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
       ]);
       expect(await store.orders.setPriority("raised", 9)).toMatchObject({ priority: 9 });
       expect(await store.orders.setPriority("nobody", 9)).toBe(undefined);
+      const all = ["raised", "urgent", "old", "young"];
+      expect((await store.orders.waiting("q", 10)).map(({ id }) => id)).toEqual(all);
       const order: string[] = [];
-      for (let n = 0; n < 4; n++) {
-        const [taken] = await store.orders.claim("q", "w", one, 10_000, clock.now());
-        order.push(taken?.id ?? "none");
-      }
-      expect(order).toEqual(["raised", "urgent", "old", "young"]);
+      for (let n = 0; n < 4; n++) order.push(...(await claimIds(store, 1)));
+      expect(order).toEqual(all);
     });
 
-    withStore("a tenant with one order does not wait behind one with a hundred", async ({ store, clock }) => {
+    withStore("a tenant with one order does not wait behind one with a hundred", async ({ store }) => {
       await store.orders.submit(
         Array.from({ length: 100 }, (_, n) => newOrder(`big${n}`, { tenant: "big" })),
       );
-      await store.orders.claim("q", "w", one, 10_000, clock.now());
+      await claimIds(store, 1);
       await store.orders.submit([
         newOrder("small0", { tenant: "small" }),
         newOrder("small1", { tenant: "small" }),
       ]);
-      const tenants: string[] = [];
-      for (let n = 0; n < 6; n++) {
-        const [taken] = await store.orders.claim("q", "w", one, 10_000, clock.now());
-        tenants.push(taken?.tenant ?? "none");
-      }
-      expect(tenants.slice(0, 4).filter((tenant) => tenant === "small").length).toBe(2);
-      expect(tenants.filter((tenant) => tenant === "big").length).toBe(4);
+      const ids: string[] = [];
+      for (let n = 0; n < 6; n++) ids.push(...(await claimIds(store, 1)));
+      expect(ids.slice(0, 4).filter((id) => id.startsWith("small")).length).toBe(2);
+      expect(ids.filter((id) => id.startsWith("big")).length).toBe(4);
     });
 
     withStore(
-      "a tenant that submits one order at a time gets no more than its part",
-      async ({ store, clock }) => {
-        await store.orders.submit(
-          Array.from({ length: 50 }, (_, n) => newOrder(`big${n}`, { tenant: "big" })),
-        );
-        let small = 0;
-        for (let n = 0; n < 20; n++) {
-          await store.orders.submit([newOrder(`small${n}`, { tenant: "small" })]);
-          const [taken] = await store.orders.claim("q", "w", one, 10_000, clock.now());
-          if (taken?.tenant === "small") small++;
-        }
-        expect(small >= 8 && small <= 12).toBe(true);
-      },
-    );
-
-    withStore(
-      "orders that do not fit, or that nobody here can do, are passed over",
-      async ({ store, clock }) => {
-        await store.orders.submit([
-          newOrder("huge", { priority: 9, memory: 200 * gigabyte }),
-          newOrder("wide", { priority: 9, slots: 8 }),
-          newOrder("foreign", { priority: 9, kind: "paint" }),
-          newOrder("just-over", { priority: 9, memory: 3 * gigabyte + 1 }),
-          newOrder("fits", { memory: 3 * gigabyte }),
-          newOrder("other-queue", { queue: "p" }),
+      "a tenant of weight three gets three times the part of one of weight one",
+      async ({ store }) => {
+        await store.orders.configure("q", { weights: { heavy: 3 } }, "ana", "paid for");
+        const orders = Array.from({ length: 40 }, (_, n) => [
+          newOrder(`light${n}`, { tenant: "light" }),
+          newOrder(`heavy${n}`, { tenant: "heavy" }),
         ]);
-        const capacity = { slots: 4, memory: 3 * gigabyte, max: 9, kinds: ["hash"] };
-        const taken = await store.orders.claim("q", "w", capacity, 10_000, clock.now());
-        expect(taken.map((order) => order.id)).toEqual(["fits"]);
-        expect(await store.orders.claim("q", "w", { ...capacity, max: 0 }, 10_000, clock.now())).toEqual([]);
-        expect(await store.orders.claim("q", "w", { ...capacity, kinds: [] }, 10_000, clock.now())).toEqual(
-          [],
-        );
+        await store.orders.submit(orders.flat());
+        const ids = await claimIds(store, 40);
+        const heavy = ids.filter((id) => id.startsWith("heavy")).length;
+        expect(heavy >= 29 && heavy <= 31).toBe(true);
       },
     );
 
-    withStore("what is taken never exceeds memory and slots together", async ({ store, clock }) => {
+    withStore("a tenant that submits one order at a time gets no more than its part", async ({ store }) => {
+      await store.orders.submit(Array.from({ length: 50 }, (_, n) => newOrder(`big${n}`, { tenant: "big" })));
+      let small = 0;
+      for (let n = 0; n < 20; n++) {
+        await store.orders.submit([newOrder(`small${n}`, { tenant: "small" })]);
+        const [taken] = await claimIds(store, 1);
+        if (taken?.startsWith("small") === true) small++;
+      }
+      expect(small >= 8 && small <= 12).toBe(true);
+    });
+
+    withStore("orders that do not fit, or that nobody here can do, are passed over", async ({ store }) => {
+      await store.orders.submit([
+        newOrder("huge", { priority: 9, memory: 200 * gigabyte }),
+        newOrder("wide", { priority: 9, slots: 8 }),
+        newOrder("foreign", { priority: 9, kind: "paint" }),
+        newOrder("just-over", { priority: 9, memory: 3 * gigabyte + 1 }),
+        newOrder("fits", { memory: 3 * gigabyte }),
+        newOrder("other-queue", { queue: "p" }),
+      ]);
+      const capacity = { slots: 4, memory: 3 * gigabyte, max: 9, kinds: ["hash"], starts: [], tags: [] };
+      const taken = await store.orders.claim("q", "w", capacity, 10_000);
+      expect(taken.map((order) => order.id)).toEqual(["fits"]);
+      expect(await store.orders.claim("q", "w", { ...capacity, max: 0 }, 10_000)).toEqual([]);
+      expect(await store.orders.claim("q", "w", { ...capacity, kinds: [] }, 10_000)).toEqual([]);
+    });
+
+    withStore("an order goes only to a worker that offers all its tags", async ({ store }) => {
+      await store.orders.submit([
+        newOrder("both", { priority: 9, tags: ["gpu", "x86"] }),
+        newOrder("gpu", { priority: 8, tags: ["gpu"] }),
+        newOrder("arm", { priority: 7, tags: ["arm"] }),
+        newOrder("any"),
+      ]);
+      expect(await claimIds(store, 9, { tags: ["big"] })).toEqual(["any"]);
+      expect(await claimIds(store, 9, { tags: ["gpu"] })).toEqual(["gpu"]);
+      expect(await claimIds(store, 9, { tags: ["big", "x86", "gpu"] })).toEqual(["both"]);
+      expect(await claimIds(store, 9, { tags: ["arm"] })).toEqual(["arm"]);
+    });
+
+    withStore("what is taken never exceeds memory and slots together", async ({ store }) => {
       const sizes = [5, 1, 3, 2, 4, 1, 2, 6];
       await store.orders.submit(
         sizes.map((size, n) => newOrder(`o${n}`, { memory: size * gigabyte, slots: 1 + (n % 2) })),
       );
-      const taken = await store.orders.claim(
-        "q",
-        "w",
-        { slots: 4, memory: 8 * gigabyte, max: 9, kinds: ["hash"] },
-        10_000,
-        clock.now(),
-      );
+      const capacity = starting(9, { slots: 4, memory: 8 * gigabyte });
+      const taken = await store.orders.claim("q", "w", capacity, 10_000);
       expect(taken.map((order) => order.id)).toEqual(["o0", "o1", "o6"]);
-      expect(taken.reduce((sum, order) => sum + order.memory, 0) <= 8 * gigabyte).toBe(true);
-      expect(taken.reduce((sum, order) => sum + order.slots, 0) <= 4).toBe(true);
     });
 
     withStore("an order waits for its time, and timers can be set by it", async ({ store, clock }) => {
       const now = clock.now();
       await store.orders.submit([newOrder("later", { runAt: now + 5_000, priority: 9 }), newOrder("now")]);
-      expect(await store.orders.nextDue("q", now)).toBe(now + 5_000);
-      const first = await store.orders.claim("q", "w", roomForTwo, 10_000, now);
-      expect(first.map((order) => order.id)).toEqual(["now"]);
-      const second = await store.orders.claim("q", "w", roomForTwo, 10_000, now + 5_000);
-      expect(second.map((order) => order.id)).toEqual(["later"]);
-      expect(await store.orders.nextDue("q", now)).toBe(undefined);
+      expect((await store.orders.get("later"))?.waits).toBe("time");
+      expect(await store.orders.nextDue("q")).toBe(now + 5_000);
+      expect(await store.orders.oldestDue("q")).toBe(1_000);
+      expect(await claimIds(store, 9)).toEqual(["now"]);
+      expect(await store.orders.oldestDue("q")).toBe(undefined);
+      await clock.advance(5_000);
+      expect(await claimIds(store, 9)).toEqual(["later"]);
+      expect(await store.orders.nextDue("q")).toBe(undefined);
     });
 
     withStore(
@@ -135,26 +170,24 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
       async ({ store, clock }) => {
         const now = clock.now();
         await store.orders.submit([newOrder("o1")]);
-        await store.orders.claim("q", "w1", roomForTwo, 10_000, now);
-        await store.orders.change(
-          [
-            {
-              id: "o1",
-              fence: 1,
-              from: ["PREPARING"],
-              to: "WAITING_RETRY",
-              event: "failed",
-              set: { runAt: now + 100 },
-            },
-          ],
-          now,
-        );
-        expect(await store.orders.nextDue("q", now)).toBe(now + 100);
-        expect(await store.orders.claim("q", "w2", roomForTwo, 10_000, now + 99)).toEqual([]);
-        const [again] = await store.orders.claim("q", "w2", roomForTwo, 10_000, now + 100);
+        await store.orders.claim("q", "w1", roomForTwo, 10_000);
+        const retry = {
+          id: "o1",
+          fence: 1,
+          from: ["PREPARING"],
+          to: "WAITING_RETRY",
+          event: "retry-scheduled",
+          set: { runAt: now + 100 },
+        } as const;
+        await store.orders.change([retry]);
+        expect(await store.orders.nextDue("q")).toBe(now + 100);
+        await clock.advance(99);
+        expect(await store.orders.claim("q", "w2", roomForTwo, 10_000)).toEqual([]);
+        await clock.advance(1);
+        const [again] = await store.orders.claim("q", "w2", roomForTwo, 10_000);
         expect(again).toMatchObject({ id: "o1", fence: 2, worker: "w2", state: "PREPARING" });
-        const events = await store.events.read({ stream: "order:o1", limit: 10 });
-        expect(events.slice(-2).map(({ data }) => data["event"])).toEqual(["retry-due", "claimed"]);
+        const history = await store.orders.history("o1");
+        expect(history.slice(-2).map(({ event }) => event)).toEqual(["retry-due", "claimed"]);
         const late = {
           id: "o1",
           fence: 1,
@@ -163,8 +196,42 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
           event: "completed",
         } as const;
         let code = "none";
-        await store.orders.change([late], now).catch((error: { code: string }) => (code = error.code));
+        await store.orders.change([late]).catch((error: { code: string }) => (code = error.code));
         expect(code).toBe("CUTOVER_LEASE_LOST");
+      },
+    );
+
+    withStore("a paused queue gives nothing to anybody until it goes on", async ({ store }) => {
+      await store.orders.submit([newOrder("a"), newOrder("b", { queue: "other" })]);
+      const paused = await store.orders.configure("q", { paused: true }, "ana", "lunch");
+      expect(paused).toEqual({ paused: true, weights: {}, limits: {} });
+      expect(await claimIds(store, 9)).toEqual([]);
+      expect((await store.orders.claim("other", "w", starting(9), 10_000)).length).toBe(1);
+      await store.orders.configure("q", { paused: false }, "ana", "back");
+      expect(await claimIds(store, 9)).toEqual(["a"]);
+      const events = await store.events.read({ stream: "queue:q", types: ["queue.configured"], limit: 9 });
+      expect(events.map(({ data }) => [data["by"], data["reason"]])).toEqual([
+        ["ana", "lunch"],
+        ["ana", "back"],
+      ]);
+    });
+
+    withStore(
+      "the bell rings for what can be claimed or will be due, and stops when asked to",
+      async ({ store }) => {
+        const rung: string[] = [];
+        const stop = store.orders.onWork((queue) => rung.push(queue));
+        await store.orders.submit([newOrder("a"), newOrder("b", { queue: "p" })]);
+        expect(rung.sort()).toEqual(["p", "q"]);
+        rung.length = 0;
+        await claimIds(store, 1);
+        expect(rung).toEqual([]);
+        const released = { id: "a", fence: 1, from: ["RUNNING"], to: "PENDING", event: "released" } as const;
+        await store.orders.change([released]);
+        expect(rung).toEqual(["q"]);
+        stop();
+        await store.orders.submit([newOrder("c")]);
+        expect(rung).toEqual(["q"]);
       },
     );
   });

@@ -1,10 +1,12 @@
 import type { OrderChange } from "../../store/index.ts";
-import { type ContractCase, newOrder, refusal, roomForTwo } from "./tools.ts";
+import { claimIds, type ContractCase, end, newOrder, refusal, roomForTwo } from "./tools.ts";
 
 export function orderContract({ describe, expect, withStore }: ContractCase): void {
   describe("work orders", () => {
     withStore("a submitted order is PENDING with everything it was given", async ({ store }) => {
-      const [given] = await store.orders.submit([newOrder("o1", { tenant: "acme", priority: 3 })]);
+      const carrier = { traceparent: "00-1" };
+      const more = { tenant: "acme", priority: 3, tags: ["gpu", "x86"], carrier };
+      const [given] = await store.orders.submit([newOrder("o1", more)]);
       expect(given?.fresh).toBe(true);
       expect(given?.order).toEqual({
         id: "o1",
@@ -15,10 +17,13 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         priority: 3,
         memory: 64 * 2 ** 20,
         slots: 1,
+        tags: ["gpu", "x86"],
         attempt: 0,
         maxRetries: 3,
         timeoutMs: 60_000,
         tenant: "acme",
+        limitKey: null,
+        uniqueKey: null,
         runAt: 0,
         createdAt: 1_000,
         startedAt: null,
@@ -27,14 +32,26 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         fence: 0,
         leaseUntil: null,
         cancelRequested: false,
+        waits: "room",
+        blockedBy: 0,
         sandbox: null,
         progress: null,
         result: null,
         error: null,
+        usage: null,
+        carrier,
         crashes: 0,
       });
       expect(await store.orders.get("o1")).toEqual(given?.order);
       expect(await store.orders.get("o2")).toBe(undefined);
+    });
+
+    withStore("a payload may be any JSON", async (given) => {
+      const payloads = [null, false, 0, -1.5, "", 'ü \u2028 "', [], [1, [null]], {}, { b: 1, a: { c: [] } }];
+      const orders = payloads.map((payload, n) => newOrder(`o${n}`, { payload }));
+      await given.store.orders.submit(orders);
+      const stored = await given.store.orders.list({ queue: "q", limit: 100 });
+      expect(stored.map(({ payload }) => payload)).toEqual(payloads);
     });
 
     withStore("an id or key that is known already gives back the first order", async ({ store }) => {
@@ -50,24 +67,47 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         ["o1", false],
         ["o3", true],
       ]);
+      const again = await store.orders.submit([newOrder("o4", { uniqueKey: "k" })]);
+      expect(again.map(({ order, fresh }) => [order.id, fresh])).toEqual([["o1", false]]);
       expect((await store.orders.counts("q")).PENDING).toBe(1);
+    });
+
+    withStore("a key counts until its time; then a new order takes it over", async ({ store, clock }) => {
+      const until = { uniqueKey: "k", uniqueUntil: clock.now() + 1_000 };
+      await store.orders.submit([newOrder("o1", until)]);
+      await clock.advance(999);
+      expect((await store.orders.submit([newOrder("o2", until)]))[0]?.order.id).toBe("o1");
+      await clock.advance(1);
+      const later = { uniqueKey: "k", uniqueUntil: clock.now() + 1_000 };
+      const [second, third] = await store.orders.submit([newOrder("o2", later), newOrder("o3", later)]);
+      expect([second?.fresh, second?.order.uniqueKey, third?.order.id]).toEqual([true, "k", "o2"]);
+      expect((await store.orders.get("o1"))?.uniqueKey).toBe(null);
+      expect((await store.orders.submit([newOrder("o4", later)]))[0]?.order.id).toBe("o2");
     });
 
     withStore("a full queue takes nothing of a submission", async ({ store }) => {
       await store.orders.submit([newOrder("o1")], { depthLimit: 2 });
       const tooMany = store.orders.submit([newOrder("o2"), newOrder("o3")], { depthLimit: 2 });
-      expect(await refusal(tooMany)).toBe("CUTOVER_QUEUE_FULL");
+      const other = store.orders.submit([newOrder("o4", { queue: "other" })], { depthLimit: 2 });
+      expect([await refusal(tooMany), await refusal(other)]).toEqual([
+        "CUTOVER_QUEUE_FULL",
+        "nothing thrown",
+      ]);
       expect((await store.orders.counts("q")).PENDING).toBe(1);
       expect(await store.orders.get("o2")).toBe(undefined);
       const again = await store.orders.submit([newOrder("o1"), newOrder("o2")], { depthLimit: 2 });
       expect(again.map(({ fresh }) => fresh)).toEqual([false, true]);
+      const atOnce = ["o5", "o6", "o7"].map((id) => store.orders.submit([newOrder(id)], { depthLimit: 3 }));
+      expect((await Promise.allSettled(atOnce)).filter(({ status }) => status === "fulfilled").length).toBe(
+        1,
+      );
     });
 
     withStore(
       "a change needs fence and state, and every change leaves an event",
       async ({ store, clock }) => {
         await store.orders.submit([newOrder("o1")]);
-        const [claimed] = await store.orders.claim("q", "w1", roomForTwo, 10_000, clock.now());
+        const [claimed] = await store.orders.claim("q", "w1", roomForTwo, 10_000);
         const started: OrderChange = {
           id: "o1",
           fence: 1,
@@ -77,40 +117,53 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
           set: { startedAt: clock.now(), attempt: 1, sandbox: { pid: 42 } },
         };
         expect(claimed?.fence).toBe(1);
-        const [running] = await store.orders.change([started], clock.now());
+        const [running] = await store.orders.change([started]);
         expect(running).toMatchObject({ state: "RUNNING", attempt: 1, sandbox: { pid: 42 }, worker: "w1" });
-        expect(await refusal(store.orders.change([started], clock.now()))).toBe("CUTOVER_LEASE_LOST");
+        expect(await refusal(store.orders.change([started]))).toBe("CUTOVER_LEASE_LOST");
         const done: OrderChange = {
           id: "o1",
           fence: 1,
           from: ["RUNNING"],
           to: "COMPLETED",
           event: "completed",
-          set: { endedAt: clock.now(), result: { sha: "ab" }, sandbox: null },
+          set: { result: { sha: "ab" }, sandbox: null, usage: { cpuMs: 3.5, maxRss: 4_096 } },
           note: "in time",
         };
-        expect(await refusal(store.orders.change([{ ...done, fence: 0 }], 1))).toBe("CUTOVER_LEASE_LOST");
-        const [ended] = await store.orders.change([done], clock.now());
+        expect(await refusal(store.orders.change([{ ...done, fence: 0 }]))).toBe("CUTOVER_LEASE_LOST");
+        const [ended] = await store.orders.change([done]);
         expect(ended).toMatchObject({
           state: "COMPLETED",
           result: { sha: "ab" },
+          usage: { cpuMs: 3.5, maxRss: 4_096 },
+          endedAt: clock.now(),
           sandbox: null,
           leaseUntil: null,
+          waits: null,
         });
-        const events = await store.events.read({ stream: "order:o1", limit: 10 });
-        expect(events.map(({ type, data }) => [type, data["from"], data["to"], data["event"]])).toEqual([
-          ["order.submitted", undefined, undefined, undefined],
-          ["order.transition", "PENDING", "PREPARING", "claimed"],
-          ["order.transition", "PREPARING", "RUNNING", "started"],
-          ["order.transition", "RUNNING", "COMPLETED", "completed"],
+        expect(await store.orders.get("o1")).toEqual(ended);
+        const events = await store.events.read({ stream: "queue:q", limit: 10 });
+        expect(events.map(({ type, data }) => [type, data["event"]])).toEqual([
+          ["orders.submitted", undefined],
+          ["orders.transition", "claimed"],
+          ["orders.transition", "started"],
+          ["orders.transition", "completed"],
         ]);
-        expect(events.at(-1)?.data).toMatchObject({ attempt: 1, worker: "w1", fence: 1, note: "in time" });
+        const moved = {
+          id: "o1",
+          from: "RUNNING",
+          to: "COMPLETED",
+          attempt: 1,
+          worker: "w1",
+          fence: 1,
+          note: "in time",
+        };
+        expect(events.at(-1)?.data["orders"]).toMatchObject([moved]);
       },
     );
 
-    withStore("one refused change takes the whole call back", async ({ store, clock }) => {
-      await store.orders.submit([newOrder("o1"), newOrder("o2")]);
-      await store.orders.claim("q", "w1", roomForTwo, 10_000, clock.now());
+    withStore("one refused change takes the whole call back, and no other call", async ({ store }) => {
+      await store.orders.submit([newOrder("o1"), newOrder("o2"), newOrder("o3")]);
+      await store.orders.claim("q", "w1", { ...roomForTwo, slots: 3, max: 3 }, 10_000);
       const start = (id: string, fence: number): OrderChange => ({
         id,
         fence,
@@ -118,19 +171,36 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         to: "RUNNING",
         event: "started",
       });
-      const work = store.orders.change([start("o1", 1), start("o2", 7)], clock.now());
-      expect(await refusal(work)).toBe("CUTOVER_LEASE_LOST");
-      expect(await refusal(store.orders.change([start("o9", 1)], 1))).toBe("CUTOVER_LEASE_LOST");
-      expect(await store.orders.counts("q")).toMatchObject({ PREPARING: 2, RUNNING: 0 });
+      const events = await store.events.count();
+      const [refused, unknown, kept] = await Promise.all([
+        refusal(store.orders.change([start("o1", 1), start("o2", 7)])),
+        refusal(store.orders.change([start("o9", 1)])),
+        refusal(store.orders.change([start("o3", 1)])),
+      ]);
+      expect([refused, unknown, kept]).toEqual([
+        "CUTOVER_LEASE_LOST",
+        "CUTOVER_LEASE_LOST",
+        "nothing thrown",
+      ]);
+      expect(await store.orders.counts("q")).toMatchObject({ PREPARING: 2, RUNNING: 1 });
+      expect(await store.events.count()).toBe(events + 1);
+      expect((await store.orders.history("o1")).map(({ event }) => event)).toEqual(["submitted", "claimed"]);
     });
 
-    withStore("counts follow every change", async ({ store, clock }) => {
+    withStore("orders that undergo the same at once share an event", async ({ store }) => {
+      const calls = Array.from({ length: 20 }, (_, n) => store.orders.submit([newOrder(`o${n}`)]));
+      await Promise.all(calls);
+      expect((await store.events.read({ limit: 100 })).length).toBe(1);
+      expect((await claimIds(store, 20)).length).toBe(20);
+      const told = await store.events.read({ limit: 100 });
+      expect(told.map(({ data }) => (data["orders"] as unknown[]).length)).toEqual([20, 20, 20]);
+      expect(await store.events.verify()).toMatchObject({ whole: true, events: 3 });
+    });
+
+    withStore("counts follow every change", async ({ store }) => {
       await store.orders.submit([newOrder("o1"), newOrder("o2"), newOrder("o3")]);
-      await store.orders.claim("q", "w1", roomForTwo, 10_000, clock.now());
-      await store.orders.change(
-        [{ id: "o1", fence: 1, from: ["PREPARING"], to: "FAILED", event: "failed" }],
-        clock.now(),
-      );
+      await store.orders.claim("q", "w1", roomForTwo, 10_000);
+      await end(store, "o1", "FAILED");
       expect(await store.orders.counts("q")).toEqual({
         PENDING: 1,
         PREPARING: 1,
@@ -143,27 +213,24 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
       expect((await store.orders.counts("empty")).PENDING).toBe(0);
     });
 
-    withStore("cancelling marks an unfinished order once", async ({ store, clock }) => {
+    withStore("cancelling marks an unfinished order once", async ({ store }) => {
       await store.orders.submit([newOrder("o1")]);
-      expect(await store.orders.requestCancel("o9", clock.now(), "no")).toBe(undefined);
-      expect(await store.orders.requestCancel("o1", clock.now(), "late")).toMatchObject({
+      expect(await store.orders.requestCancel("o9", "no")).toBe(undefined);
+      expect(await store.orders.requestCancel("o1", "late")).toMatchObject({
         cancelRequested: true,
         state: "PENDING",
       });
-      await store.orders.requestCancel("o1", clock.now(), "late");
-      expect((await store.events.read({ stream: "order:o1", limit: 10 })).length).toBe(2);
-      const end = { from: ["PENDING"], to: "CANCELLED", event: "cancelled" } as const;
-      await store.orders.change([{ id: "o1", fence: 0, ...end }], clock.now());
+      await store.orders.requestCancel("o1", "late");
+      expect((await store.orders.history("o1")).length).toBe(2);
+      await end(store, "o1", "CANCELLED");
       await store.orders.submit([newOrder("o2")]);
-      await store.orders.change([{ id: "o2", fence: 0, ...end }], clock.now());
-      expect(await store.orders.requestCancel("o2", clock.now(), "x")).toMatchObject({
-        cancelRequested: false,
-      });
+      await end(store, "o2", "CANCELLED");
+      expect(await store.orders.requestCancel("o2", "x")).toMatchObject({ cancelRequested: false });
     });
 
-    withStore("orders are listed by id, page by page", async ({ store, clock }) => {
+    withStore("orders are listed by id and state, page by page", async ({ store, clock }) => {
       await store.orders.submit(["c", "a", "e", "b", "d"].map((id) => newOrder(id)));
-      await store.orders.claim("q", "w", roomForTwo, 10_000, clock.now());
+      await store.orders.claim("q", "w", roomForTwo, 10_000);
       const page = async (after?: string): Promise<string[]> =>
         (await store.orders.list({ queue: "q", limit: 2, ...(after === undefined ? {} : { after }) })).map(
           (order) => order.id,
@@ -176,29 +243,123 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
       ]);
       const waiting = await store.orders.list({ queue: "q", states: ["PENDING", "PENDING"], limit: 9 });
       expect(waiting.length).toBe(3);
+      const held = await store.orders.list({ queue: "q", states: ["PREPARING"], limit: 9 });
+      const back = { fence: 1, from: ["PREPARING"], event: "moved" } as const;
+      const [first, second] = held.map(({ id }) => id);
+      await store.orders.change([
+        { id: first ?? "", ...back, to: "FAILED" },
+        { id: second ?? "", ...back, to: "WAITING_RETRY", set: { runAt: clock.now() + 9 } },
+      ]);
+      const ids = async (state: "FAILED" | "WAITING_RETRY" | "COMPLETED"): Promise<unknown> =>
+        (await store.orders.list({ queue: "q", states: [state], limit: 9 })).map(({ id }) => id);
+      expect([await ids("FAILED"), await ids("WAITING_RETRY"), await ids("COMPLETED")]).toEqual([
+        [first],
+        [second],
+        [],
+      ]);
+    });
+
+    withStore("the history of an order is all that happened to it, in order", async ({ store, clock }) => {
+      await store.orders.submit([newOrder("o1"), newOrder("o2")]);
+      await store.orders.setPriority("o1", 5);
+      await claimIds(store, 2);
+      const progress = (done: number): OrderChange => ({
+        id: "o1",
+        fence: 1,
+        from: ["RUNNING"],
+        to: "RUNNING",
+        event: "progressed",
+        set: { progress: { done } },
+      });
+      await Promise.all([store.orders.change([progress(1)]), store.orders.change([progress(2)])]);
+      await store.orders.change([progress(3)]);
+      await store.orders.requestCancel("o1", "late");
+      await clock.advance(5);
+      await end(store, "o1", "CANCELLED");
+      const history = await store.orders.history("o1");
+      expect(history.map(({ event, from, to }) => [event, from, to])).toEqual([
+        ["submitted", null, "PENDING"],
+        ["prioritised", null, null],
+        ["claimed", "PENDING", "PREPARING"],
+        ["started", "PREPARING", "RUNNING"],
+        ["progressed", "RUNNING", "RUNNING"],
+        ["cancel-requested", null, null],
+        ["cancelled", "RUNNING", "CANCELLED"],
+      ]);
+      expect(history[0]?.data).toMatchObject({ id: "o1", kind: "hash", payload: { file: "o1.txt" } });
+      expect(history[3]).toMatchObject({
+        attempt: 1,
+        worker: "w",
+        fence: 1,
+        data: { startedAt: clock.now() - 5 },
+      });
+      expect(history[4]?.data).toEqual({ progress: { done: 3 } });
+      expect(history.at(-1)?.at).toBe(clock.now());
+      expect(await store.orders.history("o9")).toEqual([]);
     });
   });
 
   describe("leases of work orders", () => {
-    withStore("a renewed order is no orphan, one left alone is", async ({ store, clock }) => {
-      await store.orders.submit([newOrder("o1"), newOrder("o2")]);
-      const now = clock.now();
-      await store.orders.claim("q", "w1", roomForTwo, 10_000, now);
-      const lost = await store.orders.renew(
-        [
-          { id: "o1", fence: 1 },
-          { id: "o2", fence: 9 },
-          { id: "o3", fence: 1 },
-        ],
-        now + 60_000,
-      );
-      expect(lost).toEqual(["o2", "o3"]);
-      const orphans = async (at: number, workers?: string[]): Promise<string[]> =>
-        (await store.orders.orphans("q", at, workers)).map((order) => order.id);
-      expect(await orphans(now + 10_000)).toEqual([]);
-      expect(await orphans(now + 10_001)).toEqual(["o2"]);
-      expect(await orphans(now, ["w1", "w2"])).toEqual(["o1", "o2"]);
-      expect(await orphans(now, ["w2"])).toEqual([]);
-    });
+    withStore(
+      "a renewed order is no orphan, one left alone is, and its lease is never renewed again",
+      async ({ store, clock }) => {
+        await store.orders.submit([newOrder("o1"), newOrder("o2")]);
+        await store.orders.claim("q", "w1", roomForTwo, 10_000);
+        const lost = await store.orders.renew(
+          [
+            { id: "o1", fence: 1 },
+            { id: "o2", fence: 9 },
+            { id: "o3", fence: 1 },
+          ],
+          60_000,
+        );
+        expect(lost).toEqual(["o2", "o3"]);
+        const orphans = async (workers?: string[]): Promise<string[]> =>
+          (await store.orders.orphans("q", workers)).map((order) => order.id);
+        expect(await store.orders.holders("q")).toEqual(["w1"]);
+        expect(await orphans(["w1", "w2"])).toEqual(["o1", "o2"]);
+        expect(await orphans(["w2"])).toEqual([]);
+        await clock.advance(10_000);
+        expect(await orphans()).toEqual([]);
+        await clock.advance(1);
+        expect(await orphans()).toEqual(["o2"]);
+        expect(await store.orders.renew([{ id: "o2", fence: 1 }], 60_000)).toEqual(["o2"]);
+        expect(await orphans()).toEqual(["o2"]);
+        await end(store, "o1");
+        expect(await store.orders.renew([{ id: "o1", fence: 1 }], 60_000)).toEqual(["o1"]);
+        expect(await orphans(["w1"])).toEqual(["o2"]);
+        await end(store, "o2");
+        expect(await store.orders.holders("q")).toEqual([]);
+      },
+    );
+
+    withStore(
+      "a rescue that goes by the lease is refused while it runs, up to its last moment",
+      async ({ store, clock }) => {
+        await store.orders.submit([newOrder("o1"), newOrder("o2")]);
+        await store.orders.claim("q", "w1", roomForTwo, 10_000);
+        const rescue = (id: string): OrderChange => ({
+          id,
+          fence: 1,
+          from: ["PREPARING"],
+          to: "WAITING_RETRY",
+          event: "lost",
+          leaseOver: true,
+        });
+        await clock.advance(10_000);
+        expect(await refusal(store.orders.change([rescue("o1")]))).toBe("CUTOVER_LEASE_LOST");
+        await store.orders.renew([{ id: "o1", fence: 1 }], 10_000);
+        await clock.advance(1);
+        // All or nothing: the lease of o1 was renewed.
+        expect(await refusal(store.orders.change([rescue("o2"), rescue("o1")]))).toBe("CUTOVER_LEASE_LOST");
+        expect((await store.orders.get("o2"))?.state).toBe("PREPARING");
+        const [taken] = await store.orders.change([rescue("o2")]);
+        expect([taken?.state, taken?.leaseUntil]).toEqual(["WAITING_RETRY", null]);
+        expect((await store.orders.history("o1")).map(({ event }) => event)).toEqual([
+          "submitted",
+          "claimed",
+        ]);
+      },
+    );
   });
 }

@@ -1,9 +1,19 @@
+import type { ManualClock } from "../manual-clock.ts";
 import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
-import { type ContractCase, created, newOrder, refusal, seededRandom, stepMoved } from "./tools.ts";
+import { type ContractCase, created, newOrder, refusal, seededRandom, starting, stepMoved } from "./tools.ts";
 
 const steps = ["a", "b", "c"];
 const stepStates = ["PENDING", "RUNNING", "DONE", "FAILED", "ROLLING_BACK", "ROLLED_BACK"];
-const orderStates: readonly OrderState[] = ["PENDING", "RUNNING", "WAITING_RETRY", "COMPLETED", "FAILED"];
+/** Where an order may go from a state; claims are the store's. */
+const moves: Readonly<Record<OrderState, readonly OrderState[]>> = {
+  PENDING: ["FAILED", "CANCELLED"],
+  PREPARING: ["RUNNING", "PENDING", "FAILED"],
+  RUNNING: ["COMPLETED", "FAILED", "WAITING_RETRY", "PENDING", "CANCELLED", "RUNNING"],
+  WAITING_RETRY: ["PENDING", "CANCELLED"],
+  COMPLETED: [],
+  FAILED: ["PENDING"],
+  CANCELLED: [],
+};
 
 /** Everything that is computed from events, as the doors show it. */
 async function rows(store: Store): Promise<unknown> {
@@ -24,18 +34,24 @@ async function rows(store: Store): Promise<unknown> {
     routes: await store.routes.list(),
     changes: await Promise.all(["r0", "r1"].map((route) => store.routes.changes(route))),
     orders: await store.orders.list({ queue: "q", limit: 1_000 }),
+    histories: await Promise.all(
+      (await store.orders.list({ queue: "q", limit: 1_000 })).map(({ id }) => store.orders.history(id)),
+    ),
     counts: await store.orders.counts("q"),
+    config: await store.orders.config("q"),
   };
 }
 
 /** A random history, many of whose calls are refused: it knows too little to be always right. */
-async function live(store: Store, random: () => number, turns: number, now: () => number): Promise<void> {
+async function live(store: Store, random: () => number, turns: number, clock: ManualClock): Promise<void> {
+  const now = (): number => clock.now();
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const known: OrderRecord[] = [];
   for (let turn = 0; turn < turns; turn++) {
     const run = `r${Math.floor(random() * 3)}`;
     const step = pick(steps);
-    const choice = Math.floor(random() * 12);
+    const choice = Math.min(11, Math.floor(random() * 18));
+    if (random() < 0.05) await clock.advance(20);
     const epoch = (await store.routes.get(run))?.epoch ?? 0;
     const calls: readonly (() => Promise<unknown>)[] = [
       () => store.runs.commit(run, [created]),
@@ -62,34 +78,35 @@ async function live(store: Store, random: () => number, turns: number, now: () =
       () => store.runs.claim(run, step, 1_000, "same-machine"),
       () => store.routes.set({ route: run, epoch, stage: "live", share: turn % 101, by: step }),
       async () => {
-        const more = { priority: turn % 3, tenant: step, runAt: turn % 2 === 0 ? 0 : now() + 50 };
+        const leaders = known.filter(() => random() < 0.1).slice(0, 2);
+        const more = {
+          priority: turn % 3,
+          tenant: step,
+          tags: turn % 7 === 0 ? ["gpu"] : [],
+          limitKey: turn % 4 === 0 ? "k" : null,
+          runAt: turn % 2 === 0 ? 0 : now() + 50,
+          uniqueKey: turn % 5 === 0 ? step : null,
+          uniqueUntil: turn % 10 === 0 ? now() + 30 : null,
+          after: leaders.map(({ id }) => id),
+          ifAfterFails: random() < 0.5 ? ("cancel" as const) : ("run" as const),
+        };
         for (const { order } of await store.orders.submit([newOrder(`o${turn}`, more)])) known.push(order);
       },
       async () => {
-        const room = { slots: 2, memory: 2 ** 40, max: 2, kinds: ["hash"] };
-        known.push(...(await store.orders.claim("q", step, room, 1_000, now())));
+        known.push(...(await store.orders.claim("q", step, starting(2, { tags: ["gpu"] }), 1_000)));
       },
       async () => {
         const order = known.length === 0 ? undefined : pick(known);
         if (order === undefined) return;
-        if (random() < 0.2) await store.orders.requestCancel(order.id, now(), "because");
+        if (random() < 0.2) await store.orders.requestCancel(order.id, "because");
         if (random() < 0.2) await store.orders.setPriority(order.id, turn % 4);
-        if (random() < 0.2) await store.orders.renew([order], now() + 9_000);
-        const set = {
-          runAt: now() + 10,
-          attempt: turn,
-          result: { turn },
-          error: { code: "E", message: "m" },
-        };
-        const change = {
-          id: order.id,
-          fence: order.fence,
-          from: [order.state],
-          to: pick(orderStates),
-          event: "x",
-          set,
-        };
-        known.push(...(await store.orders.change([change], now())));
+        if (random() < 0.2) await store.orders.renew([order], 9_000);
+        if (random() < 0.1) await store.orders.configure("q", { weights: { [step]: turn } }, step, "turn");
+        const to = pick(moves[order.state]);
+        if (to === undefined) return;
+        const set = { runAt: now() + 10, result: { turn }, error: { code: "E", message: "m" } };
+        const change = { id: order.id, fence: order.fence, from: [order.state], to, event: "x", set };
+        known.push(...(await store.orders.change([change])));
       },
     ];
     await refusal((calls[choice] as () => Promise<unknown>)());
@@ -102,14 +119,17 @@ export function rebuildContract({ describe, expect, withStore }: ContractCase): 
       withStore(
         `all rows come out of the events again (random history ${seed})`,
         async ({ store, clock }) => {
-          await live(store, seededRandom(seed), 300, () => clock.now());
+          await store.orders.configure("q", { limits: { k: { concurrency: 2 } } }, "ana", "two");
+          await live(store, seededRandom(seed), 500, clock);
+          // Nothing is taken, but what is due by now is told so.
+          for (let n = 0; n < 5; n++) await store.orders.claim("q", "w", starting(0), 1_000);
           const before = await rows(store);
           const events = await store.events.count();
           expect(events > 100).toBe(true);
           expect(await store.rebuild()).toEqual({ events });
           expect(await rows(store)).toEqual(before);
           expect(await store.events.verify()).toMatchObject({ whole: true, events });
-          await live(store, seededRandom(seed + 100), 100, () => clock.now());
+          await live(store, seededRandom(seed + 100), 100, clock);
           const counted = await store.orders.counts("q");
           const listed = await store.orders.list({ queue: "q", limit: 1_000 });
           expect(counted.PENDING).toBe(listed.filter(({ state }) => state === "PENDING").length);

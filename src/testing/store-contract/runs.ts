@@ -230,7 +230,10 @@ export function runContract({ describe, expect, withStore }: ContractCase): void
       expect(await store.runs.renew("r1", "a", fence, 10_000)).toBe(true);
       await clock.advance(9_000);
       expect(await refusal(store.runs.claim("r1", "b", 10_000))).toBe("CUTOVER_STORE_OWNED");
+      expect(await store.runs.lease("r1")).toEqual({ owner: "a", until: clock.now() + 1_000 });
       await store.runs.release("r1", "a", fence);
+      expect(((await store.runs.lease("r1"))?.until ?? Infinity) <= clock.now()).toBe(true);
+      expect(await store.runs.lease("r9")).toBe(undefined);
       expect(await store.runs.claim("r1", "b", 10_000)).toEqual({ fence: fence + 1 });
     });
   });

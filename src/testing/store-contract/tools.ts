@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../core/index.ts";
-import { hasCode } from "../../core/index.ts";
-import type { Capacity, NewOrder, RunEvent, Store } from "../../store/index.ts";
+import { CutoverError, hasCode } from "../../core/index.ts";
+import type { Capacity, NewOrder, OrderRecord, RunEvent, Store } from "../../store/index.ts";
 import type { ManualClock } from "../manual-clock.ts";
 
 /** What the suites need of a test runner. */
@@ -14,6 +14,16 @@ export interface ContractTools {
   };
 }
 
+/**
+ * Begins a transaction of somebody else on the store's database, by a connection of his own. What the tests of
+ * `submitWithin` need; a store that no second connection can reach leaves it out.
+ */
+export type CallersTransaction = (store: Store) => Promise<{
+  readonly connection: unknown;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}>;
+
 /** What one test is given: an empty store and the clock it lives on. */
 export interface StoreCase {
   readonly store: Store;
@@ -22,6 +32,7 @@ export interface StoreCase {
 
 export interface ContractCase extends ContractTools {
   readonly withStore: (title: string, body: (given: StoreCase) => Promise<void>) => void;
+  readonly callersTransaction: CallersTransaction | undefined;
 }
 
 /** The code a promise is refused with; `"nothing thrown"` when it is not. */
@@ -67,18 +78,53 @@ export function newOrder(id: string, more: Partial<NewOrder> = {}): NewOrder {
     priority: 0,
     memory: 64 * 2 ** 20,
     slots: 1,
+    tags: [],
     maxRetries: 3,
     timeoutMs: 60_000,
     tenant: "",
+    limitKey: null,
     runAt: 0,
     uniqueKey: null,
+    uniqueUntil: null,
+    after: [],
+    ifAfterFails: "cancel",
     createdAt: 1_000,
+    carrier: null,
     ...more,
   };
 }
 
 /** Room for two ordinary orders. */
-export const roomForTwo: Capacity = { slots: 2, memory: 8 * 2 ** 30, max: 2, kinds: ["hash"] };
+export const roomForTwo: Capacity = {
+  slots: 2,
+  memory: 8 * 2 ** 30,
+  max: 2,
+  kinds: ["hash"],
+  starts: [],
+  tags: [],
+};
+
+/** Room for `max` orders, which begin at once. */
+export function starting(max: number, more: Partial<Capacity> = {}): Capacity {
+  return { slots: 1_000, memory: 2 ** 45, max, kinds: ["hash"], starts: ["hash"], tags: [], ...more };
+}
+
+/** Claims `max` orders and tells which. */
+export async function claimIds(store: Store, max: number, more: Partial<Capacity> = {}): Promise<string[]> {
+  return (await store.orders.claim("q", "w", starting(max, more), 10_000)).map(({ id }) => id);
+}
+
+/** Ends a running order. */
+export async function end(
+  store: Store,
+  id: string,
+  to: "COMPLETED" | "FAILED" | "CANCELLED" = "COMPLETED",
+): Promise<OrderRecord> {
+  const order = await store.orders.get(id);
+  if (order === undefined) throw new CutoverError("CUTOVER_INTERNAL", { message: `no order ${id}` });
+  const change = { id, fence: order.fence, from: [order.state], to, event: to.toLowerCase() };
+  return (await store.orders.change([change]))[0] as OrderRecord;
+}
 
 /** Repeatable numbers in [0, 1): mulberry32 (Tommy Ettinger, public domain), enough to shuffle tests. */
 export function seededRandom(seed: number): () => number {

@@ -1,0 +1,64 @@
+import { plural } from "../../report/index.ts";
+import type { OrderRecord } from "../../store/index.ts";
+import type { Command } from "../command.ts";
+import { reasonOf, reasonOption } from "../decide.ts";
+import { span } from "../draw/line.ts";
+import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
+import { orderOf, queueCommand, queueOption, stateOption, statesOf, useQueue } from "../queue/use-orders.ts";
+
+export const command: Command = {
+  usage: "queue cancel ID | --all [--kind KIND] [--state STATE,…] --reason TEXT",
+  help: [
+    "An order that waits is cancelled at once. A running one is marked: its worker, wherever it is, asks the work to end, and forces it after the grace time. What the work still returns does not complete the order.",
+    "With --all: every unfinished order, or those of one kind or state. A finished order is refused.",
+  ],
+  options: {
+    ...queueOption,
+    all: { type: "boolean", help: "every unfinished order that fits" },
+    ...stateOption,
+    ...manyOptions,
+    ...reasonOption,
+  },
+  words: 1,
+  async run(context) {
+    const id = oneOrMany(context, "cancel", "all");
+    const reason = signed(reasonOf(context, "queue cancel"), context);
+    const { terminal } = context;
+    if (id !== undefined) {
+      const order = await useQueue(context, async (queue, store) =>
+        queue.cancel((await orderOf(context, store, id)).id, reason),
+      );
+      if (context.json) terminal.json(order);
+      else {
+        terminal.line([
+          span("✔ ", "good"),
+          span(order.id, "bold"),
+          span(` ${cancelText(order)} · ${reason}`),
+        ]);
+        terminal.line([span("  next: ", "dim"), span(queueCommand(context, `show ${order.id}`), "bold")]);
+      }
+      return 0;
+    }
+    const states = statesOf(context, ["PENDING", "WAITING_RETRY", "PREPARING", "RUNNING"]);
+    const marked: string[] = [];
+    const tally = await useQueue(context, (queue, store) =>
+      changeMany(context, store, states, async (order) => {
+        const { state } = await queue.cancel(order.id, reason);
+        if (state !== "CANCELLED") marked.push(order.id);
+      }),
+    );
+    if (context.json)
+      terminal.json({ cancelled: tally.done - marked.length, asked: marked.length, movedOn: tally.moved });
+    else {
+      const asked = marked.length === 0 ? "" : ` · ${plural(marked.length, "running one")} asked to end`;
+      const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
+      const done = plural(tally.done - marked.length, "order");
+      terminal.line([span("✔ ", "good"), span(`${done} cancelled${asked}${moved}`)]);
+      terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats"), "bold")]);
+    }
+    return 0;
+  },
+};
+
+const cancelText = ({ state, worker }: OrderRecord): string =>
+  state === "CANCELLED" ? "is cancelled" : `is asked to end${worker === null ? "" : ` at ${worker}`}`;

@@ -1,0 +1,48 @@
+import { CutoverError, parseDuration } from "../../core/index.ts";
+import { plural } from "../../report/index.ts";
+import type { Command } from "../command.ts";
+import { span } from "../draw/line.ts";
+import { queueCommand, queueName, queueOption, useOrders } from "../queue/use-orders.ts";
+
+/** Orders removed in one commit: few enough that workers do not wait for it. */
+const batch = 500;
+
+export const command: Command = {
+  usage: "queue prune --older-than DURATION",
+  help: [
+    "Removes finished orders that ended longer ago: completed, failed and cancelled ones. Everything that happened to them stays in the audit trail. Workers go on meanwhile.",
+  ],
+  options: {
+    ...queueOption,
+    "older-than": { type: "string", value: "DURATION", help: "how long ago they must have ended, e.g. 7d" },
+  },
+  words: 0,
+  async run(context) {
+    const text = context.args.text("older-than");
+    if (text === undefined) {
+      throw new CutoverError("CUTOVER_CLI_USAGE", {
+        message: "expected --older-than, found nothing: what is to be removed has to be said",
+        remedy: "for example: cutover queue prune --older-than 7d",
+      });
+    }
+    const age = parseDuration(text);
+    const queue = queueName(context);
+    const removed = await useOrders(context, async ({ orders, clock }) => {
+      const before = clock.now() - age;
+      for (let sum = 0; ;) {
+        const n = await orders.prune(queue, before, batch);
+        sum += n;
+        if (n < batch) return sum;
+      }
+    });
+    if (context.json) context.terminal.json({ queue, removed });
+    else {
+      context.terminal.line([
+        span("✔ ", "good"),
+        span(`${plural(removed, "finished order")} of queue ${queue} removed · their events stay`),
+      ]);
+      context.terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats"), "bold")]);
+    }
+    return 0;
+  },
+};

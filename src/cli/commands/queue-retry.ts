@@ -1,0 +1,55 @@
+import { plural } from "../../report/index.ts";
+import type { Command } from "../command.ts";
+import { reasonOption } from "../decide.ts";
+import { span } from "../draw/line.ts";
+import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
+import { orderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
+
+export const command: Command = {
+  usage: "queue retry ID | --failed [--kind KIND] [--code CODE]",
+  help: [
+    "Runs a failed order again from its first attempt, or one that waits for its retry at once. With --failed: all that failed, or those of one kind or with one error code.",
+    "A running or finished order is refused; submit a completed one again instead.",
+  ],
+  options: {
+    ...queueOption,
+    failed: { type: "boolean", help: "all failed orders" },
+    ...manyOptions,
+    code: { type: "string", value: "CODE", help: "of many: only with this error code" },
+    ...reasonOption,
+  },
+  words: 1,
+  async run(context) {
+    const id = oneOrMany(context, "retry", "failed");
+    const reason = signed(context.args.text("reason") ?? "retried by hand", context);
+    const { terminal } = context;
+    if (id !== undefined) {
+      const order = await useQueue(context, async (queue, store) =>
+        queue.retry((await orderOf(context, store, id)).id, reason),
+      );
+      if (context.json) terminal.json(order);
+      else {
+        terminal.line([
+          span("✔ ", "good"),
+          span(order.id, "bold"),
+          span(` waits for a worker again · ${reason}`),
+        ]);
+        terminal.line([span("  next: ", "dim"), span(queueCommand(context, `show ${order.id}`), "bold")]);
+      }
+      return 0;
+    }
+    const tally = await useQueue(context, (queue, store) =>
+      changeMany(context, store, ["FAILED"], (order) => queue.retry(order.id, reason)),
+    );
+    if (context.json) terminal.json({ retried: tally.done, movedOn: tally.moved });
+    else {
+      const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
+      terminal.line([
+        span("✔ ", "good"),
+        span(`${plural(tally.done, "order")} wait for a worker again${moved}`),
+      ]);
+      terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats --watch"), "bold")]);
+    }
+    return 0;
+  },
+};

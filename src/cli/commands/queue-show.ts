@@ -1,0 +1,47 @@
+import { CutoverError } from "../../core/index.ts";
+import type { OrderRecord } from "../../store/index.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { span } from "../draw/line.ts";
+import { orderPage } from "../draw/order-lines.ts";
+import { orderOf, queueOption, useOrders } from "../queue/use-orders.ts";
+import { lineWidthOf } from "../terminal.ts";
+import { inStore } from "../store-place.ts";
+
+export const command: Command = {
+  usage: "queue show ID",
+  help: [
+    "Shows what is stored of an order and everything that happened to it, from the audit trail: each claim, start, failure and decision with its time, worker and reason. The beginning of an id is enough when no other begins so.",
+  ],
+  options: queueOption,
+  words: 1,
+  async run(context) {
+    const [id] = context.args.positionals;
+    if (id === undefined) {
+      throw new CutoverError("CUTOVER_CLI_USAGE", {
+        message: "expected the id of an order, found none",
+        remedy: "usage: cutover queue show ID; `cutover queue ls` lists them",
+      });
+    }
+    const { order, history, at } = await useOrders(context, async (store) => {
+      const found = await orderOf(context, store, id);
+      return { order: found, history: await store.orders.history(found.id), at: store.clock.now() };
+    });
+    const { terminal } = context;
+    if (context.json) terminal.json({ order, history });
+    else {
+      for (const line of orderPage(order, history, at, lineWidthOf(terminal))) terminal.line(line);
+      const next = nextFor(context, order);
+      if (next !== "") terminal.line([span("  next: ", "dim"), span(next, "bold")]);
+    }
+    return 0;
+  },
+};
+
+/** What a person may want to do with it now. */
+function nextFor(context: CommandContext, { id, state, queue }: OrderRecord): string {
+  const flag = queue === "default" ? "" : ` --queue ${queue}`;
+  const command = (words: string): string => `npx ${inStore(`cutover queue ${words}${flag}`, context)}`;
+  if (state === "FAILED") return command(`retry ${id} --reason "…"`);
+  if (state === "COMPLETED" || state === "CANCELLED") return "";
+  return command(`cancel ${id} --reason "…"`);
+}

@@ -1,0 +1,108 @@
+import { CutoverError, parseDuration, sleep } from "../../core/index.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { queueLine, queueScreen, type ScreenOptions } from "../draw/queue-screen.ts";
+import { LiveScreen } from "../live-screen.ts";
+import { type QueueView, QueueViewer } from "../queue/queue-view.ts";
+import { queueName, queueOption, useOrders } from "../queue/use-orders.ts";
+import { shownStore } from "../reach-store.ts";
+
+export const command: Command = {
+  usage: "queue stats [--watch] [--every DURATION]",
+  help: [
+    "Orders by state, rates and times of the last minute over all machines, workers, and what stands in the way. With --watch it stays: a live picture on a terminal (q leaves), one line each time elsewhere, NDJSON with --json.",
+    "Exit code 0 when the queue is well, 3 when it needs a look, 6 when it stands still; with --watch 0.",
+  ],
+  options: {
+    ...queueOption,
+    watch: { type: "boolean", short: "w", help: "stay and look again and again" },
+    every: { type: "string", value: "DURATION", help: "with --watch: how often (default 1s)" },
+  },
+  words: 0,
+  run(context) {
+    const everyMs = paceOf(context);
+    return useOrders(context, async (store) => {
+      const viewer = new QueueViewer(store, queueName(context));
+      if (context.args.flag("watch")) return watch(context, viewer, everyMs);
+      const view = await viewer.view();
+      if (context.json) context.terminal.json(view);
+      else
+        for (const line of queueScreen(view, screenOptions(context, "", Number.POSITIVE_INFINITY)))
+          context.terminal.line(line);
+      return { ok: 0, warning: 3, critical: 6 }[view.status];
+    });
+  },
+};
+
+function paceOf({ args }: CommandContext): number {
+  const everyMs = parseDuration(args.text("every") ?? "1s");
+  if (everyMs >= 100) return everyMs;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected at least 100 ms for --every, found ${everyMs} ms`,
+  });
+}
+
+function screenOptions(context: CommandContext, keys: string, rows: number): ScreenOptions {
+  return {
+    columns: context.terminal.columns(),
+    rows,
+    store: shownStore(context),
+    keys,
+    storeFlag: context.storeFlag,
+  };
+}
+
+/** Shows views until the person has seen enough. */
+async function watch(context: CommandContext, viewer: QueueViewer, everyMs: number): Promise<number> {
+  const leave = new AbortController();
+  const signal = AbortSignal.any([leave.signal, context.interrupted]);
+  const off = context.terminal.onKey((key) => {
+    if (key === "q") leave.abort();
+  });
+  const shown = showQueue(context, "q leave");
+  try {
+    while (!signal.aborted) {
+      shown.show(await viewer.view());
+      await Promise.race([
+        sleep(context.clock, everyMs),
+        new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
+      ]);
+    }
+  } finally {
+    off();
+    shown.end();
+  }
+  return 0;
+}
+
+/** A queue shown again and again: painted over on a terminal, a line each time elsewhere. */
+export function showQueue(
+  context: CommandContext,
+  keys: string,
+): { show(view: QueueView): void; end(): void } {
+  const { terminal, json } = context;
+  if (json) return { show: (view) => terminal.json({ type: "queue", view }, true), end: () => {} };
+  if (!terminal.live) return { show: (view) => terminal.line(queueLine(view)), end: () => {} };
+  const screen = new LiveScreen(terminal);
+  let last: QueueView | undefined;
+  const draw = (): void => {
+    if (last !== undefined)
+      screen.paint(queueScreen(last, screenOptions(context, keys, terminal.rows() - 1)));
+  };
+  const offResize = terminal.onResize(() => {
+    screen.invalidate();
+    draw();
+  });
+  return {
+    show: (view) => {
+      last = view;
+      draw();
+    },
+    end: () => {
+      offResize();
+      screen.clear();
+      if (last === undefined) return;
+      for (const line of queueScreen(last, screenOptions(context, "", Number.POSITIVE_INFINITY)))
+        terminal.line(line);
+    },
+  };
+}

@@ -1,0 +1,258 @@
+import { mkdirSync } from "node:fs";
+import { CutoverError, type Duration, type Log, parseDuration, sleep } from "../../core/index.ts";
+import { createEngine } from "../../engine/index.ts";
+import { openQueue, type Queue } from "../../queue/index.ts";
+import type { Store } from "../../store/index.ts";
+import type { Command, CommandContext } from "../command.ts";
+import { type Line, span } from "../draw/line.ts";
+import { QueueViewer } from "../queue/queue-view.ts";
+import { carriedBy, carrierOf, openBeside, shownStore } from "../reach-store.ts";
+import { hearEveryMs } from "../session.ts";
+import { loadWork, type Work } from "../worker/load-work.ts";
+import { OrderLog } from "../worker/order-log.ts";
+import { RunKeeper } from "../worker/run-keeper.ts";
+import { showQueue } from "./queue-stats.ts";
+
+const manyFiles = 100;
+
+export const command: Command = {
+  usage: "worker FILE… [--slots N] [--tags TAG,…] [--drain DURATION]",
+  help: [
+    "Takes work orders and does them, in the way each file says with defineWorker({ queue, kinds }). Any number of workers on any number of machines share one queue. A file may export a migration as well: of its unfinished runs, those that nobody carries any more are carried on here (needs a shared store).",
+    "The first SIGTERM or Ctrl-C drains: nothing new is claimed, what runs may end by itself for --drain, the rest is asked to end and goes back to the queue without costing an attempt; runs stop at their checkpoint. The second ends at once, as a crash would: others take over when the lease is over.",
+    "On a terminal a live picture of the queue; elsewhere a line for each order, or counts when they are many; with --json NDJSON. Exit codes: 0 drained or empty, 2 wrong use, 6 store trouble, 130 ended at once.",
+  ],
+  options: {
+    slots: { type: "string", value: "N", help: "orders at the same time, instead of what the file says" },
+    tags: { type: "string", value: "TAG,…", help: "what this machine offers, beside what the file says" },
+    drain: {
+      type: "string",
+      value: "DURATION",
+      help: "time that running work gets at the end (default 30s)",
+    },
+    "until-empty": { type: "boolean", help: "end when no order is unfinished and no run is carried" },
+  },
+  words: manyFiles,
+  async run(context) {
+    const drainMs = parseDuration(context.args.text("drain") ?? "30s");
+    const work = await loadWork(context.args.positionals, context.cwd);
+    if (context.shared === undefined) {
+      if (work.migrations.length > 0) throw needsShared(work);
+      mkdirSync(context.store, { recursive: true });
+    }
+    await using opened = new AsyncDisposableStack();
+    const store = opened.use(await openBeside(context, logOf(context)));
+    const queues = await openQueues(context, store, work, opened);
+    const keeper = opened.use(keepRuns(context, store, work));
+    const names = new Set(queues.map((queue) => queue.workerId));
+    greet(context, work, queues);
+    const log = watchWork(context, store, work, names);
+    keeper.start();
+    try {
+      await untilOver(context, queues, keeper);
+      await log.hush();
+      await drain(context, queues, keeper, drainMs);
+    } finally {
+      await log.stop();
+    }
+    say(context, "drained", [span("✔ ", "good"), span("drained: nothing of this worker runs any more")]);
+    return 0;
+  },
+};
+
+async function openQueues(
+  context: CommandContext,
+  store: Store,
+  { workers }: Work,
+  opened: AsyncDisposableStack,
+): Promise<readonly Queue[]> {
+  const queues: Queue[] = [];
+  for (const { queue: name, kinds, options } of workers) {
+    const { args } = context;
+    const slots = args.text("slots");
+    const tags = args
+      .text("tags")
+      ?.split(",")
+      .map((tag) => tag.trim());
+    const queue = opened.use(
+      await openQueue(
+        { store },
+        {
+          ...options,
+          ...(slots === undefined ? {} : { slots: wholeNumber(slots) }),
+          ...(tags === undefined ? {} : { tags: [...new Set([...(options.tags ?? []), ...tags])] }),
+          name,
+          log: logOf(context),
+        },
+      ),
+    );
+    for (const [kind, how] of Object.entries(kinds)) queue.work(kind, how as Parameters<Queue["work"]>[1]);
+    queues.push(queue);
+  }
+  return queues;
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected a whole number from 1 for --slots, found ${JSON.stringify(text)}`,
+  });
+}
+
+function keepRuns(context: CommandContext, store: Store, { migrations }: Work): RunKeeper {
+  const { clock, store: dir, by } = context;
+  const engine = createEngine({
+    store,
+    clock,
+    log: logOf(context),
+    dir,
+    ...carrierOf(context),
+    hearEveryMs,
+    readMemory: async () => {
+      const { machineMemory } = await import("../../queue/index.ts");
+      const { used, limit } = machineMemory();
+      return used / limit;
+    },
+  });
+  return new RunKeeper({
+    store,
+    engine,
+    clock,
+    migrations,
+    by,
+    random: Math.random,
+    carriedBy: (run) => carriedBy(context, store, run),
+    say: (what, run, text) => {
+      if (context.json)
+        context.terminal.json({ type: "run", what, run: run.id, migration: run.migration, text }, true);
+      else {
+        const tone = what === "refused" ? "bad" : "busy";
+        const line: Line = [span(`${what === "refused" ? "✖" : "●"} `, tone), span(`run ${run.id} `, "bold")];
+        context.terminal.aside([...line, span(`of ${run.migration} · ${text}`)]);
+      }
+    },
+  });
+}
+
+function greet(context: CommandContext, { workers, migrations }: Work, queues: readonly Queue[]): void {
+  const parts = [
+    ...workers.map(({ queue, kinds }) => `queue ${queue}: ${Object.keys(kinds).join(", ")}`),
+    ...migrations.map(({ name }) => `runs of ${name}`),
+  ];
+  const id = queues[0]?.workerId ?? carrierOf(context).owner;
+  say(context, "started", [
+    span(`worker ${id}`, "bold"),
+    span(` · ${shownStore(context)} · ${parts.join(" · ")}`),
+  ]);
+}
+
+function say({ terminal, json }: CommandContext, what: string, line: Line): void {
+  if (json)
+    terminal.json(
+      {
+        type: what,
+        text: line
+          .map(({ text }) => text)
+          .join("")
+          .trim(),
+      },
+      true,
+    );
+  else terminal.aside(line);
+}
+
+/** Shows what goes on: a picture of the only queue on a terminal, otherwise what happens to orders here. */
+function watchWork(
+  context: CommandContext,
+  store: Store,
+  { workers, migrations }: Work,
+  names: ReadonlySet<string>,
+): { hush(): Promise<void>; stop(): Promise<void> } {
+  const { terminal, clock, json } = context;
+  const [only] = workers;
+  if (!terminal.live || json || only === undefined || workers.length > 1 || migrations.length > 0) {
+    const log = new OrderLog({
+      store,
+      clock,
+      workers: names,
+      json,
+      line: (line) => terminal.line(line),
+      document: (value) => terminal.json(value, true),
+    });
+    return { hush: () => Promise.resolve(), stop: () => log.stop() };
+  }
+  const viewer = new QueueViewer(store, only.queue);
+  const shown = showQueue(context, "q drain and leave · Ctrl-C twice ends at once");
+  let over = false;
+  const showing = (async () => {
+    while (!over) {
+      shown.show(await viewer.view());
+      await sleep(clock, 500);
+    }
+  })().catch(() => {});
+  const hush = async (): Promise<void> => {
+    if (over) return;
+    over = true;
+    await showing;
+    shown.end();
+  };
+  return { hush, stop: hush };
+}
+
+/** Until somebody wants it to end, or nothing is left where that was asked for. */
+async function untilOver(
+  { args, interrupted, terminal, clock }: CommandContext,
+  queues: readonly Queue[],
+  keeper: RunKeeper,
+): Promise<void> {
+  const leave = new AbortController();
+  const signal = AbortSignal.any([leave.signal, interrupted]);
+  const off = terminal.onKey((key) => {
+    if (key === "q") leave.abort();
+  });
+  const told = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const empty = async (): Promise<void> => {
+    const patience = { signal };
+    while (!signal.aborted) {
+      await Promise.all(queues.map((queue) => queue.drain(patience)));
+      if (keeper.carried.length === 0) return;
+      await Promise.race([sleep(clock, 200), told]);
+    }
+  };
+  try {
+    await (args.flag("until-empty") ? Promise.race([told, empty().catch(() => told)]) : told);
+  } finally {
+    off();
+    leave.abort();
+  }
+}
+
+async function drain(
+  context: CommandContext,
+  queues: readonly Queue[],
+  keeper: RunKeeper,
+  drainMs: number,
+): Promise<void> {
+  const wait: Duration = drainMs;
+  if (context.interrupted.aborted)
+    say(context, "draining", [
+      span("◐ ", "wait"),
+      span(`draining: nothing new is claimed; what runs has ${drainMs / 1_000} s · once more ends at once`),
+    ]);
+  await Promise.all([...queues.map((queue) => queue.stop({ wait })), keeper.stop()]);
+}
+
+const needsShared = ({ migrations }: Work): CutoverError =>
+  new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected a store that processes share, to carry runs of ${migrations.map(({ name }) => name).join(", ")}; found a folder`,
+    remedy: "name one with --store postgres://… or --store sqlite:FILE, or carry the run with `cutover run`",
+  });
+
+function logOf(context: CommandContext): Log {
+  const log = (message: string, data?: unknown): void =>
+    context.terminal.aside(`${message}${data === undefined ? "" : ` ${JSON.stringify(data)}`}`);
+  return { debug: () => {}, info: () => {}, warn: log, error: log };
+}

@@ -1,0 +1,166 @@
+import { formatDuration, type Json } from "../../core/index.ts";
+import { plural, timestamp } from "../../report/index.ts";
+import type { OrderEntry, OrderRecord } from "../../store/index.ts";
+import { fit, type Line, span } from "./line.ts";
+import { orderFaces } from "./order-face.ts";
+import { pad, textWidth } from "./text-width.ts";
+
+/** One line an order: id, kind, state, attempt, and what it does or waits for now. */
+export function orderTable(orders: readonly OrderRecord[], at: number, columns: number): readonly Line[] {
+  const idWidth = Math.max(0, ...orders.map(({ id }) => textWidth(id)));
+  const kindWidth = Math.min(20, Math.max(0, ...orders.map(({ kind }) => textWidth(kind))));
+  return orders.map((order) => {
+    const face = orderFaces[order.state];
+    return fit(
+      [
+        span(` ${face.mark} `, face.tone),
+        span(pad(order.id, Math.min(40, idWidth)), "bold"),
+        span(`  ${pad(order.kind, kindWidth)}  `),
+        span(pad(face.word, 13), face.tone),
+        span(` ${pad(attemptText(order), 5, "left")}  `, "dim"),
+        span(standing(order, at)),
+      ],
+      columns,
+    );
+  });
+}
+
+/** `2/4`: which attempt of how many. */
+const attemptText = ({ attempt, maxRetries }: OrderRecord): string => `${attempt}/${maxRetries + 1}`;
+
+/** What there is to say about an order in its state, in a few words. */
+export function standing(order: OrderRecord, at: number): string {
+  const ago = (then: number | null): string =>
+    then === null ? "" : `${formatDuration(Math.max(0, at - then))} ago`;
+  const since = (then: number | null): string =>
+    then === null ? "" : `for ${formatDuration(Math.max(0, at - then))}`;
+  const reason = order.error === null ? "" : `${order.error.code}: ${order.error.message}`;
+  switch (order.state) {
+    case "PENDING":
+      return `${waitText(order, at)}${order.cancelRequested ? " · cancel asked" : ""}`;
+    case "PREPARING":
+    case "RUNNING":
+      return [since(order.startedAt), order.worker ?? "", order.cancelRequested ? "cancel asked" : ""]
+        .filter((part) => part !== "")
+        .join(" · ");
+    case "WAITING_RETRY":
+      return `again in ${formatDuration(Math.max(0, order.runAt - at))}${reason === "" ? "" : ` · ${reason}`}`;
+    case "COMPLETED":
+      return ago(order.endedAt);
+    case "FAILED":
+    case "CANCELLED":
+      return [ago(order.endedAt), reason].filter((part) => part !== "").join(" · ");
+  }
+}
+
+function waitText(order: OrderRecord, at: number): string {
+  const waited = formatDuration(Math.max(0, at - order.runAt));
+  switch (order.waits) {
+    case "time":
+      return `not before ${formatDuration(Math.max(0, order.runAt - at))} from now`;
+    case "limit":
+      return `waits ${waited} for others of limit ${order.limitKey ?? ""}`;
+    case "orders":
+      return `waits for ${plural(order.blockedBy, "order")}`;
+    case "room":
+    case null:
+      return `waits ${waited}${order.tags.length === 0 ? "" : ` for a worker with ${order.tags.join(" + ")}`}`;
+  }
+}
+
+/** One order with all that happened to it. */
+export function orderPage(
+  order: OrderRecord,
+  history: readonly OrderEntry[],
+  at: number,
+  columns: number,
+): readonly Line[] {
+  const face = orderFaces[order.state];
+  const lines: Line[] = [
+    [
+      span(`${face.mark} ${face.word}`, face.tone),
+      span(`  ${order.kind}  `, "bold"),
+      span(order.id),
+      span(`   queue ${order.queue}`, "dim"),
+    ],
+    ...facts(order, at).map(([label, text, tone]): Line => [
+      span(`  ${pad(label, 12)}`, "dim"),
+      span(text, tone),
+    ]),
+  ];
+  if (history.length > 0) lines.push([]);
+  const first = history[0]?.at ?? at;
+  lines.push(...history.map((entry, index) => entryLine(entry, history[index - 1]?.at ?? first)));
+  return lines.map((line) => fit(line, columns));
+}
+
+type Fact = readonly [label: string, text: string, tone?: "bad" | "plain"];
+
+function facts(order: OrderRecord, at: number): readonly Fact[] {
+  const found: (Fact | undefined)[] = [
+    ["now", standing(order, at)],
+    order.error === null
+      ? undefined
+      : ["error", `${order.error.code}: ${order.error.message}`, order.state === "FAILED" ? "bad" : "plain"],
+    order.result === null ? undefined : ["result", shortJson(order.result)],
+    order.progress === null ? undefined : ["progress", shortJson(order.progress)],
+    ["payload", shortJson(order.payload)],
+    ["submitted", timestamp(order.createdAt)],
+    [
+      "attempts",
+      `${attemptText(order)}${order.crashes > 0 ? ` · took its worker down ${order.crashes}×` : ""}`,
+    ],
+    [
+      "takes",
+      [
+        plural(order.slots, "slot"),
+        `${Math.round(order.memory / 1024 / 1024)} MB`,
+        `at most ${formatDuration(order.timeoutMs)}`,
+        ...order.tags.map((tag) => `tag ${tag}`),
+      ].join(" · "),
+    ],
+    order.usage === null
+      ? undefined
+      : [
+          "took",
+          `${formatDuration(order.usage.cpuMs)} processor time · ${Math.round(order.usage.maxRss / 1024 / 1024)} MB`,
+        ],
+    order.priority === 0 ? undefined : ["priority", String(order.priority)],
+    order.tenant === "" ? undefined : ["tenant", order.tenant],
+    order.uniqueKey === null ? undefined : ["key", order.uniqueKey],
+    order.limitKey === null ? undefined : ["limit", order.limitKey],
+    order.worker === null
+      ? undefined
+      : [
+          order.state === "RUNNING" || order.state === "PREPARING" ? "worker" : "last worker",
+          `${order.worker} · fence ${order.fence}`,
+        ],
+  ];
+  return found.filter((fact) => fact !== undefined);
+}
+
+function entryLine(entry: OrderEntry, before: number): Line {
+  const face = entry.to === null ? undefined : orderFaces[entry.to];
+  const error = entry.data["error"] as
+    { readonly code?: string; readonly message?: string } | null | undefined;
+  const says = [
+    entry.attempt === null || entry.attempt === 0 ? "" : `attempt ${entry.attempt}`,
+    entry.worker ?? "",
+    entry.note ?? "",
+    error?.code === undefined ? "" : `${error.code}: ${error.message ?? ""}`,
+  ].filter((part) => part !== "");
+  return [
+    span(`  ${timestamp(entry.at).slice(0, 19)}  `, "dim"),
+    span(pad(`+${formatDuration(Math.max(0, entry.at - before))}`, 9, "left"), "dim"),
+    span(`  ${face?.mark ?? "·"} `, face?.tone ?? "dim"),
+    span(pad(entry.event, 15)),
+    span(` ${says.join(" · ")}`, "dim"),
+  ];
+}
+
+const longestJson = 300;
+
+function shortJson(value: Json): string {
+  const text = JSON.stringify(value);
+  return text.length <= longestJson ? text : `${text.slice(0, longestJson)}… (${text.length} characters)`;
+}

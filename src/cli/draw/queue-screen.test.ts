@@ -1,0 +1,235 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { OrderEntry, OrderRecord } from "../../store/index.ts";
+import type { Spread } from "../queue/flow-tally.ts";
+import { type QueueView, reasonsFor } from "../queue/queue-view.ts";
+import { lineWidth, paint } from "./line.ts";
+import { orderPage, orderTable } from "./order-lines.ts";
+import { queueLine, queueScreen } from "./queue-screen.ts";
+
+const start = Date.UTC(2026, 0, 1, 12);
+const none: Spread = { count: 0, p50: 0, p99: 0, max: 0, buckets: Array.from({ length: 12 }, () => 0) };
+const some: Spread = { count: 9, p50: 0.8, p99: 12, max: 80, buckets: [5, 2, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0] };
+const counts = {
+  PENDING: 12_031,
+  PREPARING: 0,
+  RUNNING: 200,
+  WAITING_RETRY: 12,
+  COMPLETED: 1_203_443,
+  FAILED: 31,
+  CANCELLED: 2,
+};
+
+const worker = (
+  id: string,
+  change: Partial<QueueView["workers"][number]> = {},
+): QueueView["workers"][number] => ({
+  id,
+  queue: "pictures",
+  kinds: ["thumbnail"],
+  tags: ["gpu"],
+  slots: 200,
+  startedAt: start,
+  seenAt: start,
+  seenAgoMs: 2_000,
+  alive: true,
+  ...change,
+});
+
+const view = (change: Partial<QueueView> = {}): QueueView => ({
+  queue: "pictures",
+  at: start,
+  status: "ok",
+  reasons: [],
+  config: { paused: false, weights: {}, limits: {} },
+  counts,
+  ageMs: 8_000,
+  workers: [worker("host:1:2"), worker("host:3:4", { alive: false, seenAgoMs: 90_000 })],
+  flow: {
+    windowMs: 60_000,
+    submitted: 1_203,
+    started: 1_200,
+    completed: 1_198,
+    failed: 0.2,
+    retried: 1,
+    cancelled: 0,
+    wait: some,
+    run: none,
+  },
+  ...change,
+});
+
+const order = (change: Partial<OrderRecord> = {}): OrderRecord => ({
+  id: "0000000000aaaaaaaaaaaaaaaa",
+  queue: "pictures",
+  kind: "thumbnail",
+  state: "PENDING",
+  payload: { file: "a.png" },
+  priority: 0,
+  memory: 512 * 1024 * 1024,
+  slots: 1,
+  tags: [],
+  attempt: 0,
+  maxRetries: 3,
+  timeoutMs: 3_600_000,
+  tenant: "",
+  limitKey: null,
+  uniqueKey: null,
+  runAt: start,
+  createdAt: start,
+  startedAt: null,
+  endedAt: null,
+  worker: null,
+  fence: 0,
+  leaseUntil: null,
+  cancelRequested: false,
+  waits: "room",
+  blockedBy: 0,
+  sandbox: null,
+  progress: null,
+  result: null,
+  error: null,
+  usage: null,
+  carrier: null,
+  crashes: 0,
+  ...change,
+});
+
+const text = (lines: ReturnType<typeof queueScreen>): string =>
+  lines.map((line) => paint(line, false)).join("\n");
+const options = { columns: 80, rows: 100, store: "postgres://ann@host/db", keys: "", storeFlag: "" };
+
+describe("the screen of a queue", () => {
+  test("tells rates, states, age, times, workers and where it lies", () => {
+    const shown = text(queueScreen(view(), options));
+    expect(shown).toContain("queue pictures  ● well");
+    expect(shown).toContain("postgres://ann@host/db");
+    expect(shown).toContain("in 1,203/s · done 1,198/s · retried 1/s · failed 0.2/s");
+    expect(shown).toMatch(/pending +12,031 .*oldest waits 8\.0 s/);
+    expect(shown).toMatch(/wait +p50 0\.8 ms +p99 12 ms +max 80 ms +1 ms █▄·▂▂·/);
+    expect(shown).toMatch(/run +nothing in this time/);
+    expect(shown).toContain("1 worker · 200 slots");
+    expect(shown).toContain("○ host:3:4  200 slots · thumbnail · #gpu · silent for 01:30");
+  });
+
+  test("says what stands in the way and which command leads on, in the same store", () => {
+    const reasons = reasonsFor({
+      queue: "pictures",
+      config: { paused: true },
+      counts,
+      ageMs: 90_000,
+      workers: [worker("a")],
+      waiting: [
+        { kind: "thumbnail", tags: ["gpu"] },
+        { kind: "thumbnail", tags: ["gpu", "eu"] },
+        { kind: "other", tags: [] },
+      ],
+    });
+    expect(reasons.map(({ code }) => code)).toEqual(["paused", "unserved", "waits-long", "failed"]);
+    const shown = text(
+      queueScreen(view({ reasons, status: "warning" }), { ...options, storeFlag: " --store x" }),
+    );
+    expect(shown).toContain("no living worker takes thumbnail with gpu + eu, other");
+    expect(shown).toContain("→ npx cutover queue resume --queue pictures --store x");
+    expect(shown).toContain("the oldest order has waited 01:30 for room");
+    expect(
+      reasonsFor({ queue: "q", config: { paused: false }, counts, ageMs: null, workers: [], waiting: [] })[0],
+    ).toMatchObject({ code: "no-worker", level: "critical" });
+  });
+
+  test("fits every width, and the height where workers can give way", () => {
+    const many = Array.from({ length: 60 }, (_, index) => worker(`host-with-a-long-name:${index}:12345678`));
+    fc.assert(
+      fc.property(fc.integer({ min: 20, max: 140 }), fc.integer({ min: 22, max: 60 }), (columns, rows) => {
+        const shown = queueScreen(view({ workers: many }), { ...options, columns, rows, keys: "q leave" });
+        expect(Math.max(...shown.map(lineWidth))).toBeLessThanOrEqual(columns);
+        expect(shown.length).toBeLessThanOrEqual(rows);
+      }),
+    );
+    expect(text(queueScreen(view({ workers: many }), { ...options, rows: 24 }))).toMatch(/… \d+ more/);
+  });
+
+  test("is one line in a log", () => {
+    const shown = text([queueLine(view())]);
+    expect(shown).toContain("12:00:00  pictures  pending 12,031 · running 200");
+    expect(shown).toContain("done 1,198/s · wait p50 0.8 ms p99 12 ms · 1 worker");
+  });
+});
+
+describe("orders on a screen", () => {
+  test("a line says what each does or waits for", () => {
+    const error = { code: "ENOENT", message: "no such file" };
+    const shown = text(
+      orderTable(
+        [
+          order(),
+          order({ waits: "time", runAt: start + 60_000 }),
+          order({ waits: "limit", limitKey: "customer-42", runAt: start - 2_000 }),
+          order({ waits: "orders", blockedBy: 2 }),
+          order({ tags: ["gpu"], cancelRequested: true }),
+          order({ state: "RUNNING", attempt: 2, startedAt: start - 1_500, worker: "host:1:2" }),
+          order({ state: "WAITING_RETRY", runAt: start + 5_000, error }),
+          order({ state: "FAILED", endedAt: start - 1_000, error }),
+          order({ state: "COMPLETED", endedAt: start - 1_000 }),
+        ],
+        start,
+        140,
+      ),
+    ).split("\n");
+    expect(shown[0]).toContain("○ 0000000000aaaaaaaaaaaaaaaa  thumbnail  pending         0/4  waits 0 ms");
+    expect(shown[1]).toContain("not before 01:00 from now");
+    expect(shown[2]).toContain("waits 2.0 s for others of limit customer-42");
+    expect(shown[3]).toContain("waits for 2 orders");
+    expect(shown[4]).toContain("for a worker with gpu · cancel asked");
+    expect(shown[5]).toContain("2/4  for 1.5 s · host:1:2");
+    expect(shown[6]).toContain("again in 5.0 s · ENOENT: no such file");
+    expect(shown[7]).toContain("1.0 s ago · ENOENT: no such file");
+    expect(shown[8]).toContain("✔");
+  });
+
+  test("one order is shown with its facts and its history; what it carries cannot move the cursor", () => {
+    const entry = (change: Partial<OrderEntry>): OrderEntry => ({
+      seq: 1,
+      at: start,
+      event: "submitted",
+      from: null,
+      to: "PENDING",
+      attempt: null,
+      worker: null,
+      fence: null,
+      note: null,
+      data: {},
+      ...change,
+    });
+    const shown = text(
+      orderPage(
+        order({ state: "FAILED", error: { code: "E", message: "bad\u001b[2J" }, payload: "x".repeat(400) }),
+        [
+          entry({}),
+          entry({
+            seq: 2,
+            at: start + 1_200,
+            event: "started",
+            to: "RUNNING",
+            attempt: 1,
+            worker: "host:1:2",
+          }),
+          entry({
+            seq: 3,
+            at: start + 1_300,
+            event: "exhausted",
+            to: "FAILED",
+            data: { error: { code: "E", message: "bad" } },
+          }),
+        ],
+        start + 5_000,
+        400,
+      ),
+    );
+    expect(shown).not.toContain("\u001b");
+    expect(shown).toContain("(402 characters)");
+    expect(shown).toContain("1 slot · 512 MB · at most 1 h 00 min");
+    expect(shown).toMatch(/2026-01-01 12:00:01 +\+1\.2 s +● started +attempt 1 · host:1:2/);
+    expect(shown).toMatch(/\+100 ms +✖ exhausted +E: bad/);
+  });
+});

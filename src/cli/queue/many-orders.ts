@@ -1,0 +1,80 @@
+import { CutoverError, isCutoverError } from "../../core/index.ts";
+import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
+import type { CommandContext, OptionSpec } from "../command.ts";
+import { numberOf, queueName } from "./use-orders.ts";
+
+/** Which of many orders a command means. */
+export const manyOptions: Readonly<Record<string, OptionSpec>> = {
+  kind: { type: "string", value: "KIND", help: "of many: only this kind" },
+  limit: { type: "string", value: "N", help: "of many: at most so many (default all)" },
+};
+
+/** Orders changed side by side: what one commit takes at once. */
+const pageSize = 200;
+const all = 1_000_000_000;
+
+export interface Tally {
+  readonly done: number;
+  /** Somebody else was quicker, or the order had moved on. */
+  readonly moved: number;
+}
+
+/**
+ * Changes each order of these states that fits, page by page. An order that moved on meanwhile is passed over and
+ * counted; any other error ends it, with what was done before it kept.
+ */
+export async function changeMany(
+  context: CommandContext,
+  store: Store,
+  states: readonly OrderState[],
+  change: (order: OrderRecord) => Promise<unknown>,
+): Promise<Tally> {
+  const { kind, code } = { kind: context.args.text("kind"), code: context.args.text("code") };
+  const limit = numberOf(context, "limit", all);
+  const queue = queueName(context);
+  let done = 0;
+  let moved = 0;
+  for (let after: string | undefined; done < limit;) {
+    const page = await store.orders.list({
+      queue,
+      states,
+      limit: pageSize,
+      ...(after === undefined ? {} : { after }),
+    });
+    const fitting = page
+      .filter((order) => kind === undefined || order.kind === kind)
+      .filter((order) => code === undefined || order.error?.code === code)
+      .slice(0, limit - done);
+    const results = await Promise.allSettled(fitting.map(change));
+    for (const result of results) {
+      if (result.status === "fulfilled") done++;
+      else if (hasMovedOn(result.reason)) moved++;
+      else throw result.reason as Error;
+    }
+    if (page.length < pageSize) break;
+    after = page.at(-1)?.id;
+  }
+  return { done, moved };
+}
+
+const hasMovedOn = (error: unknown): boolean =>
+  isCutoverError(error) &&
+  ["CUTOVER_QUEUE_ILLEGAL_TRANSITION", "CUTOVER_LEASE_LOST", "CUTOVER_QUEUE_UNKNOWN_ORDER"].includes(
+    error.code,
+  );
+
+/** One id, or a word that means many, never both. @throws CUTOVER_CLI_USAGE */
+export function oneOrMany(context: CommandContext, command: string, many: string): string | undefined {
+  const [id] = context.args.positionals;
+  const flagged = context.args.flag(many);
+  if ((id !== undefined) !== flagged) return id;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: flagged
+      ? `expected the id of an order or --${many}, found both`
+      : `expected the id of an order or --${many}, found neither`,
+    remedy: `usage: cutover queue ${command} ID --reason "…", or cutover queue ${command} --${many} --reason "…"`,
+  });
+}
+
+/** Why, with the name of who decided: an order's own events have room for one text. */
+export const signed = (reason: string, { by }: CommandContext): string => `${reason} (${by})`;

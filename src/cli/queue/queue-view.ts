@@ -1,0 +1,190 @@
+import { formatDuration } from "../../core/index.ts";
+import type { OrderCounts, OrderRecord, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
+import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
+
+/** A worker as the record knows it. */
+export interface WorkerView extends WorkerRecord {
+  readonly seenAgoMs: number;
+  /** It told of itself not long ago. */
+  readonly alive: boolean;
+}
+
+export interface QueueReason {
+  readonly level: "warning" | "critical";
+  readonly code: "paused" | "no-worker" | "unserved" | "waits-long" | "failed";
+  readonly message: string;
+  /** What to do about it: a command, or empty. */
+  readonly command: string;
+}
+
+/** One queue as people and machines see it, from the record alone. */
+export interface QueueView {
+  readonly queue: string;
+  /** Milliseconds of the store's clock. */
+  readonly at: number;
+  readonly status: "ok" | "warning" | "critical";
+  readonly reasons: readonly QueueReason[];
+  readonly config: QueueConfig;
+  readonly counts: OrderCounts;
+  /** How long the order that waits longest for room has waited; null when none waits. */
+  readonly ageMs: number | null;
+  readonly workers: readonly WorkerView[];
+  readonly flow: Flow;
+}
+
+/** A worker that said nothing for this long is called gone; they speak several times in it. */
+const silentMs = 45_000;
+/** An order that waits longer for room than this is worth a word. */
+const longWaitMs = 60_000;
+/** Waiting orders looked at for what nobody offers. */
+const headOfQueue = 200;
+/** Events of the past read at the first look: enough for a minute of most queues. */
+const pastEvents = 1_000;
+const pageSize = 100;
+const types: readonly string[] = ["orders.submitted", "orders.transition"];
+
+/** Looks at one queue again and again: of the events only what is new since the last look. */
+export class QueueViewer {
+  readonly #store: Store;
+  readonly #queue: string;
+  #tally: FlowTally | undefined;
+  #after = 0;
+
+  constructor(store: Store, queue: string) {
+    this.#store = store;
+    this.#queue = queue;
+  }
+
+  async view(): Promise<QueueView> {
+    const { orders, clock } = this.#store;
+    const tally = await this.#hear();
+    const [config, counts, oldest, workers] = await Promise.all([
+      orders.config(this.#queue),
+      orders.counts(this.#queue),
+      orders.oldestDue(this.#queue),
+      orders.workers(this.#queue),
+    ]);
+    const waiting = counts.PENDING > 0 ? await orders.waiting(this.#queue, headOfQueue) : [];
+    const at = clock.now();
+    const seen = workers
+      .map((worker) => ({
+        ...worker,
+        seenAgoMs: Math.max(0, at - worker.seenAt),
+        alive: at - worker.seenAt < silentMs,
+      }))
+      .toSorted((a, b) => a.id.localeCompare(b.id));
+    const ageMs = oldest === undefined ? null : Math.max(0, at - oldest);
+    const reasons = reasonsFor({ queue: this.#queue, config, counts, ageMs, workers: seen, waiting });
+    const status = reasons.some(({ level }) => level === "critical")
+      ? "critical"
+      : reasons.length > 0
+        ? "warning"
+        : "ok";
+    return {
+      queue: this.#queue,
+      at,
+      status,
+      reasons,
+      config,
+      counts,
+      ageMs,
+      workers: seen,
+      flow: tally.flow(at),
+    };
+  }
+
+  /** Takes in what happened since the last look; at first what happened in the last minute, as far as it is not too much. */
+  async #hear(): Promise<FlowTally> {
+    const { events, clock } = this.#store;
+    if (this.#tally === undefined) {
+      const end = await events.count();
+      const since = clock.now() - flowWindowMs;
+      const begun = await firstSince(this.#store, since, end);
+      this.#after = Math.max(begun, end - pastEvents);
+      const [first] = this.#after === begun ? [] : await events.read({ after: this.#after, limit: 1 });
+      this.#tally = new FlowTally(first?.at ?? since);
+    }
+    const stream = `queue:${this.#queue}`;
+    for (;;) {
+      const page = await events.read({ stream, types, after: this.#after, limit: pageSize });
+      for (const event of page) {
+        this.#tally.hear(event);
+        this.#after = event.seq;
+      }
+      if (page.length < pageSize) return this.#tally;
+    }
+  }
+}
+
+/** Position of the last event before `since`: the log is ordered by time, near enough for rates. */
+async function firstSince({ events }: Store, since: number, end: number): Promise<number> {
+  let [low, high] = [0, end];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const [event] = await events.read({ after: middle, limit: 1 });
+    if (event !== undefined && event.at < since) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Pure: what the figures mean, worst first. */
+export function reasonsFor(facts: {
+  readonly queue: string;
+  readonly config: Pick<QueueConfig, "paused">;
+  readonly counts: OrderCounts;
+  readonly ageMs: number | null;
+  readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "alive">[];
+  readonly waiting: readonly Pick<OrderRecord, "kind" | "tags">[];
+}): readonly QueueReason[] {
+  const { counts, ageMs, waiting } = facts;
+  const flag = facts.queue === "default" ? "" : ` --queue ${facts.queue}`;
+  const alive = facts.workers.filter((worker) => worker.alive);
+  const reasons: QueueReason[] = [];
+  if (counts.PENDING > 0 && alive.length === 0)
+    reasons.push({
+      level: "critical",
+      code: "no-worker",
+      message: `${counts.PENDING} orders wait and no worker is there`,
+      command: "cutover worker FILE",
+    });
+  if (facts.config.paused)
+    reasons.push({
+      level: "warning",
+      code: "paused",
+      message: "paused: no worker starts anything",
+      command: `cutover queue resume${flag}`,
+    });
+  const unserved = new Set(
+    waiting
+      .filter(
+        ({ kind, tags }) =>
+          !alive.some(
+            (worker) => worker.kinds.includes(kind) && tags.every((tag) => worker.tags.includes(tag)),
+          ),
+      )
+      .map(({ kind, tags }) => (tags.length === 0 ? kind : `${kind} with ${tags.join(" + ")}`)),
+  );
+  if (alive.length > 0 && unserved.size > 0)
+    reasons.push({
+      level: "warning",
+      code: "unserved",
+      message: `no living worker takes ${[...unserved].slice(0, 3).join(", ")}${unserved.size > 3 ? ", …" : ""}`,
+      command: `cutover queue workers${flag}`,
+    });
+  if (ageMs !== null && ageMs > longWaitMs)
+    reasons.push({
+      level: "warning",
+      code: "waits-long",
+      message: `the oldest order has waited ${formatDuration(ageMs)} for room`,
+      command: "",
+    });
+  if (counts.FAILED > 0)
+    reasons.push({
+      level: "warning",
+      code: "failed",
+      message: `${counts.FAILED} failed and wait for a person`,
+      command: `cutover queue ls --state FAILED${flag}`,
+    });
+  return reasons;
+}

@@ -1,0 +1,109 @@
+import { CutoverError, visible } from "../../core/index.ts";
+import type { Queue } from "../../queue/index.ts";
+import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
+import type { CommandContext, OptionSpec } from "../command.ts";
+import { orderStateNames } from "../draw/order-face.ts";
+import { readStore, shownStore } from "../reach-store.ts";
+import { inStore } from "../store-place.ts";
+
+/** Options of every command of a queue. */
+export const queueOption: Readonly<Record<string, OptionSpec>> = {
+  queue: { type: "string", value: "NAME", help: "which queue (default default)" },
+};
+
+export const stateOption: Readonly<Record<string, OptionSpec>> = {
+  state: { type: "string", value: "STATE,…", help: "states, or open, or all" },
+};
+
+export const queueName = ({ args }: CommandContext): string => args.text("queue") ?? "default";
+
+/** A command that goes on in the same queue of the same store. */
+export function queueCommand(context: CommandContext, words: string): string {
+  const queue = context.args.text("queue");
+  return `npx ${inStore(`cutover queue ${words}${queue === undefined ? "" : ` --queue ${queue}`}`, context)}`;
+}
+
+/**
+ * Opens the store for a command that looks at orders or steers them. Nobody needs to own it for that: orders are written
+ * by many processes, each write guarded by what it saw.
+ * @throws CUTOVER_STORE_UNAVAILABLE when there is no store: a command of a queue makes none
+ */
+export async function useOrders<T>(context: CommandContext, use: (store: Store) => Promise<T>): Promise<T> {
+  let done: { readonly value: T } | undefined;
+  await readStore(context, async (store) => {
+    done = { value: await use(store) };
+  });
+  if (done !== undefined) return done.value;
+  throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: "expected a store with queues, found none",
+    place: shownStore(context),
+    remedy: "name it: --store sqlite:FILE, --store postgres://…, or the folder of a migration",
+  });
+}
+
+/** The queue's own door, for what changes orders: its rules are written there, once. */
+export function useQueue<T>(
+  context: CommandContext,
+  use: (queue: Queue, store: Store) => Promise<T>,
+): Promise<T> {
+  return useOrders(context, async (store) => {
+    const { openQueue } = await import("../../queue/index.ts");
+    await using queue = await openQueue({ store }, { name: queueName(context) });
+    return await use(queue, store);
+  });
+}
+
+/** A whole number of at least one. @throws CUTOVER_CLI_USAGE */
+export function numberOf({ args }: CommandContext, option: string, otherwise: number): number {
+  const text = args.text(option);
+  if (text === undefined) return otherwise;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected a whole number from 1 for --${option}, found ${JSON.stringify(text)}`,
+  });
+}
+
+const openStates: readonly OrderState[] = ["PENDING", "PREPARING", "RUNNING", "WAITING_RETRY"];
+
+/** States as they are typed: in any case, with a dash or an underscore, `open` and `all` beside them. @throws CUTOVER_CLI_USAGE */
+export function statesOf({ args }: CommandContext, otherwise: readonly OrderState[]): readonly OrderState[] {
+  const text = args.text("state");
+  if (text === undefined) return otherwise;
+  const found = text.split(",").flatMap((word): readonly OrderState[] => {
+    const name = word.trim().toUpperCase().replaceAll("-", "_");
+    if (name === "ALL") return orderStateNames;
+    if (name === "OPEN") return openStates;
+    const state = orderStateNames.find((each) => each === name);
+    if (state !== undefined) return [state];
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: `expected states for --state, found ${JSON.stringify(word.slice(0, 40))}`,
+      remedy: `use one or more of: ${orderStateNames.join(", ")}, open, all`,
+    });
+  });
+  return [...new Set(found)];
+}
+
+/**
+ * The order an id means: a whole one, or its beginning when that is enough.
+ * @throws CUTOVER_QUEUE_UNKNOWN_ORDER when there is none, or more than one begins so
+ */
+export async function orderOf(context: CommandContext, store: Store, typed: string): Promise<OrderRecord> {
+  const exact = await store.orders.get(typed);
+  if (exact !== undefined) return exact;
+  const queue = queueName(context);
+  const near = await store.orders.list({ queue, after: typed, limit: 2 });
+  const [first, second] = near.filter(({ id }) => id.startsWith(typed));
+  if (first !== undefined && second === undefined) return first;
+  const shown = visible(typed.slice(0, 60));
+  throw new CutoverError("CUTOVER_QUEUE_UNKNOWN_ORDER", {
+    message:
+      first === undefined
+        ? `expected the id of an order, found "${shown}", which queue ${queue} does not have`
+        : `expected the id of one order, found "${shown}", with which several begin`,
+    details: { id: typed, queue },
+    remedy:
+      first === undefined
+        ? `list them: \`${queueCommand(context, "ls --state all").slice(4)}\``
+        : "type more of it",
+  });
+}

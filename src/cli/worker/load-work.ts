@@ -1,0 +1,64 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { CutoverError } from "../../core/index.ts";
+import { isMigration, type Migration } from "../../plan/index.ts";
+import { isWorker, type WorkerDefinition } from "../../queue/index.ts";
+import { loadModule } from "../load-migration.ts";
+
+/** What a worker process is to do. */
+export interface Work {
+  readonly workers: readonly WorkerDefinition[];
+  readonly migrations: readonly Migration[];
+}
+
+/**
+ * Everything that the files export and a worker can do: what `defineWorker` and `defineMigration` made, under any name.
+ * @throws CUTOVER_CLI_USAGE for a file without any, and for two workers of one queue; CUTOVER_PLAN_LOAD
+ */
+export async function loadWork(files: readonly string[], cwd: string): Promise<Work> {
+  if (files.length === 0) {
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: "expected at least one file, found none",
+      remedy: "usage: cutover worker FILE…, each exporting defineWorker({ kinds: { … } }) or a migration",
+    });
+  }
+  const workers = new Map<string, WorkerDefinition>();
+  const migrations = new Map<string, Migration>();
+  for (const named of files) {
+    const file = resolve(cwd, named);
+    const there = statSync(file, { throwIfNoEntry: false });
+    if (there === undefined || there.isDirectory()) {
+      throw new CutoverError("CUTOVER_PLAN_NOT_FOUND", {
+        message: `expected a file with a worker or a migration, found ${there === undefined ? "no such file" : "a folder"}`,
+        place: file,
+        remedy: "give the path of a file that exports defineWorker({ … }) or a migration",
+      });
+    }
+    const found = new Set(Object.values(await loadModule(file)));
+    let any = false;
+    for (const value of found) {
+      if (isMigration(value)) migrations.set(value.name, value);
+      else if (isWorker(value)) {
+        const other = workers.get(value.queue);
+        if (other !== undefined && other !== value) throw twice(value.queue, file);
+        workers.set(value.queue, value);
+      } else continue;
+      any = true;
+    }
+    if (!any) {
+      throw new CutoverError("CUTOVER_PLAN_NOT_FOUND", {
+        message: "expected a file that exports a worker or a migration, found neither",
+        place: file,
+        remedy: "write `export default defineWorker({ kinds: { … } })`",
+      });
+    }
+  }
+  return { workers: [...workers.values()], migrations: [...migrations.values()] };
+}
+
+const twice = (queue: string, file: string): CutoverError =>
+  new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected one worker for queue "${queue}", found a second one`,
+    place: file,
+    remedy: "put all kinds of a queue into one defineWorker, or start one process for each",
+  });

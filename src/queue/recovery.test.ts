@@ -1,0 +1,113 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { open, type Opened, settle } from "../../test/queue/manual-queue.ts";
+import { CutoverError } from "../core/index.ts";
+import type { OrderRecord, OrderStore, Store } from "../store/index.ts";
+import { openQueue, type Sandbox } from "./index.ts";
+
+/** Orders that run with a worker of another machine, their work in a sandbox named `shaky`. */
+async function held(opened: Opened, count: number): Promise<readonly OrderRecord[]> {
+  const { queue, store } = opened;
+  await queue.submitAll(Array.from({ length: count }, () => ({ kind: "job" })));
+  const room = { slots: count, memory: 1_000, max: count, kinds: ["job"], starts: ["job"], tags: [] };
+  const orders = await store.orders.claim("default", "elsewhere:1:1", room, 15_000);
+  return store.orders.change(
+    orders.map(({ id, fence }, at) => ({
+      id,
+      fence,
+      from: ["RUNNING"],
+      to: "RUNNING",
+      event: "attached",
+      set: { sandbox: { provider: "shaky", at } },
+    })),
+  );
+}
+
+interface Shaky {
+  readonly sandbox: Sandbox;
+  readonly ended: unknown[];
+  trouble: Error | undefined;
+}
+
+/** Finds work of every order; ending that of the first fails as long as there is trouble. */
+function shaky(): Shaky {
+  const made: Shaky = {
+    ended: [],
+    trouble: undefined,
+    sandbox: {
+      provider: "shaky",
+      prepare: () =>
+        Promise.resolve({
+          run: () => Promise.resolve("done again"),
+          cancel: () => Promise.resolve(),
+          cleanup: () => Promise.resolve(),
+        }),
+      findOrphan: (order) => ({
+        description: "something",
+        end: () => {
+          const at = order.sandbox?.["at"];
+          if (at === 0 && made.trouble !== undefined) return Promise.reject(made.trouble);
+          made.ended.push(at);
+          return Promise.resolve();
+        },
+      }),
+    },
+  };
+  return made;
+}
+
+describe("work that a dead worker left and that cannot be ended", () => {
+  test.each([
+    new CutoverError("CUTOVER_SANDBOX_UNAVAILABLE", { message: "the engine does not answer" }),
+    new TypeError("the engine does not answer"),
+  ])("holds back its own order alone, until it can be: %s", async (trouble) => {
+    const opened = await open({ lease: "15s", workerId: "one" });
+    const { queue, pass } = opened;
+    const orders = await held(opened, 3);
+    const ids = orders.map(({ id }) => id);
+    const work = shaky();
+    work.trouble = trouble;
+    queue.work("job", work.sandbox);
+    await pass(40_000);
+    await pass(5_000);
+    const states = async (): Promise<unknown[]> =>
+      Promise.all(ids.map(async (id) => (await queue.get(id))?.state));
+    expect(await states()).toEqual(["RUNNING", "COMPLETED", "COMPLETED"]);
+    expect((await queue.health()).reasons).toMatchObject([
+      { code: "orphans", message: /^1 orders .*: the engine does not answer$/ },
+    ]);
+    work.trouble = undefined;
+    await pass(20_000);
+    await pass(5_000);
+    expect(await states()).toEqual(["COMPLETED", "COMPLETED", "COMPLETED"]);
+    expect((await queue.health()).reasons).toEqual([]);
+    expect(work.ended.toSorted((a, b) => Number(a) - Number(b))).toEqual([0, 1, 2]);
+  });
+});
+
+/** A store whose look for lost orders answers with what it once saw. */
+function lateLooks(store: Store, seen: () => readonly OrderRecord[]): Store {
+  const orders = new Proxy(store.orders, {
+    get: (target, name: keyof OrderStore) =>
+      name === "orphans" ? () => Promise.resolve(seen()) : target[name].bind(target),
+  });
+  return new Proxy(store, {
+    get: (target, name: keyof Store) => (name === "orders" ? orders : target[name]),
+  });
+}
+
+test("an order whose lease was renewed after somebody found it lost stays with its worker", async () => {
+  const opened = await open({ workerId: "one" });
+  const { store, clock } = opened;
+  const [order] = await held(opened, 1);
+  const late = lateLooks(store, () => (order === undefined ? [] : [order]));
+  const queue = await openQueue({ store: late }, { clock, workerId: "two", stagger: 0 });
+  onTestFinished(() => queue.stop());
+  queue.work("job", shaky().sandbox);
+  await settle();
+  expect(await store.orders.get(order?.id ?? "")).toMatchObject({
+    state: "RUNNING",
+    worker: "elsewhere:1:1",
+    fence: 1,
+    crashes: 0,
+  });
+});

@@ -1,0 +1,109 @@
+import { hasCode } from "../core/index.ts";
+import type { OrderRecord, OrderState } from "../store/index.ts";
+import type { QueueContext } from "./context.ts";
+import type { Queue } from "./queue.ts";
+import { type AskEnd, cancelOrder, requeue } from "./requests.ts";
+import { invalid, onlyKnown, whole } from "./settings.ts";
+import { unfinishedStates } from "./states.ts";
+
+/** Orders read in one go, and touched at the same time. */
+const pageSize = 500;
+const atOnce = 200;
+
+export async function cancelMany(
+  context: QueueContext,
+  which: Parameters<Queue["cancelAll"]>[0],
+  askEnd: AskEnd,
+): Promise<number> {
+  onlyKnown(which, { reason: true, kind: true, states: true }, "cancelAll");
+  const { reason, kind, states = unfinishedStates } = which;
+  for (const state of states)
+    if (!unfinishedStates.includes(state)) throw invalid("states", unfinishedStates.join(", "), state);
+  let cancelled = 0;
+  for await (const page of ordersIn(context, states)) {
+    const meant = page.filter((order) => kind === undefined || order.kind === kind);
+    cancelled += await forEach(meant, (order) => cancelOrder(context, order, reason, askEnd));
+  }
+  return cancelled;
+}
+
+export function deadLetters(
+  context: QueueContext,
+  query: NonNullable<Parameters<Queue["deadLetters"]>[0]>,
+): Promise<readonly OrderRecord[]> {
+  onlyKnown(query, { kind: true, limit: true, after: true }, "deadLetters");
+  const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
+  return failed(context, limit, query.after, ({ kind }) => query.kind === undefined || kind === query.kind);
+}
+
+/** @param known the order of an id, refused when there is none */
+export async function resubmitMany(
+  context: QueueContext,
+  query: NonNullable<Parameters<Queue["resubmit"]>[0]>,
+  known: (id: string) => Promise<OrderRecord>,
+): Promise<number> {
+  onlyKnown(query, { kind: true, limit: true, code: true, ids: true, reason: true }, "resubmit");
+  const { kind, code, ids, reason = "asked for by resubmit()" } = query;
+  const limit = whole(query.limit ?? 1_000, "limit", 1, 100_000);
+  const meant = (order: OrderRecord): boolean =>
+    order.state === "FAILED" &&
+    (kind === undefined || order.kind === kind) &&
+    (code === undefined || order.error?.code === code);
+  const found =
+    ids === undefined
+      ? await failed(context, limit, undefined, meant)
+      : (await Promise.all(ids.map(known))).filter(meant).slice(0, limit);
+  return forEach(found, (order) => requeue(context, order, reason));
+}
+
+async function failed(
+  context: QueueContext,
+  limit: number,
+  after: string | undefined,
+  meant: (order: OrderRecord) => boolean,
+): Promise<readonly OrderRecord[]> {
+  const found: OrderRecord[] = [];
+  for await (const page of ordersIn(context, ["FAILED"], after)) {
+    found.push(...page.filter(meant));
+    if (found.length >= limit) break;
+  }
+  return found.slice(0, limit);
+}
+
+/** Orders in these states, by id, a page at a time. */
+async function* ordersIn(
+  { store, settings }: QueueContext,
+  states: readonly OrderState[],
+  after?: string,
+): AsyncGenerator<readonly OrderRecord[]> {
+  for (let last = after; ;) {
+    const query = { queue: settings.name, states, limit: pageSize };
+    const page = await store.orders.list(last === undefined ? query : { ...query, after: last });
+    if (page.length > 0) yield page;
+    if (page.length < pageSize) return;
+    last = page.at(-1)?.id;
+  }
+}
+
+/** Runs `ask` for each, some at a time; resolves with how many it was done for. Those that moved on meanwhile are left. */
+async function forEach(
+  orders: readonly OrderRecord[],
+  ask: (order: OrderRecord) => Promise<OrderRecord>,
+): Promise<number> {
+  let done = 0;
+  for (let from = 0; from < orders.length; from += atOnce) {
+    await Promise.all(
+      orders.slice(from, from + atOnce).map(async (order) => {
+        try {
+          await ask(order);
+          done++;
+        } catch (error) {
+          const moved =
+            hasCode(error, "CUTOVER_LEASE_LOST") || hasCode(error, "CUTOVER_QUEUE_ILLEGAL_TRANSITION");
+          if (!moved) throw error;
+        }
+      }),
+    );
+  }
+  return done;
+}

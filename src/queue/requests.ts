@@ -1,0 +1,100 @@
+import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
+import type { OrderRecord } from "../store/index.ts";
+import { type QueueContext, sendOutside } from "./context.ts";
+import { legalEvents, nextState } from "./states.ts";
+
+/** What people ask for of orders that exist: to end, to run again. */
+
+export type AskEnd = (id: string) => void;
+
+/** @param askEnd asks the work to end, when it runs here */
+export async function cancelOrder(
+  context: QueueContext,
+  found: OrderRecord,
+  reason: string,
+  askEnd: AskEnd,
+): Promise<OrderRecord> {
+  const { id } = found;
+  if (found.state === "CANCELLED") return found;
+  nextState(id, found.state, "cancelled");
+  const { store } = context;
+  // Asked first: from here on nothing the work returns can complete the order.
+  askEnd(id);
+  faultPoint("queue.cancel.before-mark");
+  let order = await store.orders.requestCancel(id, reason);
+  faultPoint("queue.cancel.after-mark");
+  while (order?.state === "PENDING" || order?.state === "WAITING_RETRY") {
+    try {
+      return await sendCancelled(context, order, reason);
+    } catch (lost) {
+      if (!hasCode(lost, "CUTOVER_LEASE_LOST")) throw lost;
+      order = await movedOn(context, order, lost);
+    }
+  }
+  askEnd(id);
+  return order ?? found;
+}
+
+/**
+ * Cancels an order that no worker has. One commit, guarded by its state: whoever claims it at the same time is either
+ * first, and this is refused, or finds it cancelled.
+ */
+export async function cancelWaiting(
+  context: QueueContext,
+  found: OrderRecord,
+  reason: string,
+): Promise<OrderRecord> {
+  for (let order = found; ;) {
+    // Also one that is CANCELLED: whoever was told that it did this may go on with the order elsewhere.
+    if (order.state !== "PENDING") throw notWaiting(order);
+    try {
+      return await sendCancelled(context, order, reason);
+    } catch (lost) {
+      if (!hasCode(lost, "CUTOVER_LEASE_LOST")) throw lost;
+      order = (await movedOn(context, order, lost)) ?? order;
+    }
+  }
+}
+
+export async function requeue(
+  context: QueueContext,
+  order: OrderRecord,
+  reason: string,
+): Promise<OrderRecord> {
+  const runAt = context.store.clock.now();
+  const again =
+    order.state === "FAILED" ? { runAt, attempt: 0, crashes: 0, endedAt: null, error: null } : { runAt };
+  nextState(order.id, order.state, "requeued");
+  faultPoint("queue.requeue.before-commit");
+  const queued = await sendOutside(context, order, "requeued", again, reason);
+  faultPoint("queue.requeue.after-commit");
+  return queued;
+}
+
+function sendCancelled(context: QueueContext, order: OrderRecord, reason: string): Promise<OrderRecord> {
+  const error = {
+    code: "CUTOVER_ORDER_CANCELLED",
+    message: `work order ${order.id} was cancelled: ${reason}`,
+  };
+  return sendOutside(context, order, "cancelled", { endedAt: context.store.clock.now(), error }, reason);
+}
+
+/** The order as it is now; the refusal again when nothing has changed that would explain it. */
+async function movedOn(
+  context: QueueContext,
+  order: OrderRecord,
+  lost: unknown,
+): Promise<OrderRecord | undefined> {
+  const now = await context.store.orders.get(order.id);
+  if (now !== undefined && now.state === order.state && now.fence === order.fence) throw lost;
+  return now;
+}
+
+function notWaiting({ id, state }: OrderRecord): CutoverError {
+  const legal = legalEvents(state);
+  return new CutoverError("CUTOVER_QUEUE_ILLEGAL_TRANSITION", {
+    message: `work order ${id} is ${state}; it was to be cancelled only while it waits for a worker`,
+    details: { id, state, event: "cancelled", legal },
+    remedy: "cancel it without onlyWaiting, or leave it to its worker",
+  });
+}

@@ -1,0 +1,108 @@
+import { Cron } from "croner";
+import type { Duration } from "../core/index.ts";
+import type { ScheduleRecord } from "../store/index.ts";
+import { duration, invalid, onlyKnown } from "./settings.ts";
+
+/**
+ * When a schedule is due.
+ *
+ * `cron`: five parts, six with seconds first, or `@hourly`, `@daily`, …; in `timezone` (IANA name, default UTC, so
+ * that every worker means the same). A fixed time that does not exist because clocks are put forward is due right
+ * after the gap; one that comes twice because they are put back is due the first time only. Intervals (`30 * * * *`)
+ * follow the elapsed hours.
+ *
+ * `every`: again and again after so long, at least a second, counted from when it was scheduled.
+ */
+export type ScheduleWhen =
+  { readonly cron: string; readonly timezone?: string } | { readonly every: Duration };
+
+/** The times of a schedule, checked. Milliseconds of the wall clock. */
+export interface ScheduleTimes {
+  /** As stored. */
+  readonly text: string;
+  /** As stored; null where it means nothing. */
+  readonly timezone: string | null;
+  /** The first time after `now` of a schedule that begins now. */
+  first(now: number): number;
+  /** The newest time up to `now`, when `due` is one that has come. */
+  newest(due: number, now: number): number;
+  /** The time that comes after `at`. */
+  after(at: number): number;
+}
+
+const shortestEvery = 1_000;
+
+/** @throws CUTOVER_QUEUE_INVALID naming `cron`, `timezone` or `every` */
+export function scheduleTimes(when: ScheduleWhen): ScheduleTimes {
+  onlyKnown<{ cron?: string; timezone?: string; every?: Duration }>(
+    when,
+    { cron: true, timezone: true, every: true },
+    "when",
+  );
+  if ("every" in when && ("cron" in when || "timezone" in when))
+    throw invalid("when", "{ cron, timezone? } or { every }", "members of both");
+  return "every" in when ? everyTimes(when.every) : cronTimes(when.cron, when.timezone ?? "UTC");
+}
+
+/** The times of a stored schedule. */
+export function storedTimes({ when, timezone }: ScheduleRecord): ScheduleTimes {
+  if (when.startsWith(everyMark)) return everyTimes(when.slice(everyMark.length));
+  return cronTimes(when, timezone ?? "UTC");
+}
+
+const everyMark = "every ";
+
+function everyTimes(every: Duration): ScheduleTimes {
+  const ms = Math.round(duration(every, "every", shortestEvery));
+  return {
+    text: everyMark + (typeof every === "number" ? `${ms}ms` : every.trim()),
+    timezone: null,
+    first: (now) => now + ms,
+    newest: (due, now) => due + Math.floor((now - due) / ms) * ms,
+    after: (at) => at + ms,
+  };
+}
+
+function cronTimes(text: string, timezone: string): ScheduleTimes {
+  const cron = parseCron(text, checkedZone(timezone));
+  const after = (at: number): number => {
+    const next = cron.nextRun(new Date(at));
+    if (next === null) throw invalid("cron", "times that come", text);
+    return next.getTime();
+  };
+  return {
+    text,
+    timezone,
+    first: after,
+    newest(due, now) {
+      // Times before the beginning of the next second: cron counts in seconds, and the reference is left out.
+      const before = new Date((Math.floor(now / 1_000) + 1) * 1_000);
+      return Math.max(due, cron.previousRuns(1, before)[0]?.getTime() ?? due);
+    },
+    after,
+  };
+}
+
+function parseCron(text: string, timezone: string): Cron {
+  // `?` stands for the moment at which a pattern is read: every worker would mean another time.
+  const readable = typeof text === "string" && text.length <= 200 && !text.includes("?");
+  const expected = 'five or six cron parts such as "0 3 * * *", or "@daily"';
+  if (!readable) throw invalid("cron", expected, text);
+  try {
+    return new Cron(text, { timezone, mode: "5-or-6-parts", paused: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, "") : String(error);
+    throw invalid("cron", `${expected} (${reason})`, text);
+  }
+}
+
+function checkedZone(timezone: string): string {
+  const expected = 'a time zone such as "Europe/Berlin"';
+  if (typeof timezone !== "string") throw invalid("timezone", expected, timezone);
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: timezone }).format(0);
+    return timezone;
+  } catch {
+    throw invalid("timezone", expected, timezone);
+  }
+}

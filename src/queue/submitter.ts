@@ -1,0 +1,84 @@
+import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
+import type { NewOrder } from "../store/index.ts";
+import type { QueueContext } from "./context.ts";
+import type { Submitted } from "./queue.ts";
+import { fitsHere, newOrder, type Submission, tooLarge } from "./submission.ts";
+import type { WorkerList } from "./worker-list.ts";
+
+/** Takes orders in. */
+export class Submitter {
+  readonly #context: QueueContext;
+  readonly #workers: WorkerList;
+  readonly #submitting: () => void;
+
+  /** @param submitting called right before orders are handed to the store */
+  constructor(context: QueueContext, workers: WorkerList, submitting: () => void) {
+    this.#context = context;
+    this.#workers = workers;
+    this.#submitting = submitting;
+  }
+
+  async submit(orders: readonly Submission[]): Promise<readonly Submitted[]> {
+    const { settings, store } = this.#context;
+    const fresh = this.#checked(orders);
+    if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh);
+    faultPoint("queue.submit.before-commit");
+    try {
+      const stored = await this.#send(fresh, (all) => {
+        // Asked for before the store gathers what comes in this turn: an idle worker claims in the same commit.
+        this.#submitting();
+        return store.orders.submit(all, { depthLimit: settings.depth });
+      });
+      faultPoint("queue.submit.after-commit");
+      return stored.map((entry) => ({ ...entry.order, fresh: entry.fresh }));
+    } catch (error) {
+      throw hasCode(error, "CUTOVER_QUEUE_FULL") ? this.#full(error, orders.length) : error;
+    }
+  }
+
+  async submitWithin(
+    connection: unknown,
+    orders: readonly Submission[],
+  ): Promise<readonly { readonly id: string }[]> {
+    const fresh = this.#checked(orders);
+    if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh);
+    await this.#send(fresh, (all) => this.#context.store.orders.submitWithin(connection, all));
+    return fresh.map(({ id }) => ({ id }));
+  }
+
+  #checked(orders: readonly Submission[]): readonly NewOrder[] {
+    const { settings, store } = this.#context;
+    const now = store.clock.now();
+    return orders.map((order) => newOrder(order, settings, now));
+  }
+
+  #allFit(orders: readonly NewOrder[]): boolean {
+    return orders.every((order) => fitsHere(order, this.#context.settings));
+  }
+
+  /** Looks at the other workers only when something is too large for this one. */
+  async #refuseTooLarge(orders: readonly NewOrder[]): Promise<void> {
+    for (const order of orders) {
+      if (fitsHere(order, this.#context.settings) || (await this.#workers.othersMayTake(order))) continue;
+      throw tooLarge(order, this.#context.settings);
+    }
+  }
+
+  #send<T>(orders: readonly NewOrder[], store: (orders: readonly NewOrder[]) => Promise<T>): Promise<T> {
+    const { telemetry } = this.#context;
+    return telemetry === undefined ? store(orders) : telemetry.send(orders, store);
+  }
+
+  /** How long until there is room, from what was finished in the last minute: between one poll and a minute. */
+  #full(error: CutoverError, wanted: number): CutoverError {
+    const { meter, settings } = this.#context;
+    const perSecond = meter.throughput();
+    const guess = perSecond > 0 ? Math.ceil((wanted / perSecond) * 1_000) : settings.pollMs;
+    const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, guess));
+    return new CutoverError("CUTOVER_QUEUE_FULL", {
+      message: `${error.message}; come back in ${Math.ceil(retryAfterMs / 1_000)} s`,
+      details: { ...error.details, retryAfterMs },
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,65 @@
+import type { NewOrder, WorkerRecord } from "../store/index.ts";
+import type { QueueContext } from "./context.ts";
+
+/** How often a worker tells that it is there. */
+export const seenEveryMs = 10_000;
+/** One that was not seen for so long is not counted on any more: three missed tellings. */
+const missingAfterMs = 3.5 * seenEveryMs;
+
+/** The workers of a queue, on whatever machine, as they last told. */
+export class WorkerList {
+  readonly #context: QueueContext;
+  readonly #startedAt: number;
+  #told = false;
+
+  constructor(context: QueueContext) {
+    this.#context = context;
+    this.#startedAt = context.store.clock.now();
+  }
+
+  /** Tells the others that this worker is there, and what it can do. */
+  async seen(kinds: readonly string[]): Promise<void> {
+    if (kinds.length === 0) return;
+    const { store, settings, worker } = this.#context;
+    const { name, tags, slots } = settings;
+    this.#told = true;
+    await store.orders.seen({ id: worker, queue: name, kinds, tags, slots, startedAt: this.#startedAt });
+  }
+
+  async gone(): Promise<void> {
+    if (this.#told) await this.#context.store.orders.gone(this.#context.worker);
+  }
+
+  /** Those that were seen of late, this one among them. */
+  async alive(): Promise<readonly WorkerRecord[]> {
+    const { store, settings } = this.#context;
+    const since = store.clock.now() - missingAfterMs;
+    return (await store.orders.workers(settings.name)).filter(({ seenAt }) => seenAt >= since);
+  }
+
+  /** Whether a worker other than this one may be large enough; of its memory nothing is known. */
+  async othersMayTake(order: Pick<NewOrder, "kind" | "tags" | "slots">): Promise<boolean> {
+    return (await this.alive()).some(
+      ({ id, slots, kinds, tags }) =>
+        id !== this.#context.worker &&
+        slots >= order.slots &&
+        kinds.includes(order.kind) &&
+        order.tags.every((tag) => tags.includes(tag)),
+    );
+  }
+
+  /** Tags that the best waiting orders need and nobody offers. */
+  async missingTags(): Promise<readonly string[]> {
+    const { store, settings } = this.#context;
+    const waiting = await store.orders.waiting(settings.name, 100);
+    if (waiting.every(({ tags }) => tags.length === 0)) return [];
+    const offered = (await this.alive()).map(({ tags }) => tags);
+    // Each of its tags may be offered, but by different workers: then all of them are missing together.
+    const stuck = waiting.filter(
+      ({ tags }) => !offered.some((has) => tags.every((tag) => has.includes(tag))),
+    );
+    const all = new Set(offered.flat());
+    const alone = stuck.flatMap(({ tags }) => tags.filter((tag) => !all.has(tag)));
+    return [...new Set(alone.length > 0 ? alone : stuck.map(({ tags }) => tags.join(" + ")))].sort();
+  }
+}

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+import type { WorkOrder } from "./sandboxes/in-process.ts";
+import { subprocess } from "./sandboxes/subprocess.ts";
+import { defineWorker, isWorker } from "./worker.ts";
+
+const refused = (place: string): unknown => expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place });
+
+describe("the definition of a worker", () => {
+  test("holds its queue, its options and how each kind is done", () => {
+    const worker = defineWorker({
+      queue: "pictures",
+      slots: 4,
+      stagger: 0,
+      kinds: {
+        thumbnail: (order: WorkOrder<{ readonly file: string }>) => order.payload.file,
+        transcode: subprocess({ command: () => ({ file: "true" }) }),
+        plain: (order, { fence }) => [order.payload, fence],
+      },
+    });
+    expect(worker).toMatchObject({ type: "worker", queue: "pictures", options: { slots: 4, stagger: 0 } });
+    expect(Object.keys(worker.kinds)).toEqual(["thumbnail", "transcode", "plain"]);
+    expect(isWorker(worker)).toBe(true);
+    expect([{}, null, undefined, 1].map(isWorker)).toEqual([false, false, false, false]);
+    expect(defineWorker({ kinds: { a: () => 1 } }).queue).toBe("default");
+  });
+
+  test("is refused with the member that is wrong", () => {
+    expect(() => defineWorker({ kinds: {} })).toThrow(refused("kinds") as Error);
+    expect(() => defineWorker({ kinds: { "1": () => 1 } })).toThrow(refused("kind") as Error);
+    expect(() => defineWorker({ kinds: { a: "b" as never } })).toThrow(refused("kinds.a") as Error);
+    expect(() => defineWorker({ slots: 0, kinds: { a: () => 1 } })).toThrow(refused("slots") as Error);
+    expect(() => defineWorker({ slot: 1, kinds: { a: () => 1 } } as never)).toThrow(
+      refused("options") as Error,
+    );
+    expect(() => defineWorker({ queue: "a b", kinds: { a: () => 1 } })).toThrow(refused("name") as Error);
+    expect(() => defineWorker(undefined as never)).toThrow(refused("worker") as Error);
+  });
+});

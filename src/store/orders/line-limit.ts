@@ -1,0 +1,29 @@
+import type { OrderLimit } from "../order-records.ts";
+
+/** Distance between two beginnings at the rate of a limit, milliseconds; 0 without a rate. */
+function distanceMs(limit: OrderLimit): number {
+  return limit.rate === undefined ? 0 : limit.rate.perMs / limit.rate.limit;
+}
+
+/**
+ * How many orders of a key may begin now, and when the next one may when that is none: generic cell rate algorithm
+ * (ITU-T I.371) with a burst of `limit`. As long as nothing begins, the number only grows with time.
+ */
+export function beginnings(
+  limit: OrderLimit,
+  arrivalAt: number,
+  now: number,
+): { readonly now: number; readonly nextAt: number } {
+  if (limit.rate === undefined) return { now: Number.POSITIVE_INFINITY, nextAt: now };
+  const distance = distanceMs(limit);
+  const tolerance = limit.rate.perMs - distance;
+  const arrival = Math.max(arrivalAt, now);
+  // A microsecond more than there is: sums of thirds must not cost an order its place.
+  const many = Math.floor((now + tolerance - arrival + 0.001) / distance) + 1;
+  return { now: Math.max(0, many), nextAt: Math.ceil(arrival - tolerance - 0.001) };
+}
+
+/** The theoretical arrival time after one more has begun. */
+export function arrivalAfter(limit: OrderLimit, arrivalAt: number, now: number): number {
+  return limit.rate === undefined ? arrivalAt : Math.max(arrivalAt, now) + distanceMs(limit);
+}

@@ -1,0 +1,74 @@
+import { type Statement } from "../sql/program.ts";
+import type { PgDriver, PgNotification } from "./driver.ts";
+import { Session, type SessionOptions } from "./session.ts";
+
+export type Role = "write" | "read" | "listen";
+
+/** A transaction whose process stands still (stopped, or its event loop blocked) holds the chain this long at most. */
+const idleMs = 2_000;
+/** How long a transaction waits for the chain, and a statement for its end. */
+const lockMs = 10_000;
+const statementMs = 60_000;
+
+/**
+ * Tables change their size faster than statistics are gathered: a plan made for an empty table would be kept for a full
+ * one. Everything that is asked has an index, so plans without one are ruled out.
+ */
+const indexesOnly = {
+  enable_seqscan: "off",
+  enable_bitmapscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off",
+  plan_cache_mode: "force_generic_plan",
+};
+const settings: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
+  write: {
+    idle_in_transaction_session_timeout: String(idleMs),
+    lock_timeout: String(lockMs),
+    statement_timeout: String(statementMs),
+    ...indexesOnly,
+  },
+  read: { statement_timeout: String(statementMs), ...indexesOnly },
+  listen: {},
+};
+
+/** Opens the connections of one store. */
+export class Connections {
+  readonly #driver: PgDriver;
+  readonly #options: Omit<SessionOptions, "settings" | "answerMs">;
+
+  constructor(driver: PgDriver, options: Omit<SessionOptions, "settings" | "answerMs">) {
+    this.#driver = driver;
+    this.#options = options;
+  }
+
+  async open(
+    role: Role,
+    hooks: { readonly lost?: () => void; readonly notified?: (message: PgNotification) => void } = {},
+  ): Promise<Session> {
+    const name = `${this.#options.name} ${role}`;
+    const limits = { settings: settings[role], answerMs: statementMs + lockMs };
+    const session = await Session.open(this.#driver, { ...this.#options, ...limits, name }, hooks);
+    // Acknowledged is durable, whatever the database's own setting.
+    if (role === "write") await session.send([durable]);
+    return session;
+  }
+
+  /** Ends what an earlier writing connection of this store left open on the server, with its locks. */
+  async endOthers(session: Session): Promise<void> {
+    await session.send([
+      {
+        sql: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()`,
+        values: [`${this.#options.name} write`],
+        wants: "rows",
+      },
+    ]);
+  }
+}
+
+const durable: Statement = {
+  sql: `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
+  values: [],
+  wants: "rows",
+};

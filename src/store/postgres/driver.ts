@@ -1,0 +1,75 @@
+import { asError, CutoverError } from "../../core/index.ts";
+
+/**
+ * What is used of the package `pg`, an optional peer: typed here by its shape, so that nobody needs its declarations
+ * and a program without PostgreSQL needs no `pg`.
+ */
+export interface PgDriver {
+  readonly Client: new (options: PgOptions) => PgClient;
+}
+
+export interface PgOptions {
+  readonly connectionString: string;
+  readonly application_name: string;
+  readonly connectionTimeoutMillis: number;
+  readonly keepAlive: boolean;
+  /** Statements are sent without waiting for the answers before; versions before 8.23 do not know it. */
+  readonly pipeline: boolean;
+  readonly types: { getTypeParser(oid: number, format?: string): (text: string) => unknown };
+}
+
+export interface PgQuery {
+  readonly text: string;
+  readonly name?: string;
+  readonly values?: readonly unknown[];
+  readonly rowMode?: "array";
+}
+
+export interface PgResult {
+  readonly command: string;
+  readonly rowCount: number | null;
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+export interface PgNotification {
+  readonly channel: string;
+  readonly payload?: string;
+}
+
+export interface PgClient {
+  /** True where pipelining is known. */
+  readonly pipeline?: boolean;
+  readonly connection?: {
+    readonly stream?: { cork?(): void; uncork?(): void; destroy(error?: Error): unknown };
+  };
+  connect(): Promise<unknown>;
+  query(query: PgQuery, callback: (error: Error | null, result: PgResult) => void): void;
+  query(text: string): Promise<unknown>;
+  end(): Promise<void>;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "notification", listener: (message: PgNotification) => void): unknown;
+}
+
+/** @throws CUTOVER_DRIVER_MISSING when the package is not installed */
+export async function loadDriver(
+  load: () => Promise<unknown> = () => import("pg" as string),
+): Promise<PgDriver> {
+  try {
+    const loaded = (await load()) as Partial<PgDriver> & { readonly default?: PgDriver };
+    return loaded.default ?? (loaded as PgDriver);
+  } catch (error) {
+    throw new CutoverError("CUTOVER_DRIVER_MISSING", {
+      message: `expected the package "pg" for a PostgreSQL store, found: ${asError(error).message.split("\n")[0]}`,
+      remedy: "run `npm install pg` in the project that uses Cutover",
+      details: { package: "pg" },
+      cause: error,
+    });
+  }
+}
+
+const numbers: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
+
+/** Numbers of every kind are numbers (times and counts stay far below 2⁵³), all else is the text the server sent. */
+export const numbersAsNumbers: PgOptions["types"] = {
+  getTypeParser: (oid) => (numbers.has(oid) ? Number : (text: string) => text),
+};

@@ -1,0 +1,76 @@
+import type { StoredEvent } from "../run-events.ts";
+import type { SqlEventLog } from "../sql/event-log.ts";
+
+const chunk = 500;
+
+/**
+ * Tells the listeners of the log of every commit once: of this process's own at once, of those of others when it hears
+ * of them. Positions have no gaps and become visible in their order, so what was told is a position and what is ahead.
+ */
+export class EventFollower {
+  readonly #log: SqlEventLog;
+  /** Everything up to here was told, or happened while nobody listened. */
+  #upTo: number;
+  /** Own events that were told before others' between them and `upTo` were read. */
+  readonly #ahead = new Set<number>();
+  #reading = false;
+  #target = 0;
+
+  constructor(log: SqlEventLog, upTo: number) {
+    this.#log = log;
+    this.#upTo = upTo;
+  }
+
+  /** Newest position this process knows of. */
+  get newest(): number {
+    return Math.max(this.#upTo, this.#target, ...this.#ahead);
+  }
+
+  /** Events of a commit of this process. */
+  own(events: readonly StoredEvent[]): void {
+    // A reading of others' events may have come across them before the answer to the commit did.
+    const fresh = events.filter(({ seq }) => seq > this.#upTo);
+    for (const { seq } of fresh) this.#ahead.add(seq);
+    this.#advance();
+    if (fresh.length > 0) this.#log.tell(fresh);
+    if (this.#ahead.size > 0) this.others(Math.min(...this.#ahead) - 1);
+  }
+
+  /** Somebody else has committed events up to this one. */
+  others(seq: number): void {
+    if (!this.#log.heard) {
+      this.#upTo = Math.max(this.#upTo, seq);
+      this.#advance();
+      return;
+    }
+    this.#target = Math.max(this.#target, seq);
+    if (this.#target > this.#upTo && !this.#reading) void this.#catchUp();
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#reading = true;
+    try {
+      while (this.#upTo < this.#target) {
+        const events = await this.#log.read({ after: this.#upTo, limit: chunk });
+        const last = events.at(-1);
+        if (last === undefined) break;
+        const fresh = events.filter(({ seq }) => seq > this.#upTo && !this.#ahead.has(seq));
+        this.#upTo = Math.max(this.#upTo, last.seq);
+        this.#advance();
+        if (fresh.length > 0) this.#log.tell(fresh);
+      }
+    } catch {
+      // The store is not to be reached: the next ring or look tries again.
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  #advance(): void {
+    for (const seq of [...this.#ahead].toSorted((a, b) => a - b)) {
+      if (seq > this.#upTo + 1) break;
+      this.#ahead.delete(seq);
+      this.#upTo = Math.max(this.#upTo, seq);
+    }
+  }
+}

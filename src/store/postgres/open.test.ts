@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { refusal } from "../../testing/store-contract/tools.ts";
+import { openStore } from "../open-store.ts";
+import { loadDriver } from "./driver.ts";
+import { openPostgresStore } from "./open.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await postgresServer();
+});
+afterAll(() => server.stop());
+
+describe("opening a PostgreSQL store", () => {
+  test("makes the schema once, also when many programs open it at the same time", async () => {
+    const schema = server.schema();
+    const stores = await Promise.all(
+      Array.from({ length: 6 }, () => openPostgresStore({ url: server.url(), schema })),
+    );
+    expect(await server.query(`SELECT version, breaking FROM ${schema}.schema`)).toEqual([
+      { version: 1, breaking: 1 },
+    ]);
+    await Promise.all(stores.map((store) => store.close()));
+  });
+
+  test("says where it is, without the password", async () => {
+    const schema = server.schema();
+    await using store = await openStore(`${server.url()}?schema=${schema}`);
+    expect(store.description).toBe(`postgres 127.0.0.1:${server.port}/postgres schema ${schema}`);
+  });
+
+  test("refuses a schema that a newer program changed, and writes nothing to it", async () => {
+    const schema = server.schema();
+    await (await openPostgresStore({ url: server.url(), schema })).close();
+    await server.query(`INSERT INTO ${schema}.schema VALUES (2, '002-later.sql', 0, 0)`);
+    await (await openPostgresStore({ url: server.url(), schema })).close();
+    await server.query(`INSERT INTO ${schema}.schema VALUES (3, '003-breaking.sql', 1, 0)`);
+    const work = openPostgresStore({ url: server.url(), schema });
+    await expect(work).rejects.toThrow(/003-breaking\.sql/);
+    expect(await refusal(work)).toBe("CUTOVER_STORE_NEWER");
+  });
+
+  test("refuses a schema of another program and leaves it alone", async () => {
+    const schema = server.schema();
+    await server.query(`CREATE SCHEMA ${schema}`);
+    await server.query(`CREATE TABLE ${schema}.schema (version int)`);
+    expect(await refusal(openPostgresStore({ url: server.url(), schema }))).toBe("CUTOVER_STORE_CORRUPT");
+    expect(await server.query(`SELECT count(*)::int AS n FROM ${schema}.schema`)).toEqual([{ n: 0 }]);
+  });
+
+  test("an empty schema that is there already is used, also without the right to make one", async () => {
+    const schema = server.schema();
+    await server.query(`CREATE ROLE plain_${schema} LOGIN PASSWORD 'x'`);
+    await server.query(`CREATE SCHEMA ${schema} AUTHORIZATION plain_${schema}`);
+    const url = server.url().replace(/\/\/[^@]*@/, `//plain_${schema}:x@`);
+    const store = await openPostgresStore({ url, schema });
+    expect(await store.events.verify()).toMatchObject({ whole: true });
+    await store.close();
+    const other = server.schema();
+    const work = openPostgresStore({ url, schema: other });
+    expect(await refusal(work)).toBe("CUTOVER_STORE_UNAVAILABLE");
+    await expect(work).rejects.toThrow(/rights/);
+  });
+
+  test.each([
+    ["a wrong password", (url: string) => url.replace("not-a-secret", "wrong"), /user and password/],
+    [
+      "a database that does not exist",
+      (url: string) => url.replace(/postgres$/, "nowhere"),
+      /database to exist/,
+    ],
+    ["a port nobody answers on", (url: string) => url.replace(/:\d+\/postgres$/, ":1/postgres"), /answers/],
+  ])("names %s, without the password", async (_title, change, text) => {
+    const work = openPostgresStore({ url: change(server.url()) });
+    await expect(work).rejects.toThrow(text);
+    expect(await refusal(work)).toBe("CUTOVER_STORE_UNAVAILABLE");
+    await work.catch((error: Error) => expect(JSON.stringify(error)).not.toMatch(/not-a-secret|wrong/));
+  });
+
+  test("names the package that is missing, and how to get it", async () => {
+    const missing = (): Promise<never> => Promise.reject(new Error("Cannot find package 'pg'"));
+    expect(await refusal(loadDriver(missing))).toBe("CUTOVER_DRIVER_MISSING");
+    await loadDriver(missing).catch((error: { remedy: string }) =>
+      expect(error.remedy).toMatch(/npm install pg/),
+    );
+  });
+
+  test.each(["Big", "pg_mine", "a-b", "", "x".repeat(49)])("refuses the schema name %j", async (schema) => {
+    expect(await refusal(openPostgresStore({ url: server.url(), schema }))).toBe("CUTOVER_STORE_UNAVAILABLE");
+  });
+});
+
+describe("openStore", () => {
+  test("opens SQLite by its path, and refuses what is no store without repeating it", async () => {
+    await using store = await openStore("sqlite::memory:");
+    expect(store.description).toBe("sqlite :memory:");
+    const work = openStore("mysql://root:hidden@host/db");
+    expect(await refusal(work)).toBe("CUTOVER_STORE_UNAVAILABLE");
+    await expect(work).rejects.not.toThrow(/hidden/);
+  });
+});

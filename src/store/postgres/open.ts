@@ -1,0 +1,215 @@
+import { type Clock, type Log, type RandomBytes, shortId, silentLog, systemClock } from "../../core/index.ts";
+import { SqlEventLog } from "../sql/event-log.ts";
+import { type Answer, type Dialect, one, type Program, type Statement } from "../sql/program.ts";
+import { sqlRoutes } from "../sql/routes.ts";
+import { sqlRuns } from "../sql/runs.ts";
+import type { Sql } from "../sql/write-context.ts";
+import type { Store, StoreReach } from "../store.ts";
+import { checkAddress, checkParameters, placeOf } from "./address.ts";
+import { Connections } from "./connections.ts";
+import { Doorbell } from "./doorbell.ts";
+import { loadDriver, type PgDriver } from "./driver.ts";
+import { EventFollower } from "./event-follower.ts";
+import { postgresOrders } from "./orders.ts";
+import { type Persistence, Tries } from "./persistence.ts";
+import { storeError } from "./postgres-error.ts";
+import { rebuildProjections } from "./rebuild.ts";
+import { Reader } from "./reader.ts";
+import { checkSchemaName, migrateSchema } from "./schema.ts";
+import { ServerClock, serverNow } from "./server-clock.ts";
+import type { Session } from "./session.ts";
+import { WorkListeners } from "./work-listeners.ts";
+import { Writer } from "./writer.ts";
+
+export interface PostgresStoreOptions {
+  /**
+   * `postgres://user:password@host:port/database`, with the parameters that `pg` knows (`sslmode` …). Any `/?#@%` in user
+   * and password is written as `%xx`. The password is told to `pg` and to nobody else.
+   */
+  readonly url: string;
+  /** Made when it is missing. Default `cutover`. */
+  readonly schema?: string;
+  /** Stands in for the server's clock; for tests. */
+  readonly clock?: Clock;
+  /** Local time: of timeouts and pauses. Default the system's. */
+  readonly timers?: Clock;
+  /** Told when a listener throws. Silent by default. */
+  readonly log?: Log;
+  /** Spreads retries and polling. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Makes the salts of new routes. Default: the system's random bytes. */
+  readonly randomBytes?: RandomBytes;
+  /** Most connections for reading; two more are for writing and for listening. Default 3. */
+  readonly readers?: number;
+  /** How long a call goes on trying while the server is gone, milliseconds. Default 30,000. */
+  readonly retryMs?: number;
+  /** The package `pg`, loaded when it is not given. */
+  readonly driver?: PgDriver;
+}
+
+const postgresDialect: Dialect = { name: "postgres", hex: (column) => `encode(${column}, 'hex')` };
+
+const connectMs = 10_000;
+
+/**
+ * Opens a store on PostgreSQL 14 to 18, making or upgrading its schema: for any number of processes on any number of
+ * machines. Every write is durable when its promise resolves; writes of a process that come while another one is under
+ * way share the next commit.
+ *
+ * A lost connection is met with retries for `retryMs`. A commit that was never answered is looked up in the chain before
+ * anything is said about it or done again.
+ * @throws CUTOVER_DRIVER_MISSING when the package `pg` is not installed
+ * @throws CUTOVER_STORE_UNAVAILABLE for an address that cannot be read or has unknown parameters, and when the server
+ * does not answer, or does not let this user in
+ * @throws CUTOVER_STORE_CORRUPT when the schema belongs to another program; it is left as it is
+ * @throws CUTOVER_STORE_NEWER when a newer Cutover changed it in a way this one cannot read
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { url, schema = "cutover", timers = systemClock, random = Math.random } = options;
+  checkSchemaName(schema);
+  checkAddress(url);
+  const driver = options.driver ?? (await loadDriver());
+  checkParameters(driver, url);
+  const place = placeOf(url, schema);
+  const self = shortId("", 12, options.randomBytes);
+  const given: Given = {
+    options,
+    schema,
+    self,
+    persistence: { timers, random, retryMs: options.retryMs ?? 30_000, place },
+    connections: new Connections(driver, { url, schema, timers, connectMs, name: `cutover ${self}` }),
+    serverClock: new ServerClock(timers),
+  };
+  const first = await firstSession(given);
+  try {
+    await migrateSchema(first, schema, place);
+    const sent = timers.monotonic();
+    const [answer] = await first.send([look]);
+    const { now, seq } = (answer as Answer).rows[0] as unknown as Look;
+    given.serverClock.learn(now, sent, timers.monotonic());
+    return assemble(given, first, seq);
+  } catch (error) {
+    await first.end();
+    throw storeError(error, place);
+  }
+}
+
+interface Given {
+  readonly options: PostgresStoreOptions;
+  readonly schema: string;
+  readonly self: string;
+  readonly persistence: Persistence;
+  readonly connections: Connections;
+  readonly serverClock: ServerClock;
+}
+
+interface Look {
+  readonly now: number;
+  readonly seq: number;
+  /** Null when nothing waits to be taken up. */
+  readonly inbox: number | null;
+}
+const lookText = `SELECT ${serverNow} AS now, (SELECT seq FROM chain_head WHERE id = 1) AS seq,
+  (SELECT max(position) FROM order_inbox) AS inbox`;
+const look: Statement = { sql: lookText, values: [], wants: "rows" };
+
+function assemble(given: Given, first: Session, head: number): Store {
+  const { options, schema, self, persistence, connections, serverClock } = given;
+  const { timers, random, place } = persistence;
+  const { clock, log = silentLog } = options;
+  const time = clock ?? serverClock;
+  const reader = new Reader({
+    ...persistence,
+    most: options.readers ?? 3,
+    open: () => connections.open("read"),
+  });
+  const writer = new Writer({
+    ...persistence,
+    serverClock,
+    clock,
+    first,
+    open: () => connections.open("write"),
+    endOthers: (session) => connections.endOthers(session),
+    committed(events, ring) {
+      if (events.length > 0) follower.own(events);
+      work.ring(ring);
+      if (events.length > 0) bell.ring(events.at(-1)?.seq ?? 0, ring);
+    },
+  });
+  const sql: Sql = {
+    read: (program) => reader.read(program),
+    write: (work) => writer.write(work),
+  };
+  const events = new SqlEventLog(sql, postgresDialect, log);
+  const follower = new EventFollower(events, head);
+  const work = new WorkListeners(log);
+  const lookAround = async (): Promise<void> => {
+    const sent = timers.monotonic();
+    const { now, seq, inbox } = await sql.read(lookOnce);
+    serverClock.learn(now, sent, timers.monotonic());
+    if (seq > follower.newest || inbox !== null) work.ring(null);
+    follower.others(seq);
+  };
+  const missed = (): void => {
+    // Not to be reached: the next look tells.
+    lookAround().catch(() => {});
+  };
+  const channel = `cutover_${schema}`;
+  const bell = new Doorbell({
+    timers,
+    random,
+    channel,
+    self,
+    openListener: (hooks) => connections.open("listen", hooks),
+    notify: (payload) =>
+      sql.read(function* () {
+        yield { sql: "SELECT pg_notify($1, $2)", values: [channel, payload], wants: "rows" };
+      }),
+    heard({ seq, queues }) {
+      follower.others(seq);
+      work.ring(queues);
+    },
+    missed,
+  });
+  const listening = bell.start();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      await writer.close();
+      await listening;
+      await bell.close();
+      await reader.close();
+      work.close();
+      events.close();
+    })());
+  const reach: StoreReach = { kind: "postgres", url: options.url, schema };
+  const store = {
+    description: `postgres ${place}`,
+    clock: time,
+    runs: sqlRuns(sql),
+    routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
+    orders: postgresOrders(sql, writer, work, { now: () => time.now(), schema, channel, place }),
+    events,
+    rebuild: async () => ({ events: await writer.task((tx) => rebuildProjections(tx)) }),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+  // Not to be seen where somebody prints a store: the address may hold a password.
+  return Object.defineProperty<Store>(store, "reach", { value: reach });
+}
+
+function* lookOnce(): Program<Look> {
+  return (yield* one<Look>(lookText)) ?? { now: 0, seq: 0, inbox: null };
+}
+
+/** Waits for a server that is just starting; any other reason is told at once. */
+async function firstSession({ connections, persistence }: Given): Promise<Session> {
+  const tries = new Tries(persistence);
+  for (;;) {
+    try {
+      return await connections.open("write");
+    } catch (error) {
+      await tries.next(error, (error as { code?: unknown }).code === "57P03" ? "lost" : "final");
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import { OrderBatch } from "../orders/batch.ts";
+import { gather } from "../orders/gather.ts";
+import type { Gathered } from "../orders/gathered.ts";
+import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
+import type { Answer, Statement } from "../sql/program.ts";
+import type { HeldRows } from "./held-rows.ts";
+import { OrderLoad } from "./order-load.ts";
+import { insertRows, updateRows, writeOrders } from "./order-write.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** A packet of its own is worth it from here on. */
+const manyRows = 32;
+/** So many changed rows are written while later calls are still being decided. */
+const rowsAhead = 100;
+const newRowsAhead = 200;
+
+export interface OrderOutcome {
+  readonly outcomes: readonly JobOutcome[];
+  /** Queues with new work. */
+  readonly ring: readonly string[];
+  /** Rows that were there before and are another way now. */
+  readonly changed: number;
+  /** These rows, and those that are new. */
+  readonly written: readonly OrderRow[];
+}
+
+/** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
+function insertAhead(tx: Transaction, writes: Writes): Writes {
+  const { inserted } = writes;
+  let next = 0;
+  for (; inserted.length - next > newRowsAhead; next += newRowsAhead) {
+    // Changed rows go first: a new order may have taken over the unique key of one.
+    if (next === 0) for (const statement of updateRows(writes.updated)) tx.keep(statement);
+    for (const statement of insertRows(inserted.slice(next, next + newRowsAhead))) tx.keep(statement);
+    tx.sendAhead();
+  }
+  return next === 0 ? writes : { ...writes, updated: [], inserted: inserted.slice(next) };
+}
+
+/** All calls on work orders of one transaction: what they need is asked with its opening, the rules decide here. */
+export class OrderWork {
+  readonly #jobs: readonly OrderJob[];
+  readonly #rounds: Generator<Needs, Gathered, Loaded>;
+  readonly #now: number | undefined;
+  readonly #held: HeldRows;
+  #round: IteratorResult<Needs, Gathered>;
+  #load: OrderLoad | undefined;
+
+  /** `now` stands in for the server's time. */
+  constructor(jobs: readonly OrderJob[], now: number | undefined, held: HeldRows) {
+    this.#held = held;
+    this.#jobs = jobs;
+    this.#now = now;
+    this.#rounds = gather(jobs);
+    this.#round = this.#rounds.next();
+  }
+
+  /** Statements of the first round; none when there are no calls. */
+  opening(): readonly Statement[] {
+    return this.#jobs.length === 0 ? [] : this.#ask();
+  }
+
+  /** `opened`: the answers to the statements of the first round. What is to be written is kept for the commit. */
+  async decide(tx: Transaction, opened: readonly Answer[]): Promise<OrderOutcome> {
+    if (this.#jobs.length === 0) return { outcomes: [], ring: [], changed: 0, written: [] };
+    let answers = opened;
+    let gathered: Gathered;
+    for (;;) {
+      if (this.#load !== undefined) this.#round = this.#rounds.next(this.#load.loaded(answers));
+      if (this.#round.done === true) {
+        gathered = this.#round.value;
+        break;
+      }
+      answers = await tx.ask(this.#ask());
+    }
+    const batch = new OrderBatch({ now: tx.now, nextSeq: tx.chain.end.seq + 1, gathered });
+    const written = new Map<string, OrderRow>();
+    const outcomes = this.#jobs.map((job) => {
+      const outcome = batch.run(job);
+      const updated = batch.rowsAhead(rowsAhead);
+      for (const { row } of updated) written.set(row.id, row);
+      for (const statement of updateRows(updated)) tx.keep(statement);
+      tx.sendAhead();
+      return outcome;
+    });
+    const writes = batch.writes();
+    const last = insertAhead(tx, writes);
+    for (const statement of writeOrders(last)) tx.keep(statement);
+    // Rows do not depend on hashes: the server writes hundreds of them while the events are put into words here.
+    if (writes.updated.length + writes.inserted.length >= manyRows) tx.sendAhead();
+    for (const { stream, event } of writes.events) tx.chain.append(tx.now, stream, event);
+    for (const { row } of writes.updated) written.set(row.id, row);
+    const changed = written.size;
+    for (const row of writes.inserted) written.set(row.id, row);
+    return { outcomes, ring: writes.ring, changed, written: [...written.values()] };
+  }
+
+  #ask(): readonly Statement[] {
+    if (this.#round.done === true) return [];
+    this.#load = new OrderLoad(this.#round.value, this.#now, this.#held);
+    return this.#load.statements;
+  }
+}

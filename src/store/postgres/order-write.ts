@@ -1,0 +1,324 @@
+import { canonicalJson } from "../../core/index.ts";
+import { orderCell, orderColumns } from "../order-rows.ts";
+import type { Writes } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
+import type { SqlValue, Statement } from "../sql/program.ts";
+import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
+import { writtenTogether } from "./joined.ts";
+
+type Column = (typeof orderColumns)[number];
+
+const numeric: ReadonlySet<string> = new Set([
+  "priority",
+  "memory",
+  "slots",
+  "attempt",
+  "max_retries",
+  "timeout_ms",
+  "run_at",
+  "created_at",
+  "started_at",
+  "ended_at",
+  "fence",
+  "lease_until",
+  "cancel_requested",
+  "blocked_by",
+  "crashes",
+  "size_class",
+  "turn",
+  "unique_until",
+  "followed",
+  "due_at",
+  "progressed_in",
+]);
+
+/** What is said when an order is submitted, and never again. */
+const fixed: ReadonlySet<string> = new Set([
+  "id",
+  "queue",
+  "kind",
+  "payload",
+  "memory",
+  "slots",
+  "tags",
+  "max_retries",
+  "timeout_ms",
+  "tenant",
+  "limit_key",
+  "created_at",
+  "carrier",
+  "size_class",
+  "if_after_fails",
+]);
+const changing = orderColumns.filter(({ name }) => !fixed.has(name));
+const nullable = orderColumns.filter(({ name }) =>
+  [
+    "payload",
+    "limit_key",
+    "unique_key",
+    "unique_until",
+    "started_at",
+    "ended_at",
+    "worker",
+    "lease_until",
+    "waits",
+    "sandbox",
+    "progress",
+    "result",
+    "error",
+    "usage",
+    "carrier",
+    "due_at",
+    "progressed_in",
+  ].includes(name),
+);
+
+const write = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "count" });
+
+/**
+ * Stores the outcome of a batch, without its events: usually as one statement. Tables that are written twice are
+ * written in two: changed orders before new ones, since one of the new may have taken over a unique key.
+ */
+export function writeOrders(writes: Writes): readonly Statement[] {
+  const rows = [...updateRows(writes.updated), ...insertRows(writes.inserted)];
+  const lanes = writeLanes(writes);
+  const fronts = writeFronts(writes);
+  const others = [...writeCounts(writes), ...writeRelations(writes)];
+  const unlinked = writeUnlinked(writes);
+  const last = rows.at(-1);
+  const together = [...(last === undefined ? [] : [last]), ...others];
+  const first = rows.slice(0, -1);
+  if (fronts.length === 0) return [...first, ...writtenTogether([...lanes, ...together]), ...unlinked];
+  return [...first, ...lanes, ...writtenTogether([...fronts, ...together]), ...unlinked];
+}
+
+/** After the new links: one may be made and taken away by the same commit. */
+function writeUnlinked({ unlinked }: Writes): readonly Statement[] {
+  if (unlinked.length === 0) return [];
+  return [
+    write(
+      `DELETE FROM order_links link USING unnest($1::text[], $2::text[]) AS old (leader, id)
+       WHERE link.leader = old.leader AND link.id = old.id`,
+      textArray(unlinked.map(({ of }) => of)),
+      textArray(unlinked.map(({ id }) => id)),
+    ),
+  ];
+}
+
+function writeLanes({ lanes }: Writes): readonly Statement[] {
+  if (lanes.length === 0) return [];
+  return [
+    write(
+      `INSERT INTO order_lanes (queue, priority, tenant, turn)
+       SELECT queue, priority, tenant, turn
+       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS new (queue, priority, tenant, turn)
+       ON CONFLICT (queue, priority, tenant) DO UPDATE SET turn = greatest(order_lanes.turn, excluded.turn)`,
+      textArray(lanes.map(({ queue }) => queue)),
+      numberArray(lanes.map(({ priority }) => priority)),
+      textArray(lanes.map(({ tenant }) => tenant)),
+      numberArray(lanes.map(({ turn }) => turn)),
+    ),
+  ];
+}
+
+function writeFronts({ fronts }: Writes): readonly Statement[] {
+  if (fronts.length === 0) return [];
+  const values = [
+    textArray(fronts.map(({ queue }) => queue)),
+    numberArray(fronts.map(({ priority }) => priority)),
+    numberArray(fronts.map(({ turn }) => turn)),
+  ];
+  return [
+    write(
+      `INSERT INTO order_fronts (queue, priority, turn)
+       SELECT queue, priority, turn FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS new (queue, priority, turn)
+       ON CONFLICT (queue, priority) DO UPDATE SET turn = excluded.turn WHERE order_fronts.turn < excluded.turn`,
+      ...values,
+    ),
+    // Lanes that lie behind the front say nothing any more.
+    write(
+      `DELETE FROM order_lanes lane USING unnest($1::text[], $2::bigint[], $3::bigint[]) AS front (queue, priority, turn)
+       WHERE lane.queue = front.queue AND lane.priority = front.priority AND lane.turn <= front.turn`,
+      ...values,
+    ),
+  ];
+}
+
+function writeCounts({ counts }: Writes): readonly Statement[] {
+  if (counts.length === 0) return [];
+  return [
+    write(
+      `INSERT INTO order_counts (queue, state, n)
+       SELECT queue, state, n FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (queue, state, n)
+       ON CONFLICT (queue, state) DO UPDATE SET n = order_counts.n + excluded.n`,
+      textArray(counts.map(({ queue }) => queue)),
+      textArray(counts.map(({ state }) => state)),
+      numberArray(counts.map(({ by }) => by)),
+    ),
+  ];
+}
+
+function writeRelations({ configs, links, limitKeys, taken }: Writes): readonly Statement[] {
+  const statements: Statement[] = [];
+  if (configs.length > 0) {
+    statements.push(
+      write(
+        `INSERT INTO queue_configs (queue, config) SELECT queue, config
+         FROM unnest($1::text[], $2::text[]) AS new (queue, config)
+         ON CONFLICT (queue) DO UPDATE SET config = excluded.config`,
+        textArray(configs.map(({ queue }) => queue)),
+        textArray(configs.map(({ config }) => canonicalJson(config))),
+      ),
+    );
+  }
+  if (links.length > 0) {
+    statements.push(
+      write(
+        `INSERT INTO order_links (leader, id) SELECT leader, id
+         FROM unnest($1::text[], $2::text[]) AS new (leader, id) ON CONFLICT DO NOTHING`,
+        textArray(links.map(({ of }) => of)),
+        textArray(links.map(({ id }) => id)),
+      ),
+    );
+  }
+  if (limitKeys.length > 0) {
+    statements.push(
+      write(
+        `INSERT INTO order_limit_keys (queue, limit_key, admitted, arrival_at)
+         SELECT queue, limit_key, admitted, arrival_at
+         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::double precision[])
+           AS new (queue, limit_key, admitted, arrival_at)
+         ON CONFLICT (queue, limit_key) DO UPDATE SET admitted = excluded.admitted, arrival_at = excluded.arrival_at`,
+        textArray(limitKeys.map(({ queue }) => queue)),
+        textArray(limitKeys.map(({ key }) => key)),
+        numberArray(limitKeys.map(({ admitted }) => admitted)),
+        numberArray(limitKeys.map(({ arrivalAt }) => arrivalAt)),
+      ),
+    );
+  }
+  if (taken.length > 0) {
+    statements.push(write("DELETE FROM order_inbox WHERE position = ANY($1::bigint[])", numberArray(taken)));
+  }
+  return statements;
+}
+
+/** Columns that are NULL are left out: of a fresh order that is one in three. */
+export function insertRows(rows: readonly OrderRow[]): readonly Statement[] {
+  const groups = grouped(rows, nullable, (row, { member }) => row[member] !== null);
+  return groups.map(({ columns: filled, rows: group }) => {
+    const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
+    const { cells, from, values } = rowValues(columns, group);
+    return write(
+      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")} FROM ${from}`,
+      ...values,
+    );
+  });
+}
+
+/** Rows are never changed in place, so a member that is the same object is the same value. */
+export function updateRows(changes: Writes["updated"]): readonly Statement[] {
+  const [id] = orderColumns as readonly [Column];
+  const groups = grouped(changes, changing, ({ before, row }, { member }) => row[member] !== before[member]);
+  return groups
+    .filter(({ columns }) => columns.length > 0)
+    .map(({ columns, rows: group }) => {
+      const named = [id, ...columns];
+      const { cells, from, values } = rowValues(
+        named,
+        group.map(({ row }) => row),
+      );
+      const set = columns.map(({ name }, index) => `${name} = ${cells[index + 1]}`).join(", ");
+      return write(`UPDATE orders SET ${set} FROM ${from} WHERE orders.id = new.id`, ...values);
+    });
+}
+
+/** Rows by those of `asked` that they name, in the order of their first row. */
+function grouped<T>(
+  rows: readonly T[],
+  asked: readonly Column[],
+  names: (row: T, column: Column) => boolean,
+): readonly { readonly columns: readonly Column[]; readonly rows: readonly T[] }[] {
+  const groups = new Map<number, { columns: readonly Column[]; rows: T[] }>();
+  for (const row of rows) {
+    // A bit for each column; there are fewer than the 53 a number holds.
+    let shape = 0;
+    for (const column of asked) shape = shape * 2 + (names(row, column) ? 1 : 0);
+    let group = groups.get(shape);
+    if (group === undefined) {
+      group = { columns: asked.filter((column) => names(row, column)), rows: [] };
+      groups.set(shape, group);
+    }
+    group.rows.push(row);
+  }
+  return [...groups.values()];
+}
+
+const columnNames = (columns: readonly Column[]): string => columns.map(({ name }) => name).join(", ");
+
+/** Columns that rows written together often differ in. All others are sent once where all rows hold the same. */
+const ownColumns: ReadonlySet<string> = new Set([
+  "id",
+  "payload",
+  "turn",
+  "trail",
+  "unique_key",
+  "sandbox",
+  "progress",
+  "result",
+  "error",
+  "usage",
+  "carrier",
+]);
+/** Two texts for each set of columns, with arrays for all of them and for few, so that all can be kept prepared. */
+const fewRows = 8;
+
+/**
+ * Values of many rows as a source `new`, and what stands for each column. An array costs both sides something for every
+ * row: of a fresh order five columns in six are the same as in the one before.
+ */
+function rowValues(
+  columns: readonly Column[],
+  rows: readonly OrderRow[],
+): {
+  readonly cells: readonly string[];
+  readonly from: string;
+  readonly values: readonly SqlValue[];
+} {
+  const [first] = rows as readonly [OrderRow];
+  const shared = columns.filter(({ name }) => !ownColumns.has(name));
+  const alike = rows.length >= fewRows && shared.every((column) => isSame(column, rows, first));
+  const own = alike ? columns.filter(({ name }) => ownColumns.has(name)) : columns;
+  const places = new Map((alike ? shared : []).map((column, index) => [column, own.length + index + 1]));
+  const cells = columns.map((column) => {
+    const place = places.get(column);
+    return place === undefined ? `new.${column.name}` : `$${place}::${typeOf(column)}`;
+  });
+  const arrays = own.map((column, index) =>
+    column.form === "json" ? jsonTexts(index + 1) : `$${index + 1}::${typeOf(column)}[]`,
+  );
+  return {
+    cells,
+    from: `unnest(${arrays.join(", ")}) AS new (${columnNames(own)})`,
+    values: [
+      ...own.map((column) => cellArray(column, rows)),
+      ...[...places.keys()].map((column) => orderCell(first, column)),
+    ],
+  };
+}
+
+function isSame({ member, form }: Column, rows: readonly OrderRow[], first: OrderRow): boolean {
+  const value = first[member];
+  if (form === "json" && Array.isArray(value) && value.length === 0)
+    return rows.every((row) => (row[member] as readonly unknown[]).length === 0);
+  return rows.every((row) => row[member] === value);
+}
+
+const typeOf = ({ name }: Column): string => (numeric.has(name) ? "bigint" : "text");
+
+function cellArray(column: Column, rows: readonly OrderRow[]): string {
+  const cells = rows.map((row) => orderCell(row, column));
+  if (column.form === "json") return jsonArray(cells as readonly (string | null)[]);
+  return numeric.has(column.name)
+    ? numberArray(cells as readonly (number | null)[])
+    : textArray(cells as readonly (string | null)[]);
+}

@@ -1,0 +1,40 @@
+import type { OrderStore } from "../order-records.ts";
+import { sqlOrderCare } from "../sql/order-care.ts";
+import { sqlOrderReads } from "../sql/order-reads.ts";
+import type { Sql } from "../sql/write-context.ts";
+import { pruneOrders, renewOrders } from "./order-bulk.ts";
+import { submitIntoInbox } from "./order-inbox.ts";
+import type { WorkListeners } from "./work-listeners.ts";
+import type { Writer } from "./writer.ts";
+
+/** The work orders of a PostgreSQL store. */
+export function postgresOrders(
+  sql: Sql,
+  writer: Writer,
+  bell: WorkListeners,
+  options: {
+    readonly now: () => number;
+    readonly schema: string;
+    readonly channel: string;
+    readonly place: string;
+  },
+): OrderStore {
+  return {
+    submit: (orders, { depthLimit } = {}) =>
+      writer.order({ do: "submit", orders, ...(depthLimit === undefined ? {} : { depthLimit }) }),
+    submitWithin: (connection, orders) => submitIntoInbox(connection, orders, options),
+    claim(queue, worker, capacity, leaseMs) {
+      bell.claimed(queue);
+      return writer.order({ do: "claim", queue, worker, capacity, leaseMs });
+    },
+    change: (changes) => writer.order({ do: "change", changes }),
+    requestCancel: (id, reason) => writer.order({ do: "cancel", id, reason }),
+    setPriority: (id, priority) => writer.order({ do: "prioritise", id, priority }),
+    configure: (queue, change, by, reason) => writer.order({ do: "configure", queue, change, by, reason }),
+    ...sqlOrderReads(sql, options.now),
+    ...sqlOrderCare(sql),
+    renew: (held, leaseMs) => sql.write(({ now }) => renewOrders(held, now, now + leaseMs)),
+    prune: (queue, before, limit) => sql.write(() => pruneOrders(queue, before, limit)),
+    onWork: (listener) => bell.listen(listener),
+  };
+}

@@ -1,0 +1,53 @@
+import { backoffDelay, type Clock, CutoverError, sleep } from "../../core/index.ts";
+import { storeError, type Trouble, troubleOf } from "./postgres-error.ts";
+
+/** How a store holds out while its server is gone. Times in milliseconds, local. */
+export interface Persistence {
+  readonly timers: Clock;
+  readonly random: () => number;
+  /** How long a call tries to get through. */
+  readonly retryMs: number;
+  readonly place: string;
+}
+
+const policy = { base: 10, factor: 2, cap: 1_000, floor: 1, jitter: 1 };
+
+/** Counts the tries of one call, waits between them, and says when it is enough. */
+export class Tries {
+  readonly #with: Persistence;
+  readonly #since: number;
+  #count = 0;
+
+  constructor(persistence: Persistence) {
+    this.#with = persistence;
+    this.#since = persistence.timers.monotonic();
+  }
+
+  /** Waits before the next try. @throws what the call ends with, when another try would not help or time is over. */
+  async next(failure: unknown, trouble: Trouble = troubleOf(failure)): Promise<void> {
+    const { timers, random, retryMs, place } = this.#with;
+    if (trouble === "final") throw storeError(failure, place);
+    if (timers.monotonic() - this.#since >= retryMs) throw gaveUp(failure, retryMs, place);
+    await sleep(timers, backoffDelay(policy, ++this.#count, random));
+  }
+}
+
+function gaveUp(failure: unknown, retryMs: number, place: string): CutoverError {
+  const { code, message, details, remedy } = storeError(failure, place);
+  return new CutoverError(code, {
+    message: `${message} (tried for ${Math.round(retryMs / 1_000)} s)`,
+    details,
+    place,
+    remedy,
+    cause: failure,
+  });
+}
+
+/** What every call on a closed store is refused with. */
+export function closedError(place: string): CutoverError {
+  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: "expected an open store, found it closed",
+    remedy: "open the store again",
+    place,
+  });
+}

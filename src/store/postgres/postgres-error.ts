@@ -1,0 +1,149 @@
+import { CutoverError, type ErrorCode, isCutoverError } from "../../core/index.ts";
+
+/**
+ * What can be done after a failure. `lost`: the connection is gone, or the server is: connect again. `again`: the server
+ * took the transaction back for the sake of others: run it again. `final`: it would fail the same way again.
+ */
+export type Trouble = "lost" | "again" | "final";
+
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly expected: string;
+  readonly remedy?: string;
+  readonly trouble?: Trouble;
+}
+
+const unavailable = (expected: string, remedy: string, trouble?: Trouble): Meaning => ({
+  code: "CUTOVER_STORE_UNAVAILABLE",
+  expected,
+  remedy,
+  ...(trouble === undefined ? {} : { trouble }),
+});
+
+const running = unavailable(
+  "expected a PostgreSQL server that answers",
+  "start the server, or correct host and port of the store's address",
+  "lost",
+);
+const quiet = unavailable(
+  "expected the transaction to go through among those of others",
+  "look which transactions are open for long (pg_stat_activity), then try again",
+  "again",
+);
+
+/** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) and by code of the system. */
+const meanings: Readonly<Record<string, Meaning>> = {
+  "28P01": unavailable(
+    "expected the server to accept user and password",
+    "correct them in the store's address",
+  ),
+  "28000": unavailable(
+    "expected the server to let this user in",
+    "correct the user in the store's address, or pg_hba.conf of the server",
+  ),
+  "3D000": unavailable("expected the database to exist", "make it with `createdb`, or correct its name"),
+  "42501": unavailable(
+    "expected the rights to use the store's schema",
+    "let its owner GRANT CREATE on the database, or USAGE on the schema and all rights on its tables",
+  ),
+  "25006": {
+    ...running,
+    expected: "expected a server that takes writes",
+    remedy: "give the address of the primary",
+  },
+  "53100": { code: "CUTOVER_STORE_FULL", expected: "expected room for the write; nothing of it was kept" },
+  "53300": {
+    ...running,
+    expected: "expected a free connection",
+    remedy: "raise max_connections of the server",
+  },
+  "57014": unavailable(
+    "expected the statement to end in time",
+    "look what keeps the server busy (pg_stat_activity), then try again",
+  ),
+  "42P01": {
+    code: "CUTOVER_STORE_CORRUPT",
+    expected: "expected the tables of a Cutover store",
+    remedy: "restore the schema from a backup, or name another one",
+  },
+  "40001": quiet,
+  "40P01": quiet,
+  "55P03": quiet,
+  "22021": {
+    code: "CUTOVER_STORE_CONFLICT",
+    expected: "expected text that PostgreSQL can store",
+    remedy: "take NUL characters out of names",
+  },
+};
+const classes: Readonly<Record<string, Meaning>> = {
+  "08": running,
+  "57": running,
+  "53": { ...running, expected: "expected a server with resources left" },
+  XX: { code: "CUTOVER_STORE_CORRUPT", expected: "expected a database that is whole" },
+};
+const systemCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENOENT",
+]);
+/** The driver has no codes of its own; these are all texts by which it says that a connection is gone. */
+const goneTexts: RegExp =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|the server did not answer)/;
+
+function meaningOf(thrown: unknown): Meaning | undefined {
+  const code = codeOf(thrown);
+  if (code !== undefined) {
+    if (systemCodes.has(code)) return running;
+    const found = meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? classes[code.slice(0, 2)] : undefined);
+    if (found !== undefined) return found;
+  }
+  // Whatever the reason, the server has ended the connection.
+  if (/^(FATAL|PANIC)$/.test((thrown as { severity?: string } | null)?.severity ?? "")) return running;
+  if (thrown instanceof AggregateError) return meaningOf(thrown.errors[0]);
+  return thrown instanceof Error && goneTexts.test(thrown.message) ? running : undefined;
+}
+
+export function troubleOf(thrown: unknown): Trouble {
+  return isCutoverError(thrown) ? "final" : (meaningOf(thrown)?.trouble ?? "final");
+}
+
+/** True when a value, not the server, is the reason: one call of many, and the others can go on without it. */
+export function isOfData(thrown: unknown): boolean {
+  const code = codeOf(thrown);
+  return code !== undefined && /^(21|22|23|42|54)[0-9A-Z]{3}$/.test(code);
+}
+
+/** What the driver threw, as the error of the store's door; a `CutoverError` stays itself. */
+export function storeError(thrown: unknown, place: string): CutoverError {
+  if (isCutoverError(thrown)) return thrown;
+  const { code, expected, remedy } = meaningOf(thrown) ?? {
+    code: "CUTOVER_INTERNAL" as const,
+    expected: "expected PostgreSQL to carry out the statement",
+    remedy: undefined,
+  };
+  const sqlState = codeOf(thrown);
+  return new CutoverError(code, {
+    message: `${expected}, found: ${textOf(thrown)}`,
+    details: sqlState === undefined ? {} : { postgres: sqlState },
+    place,
+    cause: thrown,
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+function textOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return textOf(thrown.errors[0]);
+  return thrown instanceof Error && thrown.message !== "" ? thrown.message : String(codeOf(thrown) ?? thrown);
+}

@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CutoverError, faultPoint } from "../../core/index.ts";
+import type { Answer, Statement } from "../sql/program.ts";
+import { serverNow } from "./server-clock.ts";
+import type { Session } from "./session.ts";
+
+/** One numbered SQL file. Its first line says whether older programs can still use the store after it. */
+interface SchemaFile {
+  readonly version: number;
+  readonly name: string;
+  readonly breaking: boolean;
+  readonly sql: string;
+}
+
+interface Applied {
+  readonly version: number;
+  readonly name: string;
+  readonly breaking: number;
+}
+
+/** How a schema is known for one of ours: the comment on its table of versions. */
+const mark = "Cutover store";
+
+/** @throws CUTOVER_STORE_UNAVAILABLE for a name that would have to be quoted by everybody who looks into the database */
+export function checkSchemaName(schema: string): void {
+  if (/^[a-z_][a-z0-9_]{0,47}$/.test(schema) && !schema.startsWith("pg_")) return;
+  throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected a schema name of lower-case letters, digits and _, at most 48, not beginning with pg_, found ${JSON.stringify(schema)}`,
+    remedy: "choose another name for the schema",
+  });
+}
+
+/**
+ * Brings the schema to the newest version this program knows, forward only, in one transaction under a lock that other
+ * programs doing the same wait for. Looks before it writes anything, so a user without rights to make tables can use a
+ * store that is up to date.
+ * @throws CUTOVER_STORE_NEWER when a newer program made a breaking change
+ * @throws CUTOVER_STORE_CORRUPT when the schema belongs to another program
+ */
+export async function migrateSchema(session: Session, schema: string, place: string): Promise<void> {
+  const files = schemaFiles();
+  if (missing(files, await appliedVersions(session, schema, place), place).length === 0) return;
+  await session.send([plain("BEGIN")]);
+  try {
+    // Two numbers of one lock: a constant of ours, and the schema.
+    await session.send([asked("SELECT pg_advisory_xact_lock(1131770991, hashtext($1))", schema)]);
+    const applied = await appliedVersions(session, schema, place);
+    if (applied.length === 0) await makeSchema(session, schema);
+    for (const file of missing(files, applied, place)) {
+      await session.script(file.sql);
+      await session.send([
+        {
+          sql: `INSERT INTO schema (version, name, breaking, applied_at) VALUES ($1, $2, $3, ${serverNow})`,
+          values: [file.version, file.name, file.breaking ? 1 : 0],
+          wants: "count",
+        },
+      ]);
+    }
+    faultPoint("store.schema.before-commit");
+    await session.send([plain("COMMIT")]);
+  } catch (error) {
+    if (session.lost === undefined) await session.settle([plain("ROLLBACK")]);
+    throw error;
+  }
+}
+
+const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
+const asked = (sql: string, ...values: readonly string[]): Statement => ({ sql, values, wants: "rows" });
+
+async function makeSchema(session: Session, schema: string): Promise<void> {
+  const found = await session.send([asked("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema)]);
+  // Not IF NOT EXISTS: that asks for the right to make schemas even when there is nothing to make.
+  if (found[0]?.rows.length === 0) await session.script(`CREATE SCHEMA "${schema}"`);
+  await session.script(`CREATE TABLE schema (
+      version integer PRIMARY KEY, name text NOT NULL, breaking integer NOT NULL, applied_at bigint NOT NULL);
+    COMMENT ON TABLE schema IS '${mark}'`);
+}
+
+/** The files that are not applied yet. */
+function missing(
+  files: readonly SchemaFile[],
+  applied: readonly Applied[],
+  place: string,
+): readonly SchemaFile[] {
+  const newest = files.at(-1)?.version ?? 0;
+  const beyond = applied.filter(({ version, breaking }) => version > newest && breaking !== 0).at(-1);
+  if (beyond !== undefined) {
+    throw new CutoverError("CUTOVER_STORE_NEWER", {
+      message: `expected a store of schema ${newest} or compatible, found schema ${beyond.version} (${beyond.name})`,
+      details: { known: newest, found: beyond.version },
+      place,
+    });
+  }
+  const present = new Set(applied.map(({ version }) => version));
+  return files.filter(({ version }) => !present.has(version));
+}
+
+async function appliedVersions(session: Session, schema: string, place: string): Promise<readonly Applied[]> {
+  const [found] = (await session.send([
+    asked(
+      `SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm')) AS tables,
+         coalesce(obj_description(to_regclass(format('%I.schema', $1::text)), 'pg_class') = $2, false)::int AS ours`,
+      schema,
+      mark,
+    ),
+  ])) as readonly [Answer];
+  const { tables, ours } = found.rows[0] as { readonly tables: number; readonly ours: number };
+  if (ours === 1) {
+    const [rows] = await session.send([asked("SELECT version, name, breaking FROM schema ORDER BY version")]);
+    return rows?.rows as unknown as readonly Applied[];
+  }
+  if (tables === 0) return [];
+  throw new CutoverError("CUTOVER_STORE_CORRUPT", {
+    message: `expected a Cutover store in schema ${schema}, found tables of another program`,
+    remedy: "name another schema; this one was left untouched",
+    place,
+  });
+}
+
+function schemaFiles(): readonly SchemaFile[] {
+  return readdirSync(import.meta.dirname)
+    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
+    .sort()
+    .map((name) => {
+      const sql = readFileSync(join(import.meta.dirname, name), "utf8");
+      return { version: Number(name.slice(0, 3)), name, breaking: sql.startsWith("-- breaking: yes"), sql };
+    });
+}

@@ -1,0 +1,182 @@
+import type { Clock } from "../../core/index.ts";
+import type { Answer, Statement } from "../sql/program.ts";
+import {
+  numbersAsNumbers,
+  type PgClient,
+  type PgDriver,
+  type PgNotification,
+  type PgResult,
+} from "./driver.ts";
+import { preparedText } from "./statement-text.ts";
+
+export interface SessionOptions {
+  readonly url: string;
+  readonly schema: string;
+  /** Shown in `pg_stat_activity`. */
+  readonly name: string;
+  /** How long connecting, and one answer, may take, milliseconds. */
+  readonly connectMs: number;
+  readonly answerMs: number;
+  /** Local time, for these limits. */
+  readonly timers: Clock;
+  /** Further settings, `name` to value. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** What became of one statement of a row of them. */
+export type Settled =
+  | { readonly ok: true; readonly answer: Answer; readonly command: string }
+  | { readonly ok: false; readonly error: Error };
+
+/** One connection. Statements sent together go out in one packet and are answered in order. */
+export class Session {
+  readonly #client: PgClient;
+  readonly #options: SessionOptions;
+  #lost: Error | undefined;
+  #ending = false;
+  #busy = 0;
+
+  private constructor(client: PgClient, options: SessionOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /** @throws what the driver throws */
+  static async open(
+    driver: PgDriver,
+    options: SessionOptions,
+    hooks: {
+      readonly lost?: (error: Error) => void;
+      readonly notified?: (message: PgNotification) => void;
+    } = {},
+  ): Promise<Session> {
+    const client = new driver.Client({
+      connectionString: options.url,
+      application_name: options.name,
+      connectionTimeoutMillis: options.connectMs,
+      keepAlive: true,
+      pipeline: true,
+      types: numbersAsNumbers,
+    });
+    const session = new Session(client, options);
+    client.on("error", (error) => {
+      if (session.#lost !== undefined || session.#ending) return;
+      session.#lost = error;
+      hooks.lost?.(error);
+    });
+    if (hooks.notified !== undefined) client.on("notification", hooks.notified);
+    await client.connect();
+    try {
+      await client.query(setUp(options));
+    } catch (error) {
+      await session.end();
+      throw error;
+    }
+    return session;
+  }
+
+  /** Whether statements go out without waiting for the answers to those before. */
+  get pipelined(): boolean {
+    return this.#client.pipeline === true;
+  }
+
+  /** Statements under way. */
+  get busy(): number {
+    return this.#busy;
+  }
+
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  /**
+   * Sends statements in one go. Resolves when all are settled; after one that failed inside a transaction the server
+   * refuses the others.
+   */
+  async settle(statements: readonly Statement[]): Promise<readonly Settled[]> {
+    const { timers, answerMs } = this.#options;
+    this.#busy++;
+    const deadline = timers.after(answerMs, () =>
+      this.destroy(`the server did not answer within ${answerMs} ms`),
+    );
+    deadline.unref();
+    try {
+      if (this.#client.pipeline === true) return await this.#sendAll(statements);
+      const settled: Settled[] = [];
+      for (const statement of statements) settled.push(await this.#sendOne(statement));
+      return settled;
+    } finally {
+      deadline.cancel();
+      this.#busy--;
+    }
+  }
+
+  /** Like `settle`, and throws the first error. */
+  async send(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    return answersOf(await this.settle(statements));
+  }
+
+  /** Runs statements without values, several at once allowed. */
+  async script(sql: string): Promise<void> {
+    await this.#client.query(sql);
+  }
+
+  /** Ends the connection at once; what is under way fails. */
+  destroy(reason: string): void {
+    this.#lost ??= new Error(reason);
+    this.#client.connection?.stream?.destroy(this.#lost);
+  }
+
+  /** Ends it politely, waiting for what is under way. */
+  async end(): Promise<void> {
+    this.#ending = true;
+    if (this.#lost === undefined) {
+      // A server that has just gone needs no goodbye.
+      await this.#client.end().catch(() => {});
+    } else {
+      this.destroy("ended");
+    }
+  }
+
+  #sendAll(statements: readonly Statement[]): Promise<readonly Settled[]> {
+    const stream = this.#client.connection?.stream;
+    stream?.cork?.();
+    const sent = statements.map((statement) => this.#sendOne(statement));
+    stream?.uncork?.();
+    return Promise.all(sent);
+  }
+
+  #sendOne({ sql, values, wants }: Statement): Promise<Settled> {
+    const { text, name } = preparedText(sql);
+    return new Promise((resolve) => {
+      this.#client.query(
+        {
+          text,
+          values,
+          ...(name === undefined ? {} : { name }),
+          ...(wants === "arrays" ? { rowMode: "array" as const } : {}),
+        },
+        (error, result) =>
+          resolve(error === null ? settledOf(result) : { ok: false, error: this.#lost ?? error }),
+      );
+    });
+  }
+}
+
+/** The answers, or the first error thrown. */
+export function answersOf(settled: readonly Settled[]): readonly Answer[] {
+  return settled.map((one) => {
+    if (!one.ok) throw one.error;
+    return one.answer;
+  });
+}
+
+function settledOf({ rows, rowCount, command }: PgResult): Settled {
+  return { ok: true, answer: { rows, count: rowCount ?? 0 }, command };
+}
+
+function setUp({ schema, settings }: SessionOptions): string {
+  return Object.entries({ search_path: `"${schema}"`, jit: "off", ...settings })
+    .map(([name, value]) => `SET ${name} = ${value}`)
+    .join("; ");
+}

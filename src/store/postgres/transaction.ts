@@ -1,0 +1,256 @@
+import { CutoverError, faultPoint } from "../../core/index.ts";
+import { ChainDraft, type ChainEnd } from "../chain-draft.ts";
+import { project } from "../projection.ts";
+import { rowSql } from "../row-sql.ts";
+import type { RunEvent, StoredEvent } from "../run-events.ts";
+import type { Answer, Program, Statement } from "../sql/program.ts";
+import { run } from "../sql/program.ts";
+import type { WriteContext } from "../sql/write-context.ts";
+import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
+import { troubleOf } from "./postgres-error.ts";
+import { type JoinedStatement, writtenTogether } from "./joined.ts";
+import { clockNow } from "./server-clock.ts";
+import { answersOf, type Session, type Settled } from "./session.ts";
+
+const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
+const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
+
+/**
+ * Every writing transaction locks the one row that holds the end of the chain. Positions are therefore without gaps and
+ * in the order of commits, and what the transaction reads after it nobody else can be changing.
+ */
+const lockHead = rowsOf("SELECT seq FROM chain_head WHERE id = 1 FOR UPDATE");
+/**
+ * The same, with the time and the transaction's id, which tells later whether it was committed. A statement that has
+ * waited for the lock is evaluated anew for the row it got, so this is the time at which the lock was held; what it sees
+ * of other tables is older, which is enough to find rows that were added behind the chain's back.
+ */
+const standing = rowsOf(
+  `SELECT seq, encode(hash, 'hex') AS hash, ${clockNow} AS now, pg_current_xact_id()::text AS xact,
+     (SELECT max(seq) FROM events) AS last
+   FROM chain_head WHERE id = 1 FOR UPDATE`,
+);
+
+interface Standing extends ChainEnd {
+  readonly now: number;
+  readonly xact: string;
+  readonly last: number | null;
+}
+
+/** What is known of a transaction whose COMMIT was sent and not answered. */
+export interface CommitMark {
+  readonly xact: string;
+  /** Its last event, when it has any. */
+  readonly end: ChainEnd | undefined;
+}
+
+/** The connection went away between COMMIT and its answer. */
+export class CommitUnknown extends Error {
+  readonly mark: CommitMark;
+  override readonly cause: Error;
+
+  constructor(mark: CommitMark, cause: Error) {
+    super(cause.message);
+    this.mark = mark;
+    this.cause = cause;
+  }
+}
+
+/**
+ * One writing transaction: opened together with what it needs to read, then closed together with what it writes, so it
+ * takes two round trips however much is in it. Statements nobody waits for are kept back and go out with the next ones.
+ */
+export class Transaction {
+  readonly #session: Session;
+  readonly #draft: ChainDraft;
+  readonly #xact: string;
+  /** Server's time when the lock was held, or the time of the clock the store was given. */
+  readonly now: number;
+  #kept: JoinedStatement[] = [];
+  /** Answers to what was sent ahead. */
+  readonly #ahead: Promise<readonly Settled[]>[] = [];
+
+  private constructor(session: Session, start: ChainEnd, xact: string, now: number) {
+    this.#session = session;
+    this.#draft = new ChainDraft(start);
+    this.#xact = xact;
+    this.now = now;
+  }
+
+  /** Begins, and asks `loads` in the same round trip. `now` replaces the server's time. */
+  static async begin(
+    session: Session,
+    loads: readonly Statement[],
+    given: { readonly now?: number; readonly learn: (server: number) => void },
+  ): Promise<{ readonly tx: Transaction; readonly loaded: readonly Answer[] }> {
+    faultPoint("store.commit.before-begin");
+    const answers = answersOf(await session.settle([plain("BEGIN"), standing, ...loads]));
+    const [head] = (answers[1]?.rows ?? []) as unknown as readonly Standing[];
+    if (head === undefined) {
+      throw new CutoverError("CUTOVER_STORE_CORRUPT", {
+        message: "expected the head record of the event chain, found none",
+      });
+    }
+    const { now, xact, last } = head;
+    given.learn(now);
+    // When rows were added behind its back, numbering goes on after them but their hash is not adopted: the break stays
+    // visible to `verify`.
+    const start = { seq: Math.max(head.seq, last ?? 0), hash: head.hash };
+    const tx = new Transaction(session, start, xact, given.now ?? now);
+    return { tx, loaded: answers.slice(2) };
+  }
+
+  get chain(): ChainDraft {
+    return this.#draft;
+  }
+
+  /** Goes out with the next statements; one that fails takes the whole transaction with it. */
+  keep(statement: JoinedStatement): void {
+    this.#kept.push(statement);
+  }
+
+  /**
+   * Sends what was kept and does not wait for it: the server is at work while the rest is still being decided here.
+   * What comes of it is seen with the next answers.
+   */
+  sendAhead(): void {
+    // Without pipelining a statement sent meanwhile would overtake those that still wait for their turn.
+    if (this.#kept.length === 0 || !this.#session.pipelined) return;
+    this.#ahead.push(this.#session.settle(this.#kept));
+    this.#kept = [];
+  }
+
+  /** What the server knows this transaction by. */
+  get xact(): string {
+    return this.#xact;
+  }
+
+  /** What a program sees. */
+  get context(): WriteContext {
+    return { now: this.now, append: (stream, event) => this.#append(stream, event) };
+  }
+
+  async ask(statements: readonly Statement[]): Promise<readonly Answer[]> {
+    const kept = this.#kept;
+    this.#kept = [];
+    const settled = await this.#session.settle([...kept, ...statements]);
+    // After one that failed the server refuses all others: the first error is the one that says why.
+    answersOf(await this.#answersAhead());
+    return answersOf(settled).slice(kept.length);
+  }
+
+  /** Carries a program out to its end. */
+  async run<T>(program: Program<T>): Promise<T> {
+    let step = program.next();
+    while (step.done !== true) {
+      let answer: Answer | undefined;
+      try {
+        [answer] = await this.ask([step.value]);
+      } catch (error) {
+        step = program.throw(error);
+        continue;
+      }
+      step = program.next(answer as Answer);
+    }
+    return step.value;
+  }
+
+  savepoint(): void {
+    this.keep(plain("SAVEPOINT job"));
+  }
+
+  release(): void {
+    this.keep(plain("RELEASE job"));
+  }
+
+  takeBack(): void {
+    this.keep(plain("ROLLBACK TO job"));
+    this.keep(plain("RELEASE job"));
+  }
+
+  /** Writes events, head and what was kept back, and commits. @throws CommitUnknown */
+  async commit(): Promise<void> {
+    const { events, end } = this.#draft;
+    faultPoint("store.commit.before");
+    const kept = this.#kept.at(-1);
+    // What is written last goes into one statement with the events, when it may be joined with others at all.
+    const joins = kept?.parts === undefined ? [] : [kept];
+    const last = await this.#session.settle([
+      ...this.#kept.slice(0, this.#kept.length - joins.length),
+      ...writtenTogether([...joins, ...chainStatements(this.#draft)]),
+      plain("COMMIT"),
+    ]);
+    const settled = [...(await this.#answersAhead()), ...last];
+    faultPoint("store.commit.after");
+    const failed = settled.find((one): one is Settled & { readonly ok: false } => !one.ok);
+    if (failed === undefined && commandOf(settled.at(-1)) === "COMMIT") return;
+    const mark = { xact: this.#xact, end: events.length > 0 ? end : undefined };
+    if (failed === undefined) throw new Error("the server took the transaction back");
+    throw troubleOf(failed.error) === "lost" ? new CommitUnknown(mark, failed.error) : failed.error;
+  }
+
+  async #answersAhead(): Promise<readonly Settled[]> {
+    return (await Promise.all(this.#ahead.splice(0))).flat();
+  }
+
+  *#append(
+    stream: string,
+    event: RunEvent,
+  ): Program<{ readonly event: StoredEvent; readonly fits: boolean }> {
+    const stored = this.#draft.append(this.now, stream, event);
+    for (const change of project(stored)) {
+      const { sql, values, exact } = rowSql(change);
+      if ((yield* run(sql, ...values)) !== 1 && exact) return { event: stored, fits: false };
+    }
+    return { event: stored, fits: true };
+  }
+}
+
+/** Whether a transaction got through, asked on another connection. Waits until its end when it is still going on. */
+export async function wasCommitted(session: Session, { xact, end }: CommitMark): Promise<boolean> {
+  const question: Statement =
+    end === undefined
+      ? { sql: "SELECT pg_xact_status($1::xid8) = 'committed' AS yes", values: [xact], wants: "rows" }
+      : {
+          sql: "SELECT count(*) AS yes FROM events WHERE seq = $1 AND hash = decode($2, 'hex')",
+          values: [end.seq, end.hash],
+          wants: "rows",
+        };
+  const settled: readonly Settled[] = await session.settle([
+    plain("BEGIN"),
+    lockHead,
+    question,
+    plain("ROLLBACK"),
+  ]);
+  const [, , answer] = answersOf(settled);
+  const yes = answer?.rows[0]?.["yes"];
+  return yes === 1 || yes === "t";
+}
+
+const commandOf = (settled: Settled | undefined): string => (settled?.ok === true ? settled.command : "");
+
+function chainStatements({ events, texts, end }: ChainDraft): readonly Statement[] {
+  if (events.length === 0) return [];
+  return [
+    {
+      sql: `INSERT INTO events (seq, at, stream, type, data, hash)
+          SELECT seq, at, stream, type, data, decode(hash, 'hex')
+          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], ${jsonTexts(5)}, $6::text[])
+            AS new (seq, at, stream, type, data, hash)`,
+      values: [
+        numberArray(events.map(({ seq }) => seq)),
+        numberArray(events.map(({ at }) => at)),
+        textArray(events.map(({ stream }) => stream)),
+        textArray(events.map(({ type }) => type)),
+        jsonArray(texts),
+        textArray(events.map(({ hash }) => hash)),
+      ],
+      wants: "count",
+    },
+    {
+      sql: "UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE id = 1",
+      values: [end.seq, end.hash],
+      wants: "count",
+    },
+  ];
+}

@@ -1,0 +1,246 @@
+import { asError, type Clock, CutoverError } from "../../core/index.ts";
+import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
+import type { StoredEvent } from "../run-events.ts";
+import type { Program } from "../sql/program.ts";
+import type { WriteContext } from "../sql/write-context.ts";
+import { HeldRows } from "./held-rows.ts";
+import { OrderWork } from "./order-batch.ts";
+import { closedError, type Persistence, Tries } from "./persistence.ts";
+import { isOfData, storeError, troubleOf } from "./postgres-error.ts";
+import type { ServerClock } from "./server-clock.ts";
+import type { Session } from "./session.ts";
+import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
+
+interface Job {
+  /** A call on work orders: all of a transaction are decided together. */
+  readonly order?: OrderJob;
+  readonly task?: (tx: Transaction) => Promise<unknown>;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Decided {
+  readonly tx: Transaction;
+  readonly outcomes: readonly JobOutcome[];
+  readonly ring: readonly string[];
+  /** Orders whose rows were written. */
+  readonly written: readonly OrderRow[];
+}
+
+export interface WriterOptions extends Persistence {
+  /** The connection the store was opened with; others follow when it is lost. */
+  readonly first: Session;
+  readonly open: () => Promise<Session>;
+  /** Ends what an earlier connection of this writer left open on the server. */
+  readonly endOthers: (session: Session) => Promise<void>;
+  readonly serverClock: ServerClock;
+  /** Stands in for the server's time. */
+  readonly clock: Clock | undefined;
+  /** Called after a commit, before its promises resolve; must not throw. */
+  readonly committed: (events: readonly StoredEvent[], ring: readonly string[]) => void;
+}
+
+/** More units of work than this go into the next transaction. */
+const largestBatch = 512;
+
+/**
+ * Collects the writes of this process into one transaction after the other: while one is under way the next fills up.
+ * One connection is enough for that, and all transactions of a store wait for each other anyway (see `Transaction`).
+ */
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #held = new HeldRows();
+  #jobs: Job[] = [];
+  #session: Session | undefined;
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#session = options.first;
+  }
+
+  /** Runs `work` in the next transaction; resolves with its value after the commit. */
+  write<T>(work: (context: WriteContext) => Program<T>): Promise<T> {
+    return this.task((tx) => tx.run(work(tx.context)));
+  }
+
+  /** The same for work that is no program. */
+  task<T>(task: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#add({ task });
+  }
+
+  order<T>(order: OrderJob): Promise<T> {
+    return this.#add({ order });
+  }
+
+  /** Refuses further writes, ends those under way, and closes the connection. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    await this.#session?.end();
+  }
+
+  #add<T>(job: Pick<Job, "order" | "task">): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) return reject(closedError(this.#options.place));
+      this.#jobs.push({ ...job, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#jobs.length > 0) {
+      // A turn of the event loop: everything that woke up from the commit before joins in.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#commit(this.#jobs.splice(0, largestBatch));
+    }
+    this.#running = undefined;
+  }
+
+  /** Settles every job, whatever happens to the connection meanwhile. */
+  async #commit(jobs: readonly Job[]): Promise<void> {
+    const tries = new Tries(this.#options);
+    for (;;) {
+      try {
+        return finish(jobs, await this.#attempt(jobs, tries), this.#options.place);
+      } catch (error) {
+        if (jobs.length > 1 && isOfData(error)) {
+          // Something of one call cannot be stored. Each on its own, only that one is refused.
+          for (const job of jobs) await this.#commit([job]);
+          return;
+        }
+        const last = await tries.next(error).then(() => undefined, asError);
+        if (last === undefined) continue;
+        for (const job of jobs) job.reject(last);
+        return;
+      }
+    }
+  }
+
+  async #attempt(jobs: readonly Job[], tries: Tries): Promise<readonly JobOutcome[]> {
+    const session = await this.#connected();
+    const { tx, outcomes, ring, written } = await this.#decide(session, jobs);
+    try {
+      await tx.commit();
+    } catch (error) {
+      if (!(error instanceof CommitUnknown)) {
+        await rollBack(session);
+        throw error;
+      }
+      // Run again, it might be done twice; refused, it might be done although somebody was told that it is not.
+      if (!(await this.#gotThrough(error, tries))) throw error.cause;
+    }
+    // A task may have written the same rows after the orders' part: the transaction is no longer proof of how they are.
+    if (jobs.some(({ task }) => task !== undefined)) this.#held.forget(written);
+    else this.#held.wrote(written, tx.xact);
+    this.#options.committed(tx.chain.events, ring);
+    return outcomes;
+  }
+
+  async #decide(session: Session, jobs: readonly Job[]): Promise<Decided> {
+    const { clock, serverClock, timers } = this.#options;
+    const sent = timers.monotonic();
+    const now = clock?.now();
+    const orders = new OrderWork(
+      jobs.flatMap(({ order }) => (order === undefined ? [] : [order])),
+      now,
+      this.#held,
+    );
+    try {
+      const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
+        ...(now === undefined ? {} : { now }),
+        learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
+      });
+      const decided = await orders.decide(tx, loaded);
+      const { ring, written } = decided;
+      return { tx, ring, written, outcomes: await runAll(tx, jobs, decided.outcomes) };
+    } catch (error) {
+      await rollBack(session);
+      throw error;
+    }
+  }
+
+  /** Finds out what became of a commit that was never answered. */
+  async #gotThrough({ mark, cause }: CommitUnknown, tries: Tries): Promise<boolean> {
+    for (;;) {
+      try {
+        return await wasCommitted(await this.#connected(), mark);
+      } catch (error) {
+        try {
+          await tries.next(error);
+        } catch {
+          throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+            message: `expected an answer to a commit, found the connection gone (${asError(cause).message}) and no way to ask again: it may be stored or not`,
+            remedy:
+              "when the server is back, look whether it is stored, or do the same again with the same ids",
+            place: this.#options.place,
+            cause,
+          });
+        }
+      }
+    }
+  }
+
+  async #connected(): Promise<Session> {
+    if (this.#session !== undefined && this.#session.lost === undefined) return this.#session;
+    this.#session = undefined;
+    const session = await this.#options.open();
+    this.#session = session;
+    // The server may not have noticed yet that the connection before is gone, and its transaction holds the chain.
+    await this.#options.endOthers(session);
+    return session;
+  }
+}
+
+/** Tasks after the calls on orders, each in a savepoint of its own, so that one that is refused harms no other. */
+async function runAll(
+  tx: Transaction,
+  jobs: readonly Job[],
+  decided: readonly JobOutcome[],
+): Promise<readonly JobOutcome[]> {
+  const [alone] = jobs;
+  if (alone?.task !== undefined && jobs.length === 1) return [{ ok: true, value: await alone.task(tx) }];
+  const outcomes: JobOutcome[] = [];
+  let next = 0;
+  for (const { task } of jobs) {
+    outcomes.push(
+      task === undefined ? (decided[next++] ?? { ok: true, value: undefined }) : await inSavepoint(tx, task),
+    );
+  }
+  return outcomes;
+}
+
+async function inSavepoint(
+  tx: Transaction,
+  task: (tx: Transaction) => Promise<unknown>,
+): Promise<JobOutcome> {
+  const back = tx.chain.mark();
+  tx.savepoint();
+  try {
+    const value = await task(tx);
+    tx.release();
+    return { ok: true, value };
+  } catch (error) {
+    if (troubleOf(error) !== "final") throw error;
+    tx.takeBack();
+    back();
+    return { ok: false, error };
+  }
+}
+
+function finish(jobs: readonly Job[], outcomes: readonly JobOutcome[], place: string): void {
+  jobs.forEach((job, index) => {
+    const outcome = outcomes[index];
+    if (outcome?.ok === true) job.resolve(outcome.value as never);
+    else job.reject(storeError(outcome?.error, place));
+  });
+}
+
+/** Whatever state the transaction is in, it ends; when even that fails the connection is of no more use. */
+async function rollBack(session: Session): Promise<void> {
+  if (session.lost !== undefined) return;
+  const [ended] = await session.settle([{ sql: "ROLLBACK", values: [], wants: "count" }]);
+  if (ended?.ok !== true) session.destroy("the transaction could not be rolled back");
+}

@@ -1,0 +1,232 @@
+import type { OrderCounts, OrderRecord, OrderState, OrderStore, QueueConfig } from "../order-records.ts";
+import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
+import { placed } from "../orders/move.ts";
+import { byRank, isFinished, submittedRow, toRecord } from "../orders/row.ts";
+import type { NewOrder } from "../order-records.ts";
+import { all, arrays, one, type Program } from "./program.ts";
+import { orderHistory } from "./order-history.ts";
+import type { Sql } from "./write-context.ts";
+
+export const noOrders: OrderCounts = {
+  PENDING: 0,
+  PREPARING: 0,
+  RUNNING: 0,
+  WAITING_RETRY: 0,
+  COMPLETED: 0,
+  FAILED: 0,
+  CANCELLED: 0,
+};
+
+const states = Object.keys(noOrders) as readonly OrderState[];
+const select = `SELECT ${orderColumnNames} FROM orders`;
+
+/** What may be asked about work orders, in the part of SQL that every database shares. */
+export function sqlOrderReads(
+  sql: Sql,
+  now: () => number,
+): Pick<
+  OrderStore,
+  | "get"
+  | "list"
+  | "waiting"
+  | "history"
+  | "orphans"
+  | "holders"
+  | "nextDue"
+  | "counts"
+  | "oldestDue"
+  | "queues"
+  | "config"
+> {
+  return {
+    get: (id) => sql.read(() => order(id)),
+    list: ({ queue, states: wanted = states, limit, after = "" }) =>
+      sql.read(() => list(queue, wanted, limit, after)),
+    waiting: (queue, limit) => sql.read(() => waiting(queue, limit)),
+    history: (id) => sql.read(() => orderHistory(id)),
+    orphans: (queue, workers = []) => sql.read(() => orphans(queue, workers, now())),
+    holders: (queue) =>
+      sql.read(function* () {
+        const found = yield* all<{ readonly worker: string | null }>(
+          "SELECT DISTINCT worker FROM orders WHERE queue = ? AND lease_until IS NOT NULL ORDER BY worker",
+          queue,
+        );
+        return found.flatMap(({ worker }) => (worker === null ? [] : [worker]));
+      }),
+    nextDue: (queue) =>
+      sql.read(function* () {
+        const found = yield* one<{ readonly at: number }>(
+          `SELECT due_at AS at FROM orders WHERE queue = ? AND due_at IS NOT NULL AND due_at > ?
+           ORDER BY due_at LIMIT 1`,
+          queue,
+          now(),
+        );
+        return found?.at;
+      }),
+    counts: (queue) => sql.read(() => counts(queue)),
+    oldestDue: (queue) => sql.read(() => oldestDue(queue)),
+    queues: () =>
+      sql.read(function* () {
+        const found = yield* all<{ readonly queue: string }>(
+          `SELECT queue FROM order_counts UNION SELECT queue FROM queue_configs UNION
+           SELECT queue FROM order_inbox ORDER BY queue`,
+        );
+        return found.map(({ queue }) => queue);
+      }),
+    config: (queue) =>
+      sql.read(function* () {
+        const found = yield* one<{ readonly config: string }>(
+          "SELECT config FROM queue_configs WHERE queue = ?",
+          queue,
+        );
+        return found === undefined
+          ? { limits: {}, paused: false, weights: {} }
+          : (JSON.parse(found.config) as QueueConfig);
+      }),
+  };
+}
+
+function* records(text: string, ...values: readonly (string | number)[]): Program<readonly OrderRecord[]> {
+  return (yield* arrays<OrderCells>(text, ...values)).map((cells) => toRecord(toOrderRow(cells)));
+}
+
+/** One that lies in the inbox of `submitWithin` counts as PENDING already. */
+function* order(id: string): Program<OrderRecord | undefined> {
+  const [found] = yield* records(`${select} WHERE id = ?`, id);
+  if (found !== undefined) return found;
+  const inbox = yield* one<{ readonly data: string }>(
+    "SELECT data FROM order_inbox WHERE id = ? ORDER BY position LIMIT 1",
+    id,
+  );
+  if (inbox === undefined) return undefined;
+  const given = JSON.parse(inbox.data) as NewOrder;
+  const row = submittedRow({ ...given, turn: 0 });
+  return toRecord(placed({ ...row, blockedBy: given.after.length }, given.runAt));
+}
+
+/** One short index walk per state, merged: a rare state is found without passing a million others. */
+function* list(
+  queue: string,
+  wanted: readonly OrderState[],
+  limit: number,
+  after: string,
+): Program<readonly OrderRecord[]> {
+  const found: OrderRecord[] = [];
+  for (const state of new Set(wanted)) {
+    const where = isFinished(state)
+      ? "ended_at IS NOT NULL"
+      : state === "PENDING"
+        ? "waits IS NOT NULL"
+        : state === "WAITING_RETRY"
+          ? "state = 'WAITING_RETRY'"
+          : "lease_until IS NOT NULL";
+    found.push(
+      ...(yield* records(
+        `${select} WHERE queue = ? AND ${where} AND state = ? AND id > ? ORDER BY id LIMIT ?`,
+        queue,
+        state,
+        after,
+        limit,
+      )),
+    );
+  }
+  return found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
+}
+
+interface Group {
+  readonly kind: string;
+  readonly tags: string;
+  readonly size_class: number;
+}
+
+/** Every kind, tags and size class that has orders waiting for room, by one look at the index each. */
+function* groups(queue: string): Program<readonly Group[]> {
+  const found: Group[] = [];
+  for (let last: Group = { kind: "", tags: "", size_class: -1 }; ;) {
+    const next: Group | undefined = yield* one<Group>(
+      `SELECT kind, tags, size_class FROM orders WHERE waits = 'room' AND queue = ?
+       AND (kind, tags, size_class) > (?, ?, ?) ORDER BY kind, tags, size_class LIMIT 1`,
+      queue,
+      last.kind,
+      last.tags,
+      last.size_class,
+    );
+    if (next === undefined) return found;
+    found.push((last = next));
+  }
+}
+
+function* waiting(queue: string, limit: number): Program<readonly OrderRecord[]> {
+  const found: OrderCells[] = [];
+  for (const { kind, tags, size_class } of yield* groups(queue)) {
+    found.push(
+      ...(yield* arrays<OrderCells>(
+        `${select} WHERE waits = 'room' AND queue = ? AND kind = ? AND tags = ? AND size_class = ?
+         ORDER BY priority DESC, turn, created_at, id LIMIT ?`,
+        queue,
+        kind,
+        tags,
+        size_class,
+        limit,
+      )),
+    );
+  }
+  return found.map(toOrderRow).sort(byRank).slice(0, limit).map(toRecord);
+}
+
+/** Looked at of each group and priority: by their turns, the one that waits longest stands among the first. */
+const heads = 50;
+
+/**
+ * Exact where tenants do not compete; else as near as the heads of the lines tell. An index by age would cost every
+ * order two writes for a figure that is read once in a while.
+ */
+function* oldestDue(queue: string): Program<number | undefined> {
+  let oldest: number | undefined;
+  for (const { kind, tags, size_class } of yield* groups(queue)) {
+    for (let below = Number.MAX_SAFE_INTEGER; ;) {
+      const found: readonly {
+        readonly priority: number;
+        readonly run_at: number;
+        readonly created_at: number;
+      }[] = yield* all(
+        `SELECT priority, run_at, created_at FROM orders WHERE waits = 'room' AND queue = ? AND kind = ? AND tags = ?
+           AND size_class = ? AND priority < ? ORDER BY priority DESC, turn, created_at, id LIMIT ?`,
+        queue,
+        kind,
+        tags,
+        size_class,
+        below,
+        heads,
+      );
+      const first = found[0];
+      if (first === undefined) break;
+      for (const { priority, run_at, created_at } of found) {
+        if (priority !== first.priority) continue;
+        const since = Math.max(run_at, created_at);
+        if (oldest === undefined || since < oldest) oldest = since;
+      }
+      below = first.priority;
+    }
+  }
+  return oldest;
+}
+
+/** One statement: what is read one after the other may have been renewed in between. */
+function* orphans(queue: string, workers: readonly string[], now: number): Program<readonly OrderRecord[]> {
+  const dead = workers.length === 0 ? "" : ` OR worker IN (${workers.map(() => "?").join(", ")})`;
+  return yield* records(
+    `${select} WHERE queue = ? AND lease_until IS NOT NULL AND (lease_until < ?${dead}) ORDER BY id`,
+    queue,
+    now,
+    ...workers,
+  );
+}
+
+function* counts(queue: string): Program<OrderCounts> {
+  const found = yield* all<{ readonly state: OrderState; readonly n: number }>(
+    "SELECT state, n FROM order_counts WHERE queue = ?",
+    queue,
+  );
+  return { ...noOrders, ...Object.fromEntries(found.map(({ state, n }) => [state, n])) };
+}

@@ -1,0 +1,109 @@
+import { claimIds, type ContractCase, end, newOrder, refusal } from "./tools.ts";
+
+export function inboxContract({
+  describe,
+  expect,
+  withStore,
+  callersTransaction: begin,
+}: ContractCase): void {
+  if (begin === undefined) return;
+  describe("an order submitted within a transaction of the caller", () => {
+    withStore("is there when that commits, and gone when it does not", async ({ store }) => {
+      const kept = await begin(store);
+      await store.orders.submitWithin(kept.connection, [newOrder("kept", { payload: { n: [1] } })]);
+      expect(await store.orders.get("kept")).toBe(undefined);
+      await kept.commit();
+      expect(await store.orders.get("kept")).toMatchObject({
+        state: "PENDING",
+        payload: { n: [1] },
+        fence: 0,
+      });
+      expect(await store.orders.queues()).toEqual(["q"]);
+      const dropped = await begin(store);
+      await store.orders.submitWithin(dropped.connection, [newOrder("dropped")]);
+      await dropped.rollback();
+      expect(await claimIds(store, 9)).toEqual(["kept"]);
+      expect(await store.orders.get("dropped")).toBe(undefined);
+      expect((await store.orders.history("kept")).map(({ event }) => event)).toEqual([
+        "submitted",
+        "claimed",
+        "started",
+      ]);
+      expect((await store.orders.counts("q")).RUNNING).toBe(1);
+    });
+
+    withStore("is dropped when its id or key is known by then", async ({ store }) => {
+      const caller = await begin(store);
+      await store.orders.submitWithin(caller.connection, [
+        newOrder("a", { priority: 9 }),
+        newOrder("b", { uniqueKey: "k" }),
+        newOrder("c", { uniqueKey: "k" }),
+      ]);
+      await caller.commit();
+      await store.orders.submit([newOrder("a")]);
+      expect((await claimIds(store, 9)).sort()).toEqual(["a", "b"]);
+      expect((await store.orders.get("a"))?.priority).toBe(0);
+      expect(await claimIds(store, 9)).toEqual([]);
+    });
+
+    withStore("waits for its limit, its time and other orders", async ({ store, clock }) => {
+      await store.orders.configure("q", { limits: { k: { concurrency: 1 } } }, "ana", "one");
+      const caller = await begin(store);
+      await store.orders.submitWithin(caller.connection, [
+        newOrder("last", { after: ["first"] }),
+        newOrder("first", { limitKey: "k" }),
+        newOrder("second", { limitKey: "k" }),
+        newOrder("late", { runAt: clock.now() + 5 }),
+      ]);
+      await caller.commit();
+      await store.orders.submit([newOrder("more", { after: ["last"] })]);
+      expect(await claimIds(store, 9)).toEqual(["first"]);
+      await end(store, "first");
+      expect((await claimIds(store, 9)).sort()).toEqual(["last", "second"]);
+      await clock.advance(5);
+      expect(await claimIds(store, 9)).toEqual(["late"]);
+    });
+
+    withStore(
+      "is cancelled at once when it waits for what does not exist or can never be",
+      async ({ store }) => {
+        const caller = await begin(store);
+        await store.orders.submitWithin(caller.connection, [
+          newOrder("lost", { after: ["nobody"] }),
+          newOrder("a", { after: ["b"] }),
+          newOrder("b", { after: ["a"] }),
+          newOrder("follower", { after: ["lost"] }),
+          newOrder("good"),
+        ]);
+        await caller.commit();
+        expect(await claimIds(store, 9)).toEqual(["good"]);
+        const errors = await Promise.all(["lost", "a", "b", "follower"].map((id) => store.orders.get(id)));
+        expect(errors.map((order) => [order?.state, order?.error?.code])).toEqual([
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
+          ["CANCELLED", "CUTOVER_ORDER_CANCELLED"],
+        ]);
+      },
+    );
+
+    withStore("can be cancelled and prioritised before anybody took it up", async ({ store }) => {
+      const caller = await begin(store);
+      await store.orders.submitWithin(caller.connection, [newOrder("a"), newOrder("b"), newOrder("c")]);
+      await caller.commit();
+      expect(await store.orders.requestCancel("a", "no")).toMatchObject({ id: "a", cancelRequested: true });
+      await end(store, "a", "CANCELLED");
+      expect(await store.orders.setPriority("c", 5)).toMatchObject({ id: "c", priority: 5 });
+      expect(await claimIds(store, 9)).toEqual(["c", "b"]);
+    });
+
+    withStore("needs a connection to the same database, inside a transaction", async ({ store }) => {
+      expect(await refusal(store.orders.submitWithin({}, [newOrder("a")]))).toBe("CUTOVER_QUEUE_INVALID");
+      expect(await refusal(store.orders.submitWithin(undefined, [newOrder("a")]))).toBe(
+        "CUTOVER_QUEUE_INVALID",
+      );
+      const caller = await begin(store);
+      await caller.rollback();
+    });
+  });
+}

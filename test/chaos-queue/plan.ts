@@ -1,0 +1,33 @@
+/** What one run of the chaos does. With the same plan the same disturbances come in the same sequence. */
+export interface Plan {
+  readonly store: "sqlite" | "postgres";
+  readonly workers: number;
+  readonly orders: number;
+  readonly seed: number;
+  /** Orders are submitted, and disturbances come, during so much time. */
+  readonly forMs: number;
+  /** After that everything has to be finished within so much time. */
+  readonly calmMs: number;
+  /** Folder with the built rooms (`queue/index.js`, `store/index.js`); the sources when not given. */
+  readonly built: string | undefined;
+}
+
+export const leaseMs = 3_000;
+export const queueName = "chaos";
+
+/** Repeatable numbers in [0, 1): mulberry32 (Tommy Ettinger, public domain). */
+export function seeded(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export const between = (random: () => number, least: number, most: number): number =>
+  Math.floor(least + random() * (most - least));
+
+export const pick = <T>(random: () => number, list: readonly T[]): T | undefined =>
+  list[Math.floor(random() * list.length)];

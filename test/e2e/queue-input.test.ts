@@ -1,0 +1,194 @@
+import { spawnSync, execFileSync } from "node:child_process";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { textWidth } from "../../src/cli/draw/text-width.ts";
+import { postgresServer, type TestServer } from "../postgres/server.ts";
+import { Project, root, until } from "./command-line.ts";
+import { copyRows } from "./crossings.ts";
+import { worker } from "./queues.ts";
+
+let project: Project;
+beforeEach(() => {
+  project = new Project();
+});
+afterEach(() => project[Symbol.dispose]());
+
+const seed = `
+import { openQueue } from "cutover/queue";
+await using queue = await openQueue("sqlite:work.db", { name: "jobs" });
+await queue.submitAll([{ kind: "note", payload: "a" }, { kind: "other", payload: "b" }]);
+`;
+function withOrders(): void {
+  project.write("seed.mjs", seed);
+  execFileSync(process.execPath, ["seed.mjs"], { cwd: project.dir, timeout: 20_000, stdio: "pipe" });
+}
+
+describe("bad input to the commands of a queue", () => {
+  const sqlite = ["--store", "sqlite:work.db", "--queue", "jobs"];
+
+  test.each([
+    [["queue", "ls", "--state", "DONE"], "CUTOVER_CLI_USAGE", "PENDING, PREPARING"],
+    [["queue", "ls", "--limit", "0"], "CUTOVER_CLI_USAGE", "--limit"],
+    [["queue", "show"], "CUTOVER_CLI_USAGE", "queue show ID"],
+    [["queue", "show", "nothing"], "CUTOVER_QUEUE_UNKNOWN_ORDER", "queue ls --state all"],
+    [["queue", "retry"], "CUTOVER_CLI_USAGE", "--failed"],
+    [["queue", "retry", "x", "--failed"], "CUTOVER_CLI_USAGE", "found both"],
+    [["queue", "cancel", "x"], "CUTOVER_CLI_USAGE", "expected a reason"],
+    [["queue", "pause"], "CUTOVER_CLI_USAGE", "expected a reason"],
+    [["queue", "prune"], "CUTOVER_CLI_USAGE", "--older-than"],
+    [["queue", "prune", "--older-than", "soon"], "CUTOVER_DURATION_INVALID", "soon"],
+    [["queue", "stats", "--every", "1ms"], "CUTOVER_CLI_USAGE", "100 ms"],
+    [["queue", "lst"], "CUTOVER_CLI_UNKNOWN_COMMAND", "queue ls"],
+  ] as const)("%j is refused with %s", async (words, code, says) => {
+    withOrders();
+    const takesQueue = words[1] === "lst" ? [] : sqlite;
+    const ended = await project.run(...words, ...takesQueue);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain(code);
+    const told = ended.stderr.replaceAll(/\s+/g, " ");
+    expect(told).toContain(says);
+    expect(told.split("--store sqlite:work.db").length).toBeLessThanOrEqual(2);
+    expect(ended.stdout).toBe("");
+  });
+
+  test("a command makes no store, and says how to name one", async () => {
+    for (const words of [["queue"], ["queue", "ls"], ["queue", "pause", "--reason", "x"]]) {
+      const ended = await project.run(...words, "--store", "sqlite:none.db");
+      expect(ended.code).toBe(6);
+      expect(ended.stderr).toContain("CUTOVER_STORE_UNAVAILABLE");
+    }
+    expect(project.read("none.db")).toBe("");
+    expect((await project.run("queue", "--store", "mysql://ann:s3cret@host/db")).stderr).not.toContain(
+      "s3cret",
+    );
+  });
+
+  test("a worker wants a file with something to do, and a shared store for runs", async () => {
+    project.write("empty.ts", "export default 1;\n");
+    project.write("worker.ts", worker);
+    project.write("again.ts", worker);
+    project.write("crossing.ts", copyRows);
+    project.write(
+      "bad.ts",
+      'import { defineWorker } from "cutover/queue";\nexport default defineWorker({ kinds: {} });\n',
+    );
+    for (const [files, code] of [
+      [[], "CUTOVER_CLI_USAGE"],
+      [["nowhere.ts"], "CUTOVER_PLAN_NOT_FOUND"],
+      [["empty.ts"], "CUTOVER_PLAN_NOT_FOUND"],
+      [["worker.ts", "again.ts"], "CUTOVER_CLI_USAGE"],
+      [["crossing.ts"], "CUTOVER_CLI_USAGE"],
+      [["bad.ts"], "CUTOVER_QUEUE_INVALID"],
+      [["worker.ts", "--slots", "many"], "CUTOVER_CLI_USAGE"],
+    ] as const) {
+      const ended = await project.run("worker", ...files);
+      expect([files, ended.code, ended.stderr]).toEqual([files, 2, expect.stringContaining(code)]);
+    }
+  });
+});
+
+describe("a server that cannot be used", () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await postgresServer();
+  }, 60_000);
+  afterAll(() => server.stop());
+
+  test("a wrong password, a missing database and a closed port are told, never the password", async () => {
+    const probe = createServer();
+    await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    const wrong = new URL(server.url());
+    wrong.password = "s3cret";
+    const closed = new URL(server.url());
+    closed.port = String(port);
+    for (const url of [wrong.href, server.url("nowhere"), closed.href]) {
+      for (const words of [["status"], ["queue", "ls"]]) {
+        const ended = await project.run(...words, "--store", url);
+        expect([words, ended.code]).toEqual([words, 6]);
+        expect(ended.stderr).toContain("CUTOVER_STORE_UNAVAILABLE");
+        expect(ended.stdout + ended.stderr).not.toMatch(/s3cret|not-a-secret/);
+      }
+    }
+  });
+
+  test("doctor looks at it, and CUTOVER_STORE names it for every command", async () => {
+    const env = { CUTOVER_STORE: `${server.url()}?schema=${server.schema()}` };
+    project.write("crossing.ts", copyRows);
+    project.write("go", "");
+    const run = await project.start(["run"], { env }).ended;
+    expect(run.code).toBe(0);
+    expect(run.stdout).not.toContain("--store");
+    const doctor = await project.start(["doctor"], { env }).ended;
+    expect(doctor.code).toBe(0);
+    expect(doctor.stdout).toMatch(/audit +\d+ events, chain whole/);
+    const status = await project.start(["status"], { env }).ended;
+    expect(status.stdout).toContain("finished");
+    expect(run.stdout + doctor.stdout + status.stdout).not.toContain("not-a-secret");
+  });
+});
+
+const hasScript = spawnSync("script", ["--version"]).status === 0;
+
+describe.skipIf(!hasScript)("a queue on a terminal (needs the program `script`)", () => {
+  test.each([100, 60, 40])(
+    "stats --watch paints a picture that fits %i columns; an interrupt leaves it standing",
+    async (columns) => {
+      withOrders();
+      const main = join(root, "dist/cli/main.js");
+      const watch = `"${process.execPath}" "${main}" queue stats --watch --every 100ms --queue jobs --store sqlite:work.db`;
+      const written = execFileSync(
+        "script",
+        ["-qec", `stty cols ${columns} rows 30; timeout --foreground -s INT 2 ${watch}; true`, "/dev/null"],
+        {
+          cwd: project.dir,
+          encoding: "utf8",
+          timeout: 25_000,
+          env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "", TERM: "xterm-256color" },
+        },
+      );
+      const end = written.lastIndexOf("\u001b[?25h");
+      expect(end).toBeGreaterThan(0);
+      const lines = stripVTControlCharacters(written.slice(0, end)).split(/\r?\n/);
+      expect(Math.max(...lines.map(textWidth))).toBeLessThanOrEqual(columns);
+      const left = stripVTControlCharacters(written.slice(end));
+      expect(left).toContain("queue jobs");
+      expect(left).toMatch(/pending +2/);
+    },
+  );
+});
+
+test("in a pipe stats --watch prints a line each time, with --json NDJSON; a signal ends it with 0", async () => {
+  withOrders();
+  const words = [
+    "queue",
+    "stats",
+    "--watch",
+    "--every",
+    "100ms",
+    "--queue",
+    "jobs",
+    "--store",
+    "sqlite:work.db",
+  ];
+  const plain = project.start(words);
+  const json = project.start([...words, "--json"]);
+  await until(
+    () => plain.output().split("\n").length > 3 && json.output().split("\n").length > 3,
+    "some looks",
+  );
+  plain.child.kill("SIGINT");
+  json.child.kill("SIGTERM");
+  const [first, second] = await Promise.all([plain.ended, json.ended]);
+  expect([first.code, second.code]).toEqual([0, 0]);
+  expect(first.stdout).toMatch(/^\d\d:\d\d:\d\d {2}jobs {2}pending 2 · in [\d.]+\/s/);
+  for (const line of second.stdout.trimEnd().split("\n"))
+    expect(JSON.parse(line)).toMatchObject({
+      type: "queue",
+      view: { queue: "jobs", counts: { PENDING: 2 } },
+    });
+});

@@ -1,0 +1,319 @@
+import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { postgresServer, type TestServer } from "../postgres/server.ts";
+import { Project, type Running, until } from "./command-line.ts";
+import { copyRows, withApproval } from "./crossings.ts";
+import { submit, worker } from "./queues.ts";
+
+/** The same commands on both stores that many processes share. */
+let server: TestServer;
+let project: Project;
+let where: string;
+beforeAll(async () => {
+  server = await postgresServer();
+}, 60_000);
+afterAll(() => server.stop());
+
+type Kind = "sqlite" | "postgres";
+
+function newProject(kind: Kind): void {
+  project = new Project();
+  project.write("worker.ts", worker);
+  project.write("submit.mjs", submit);
+  where = kind === "sqlite" ? "sqlite:work.db" : `${server.url()}?schema=${server.schema()}`;
+}
+
+/** Submits orders from a process of its own; their ids. */
+function submitOrders(
+  ...orders: readonly (readonly [kind: string, payload: unknown, options?: object])[]
+): readonly string[] {
+  const printed = execFileSync(process.execPath, ["submit.mjs", where, JSON.stringify(orders)], {
+    cwd: project.dir,
+    encoding: "utf8",
+    timeout: 30_000,
+    env: { ...process.env, NODE_OPTIONS: "", NODE_NO_WARNINGS: "1" },
+  });
+  return JSON.parse(printed) as readonly string[];
+}
+
+const queue = (...words: readonly string[]): ReturnType<Project["run"]> =>
+  project.run("queue", ...words, "--queue", "jobs", "--store", where);
+const queueJson = <T>(...words: readonly string[]): Promise<T> =>
+  project.json<T>("queue", ...words, "--queue", "jobs", "--store", where);
+const work = (...more: readonly string[]): Running =>
+  project.start(["worker", "worker.ts", "--store", where, ...more]);
+
+interface Order {
+  readonly id: string;
+  readonly state: string;
+  readonly attempt: number;
+  readonly worker: string | null;
+}
+const stateOf = async (id: string): Promise<string> =>
+  (await queueJson<{ readonly order: Order }>("show", id)).order.state;
+
+describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
+  beforeEach(() => newProject(kind));
+  afterEach(() => project[Symbol.dispose]());
+
+  test("is worked off by two processes, each order once, and tells what became of it", async () => {
+    const ids = submitOrders(...Array.from({ length: 40 }, (_, n) => ["note", `n${n}`] as const), [
+      "fail",
+      null,
+    ]);
+    const ended = await Promise.all([work("--until-empty").ended, work("--until-empty").ended]);
+    expect(ended.map(({ code }) => code)).toEqual([0, 0]);
+    const noted = project.lines("ledger.txt").map((line) => line.split(" ")[0]);
+    expect(noted).toHaveLength(40);
+    expect(new Set(noted)).toEqual(new Set(Array.from({ length: 40 }, (_, n) => `n${n}`)));
+
+    const listed = await queueJson<{ readonly orders: readonly Order[] }>("ls");
+    expect(listed.orders).toMatchObject([{ id: ids[40], state: "FAILED", error: { code: "E_NEVER" } }]);
+    const shown = await queue("show", ids[40] ?? "");
+    expect(shown.stdout).toMatch(/submitted[^]*started[^]*exhausted[^]*E_NEVER: it cannot be/);
+    expect(shown.stdout).toContain(`cutover queue retry ${ids[40]}`);
+
+    const stats = await queue("stats");
+    expect(stats.code).toBe(3);
+    expect(stats.stdout).toMatch(/completed +40/);
+    expect(stats.stdout).toContain("1 failed and wait for a person");
+    expect((await project.run("audit", "--store", where)).stdout).toContain("chain whole");
+  });
+
+  test("failed orders are run again, one or all, and who did it stands in the record", async () => {
+    const [one = "", two = ""] = submitOrders(["fail", 1], ["fail", 2]);
+    await work("--until-empty").ended;
+    expect((await queue("retry", one, "--reason", "it is mended", "--by", "ann")).code).toBe(0);
+    expect(await stateOf(one)).toBe("PENDING");
+    const { history } = await queueJson<{ readonly history: readonly { event: string; note: string }[] }>(
+      "show",
+      one,
+    );
+    expect(history.at(-1)).toMatchObject({ event: "requeued", note: "it is mended (ann)" });
+    const again = await queueJson<{ readonly retried: number }>("retry", "--failed", "--code", "E_NEVER");
+    expect(again).toEqual({ retried: 1, movedOn: 0 });
+    expect(await stateOf(two)).toBe("PENDING");
+
+    const refused = await queue("retry", one, "--reason", "once more");
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused.stderr).toContain("CUTOVER_QUEUE_ILLEGAL_TRANSITION");
+  });
+
+  test("waiting orders are cancelled at once, a running one by its worker", async () => {
+    const [running = ""] = submitOrders(["wait", "never"]);
+    const worker = work();
+    await until(() => project.lines("ledger.txt").length === 1, "the order runs");
+    expect((await queue("cancel", running.slice(0, 24), "--reason", "not wanted", "--by", "ann")).code).toBe(
+      0,
+    );
+    await until(async () => (await stateOf(running)) === "CANCELLED", "the running one is cancelled");
+    worker.child.kill("SIGTERM");
+    await worker.ended;
+    submitOrders(["note", "a"], ["note", "b"], ["wait", "x"]);
+    expect(await queueJson("cancel", "--all", "--kind", "note", "--reason", "not wanted")).toEqual({
+      cancelled: 2,
+      asked: 0,
+      movedOn: 0,
+    });
+    const done = await queueJson<{ readonly orders: readonly Order[] }>("ls", "--state", "cancelled");
+    expect(done.orders).toHaveLength(3);
+    expect((await queue("cancel", running, "--reason", "again")).code).toBe(0);
+    expect((await queue("cancel", "nothing", "--reason", "x")).stderr).toContain(
+      "CUTOVER_QUEUE_UNKNOWN_ORDER",
+    );
+  });
+
+  test("a pause holds every worker until it is lifted", async () => {
+    submitOrders(["note", "a"]);
+    const paused = await queue("pause", "--reason", "the printer burns", "--by", "ann");
+    expect(paused.stdout).toContain("ann: the printer burns");
+    const worker = work();
+    await until(() => worker.output().includes("worker "), "the worker is there");
+    const stats = await queue("stats");
+    expect(stats.stdout).toContain("paused: no worker starts anything");
+    expect(project.lines("ledger.txt")).toEqual([]);
+    expect((await queue("resume")).code).toBe(0);
+    await until(() => project.lines("ledger.txt").length === 1, "the order is done");
+    const workers =
+      await queueJson<readonly { readonly kinds: readonly string[]; readonly alive: boolean }[]>("workers");
+    expect(workers).toMatchObject([{ alive: true, slots: 4 }]);
+    worker.child.kill("SIGTERM");
+    expect((await worker.ended).code).toBe(0);
+    expect(await queueJson("prune", "--older-than", "0ms")).toEqual({ queue: "jobs", removed: 1 });
+  });
+
+  test("SIGTERM drains: what runs may end, nothing new is begun, what is left goes back unharmed", async () => {
+    const [quick = "", endless = ""] = submitOrders(["wait", "go"], ["wait", "never"]);
+    const worker = work("--drain", "1500ms");
+    await until(() => project.lines("ledger.txt").length === 2, "both run");
+    worker.child.kill("SIGTERM");
+    await until(() => worker.output().includes("draining"), "it drains");
+    const [later = ""] = submitOrders(["note", "later"]);
+    project.write("go", "");
+    const { code, stderr } = await worker.ended;
+    expect([code, stderr]).toEqual([0, expect.stringContaining("drained: nothing of this worker runs")]);
+    expect(await stateOf(quick)).toBe("COMPLETED");
+    expect(await stateOf(later)).toBe("PENDING");
+    const { order } = await queueJson<{ readonly order: Order }>("show", endless);
+    expect(order).toMatchObject({ state: "PENDING", attempt: 0 });
+  });
+
+  test("after kill -9 another worker goes on, with a higher fence", async () => {
+    const [id = ""] = submitOrders(["wait", "go"]);
+    const first = work();
+    await until(() => project.lines("ledger.txt").length === 1, "it runs");
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const second = work("--until-empty");
+    await until(() => project.lines("ledger.txt").length === 2, "it runs again");
+    project.write("go", "");
+    expect((await second.ended).code).toBe(0);
+    expect(project.lines("ledger.txt")).toEqual(["waits go 1", "waits go 2", "went go 2"]);
+    expect(await stateOf(id)).toBe("COMPLETED");
+  });
+
+  test("a worker that stands still longer than its lease is replaced, and what it does then is refused", async () => {
+    const [id = ""] = submitOrders(["wait", "go"]);
+    const first = work();
+    await until(() => project.lines("ledger.txt").length === 1, "it runs");
+    first.child.kill("SIGSTOP");
+    const second = work("--until-empty");
+    await until(
+      () => project.lines("ledger.txt").length === 2,
+      "another one runs it after the lease",
+      30_000,
+    );
+    project.write("go", "");
+    expect((await second.ended).code).toBe(0);
+    first.child.kill("SIGCONT");
+    await until(() => project.lines("ledger.txt").length === 4, "the first one wakes", 3_000).catch(() => {});
+    first.child.kill("SIGTERM");
+    await first.ended;
+    const { order, history } = await queueJson<{
+      readonly order: Order;
+      readonly history: readonly { readonly event: string }[];
+    }>("show", id);
+    expect(order.state).toBe("COMPLETED");
+    expect(history.filter(({ event }) => event === "completed")).toHaveLength(1);
+  });
+});
+
+describe("a worker", () => {
+  afterEach(() => project[Symbol.dispose]());
+
+  test("outlives a crash of its server", async () => {
+    newProject("postgres");
+    submitOrders(["note", "before"]);
+    const running = work();
+    await until(() => project.lines("ledger.txt").length === 1, "the first order is done");
+    await server.restart("immediate");
+    submitOrders(["note", "after"]);
+    await until(() => project.lines("ledger.txt").length === 2, "the second order is done");
+    running.child.kill("SIGTERM");
+    expect((await running.ended).code).toBe(0);
+    expect((await project.run("audit", "--store", where)).stdout).toContain("chain whole");
+  });
+
+  test("tells with --json what it does, a line each", async () => {
+    newProject("sqlite");
+    submitOrders(["note", "a"], ["fail", null]);
+    const { stdout, code } = await work("--until-empty", "--json").ended;
+    expect(code).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { type: string; event?: string });
+    expect(lines[0]?.type).toBe("started");
+    expect(lines.at(-1)?.type).toBe("drained");
+    const events = lines.flatMap(({ type, event }) =>
+      type === "order" && event !== undefined ? [event] : [],
+    );
+    expect(events.toSorted((a, b) => a.localeCompare(b))).toEqual([
+      "completed",
+      "exhausted",
+      "started",
+      "started",
+    ]);
+  });
+
+  test("ends at once at the second signal, as a crash would; nothing is lost", async () => {
+    newProject("sqlite");
+    const [id = ""] = submitOrders(["wait", "go"]);
+    const running = work("--drain", "1h");
+    await until(() => project.lines("ledger.txt").length === 1, "it runs");
+    running.child.kill("SIGINT");
+    await until(() => running.output().includes("draining"), "it drains");
+    running.child.kill("SIGINT");
+    expect((await running.ended).code).toBe(130);
+    project.write("go", "");
+    expect((await work("--until-empty").ended).code).toBe(0);
+    expect(await stateOf(id)).toBe("COMPLETED");
+  });
+});
+
+describe.each<Kind>(["sqlite", "postgres"])("a run on %s", (kind) => {
+  beforeEach(() => newProject(kind));
+  afterEach(() => project[Symbol.dispose]());
+  const cutover = (...words: readonly string[]): ReturnType<Project["run"]> =>
+    project.run(...words, "--store", where);
+
+  test("that is killed is carried on by a worker of another process", async () => {
+    project.write("crossing.ts", copyRows);
+    const first = project.start(["run", "--store", where]);
+    // Not only written: the checkpoint behind the fifth row is stored, too.
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const other = project.start(["worker", "crossing.ts", "--store", where]);
+    await until(() => other.output().includes("taken up"), "the worker takes it up");
+    project.write("go", "");
+    await until(async () => (await cutover("status")).stdout.includes("finished"), "the run is over");
+    other.child.kill("SIGTERM");
+    expect((await other.ended).code).toBe(0);
+    expect(project.lines("ledger.txt")).toEqual([
+      "before",
+      ...Array.from({ length: 10 }, (_, n) => `row ${n}`),
+    ]);
+  });
+
+  test("hears what people decide elsewhere: pause, continue, approve", async () => {
+    project.write("crossing.ts", withApproval);
+    const carrier = project.start(["run", "--store", where]);
+    await until(() => carrier.output().includes("waits for approval"), "it asks for an approval");
+    const paused = await cutover("pause", "--reason", "lunch", "--by", "ann");
+    expect(paused).toMatchObject({ code: 0 });
+    expect((await cutover("status")).code).toBe(0);
+    expect((await cutover("continue")).code).toBe(0);
+    const refused = await cutover("approve", "--phase", "move", "--reason", "x");
+    expect(refused.stderr).toContain("CUTOVER_APPROVAL_INVALID");
+    expect((await cutover("approve", "--reason", "looked at it", "--by", "ben")).code).toBe(0);
+    expect((await carrier.ended).code).toBe(0);
+    expect((await cutover("report")).code).toBe(0);
+    expect((await cutover("audit")).stdout).toContain("chain whole");
+  });
+
+  test("is taken back from elsewhere, and looked at meanwhile", async () => {
+    project.write("crossing.ts", copyRows);
+    const carrier = project.start(["run", "--store", where]);
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
+    const looking = project.start(["watch", "--store", where]);
+    await until(() => looking.output().includes("copy-rows"), "the watcher sees it");
+    const back = await cutover("rollback", "--reason", "not today", "--by", "ann");
+    expect(back.code).toBe(4);
+    expect((await carrier.ended).code).toBe(4);
+    expect((await looking.ended).code).toBe(4);
+    expect(project.lines("ledger.txt").slice(-2)).toEqual(["copy back", "before back"]);
+  });
+
+  test("printed commands name the store, without its password", async () => {
+    project.write("crossing.ts", withApproval);
+    const ended = await project.run("run", "--until-held", "--store", where);
+    expect(ended.code).toBe(3);
+    const status = await cutover("status");
+    for (const text of [ended.stdout, status.stdout]) {
+      expect(text).toMatch(/npx cutover \w+ .*--store '?(sqlite:work\.db|postgres:\/\/postgres@)/);
+      expect(text).not.toContain("not-a-secret");
+    }
+  });
+});

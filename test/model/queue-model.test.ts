@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { explore } from "./explorer.ts";
+import { type Case, protocol } from "./protocol.ts";
+import { mutants, type Rules, rules, spareRules } from "./rules.ts";
+
+const small: Case = {
+  workers: 2,
+  orders: 1,
+  crashes: true,
+  failures: true,
+  people: false,
+  lostAnswers: false,
+};
+
+// A third of all calls are refused: their errors need no stack here.
+const { stackTraceLimit } = Error;
+beforeAll(() => void (Error.stackTraceLimit = 0));
+afterAll(() => void (Error.stackTraceLimit = stackTraceLimit));
+
+describe("claim, lease, heartbeat and rescue hold in every order of events", () => {
+  const cases: readonly (readonly [string, Case, Rules])[] = [
+    ["two workers, with people who cancel and requeue", { ...small, people: true }, rules],
+    [
+      "two workers that claim and start in one commit, with people",
+      { ...small, people: true },
+      { ...rules, starts: true },
+    ],
+    ["two workers, with answers that never come", { ...small, lostAnswers: true }, rules],
+    ["three workers", { ...small, workers: 3 }, rules],
+    [
+      "two workers and two orders, without crashes and failures",
+      { ...small, orders: 2, crashes: false, failures: false },
+      rules,
+    ],
+  ];
+  test.each(cases)(
+    "%s",
+    (name, what, by) => {
+      const found = explore(protocol(by, what));
+      console.log(`${name}: ${found.states} states, ${found.steps} steps`);
+      expect(found.counterexample).toBeUndefined();
+      expect(found.states).toBeGreaterThan(5_000);
+    },
+    120_000,
+  );
+});
+
+/** What comes of each mutant, at the end of the shortest way there. */
+const expected: Readonly<Record<keyof typeof mutants, RegExp>> = {
+  "a write is looked at by its state alone, without the fence": /claim 1 wrote although there is claim 2/,
+  "a heartbeat is accepted after the lease is over, and a rescue does not look at it again":
+    /both believe they hold it/,
+  "a heartbeat is accepted without a look at the fence": /claim 1 wrote although there is claim 2/,
+  "a rescue keeps the attempt that was begun": /attempt 1, but 0 count/,
+  "a rescue does not count the crash": /after it took 2 workers down/,
+  "a rescue does not wait for the end of the lease": /both believe they hold it/,
+  "an order without a worker is found first and read later": /both believe they hold it/,
+  "a result that comes late is accepted": /completed led from WAITING_RETRY .* to COMPLETED/,
+  "a claim does not raise the fence": /claim 1 wrote although there is claim 2/,
+};
+
+describe("a rule that is changed a little is found out", () => {
+  test.each(Object.keys(mutants))("%s", (name) => {
+    const { counterexample } = explore(protocol(mutants[name] ?? rules, small));
+    expect(counterexample?.at(-1)).toMatch(expected[name] ?? /^$/);
+  });
+});
+
+test.each(Object.keys(spareRules))("one line of defence is enough: %s", (name) => {
+  expect(explore(protocol(spareRules[name] ?? rules, small)).counterexample).toBeUndefined();
+});
