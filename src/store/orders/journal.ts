@@ -1,6 +1,6 @@
 /** Changes of maps that can be taken back: one call of a batch is refused, the others stay. */
 export class Journal {
-  /** Three places a change: the map, the key, what stood there. An object for each is a fifth of a batch's garbage. */
+  /** Three places a change: the map, the key, what stood there. An object for each would be garbage right after. */
   readonly #changes: unknown[] = [];
 
   set<K, V extends {} | null>(map: Map<K, V>, key: K, value: V): void {

@@ -30,8 +30,8 @@ export const changeBit: Readonly<Partial<Record<keyof OrderRow, number>>> = {
 };
 
 /**
- * The bits of the members in which two states of an order differ. Written out: a loop over names takes five times as
- * long, twice for each order.
+ * The bits of the members in which two states of an order differ. Written out: this is asked twice for each
+ * order, and a loop over names looks each of them up.
  */
 export function changedMembers(a: OrderRow, b: OrderRow): number {
   let set = 0;

@@ -15,7 +15,7 @@ const longestPayload = 4_096;
 
 /**
  * Orders that wait for a worker or are held, as this connection's own commits left them: to read one again would only
- * bring what is known, at 8 µs each time. Valid as long as no other connection has committed; SQLite counts that
+ * bring what is known. Valid as long as no other connection has committed; SQLite counts that
  * (`PRAGMA data_version`), exactly so inside a transaction.
  */
 export class KnownRows {

@@ -68,7 +68,7 @@ function writeRelations(db: Connection, writes: Writes): void {
   for (const position of writes.taken) db.run("DELETE FROM order_inbox WHERE position = ?", position);
 }
 
-/** All columns, those that are NULL too: one statement for every new order, which SQLite binds faster than it is chosen. */
+/** All columns, those that are NULL too: one statement for every new order. */
 const insert = `INSERT INTO orders (${orderColumns.map(({ name }) => name).join(", ")})
   VALUES (${orderColumns.map(() => "?").join(", ")})`;
 
