@@ -219,19 +219,20 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
     withStore(
       "the bell rings for what can be claimed or will be due, and stops when asked to",
       async ({ store }) => {
-        const rung: string[] = [];
-        const stop = store.orders.onWork((queue) => rung.push(queue));
+        // There may be work: a store may ring once more for safety, whenever it likes.
+        const rung = new Set<string>();
+        const stop = store.orders.onWork((queue) => rung.add(queue));
         await store.orders.submit([newOrder("a"), newOrder("b", { queue: "p" })]);
-        expect(rung.sort()).toEqual(["p", "q"]);
-        rung.length = 0;
+        expect([...rung].sort()).toEqual(["p", "q"]);
         await claimIds(store, 1);
-        expect(rung).toEqual([]);
+        rung.clear();
         const released = { id: "a", fence: 1, from: ["RUNNING"], to: "PENDING", event: "released" } as const;
         await store.orders.change([released]);
-        expect(rung).toEqual(["q"]);
+        expect([...rung]).toEqual(["q"]);
         stop();
+        rung.clear();
         await store.orders.submit([newOrder("c")]);
-        expect(rung).toEqual(["q"]);
+        expect([...rung]).toEqual([]);
       },
     );
   });
