@@ -1,4 +1,4 @@
-import { readlinkSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import {
@@ -8,6 +8,7 @@ import {
   hasCode,
   isCutoverError,
   type Log,
+  processSpace,
   silentLog,
   sleep,
 } from "../core/index.ts";
@@ -175,22 +176,13 @@ export function carrierOf({ pid, clock, shared }: StorePlace): {
   owner: string;
   isDead: (owner: string) => boolean;
 } {
-  const machine = `${hostname()}${shared === undefined ? "" : processSpace()}:`;
+  const machine = `${shared === undefined ? hostname() : processSpace()}:`;
   return {
     owner: `${machine}${pid}:${clock.now()}`,
     isDead: (owner) =>
       owner.startsWith(machine) &&
       (shared === undefined || !isRunning(owner.slice(machine.length).split(":")[0])),
   };
-}
-
-/** Containers may share a host name: there a number that names no process here may still name one there. */
-function processSpace(): string {
-  try {
-    return `/${readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "")}`;
-  } catch {
-    return "";
-  }
 }
 
 /** A process number that was given anew counts as running: then the lease is waited for. */

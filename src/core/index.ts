@@ -21,4 +21,5 @@ export {
   type Stage,
   stages,
 } from "./route.ts";
+export { processSpace } from "./process-space.ts";
 export { visible } from "./visible.ts";

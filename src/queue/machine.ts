@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { env, kill, pid } from "node:process";
+import { processSpace } from "../core/index.ts";
 
 /**
  * The only file of the queue that touches the operating system's processes: a queue that starts programs has to
@@ -98,29 +98,16 @@ export function valuesInEnvironments(name: string): ReadonlySet<string> {
   return values;
 }
 
-/**
- * Whose process numbers these are. Containers may share a host name (and a machine's kernel): a number that names no
- * process here may name one there. A container that is started again is another one, so its workers are found by their
- * leases.
- */
-function numberSpace(): string {
-  try {
-    return `${hostname()}/${readlinkSync("/proc/self/ns/pid").replaceAll(/\D/g, "")}`;
-  } catch {
-    return hostname();
-  }
-}
-
 /** `host/namespace:pid:start`, the name of this process as a worker. */
 export function workerName(): string {
   const { startTime } = markProcess(pid);
-  return `${numberSpace()}:${pid}:${startTime ?? Math.round(performance.timeOrigin)}`;
+  return `${processSpace()}:${pid}:${startTime ?? Math.round(performance.timeOrigin)}`;
 }
 
 /** True for a worker of this machine and container whose process is gone. Names of another shape are never called dead. */
 export function isDeadWorker(name: string): boolean {
   const parts = /^(.+):(\d+):(\d+)$/.exec(name);
-  if (parts === null || parts[1] !== numberSpace()) return false;
+  if (parts === null || parts[1] !== processSpace()) return false;
   const mark = { pid: Number(parts[2]), startTime: hasProc ? (parts[3] ?? "") : null };
   return !(mark.pid === pid && name === workerName()) && !isAlive(mark);
 }
