@@ -91,6 +91,19 @@ export interface Interval {
   readonly firstErrors?: FirstErrors;
   /** Compared answers by operation, for coverage. */
   readonly operations: Readonly<Record<string, number>>;
+  /** Compared answers by cohort, a name that the call site gives to groups of callers. Absent: it names none. */
+  readonly cohorts?: Readonly<Record<string, number>>;
+  /** Calls that stage `shadow` left alone because their operation is declared never to be repeated, by operation. */
+  readonly refused?: Readonly<Record<string, number>>;
+  /**
+   * Second writes that the first side has taken and the other has not yet, at the end of the stretch: a gauge, not a
+   * count. Absent: the route has no second writes.
+   */
+  readonly backlog?: number;
+  /** Paths found to differ between two calls of the old side alone, which comparisons therefore pass over. */
+  readonly volatile?: readonly string[];
+  /** Time that the door's own work off the caller's path took from this process in the stretch, milliseconds. */
+  readonly overheadMs?: number;
 }
 
 /** One kept difference. Values are bounded and redacted before they leave the application. */
@@ -112,4 +125,10 @@ export interface RouteDeclaration {
   readonly operations: readonly string[];
   /** Stages this route can be put into, given what its call site declared. */
   readonly stages: readonly Stage[];
+  /** Cohorts whose coverage is counted. Absent: none are named. */
+  readonly cohorts?: readonly string[];
+  /** Operations that are never shadowed, with the reason: `personal`, `non-idempotent`. */
+  readonly never?: Readonly<Record<string, string>>;
+  /** Second writes that may be missing when the stage advances. Absent: the route has no second writes. */
+  readonly backlogLimit?: number;
 }

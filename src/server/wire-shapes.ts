@@ -33,23 +33,35 @@ const side: typeof sideShape = (value, place) => {
   return counts;
 };
 
-const intervalShape = shape({
-  id: text(200),
-  route: routeName,
-  door: doorName,
-  epoch: count,
-  stage,
-  share: within(0, 100),
-  from: count,
-  to: count,
-  old: side,
-  new: side,
-  shadow: shape({ calls: count, errors: count, timeouts: count, skipped: count }),
-  compared: count,
-  mismatches: count,
-  failedOver: count,
-  operations: mapOf(count, 500),
-});
+const firstErrorsShape = shape({ old: count, new: count }, { period: count });
+
+const intervalShape = shape(
+  {
+    id: text(200),
+    route: routeName,
+    door: doorName,
+    epoch: count,
+    stage,
+    share: within(0, 100),
+    from: count,
+    to: count,
+    old: side,
+    new: side,
+    shadow: shape({ calls: count, errors: count, timeouts: count, skipped: count }),
+    compared: count,
+    mismatches: count,
+    failedOver: count,
+    operations: mapOf(count, 500),
+  },
+  {
+    firstErrors: firstErrorsShape,
+    cohorts: mapOf(count, 500),
+    refused: mapOf(count, 500),
+    backlog: count,
+    volatile: listOf(text(500), 200),
+    overheadMs: within(0, Number.MAX_SAFE_INTEGER),
+  },
+);
 
 const interval: Reader<Interval> = (value, place) => {
   const read = intervalShape(value, place);
@@ -69,12 +81,15 @@ const sample: Reader<MismatchSample> = shape({
   differences: listOf(shape({ path: text(500, 0), old: text(2_000, 0), new: text(2_000, 0) }), 100),
 });
 
-const declaration: Reader<RouteDeclaration> = shape({
-  route: routeName,
-  door: doorName,
-  operations: listOf(text(200), 500),
-  stages: listOf(stage, stages.length),
-});
+const declaration: Reader<RouteDeclaration> = shape(
+  {
+    route: routeName,
+    door: doorName,
+    operations: listOf(text(200), 500),
+    stages: listOf(stage, stages.length),
+  },
+  { cohorts: listOf(text(200), 500), never: mapOf(text(200), 500), backlogLimit: count },
+);
 
 export const declarationsBody: Reader<{ readonly declarations: readonly RouteDeclaration[] }> = shape({
   declarations: listOf(declaration, mostDeclarations),
