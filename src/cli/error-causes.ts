@@ -38,6 +38,9 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_RUN_STATE: "The run does not allow this in the state it is in.",
   CUTOVER_RUN_ACTIVE: "The migration has a run that has not ended; a second one beside it is refused.",
   CUTOVER_LEASE_LOST: "This process no longer carries the run, so its write was refused.",
+  CUTOVER_STEP_UNPROVEN:
+    "The definition claims something and does not say how it is shown; the run holds there.",
+  CUTOVER_STEP_REVIEW: "A command is to be read by a person before it runs for the first time.",
   CUTOVER_STEP_FAILED: "A step threw an error and its retries are used up.",
   CUTOVER_STEP_TIMEOUT: "A step took longer than its timeout.",
   CUTOVER_STEP_UNKNOWN: "After a crash it could not be found out whether a step had taken effect.",

@@ -76,6 +76,14 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     3,
     "look whether the step took effect, then `cutover approve` or `cutover rollback`",
   ),
+  CUTOVER_STEP_UNPROVEN: entry(
+    3,
+    "say how it is shown: `cutover bind`; or, once it is done, `cutover settle STEP done --reason …`",
+  ),
+  CUTOVER_STEP_REVIEW: entry(
+    3,
+    "read the command, then `cutover settle STEP not-done --reason …` to run it, or `done` to pass over it",
+  ),
   CUTOVER_CHECK_FAILED: entry(3, "mend what the checklist names, then `cutover resume`"),
   CUTOVER_ROLLBACK_STUCK: entry(
     5,
@@ -153,6 +161,8 @@ export type ErrorCode =
   | "CUTOVER_RUN_ACTIVE"
   | "CUTOVER_LEASE_LOST"
   | "CUTOVER_STEP_FAILED"
+  | "CUTOVER_STEP_UNPROVEN"
+  | "CUTOVER_STEP_REVIEW"
   | "CUTOVER_STEP_TIMEOUT"
   | "CUTOVER_STEP_UNKNOWN"
   | "CUTOVER_CHECK_FAILED"

@@ -10,9 +10,14 @@ export type AttemptOutcome =
   | { readonly kind: "done"; readonly result: Json }
   | { readonly kind: "not-done" }
   | { readonly kind: "failed"; readonly error: ErrorRecord }
-  | { readonly kind: "unknown"; readonly reason: string }
+  /** Only a person can say: whether it took effect (`STEP_UNKNOWN`), or what it waits for from people. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly code?: AskingCode }
   /** It was told to stop (pause, rollback, lost lease, stop) and nothing can be said about it. */
   | { readonly kind: "interrupted" };
+
+/** A step that throws one of these did nothing yet and waits for people. */
+const asking = ["CUTOVER_STEP_UNPROVEN", "CUTOVER_STEP_REVIEW"] as const;
+type AskingCode = (typeof asking)[number];
 
 /** Starts a step and follows it to its end, its timeout, or `controller` being aborted. Never rejects. */
 export async function runAttempt(
@@ -93,6 +98,8 @@ async function limited(
     if (signal.aborted && hasCode(reason, "CUTOVER_STEP_TIMEOUT"))
       return { kind: "failed", error: errorRecord(reason) };
     if (signal.aborted || desk.journal.closed !== undefined) return { kind: "interrupted" };
+    for (const code of asking)
+      if (hasCode(thrown, code)) return { kind: "unknown", reason: asError(thrown).message, code };
     return { kind: "failed", error: errorRecord(thrown) };
   } finally {
     limit.cancel();

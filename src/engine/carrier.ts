@@ -22,7 +22,7 @@ import {
 import { type Action, currentPhase, decide, type PhaseSituation, type Situation } from "./policy.ts";
 import { rollBack } from "./rollback.ts";
 import type { RunMemory } from "./run-memory.ts";
-import { StepPool } from "./step-pool.ts";
+import { StepPool, unknownText } from "./step-pool.ts";
 import { phaseTransition } from "./transitions.ts";
 import { Triggers } from "./triggers.ts";
 
@@ -341,9 +341,8 @@ export class Carrier implements Desk {
 
   /** A step that nobody can tell about holds the run, whoever continues it. */
   recallUnknown(): void {
-    for (const [id, { state }] of this.memory.steps)
-      if (state === "UNKNOWN")
-        this.holds.set(`unknown:${id}`, `nobody knows whether step "${id}" took effect`);
+    for (const [id, { state, error }] of this.memory.steps)
+      if (state === "UNKNOWN") this.holds.set(`unknown:${id}`, unknownText(id, error));
   }
 
   /** The causes of a hold that the record tells of; the others are found again by looking. */

@@ -9,6 +9,14 @@ import { randomFraction } from "./randomness.ts";
 import { countFailures } from "./step-history.ts";
 import { phaseTransition, stepTransition } from "./transitions.ts";
 
+/** Why a step that only a person can tell about holds the run. */
+export function unknownText(step: string, error: ErrorRecord | undefined): string {
+  if (error?.code === "CUTOVER_STEP_UNPROVEN" || error?.code === "CUTOVER_STEP_REVIEW")
+    return `step "${step}": ${error.message}`;
+  const why = error?.code === "CUTOVER_STEP_UNKNOWN" ? `: ${error.message}` : "";
+  return `nobody knows whether step "${step}" took effect${why}`;
+}
+
 export interface PoolHooks {
   /** What follows from a step that failed for good: the start of a rollback, or a hold. */
   readonly onFailed: (step: CompiledStep, error: ErrorRecord) => readonly RunEvent[];
@@ -167,11 +175,9 @@ export class StepPool {
       case "failed":
         return await this.#fail(step, outcome.error);
       case "unknown": {
-        holds.set(
-          `unknown:${step.id}`,
-          `nobody knows whether step "${step.id}" took effect: ${outcome.reason}`,
-        );
-        const lost = stepTransition(memory, step, "lose", { reason: outcome.reason });
+        const error = { code: outcome.code ?? "CUTOVER_STEP_UNKNOWN", message: outcome.reason };
+        holds.set(`unknown:${step.id}`, unknownText(step.id, error));
+        const lost = stepTransition(memory, step, "lose", { reason: outcome.reason, error });
         return await journal.write(lost, ...holds.events(memory));
       }
       case "interrupted":

@@ -17,6 +17,7 @@ export interface CommandInput {
   readonly summary?: string;
   readonly estimate?: number | string;
   readonly irreversible?: true;
+  readonly review?: true;
 }
 
 /** For people and error messages; words with spaces or quotes stand in quotes. */
@@ -43,6 +44,12 @@ export function commandProblems(input: Json): readonly StepProblem[] {
       message: `expected \`cwd\` to be a folder, found ${found(input["cwd"])}`,
       remedy: "write its path, or leave it out",
       place: "cwd",
+    });
+  if (input["review"] !== undefined && input["review"] !== true)
+    problems.push({
+      message: `expected \`review\` to be true or false, found ${found(input["review"])}`,
+      remedy: "write review: true, or leave it out",
+      place: "review",
     });
   const { env, exit } = input;
   if (env !== undefined && !(isObject(env) && Object.values(env).every((text) => typeof text === "string")))

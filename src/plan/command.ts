@@ -34,6 +34,8 @@ export interface CommandOptions {
   readonly unit?: string;
   /** It cannot be undone once begun: belongs in a forward-only phase. */
   readonly irreversible?: boolean;
+  /** The run holds before its first start, until a person has read the command. Default false. */
+  readonly review?: boolean;
 }
 
 /**
@@ -60,6 +62,8 @@ export function command(name: string, options: CommandOptions): Step {
     summary,
     estimate: estimate === undefined ? undefined : readableOr(estimate),
     irreversible: options.irreversible === true ? true : undefined,
+    // Anything but false is handed on, so that validation sees what is neither.
+    review: options.review === false ? undefined : options.review,
   });
   const rest = defined({ timeout, retries, after, unit });
   return markPlace({ name, kind: kindFor(options), input, ...rest } as Step, command);
@@ -81,6 +85,7 @@ function kindFor(options: CommandOptions): StepKind {
       };
     },
     start: async (context) => {
+      await askReview(context);
       await endOld(context);
       const { run, exit = [0], output } = read(context.input);
       const outcome = await carryOut(context, run, "command");
@@ -90,6 +95,8 @@ function kindFor(options: CommandOptions): StepKind {
       return { exit: outcome.exit, ms: Math.round(outcome.ms), outputBytes: outcome.outputBytes };
     },
     verify: async (context) => {
+      if (asked(context))
+        return { kind: "unknown", reason: reviewText(context.input), code: "CUTOVER_STEP_REVIEW" };
       await endOld(context);
       const { verify } = read(context.input);
       if (verify === undefined) return { kind: "not-done" };
@@ -124,6 +131,28 @@ const summaryOf = (input: Json): string => {
   const { summary, run } = read(input);
   return summary ?? `run ${commandLine(run)}`;
 };
+
+/** Holds before the first start; the second one follows a person's word that it has not run yet. */
+async function askReview(context: StepContext): Promise<void> {
+  const { review, run, cwd } = read(context.input);
+  if (review !== true || context.checkpoint() !== undefined) return;
+  await context.saveCheckpoint({ review: "asked" });
+  faultPoint("plan.command.review-asked");
+  throw new CutoverError("CUTOVER_STEP_REVIEW", {
+    message: reviewText(context.input),
+    details: { command: [...run], ...(cwd === undefined ? {} : { cwd }) },
+  });
+}
+
+function asked(context: StepContext): boolean {
+  const saved = context.checkpoint();
+  return isObject(saved) && saved["review"] === "asked";
+}
+
+function reviewText(input: Json): string {
+  const { run, cwd } = read(input);
+  return `it waits for a person to read \`${commandLine(run)}\`${cwd === undefined ? "" : ` in ${cwd}`} before it runs`;
+}
 
 async function carryOut(context: StepContext, words: CommandWords, role: string): Promise<CommandOutcome> {
   const [file, ...args] = words;

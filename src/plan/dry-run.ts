@@ -2,10 +2,12 @@ import { isCutoverError, type JsonObject } from "../core/index.ts";
 import { compile, type Compiled, type CompiledPhase, type CompiledStep } from "./compile.ts";
 import { criticalPath, type Estimate } from "./estimate.ts";
 import type { Migration } from "./migration.ts";
-import type { PlannedPhase, PlannedStep, PlanReport } from "./plan-report.ts";
+import type { PlannedPhase, PlannedStep, PlannedUnproven, PlanReport } from "./plan-report.ts";
 import { messageOf } from "./read-steps.ts";
 import { undoOf } from "./record.ts";
 import type { StepPlan } from "./step-kind.ts";
+import { unprovenIn } from "./task.ts";
+import { Unproven } from "./unproven.ts";
 
 /**
  * Everything that can be said about a run before it begins: what happens in which order, how long it takes along
@@ -38,6 +40,7 @@ export async function dryRun(migration: Migration): Promise<PlanReport> {
     })),
     wayBack: wayBack(compiled, steps),
     success: compiled.success.map(nameOf),
+    unproven: compiled.phases.flatMap(unprovenOf),
     contingencies: compiled.contingencies.map(({ name, on, steps: procedure }) => ({
       name,
       on,
@@ -49,6 +52,24 @@ export async function dryRun(migration: Migration): Promise<PlanReport> {
       step.problem === undefined ? [] : [{ step: step.id, ...step.problem }],
     ),
   };
+}
+
+function unprovenOf(phase: CompiledPhase): readonly PlannedUnproven[] {
+  const told = (role: PlannedUnproven["role"], item: Unproven, name = item.name): PlannedUnproven => {
+    return { phase: phase.name, role, name, by: item.by, from: item.from };
+  };
+  const items = (role: PlannedUnproven["role"], list: readonly unknown[]): readonly PlannedUnproven[] =>
+    list.flatMap((item) => (item instanceof Unproven ? [told(role, item)] : []));
+  const steps = phase.steps.flatMap(({ id, kind }) => {
+    const item = unprovenIn(kind);
+    return item === undefined ? [] : [told("step", item, id)];
+  });
+  return [
+    ...items("entry", phase.entry),
+    ...items("way-back", phase.wayBack),
+    ...steps,
+    ...items("exit", phase.exit),
+  ];
 }
 
 const nameOf = (named: { readonly name: string }): string => named.name;

@@ -55,7 +55,7 @@ export { isMigration, type Migration, type MigrationPhase, type Unit } from "./m
 export { nearest } from "./nearest.ts";
 export { check, gate, phase, type PhaseBody } from "./phase.ts";
 export { markPlace } from "./place.ts";
-export type { PlanFailure, PlannedPhase, PlannedStep, PlanReport } from "./plan-report.ts";
+export type { PlanFailure, PlannedPhase, PlannedStep, PlannedUnproven, PlanReport } from "./plan-report.ts";
 export type { Problem } from "./problem.ts";
 export { gateProblems } from "./read-gates.ts";
 export type {
@@ -68,4 +68,5 @@ export type {
   StepProgress,
 } from "./step-kind.ts";
 export { step, type TaskOptions } from "./task.ts";
+export { type EvidenceSort, unproven, type Unproven, type UnprovenOptions } from "./unproven.ts";
 export { type ThenOptions, when } from "./when.ts";

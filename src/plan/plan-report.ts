@@ -2,6 +2,7 @@ import type { ErrorCode, JsonObject } from "../core/index.ts";
 import type { Approval, Contingency, Risk, TriggerAction } from "./definition.ts";
 import type { Estimate } from "./estimate.ts";
 import type { Unit } from "./migration.ts";
+import type { EvidenceSort } from "./unproven.ts";
 
 /** What `cutover plan` prints. Plain data: `JSON.stringify` of it is the `--json` answer. */
 export interface PlanReport {
@@ -44,6 +45,8 @@ export interface PlanReport {
     readonly nothingToUndo: readonly string[];
   };
   readonly success: readonly string[];
+  /** What nobody has said the proof of: a run holds at the first of them. In the order a run meets them. */
+  readonly unproven: readonly PlannedUnproven[];
   readonly contingencies: readonly {
     readonly name: string;
     readonly on: Contingency["on"];
@@ -53,6 +56,17 @@ export interface PlanReport {
   readonly schedule: { readonly start?: string; readonly end?: string } | undefined;
   /** Steps that could not be planned: a run would fail there. */
   readonly problems: readonly (PlanFailure & { readonly step: string })[];
+}
+
+export interface PlannedUnproven {
+  readonly phase: string;
+  readonly role: "entry" | "way-back" | "step" | "exit";
+  /** The claim; of a step its id. */
+  readonly name: string;
+  /** Sorts of evidence that would settle it. */
+  readonly by: readonly EvidenceSort[];
+  /** Where it was written down. */
+  readonly from: string | undefined;
 }
 
 export interface PlannedPhase {

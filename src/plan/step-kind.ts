@@ -65,7 +65,12 @@ export interface StepPlan {
 export type StepOutcome =
   | { readonly kind: "done"; readonly result: Json }
   | { readonly kind: "not-done" }
-  | { readonly kind: "unknown"; readonly reason: string };
+  /** `code`: it did nothing yet and waits for people; left out, nobody knows whether it took effect. */
+  | {
+      readonly kind: "unknown";
+      readonly reason: string;
+      readonly code?: "CUTOVER_STEP_UNPROVEN" | "CUTOVER_STEP_REVIEW";
+    };
 
 export interface StepProgress {
   readonly done?: number;

@@ -4,6 +4,7 @@ import { parseDurationOrNaN } from "./durations.ts";
 import { nameOneOf } from "./nearest.ts";
 import { markPlace } from "./place.ts";
 import type { StepContext, StepKind, StepOutcome, StepPlan, StepProblem } from "./step-kind.ts";
+import { Unproven } from "./unproven.ts";
 
 export interface TaskOptions {
   /** Does the work; may start again after a crash, with a higher `attempt` and the last checkpoint. */
@@ -47,6 +48,8 @@ const known: Readonly<Record<keyof TaskOptions, true>> = {
   irreversible: true,
 };
 
+/** A step that is named and that nobody can take yet: `step("deploy", unproven("deploy the new processors"))`. */
+export function step(name: string, item: Unproven): Step;
 /**
  * A step made of functions. Their source text enters the definition's hash; what they close over does not, so
  * settings belong in `input`.
@@ -55,14 +58,17 @@ const known: Readonly<Record<keyof TaskOptions, true>> = {
  * step("open-gate", { run: () => gate.open(), rollback: () => gate.close(), estimate: "2s" })
  * ```
  */
-export function step(name: string, options: TaskOptions): Step {
+export function step(name: string, options: TaskOptions): Step;
+export function step(name: string, options: TaskOptions | Unproven): Step {
   // Plain JavaScript may leave the options out; validation then says that `run` is missing.
   const given = (options as TaskOptions | undefined) ?? ({} as TaskOptions);
-  const { input = null, timeout, retries, after, unit } = given;
+  const { input = null, timeout, retries, unit } = given as TaskOptions;
+  const { after } = given;
+  const kind = given instanceof Unproven ? unprovenKind(given) : taskKind(name, given);
   return markPlace(
     {
       name,
-      kind: taskKind(name, given),
+      kind,
       input,
       ...(timeout === undefined ? {} : { timeout }),
       ...(retries === undefined ? {} : { retries }),
@@ -71,6 +77,26 @@ export function step(name: string, options: TaskOptions): Step {
     },
     step,
   );
+}
+
+/** What a step of this kind claims, when nobody has said how it is shown. */
+export function unprovenIn(kind: StepKind): Unproven | undefined {
+  return "unproven" in kind && kind.unproven instanceof Unproven ? kind.unproven : undefined;
+}
+
+/** A step that nobody can take yet: it holds wherever it stands, and undoes nothing. */
+function unprovenKind(item: Unproven): StepKind & { readonly unproven: Unproven } {
+  return {
+    unproven: item,
+    kind: "unproven",
+    reversible: true,
+    tidiesOnly: true,
+    summary: () => item.summary,
+    plan: () => ({ summary: item.summary }),
+    start: (context) => Promise.resolve(item.run(context)),
+    verify: () => Promise.resolve(item.verify()),
+    fingerprint: () => `${item.name}\n${item.missing}`,
+  };
 }
 
 function taskKind(name: string, options: TaskOptions): StepKind {

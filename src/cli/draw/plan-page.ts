@@ -108,6 +108,7 @@ function facts(plan: PlanReport, columns: number): readonly Line[] {
     rows.push(["irreversible", points.join(" · ")]);
   }
   if (plan.units.length > 0) rows.push(["units", unitText(plan)]);
+  if (plan.unproven.length > 0) rows.push(["unproven", unprovenText(plan)]);
   if (plan.success.length > 0) rows.push(["success", plan.success.join(" · ")]);
   rows.push(["in all", estimateText(plan.estimate) || "no time worth naming"]);
   return rows.flatMap(([label, text]) =>
@@ -116,6 +117,13 @@ function facts(plan: PlanReport, columns: number): readonly Line[] {
       span(part),
     ]),
   );
+}
+
+/** How many, and the first few: a run holds there. */
+function unprovenText({ unproven }: PlanReport): string {
+  const first = unproven.slice(0, 3).map(({ phase, name }) => `${phase}: ${name}`);
+  const more = unproven.length > first.length ? ` · and ${unproven.length - first.length} more` : "";
+  return `⚠ ${plural(unproven.length, "claim")} without proof, a run holds at each: ${first.join(" · ")}${more}`;
 }
 
 function unitText(plan: PlanReport): string {
