@@ -25,6 +25,7 @@ export type {
   WorkerRecord,
 } from "./order-records.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
+export { RouteFeed, type RouteFeedOptions } from "./route-feed.ts";
 export type { RoutesFile } from "./routes-file.ts";
 export type {
   AskedDecision,
@@ -48,5 +49,6 @@ export type {
 export { openStore, type OpenStoreOptions } from "./open-store.ts";
 export { openPostgresStore, type PostgresStoreOptions } from "./postgres/open.ts";
 export { hasEnded } from "./run-state.ts";
+export { storeLink, type StoreLink, type StoreLinkOptions } from "./store-link.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
 export type { ChainReport, EventLog, RouteStore, RunStore, Store, StoreReach } from "./store.ts";
