@@ -1,0 +1,42 @@
+export { allFindings, type Finding, findingLists, type Inventory, type Lists } from "./inventory.ts";
+export type { Claim, FindingBase, Level, Place, Sureness } from "./finding.ts";
+export type {
+  CheckFinding,
+  CommandFinding,
+  ContingencyFinding,
+  CriterionFinding,
+  Danger,
+  MappingFinding,
+  OrderFinding,
+  PhaseFinding,
+  SectionFinding,
+  SectionRole,
+  StepFinding,
+  UnitFinding,
+  WaveFinding,
+} from "./work-finding.ts";
+export type {
+  CalendarFinding,
+  Comparison,
+  DurationFinding,
+  EffortFinding,
+  PercentFinding,
+  RampFinding,
+  ThresholdFinding,
+  TimeUnit,
+  TotalFinding,
+  TriggerFinding,
+} from "./figure-finding.ts";
+export type {
+  ArtifactFinding,
+  DefectFinding,
+  LinkFinding,
+  LiteralEntry,
+  LiteralFinding,
+  NoteFinding,
+  ReportFinding,
+  RiskFinding,
+  RoleFinding,
+  RowFinding,
+  Unplaced,
+} from "./matter-finding.ts";
