@@ -1,0 +1,177 @@
+import type { Fence } from "./fence.ts";
+
+/**
+ * What a store must be able to do so that its data can be moved, checked and moved back. A connector opens such a store;
+ * the suite in `cutover/testing` proves one. Everything is bytes: nothing here reads what a key or value means.
+ */
+
+/** One row. Keys are ordered as unsigned bytes; a connector whose store orders otherwise encodes its keys so that they do. */
+export interface Row {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+/** A named set of rows: a table, a sublevel, a folder. A key-value store without such parts has one, named `""`. */
+export interface Collection {
+  readonly name: string;
+  /** About how many, and how many bytes with keys; absent when the store cannot say cheaply. */
+  readonly rows?: number;
+  readonly bytes?: number;
+  /** Columns of a table in the order in which a value holds them. Absent: values are the store's own bytes. */
+  readonly columns?: readonly Column[];
+  /** Why it cannot be moved, e.g. that it has no primary key. Absent: it can. */
+  readonly problem?: string;
+}
+
+export interface Column {
+  readonly name: string;
+  /** As the store names it, e.g. `timestamp with time zone`. */
+  readonly type: string;
+  /** Place in the primary key from 1 on; 0: no part of it. */
+  readonly key: number;
+  readonly nullable: boolean;
+}
+
+/** Keys after `after` up to and including `upTo`; an absent end is open. */
+export interface Range {
+  readonly collection: string;
+  readonly after?: Uint8Array;
+  readonly upTo?: Uint8Array;
+}
+
+export interface ChunkLimit {
+  readonly rows: number;
+  /** Keys and values together; at least one row is given, however large. */
+  readonly bytes: number;
+}
+
+/** Rows as they stood in one snapshot, in key order. */
+export interface Chunk {
+  readonly rows: readonly Row[];
+  /** Which transactions the snapshot has seen. */
+  readonly fence: Fence;
+  /** No rows of the range lie after these. */
+  readonly end: boolean;
+}
+
+/**
+ * Place in a log: text whose order is the order of the log (numbers are written with a fixed width). Positions of two
+ * stores have nothing to do with each other.
+ */
+export type Position = string;
+
+/** What became of one key. A change applies by key, whatever stood there before. */
+export interface Change {
+  readonly collection: string;
+  readonly key: Uint8Array;
+  /** Null: the row is gone. */
+  readonly value: Uint8Array | null;
+}
+
+/** One committed transaction of the source. */
+export interface Transaction {
+  /** Its number as fences know it: a journal's sequence number, PostgreSQL's 64-bit transaction id. */
+  readonly tx: string;
+  /** Following the log from here begins after this transaction. */
+  readonly position: Position;
+  /** When it was committed, wall-clock milliseconds of the source. */
+  readonly at: number;
+  readonly changes: readonly Change[];
+}
+
+/** What a log gives at a time. Without transactions it says that there was nothing new up to `head`. */
+export interface LogBatch {
+  readonly transactions: readonly Transaction[];
+  /** The log is read completely up to here. */
+  readonly head: Position;
+}
+
+/** Count and sums over rows; those of two ranges that do not overlap add up to those of both. Sums are modulo 2⁶⁴. */
+export interface Digest {
+  readonly count: number;
+  /** Sum of the seeded hashes of key and value. */
+  readonly rows: bigint;
+  /** Sum of the seeded hashes of the keys alone. */
+  readonly keys: bigint;
+}
+
+/** The digest of one stretch of keys: after the leaf before, up to and including `upTo`. */
+export interface Leaf extends Digest {
+  /** Absent in the last leaf, which reaches to the end of the range. */
+  readonly upTo?: Uint8Array;
+}
+
+/** Reads what is there, apart from any move. */
+export interface Reader extends AsyncDisposable {
+  /** For people and records, without passwords: `leveldb:data/old`. */
+  readonly name: string;
+  collections(): Promise<readonly Collection[]>;
+  /** Values of these keys, undefined for a key that is not there; in the order asked for. */
+  get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
+  /** All rows of the range in key order, in batches, as one snapshot where the store can. */
+  scan(range: Range, options?: { readonly signal?: AbortSignal }): AsyncIterable<readonly Row[]>;
+  count(range: Range): Promise<number>;
+}
+
+/** A store that data is moved from, while it is written to. */
+export interface Source extends Reader {
+  /**
+   * From now on every change is kept in the log for `slot`, until `release`. Resolves with the position to follow from:
+   * every transaction that a later snapshot has not seen lies after it. Again for a slot that exists: its position.
+   * @throws CUTOVER_DATA_SLOT_LOST when the slot existed and what it kept is gone.
+   */
+  capture(slot: string): Promise<Position>;
+  /** At most `limit` rows of the range from its start, read in one snapshot. */
+  snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk>;
+  /**
+   * Committed transactions after `from`, in the order of the log. Goes on until `signal` aborts; gives a batch at least
+   * once a second, an empty one when nothing came. What moves wrote here under an origin of `without` is left out.
+   */
+  log(
+    slot: string,
+    from: Position,
+    options: { readonly signal: AbortSignal; readonly without?: readonly string[] },
+  ): AsyncIterable<LogBatch>;
+  /** What lies at or before `position` need not be kept for this slot any more. */
+  acknowledge(slot: string, position: Position): Promise<void>;
+  /** Ends the capture. Nothing to do when there is none. */
+  release(slot: string): Promise<void>;
+  /** End of the log now. */
+  head(): Promise<Position>;
+  /**
+   * Refuses writes of every epoch below `epoch`, waits until transactions that were open have ended, then resolves with
+   * the head: no transaction of an older epoch lies after it. Kept over restarts of the store.
+   */
+  fence(epoch: number, options: { readonly signal: AbortSignal }): Promise<Position>;
+  /** Takes writes again under `epoch`. */
+  lift(epoch: number): Promise<void>;
+}
+
+/** One transaction on the target. All of it is there afterwards, or nothing. */
+export interface TargetWrite {
+  /** Which move this is; its checkpoint is kept under this name. */
+  readonly job: string;
+  /** Grows with every owner of the job. A write with a smaller one than seen before is refused: CUTOVER_LEASE_LOST. */
+  readonly fence: number;
+  /** Recorded with the rows, so that a log of this store can leave them out: the way back must not go in a ring. */
+  readonly origin: string;
+  /** By key, in this order. */
+  readonly changes: readonly Change[];
+  /** Copied rows, written after the changes. */
+  readonly rows: readonly (Row & { readonly collection: string })[];
+  /** Replaces the one saved before. At most a few 100 KB. */
+  readonly checkpoint: Uint8Array;
+}
+
+/** A store that data is moved to. */
+export interface Target extends Reader {
+  /** @throws CUTOVER_LEASE_LOST; a value that does not fit: CUTOVER_DATA_REFUSED, naming collection, key and reason. */
+  applyTxn(write: TargetWrite): Promise<void>;
+  /** What `applyTxn` saved last for this job; undefined before. */
+  checkpoint(job: string): Promise<Uint8Array | undefined>;
+  /** Forgets job and checkpoint. */
+  forget(job: string): Promise<void>;
+}
+
+/** Most connectors can do both. */
+export interface DataStore extends Source, Target {}

@@ -1,0 +1,20 @@
+export type {
+  Change,
+  Chunk,
+  ChunkLimit,
+  Collection,
+  Column,
+  DataStore,
+  Digest,
+  Leaf,
+  LogBatch,
+  Position,
+  Range,
+  Reader,
+  Row,
+  Source,
+  Target,
+  TargetWrite,
+  Transaction,
+} from "./connector.ts";
+export { covers, type Fence, type SequenceFence, type SnapshotFence } from "./fence.ts";
