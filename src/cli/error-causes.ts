@@ -74,6 +74,9 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_UNMAPPED: "The old data holds a value that the mapping does not name.",
   CUTOVER_DATA_DIFFERS: "Old and new data are not equal.",
   CUTOVER_PORT_IN_USE: "Another process listens on that port.",
+  CUTOVER_LISTEN_FAILED: "The machine does not let this process listen on that address.",
+  CUTOVER_TOKEN_REQUIRED:
+    "A server was asked for something, or is to listen beyond this machine, and no token or another one was given.",
   CUTOVER_REQUEST_INVALID:
     "A request to the owner has a member of the wrong type, a missing or an unknown one.",
   CUTOVER_REQUEST_UNKNOWN: "The owner has no such call.",

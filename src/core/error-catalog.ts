@@ -120,6 +120,14 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_DIFFERS: entry(4, "see the differences in the report, repair, verify again"),
 
   CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
+  CUTOVER_LISTEN_FAILED: entry(
+    6,
+    "name an address of this machine with --host, and a port this user may open",
+  ),
+  CUTOVER_TOKEN_REQUIRED: entry(
+    2,
+    "give a token: `cutover serve --token-file FILE` or CUTOVER_TOKEN there, `token` in createRollout",
+  ),
   CUTOVER_REQUEST_INVALID: entry(2, "correct the named member of the request"),
   CUTOVER_REQUEST_UNKNOWN: entry(2, "use one of the calls listed in ARCHITECTURE.md"),
   CUTOVER_REQUEST_TOO_LARGE: entry(2, "send it in smaller pieces"),
@@ -194,6 +202,8 @@ export type ErrorCode =
   | "CUTOVER_DATA_UNMAPPED"
   | "CUTOVER_DATA_DIFFERS"
   | "CUTOVER_PORT_IN_USE"
+  | "CUTOVER_LISTEN_FAILED"
+  | "CUTOVER_TOKEN_REQUIRED"
   | "CUTOVER_REQUEST_INVALID"
   | "CUTOVER_REQUEST_UNKNOWN"
   | "CUTOVER_REQUEST_TOO_LARGE"

@@ -10,6 +10,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   CUTOVER_ROUTE_UNKNOWN: 404,
   CUTOVER_REQUEST_UNKNOWN: 404,
   CUTOVER_REQUEST_TOO_LARGE: 413,
+  CUTOVER_TOKEN_REQUIRED: 401,
   CUTOVER_RUN_STATE: 409,
   CUTOVER_APPROVAL_INVALID: 409,
   CUTOVER_STORE_FULL: 507,
@@ -49,7 +50,7 @@ export function sendJson(response: ServerResponse, value: unknown, status = 200)
  * @throws CUTOVER_REQUEST_TOO_LARGE over 4 MiB, CUTOVER_REQUEST_INVALID when it is no JSON.
  */
 export async function readBody(request: IncomingMessage): Promise<unknown> {
-  const bytes = await collect(request);
+  const bytes = await readBytes(request);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
@@ -61,8 +62,12 @@ export async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** Not `for await`: leaving that loop early would destroy the connection before the refusal is sent. */
-function collect(request: IncomingMessage): Promise<Buffer> {
+/**
+ * The request's body as it came. Not `for await`: leaving that loop early would destroy the connection before the
+ * refusal is sent.
+ * @throws CUTOVER_REQUEST_TOO_LARGE over 4 MiB.
+ */
+export function readBytes(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LiveRun } from "../report/index.ts";
 import type { Clock, Log } from "../core/index.ts";
-import type { Store } from "../store/index.ts";
+import type { Decision } from "../engine/index.ts";
+import type { RouteFeed, Store } from "../store/index.ts";
 import type { Doors } from "./doors.ts";
 import type { NdjsonStream } from "./ndjson.ts";
 
@@ -29,6 +30,14 @@ export interface ServerContext {
   readonly run: (id: string) => CarriedRun | undefined;
   /** Open streams, ended when the server closes. */
   readonly streams: Set<NdjsonStream>;
+  /** Changes of routes, those of other processes too where there can be any. */
+  readonly feed: RouteFeed;
+  /** Runs a write that only the owner of the store may do. */
+  readonly alone: <T>(write: (store: Store) => Promise<T>) => Promise<T>;
+  /** Decides about a run that this process does not carry; undefined where that is refused. */
+  readonly decide: ((run: string, decision: Decision) => Promise<unknown>) | undefined;
+  /** True when no process carries the run; undefined where only this one could. */
+  readonly nobodyCarries: ((run: string) => Promise<boolean>) | undefined;
 }
 
 /** One request: its path's variable part decoded, its query, and the way to read its body. */

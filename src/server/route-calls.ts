@@ -8,7 +8,7 @@ export const listRoutes: Handler = ({ store }) => store.routes.list();
 
 export const changeRoute: Handler = async (context, call) => {
   const order = routeBody(await call.body(), "");
-  return orderRoute(context.store, context.doors, call.name, order);
+  return context.alone((store) => orderRoute(store, context.doors, call.name, order));
 };
 
 /**

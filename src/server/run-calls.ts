@@ -1,4 +1,5 @@
 import { CutoverError, type Timer } from "../core/index.ts";
+import type { Decision } from "../engine/index.ts";
 import { buildRunView, type LiveRun, type RunView, RunViewer } from "../report/index.ts";
 import type { CarriedRun, Handler, ServerContext } from "./call.ts";
 import { toCutoverError } from "./answer.ts";
@@ -15,43 +16,55 @@ export const listRuns: Handler = ({ store }) => store.runs.list();
 
 export const showRun: Handler = (context, call) => viewOf(context, call.name);
 
-function viewOf(context: ServerContext, id: string): Promise<RunView> {
-  return buildRunView(context.store, id, { at: context.clock.now(), ...liveOf(context, id) });
+async function viewOf(context: ServerContext, id: string): Promise<RunView> {
+  return await buildRunView(context.store, id, { at: context.clock.now(), ...(await liveOf(context, id)) });
 }
 
 /** Live progress, while this process carries the run. */
-function liveOf(context: ServerContext, id: string): { readonly live?: LiveRun } {
+async function liveOf(
+  context: ServerContext,
+  id: string,
+): Promise<{ readonly live?: LiveRun; readonly nobodyCarries?: boolean }> {
   const run = context.run(id);
-  return run === undefined ? {} : { live: run.live() };
+  if (run !== undefined) return { live: run.live() };
+  return context.nobodyCarries === undefined ? {} : { nobodyCarries: await context.nobodyCarries(id) };
 }
 
 /** A handler that hands a person's decision to the run and answers with what is true afterwards. */
-function decide<Body>(
+function decide<Body extends Omit<Decision, "verb">>(
+  verb: Decision["verb"],
   read: Reader<Body>,
   act: (run: CarriedRun, body: Body, context: ServerContext, id: string) => Promise<void>,
 ): Handler {
   return async (context, call) => {
     const body = read(await call.body(), "");
     const run = context.run(call.name);
-    if (run === undefined) {
+    if (run === undefined && context.decide !== undefined) {
+      await context.decide(call.name, { ...body, verb });
+    } else if (run === undefined) {
       const { run: known } = await viewOf(context, call.name);
       throw new CutoverError("CUTOVER_RUN_STATE", {
         message: `expected a run that this process carries, found ${known.id} in ${known.state}, carried by nobody`,
         details: { run: known.id, state: known.state },
       });
-    }
-    await act(run, body, context, call.name);
+    } else await act(run, body, context, call.name);
     return viewOf(context, call.name);
   };
 }
 
-export const pauseRun: Handler = decide(decisionBody, (run, { by, reason }) => run.pause(by, reason));
-export const continueRun: Handler = decide(decisionBody, (run, { by, reason }) => run.continue(by, reason));
-export const rollbackRun: Handler = decide(decisionBody, (run, { by, reason }) => run.rollback(by, reason));
-export const settleStep: Handler = decide(settleBody, (run, { step, outcome, by, reason }) =>
+export const pauseRun: Handler = decide("pause", decisionBody, (run, { by, reason }) =>
+  run.pause(by, reason),
+);
+export const continueRun: Handler = decide("continue", decisionBody, (run, { by, reason }) =>
+  run.continue(by, reason),
+);
+export const rollbackRun: Handler = decide("rollback", decisionBody, (run, { by, reason }) =>
+  run.rollback(by, reason),
+);
+export const settleStep: Handler = decide("settle", settleBody, (run, { step, outcome, by, reason }) =>
   run.settle(step, outcome, by, reason),
 );
-export const approveRun: Handler = decide(decisionBody, async (run, decision, context, id) => {
+export const approveRun: Handler = decide("approve", decisionBody, async (run, decision, context, id) => {
   const { by, reason, evidence } = decision;
   const phase = decision.phase ?? onlyWaiting(await viewOf(context, id));
   await run.approve(phase, by, reason, evidence);
@@ -76,7 +89,8 @@ function onlyWaiting({ run, wanted }: RunView): string {
 export const streamRun: Handler = async (context, call) => {
   const { clock, streams } = context;
   const viewer = new RunViewer(context.store, call.name);
-  const look = (): Promise<RunView> => viewer.view({ at: clock.now(), ...liveOf(context, call.name) });
+  const look = async (): Promise<RunView> =>
+    await viewer.view({ at: clock.now(), ...(await liveOf(context, call.name)) });
   let next: RunView | undefined = await look();
   let stale = false;
   let building = false;
