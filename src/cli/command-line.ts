@@ -102,6 +102,7 @@ const interruptible: ReadonlySet<string> = new Set([
   "watch",
   "rollback",
   "worker",
+  "serve",
   "queue stats",
 ]);
 

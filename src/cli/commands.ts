@@ -48,6 +48,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   "queue resume": { summary: "go on after a pause", load: () => import("./commands/queue-resume.ts") },
   "queue prune": { summary: "remove finished orders", load: () => import("./commands/queue-prune.ts") },
   worker: { summary: "do work orders and carry runs", load: () => import("./commands/worker.ts") },
+  serve: { summary: "answer applications on other machines", load: () => import("./commands/serve.ts") },
   audit: { summary: "verify or print the chain of events", load: () => import("./commands/audit.ts") },
   doctor: { summary: "look for what stands in the way", load: () => import("./commands/doctor.ts") },
   help: { summary: "explain a command or an error code", load: () => import("./commands/help.ts") },
