@@ -23,6 +23,13 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_PLAN_NOT_FOUND: "There is no such file, no default one, or its default export is no migration.",
   CUTOVER_PLAN_LOAD:
     "The definition's file could not be run: a syntax error, a missing import, or an error thrown while it loaded.",
+  CUTOVER_DOCUMENT_UNREADABLE:
+    "The document cannot be opened: there is no such file, it is a folder, or it may not be read.",
+  CUTOVER_DOCUMENT_FORMAT: "The document is in a format that is not read, or is no text at all.",
+  CUTOVER_DOCUMENT_ENCODING: "The document holds bytes that are not UTF-8.",
+  CUTOVER_DOCUMENT_TOO_LARGE: "The document is larger than a plan can be.",
+  CUTOVER_DOCUMENT_NESTED: "Lists or quotes stand inside each other more deeply than the reader goes.",
+  CUTOVER_DOCUMENT_EMPTY: "The document holds nothing but blank lines.",
   CUTOVER_GATE_INPUT: "A test was given counts or probabilities that cannot be.",
   CUTOVER_STORE_CORRUPT: "The store's file is damaged or is no store. It was left as it is.",
   CUTOVER_STORE_NEWER: "A newer Cutover changed the store in a way that this one cannot read.",
@@ -55,6 +62,11 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_ROUTE_DUPLICATE: "One process declared the same route twice.",
   CUTOVER_ROUTE_FAULT: "The new side failed, hung or answered late while the old side answered the caller.",
   CUTOVER_ROUTE_INVALID: "A route was declared wrongly, or put into a stage that its call site cannot do.",
+  CUTOVER_JOURNAL_UNAVAILABLE:
+    "The journal of second writes cannot be opened, read or written; callers are answered all the same.",
+  CUTOVER_JOURNAL_DAMAGED: "Lines of a journal of second writes were changed or cut after they were written.",
+  CUTOVER_WRITE_ASIDE: "The other side refused a second write again and again, or it cannot be repeated.",
+  CUTOVER_WRITE_LOST: "More second writes were missing than a door can hold; the newest one was only counted.",
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: "An event was sent to a work order whose state does not allow it.",
   CUTOVER_QUEUE_FULL: "The queue holds as many unfinished work orders as it may.",
   CUTOVER_QUEUE_TOO_LARGE: "A work order asks for more than the whole machine has.",

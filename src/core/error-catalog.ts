@@ -37,6 +37,13 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_PLAN_NOT_FOUND: entry(2, "give the path of a file whose default export is a migration"),
   CUTOVER_PLAN_LOAD: entry(2, "correct the file so that `node FILE` runs it without an error"),
 
+  CUTOVER_DOCUMENT_UNREADABLE: entry(2, "give the path of a file that can be read"),
+  CUTOVER_DOCUMENT_FORMAT: entry(2, "save the plan as Markdown or plain text, encoded as UTF-8"),
+  CUTOVER_DOCUMENT_ENCODING: entry(2, "convert it, for example with `iconv -f LATIN1 -t UTF-8`"),
+  CUTOVER_DOCUMENT_TOO_LARGE: entry(2, "split it, or take logs and data out of it"),
+  CUTOVER_DOCUMENT_NESTED: entry(2, "flatten the list at the named line"),
+  CUTOVER_DOCUMENT_EMPTY: entry(2, "give a document with the plan in it"),
+
   CUTOVER_GATE_INPUT: entry(2, "counts are whole numbers ≥ 0, shares lie in 0…1, probabilities in (0, 1)"),
 
   CUTOVER_STORE_CORRUPT: entry(
@@ -98,6 +105,19 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_ROUTE_DUPLICATE: entry(2, "declare each route once in a process"),
   CUTOVER_ROUTE_FAULT: entry(1, "look at the cause; callers had their answers from the other side"),
   CUTOVER_ROUTE_INVALID: entry(2, "see the docstring of route() for the shape"),
+  CUTOVER_JOURNAL_UNAVAILABLE: entry(
+    1,
+    "make the folder writable, or name one with `journal`; until then second writes are kept in memory only",
+  ),
+  CUTOVER_JOURNAL_DAMAGED: entry(
+    1,
+    "compare both sides, copy what is missing, then `backlog(name).clearLost()`; the damaged file was kept beside it",
+  ),
+  CUTOVER_WRITE_ASIDE: entry(
+    1,
+    "look at `backlog(name).list()`; remove the cause, then `retry()`, or repair the key by hand, then `discard(id)`",
+  ),
+  CUTOVER_WRITE_LOST: entry(1, "compare both sides, copy what is missing, then `backlog(name).clearLost()`"),
 
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: entry(2, "send one of the legal events"),
   CUTOVER_QUEUE_FULL: entry(6, "submit again after the given time, or raise the depth limit"),
@@ -155,6 +175,12 @@ export type ErrorCode =
   | "CUTOVER_PLAN_CHANGED"
   | "CUTOVER_PLAN_NOT_FOUND"
   | "CUTOVER_PLAN_LOAD"
+  | "CUTOVER_DOCUMENT_UNREADABLE"
+  | "CUTOVER_DOCUMENT_FORMAT"
+  | "CUTOVER_DOCUMENT_ENCODING"
+  | "CUTOVER_DOCUMENT_TOO_LARGE"
+  | "CUTOVER_DOCUMENT_NESTED"
+  | "CUTOVER_DOCUMENT_EMPTY"
   | "CUTOVER_GATE_INPUT"
   | "CUTOVER_STORE_CORRUPT"
   | "CUTOVER_STORE_NEWER"
@@ -183,6 +209,10 @@ export type ErrorCode =
   | "CUTOVER_ROUTE_DUPLICATE"
   | "CUTOVER_ROUTE_FAULT"
   | "CUTOVER_ROUTE_INVALID"
+  | "CUTOVER_JOURNAL_UNAVAILABLE"
+  | "CUTOVER_JOURNAL_DAMAGED"
+  | "CUTOVER_WRITE_ASIDE"
+  | "CUTOVER_WRITE_LOST"
   | "CUTOVER_QUEUE_ILLEGAL_TRANSITION"
   | "CUTOVER_QUEUE_FULL"
   | "CUTOVER_QUEUE_TOO_LARGE"
