@@ -17,6 +17,9 @@ import {
 } from "./verdict.ts";
 import { soonest } from "./wait.ts";
 
+/** Which evidence decided: keys, calls side by side, calls against the old side's earlier ones, the absolute limit. */
+type Line = "first errors" | "calls" | "memory" | "floor";
+
 /**
  * Judges the new side's error rate against the old side's.
  *
@@ -87,6 +90,19 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
       const fromKeys = keys !== undefined && keys.first.errors.all > 0 && decidedByKeys;
       const fromMemory =
         !fromKeys && memory.counts.new.total > 0 && (side.errors.all === 0 || memory.e > side.e);
+      const perCallLine = (beside: number, remembered: number): Line =>
+        beside >= remembered ? "calls" : "memory";
+      const line: Line | undefined = failing
+        ? keys?.first.kind === "fail"
+          ? "first errors"
+          : perCallLine(spoken && side.tooHigh ? side.e : 0, memory.e)
+        : kind === "hold"
+          ? undefined
+          : ePass < pass
+            ? "floor"
+            : first.ePass >= pass
+              ? "first errors"
+              : perCallLine(keys === undefined ? side.ePass : 0, memory.ePass);
       const source = fromKeys ? keys.first : fromMemory ? memory : side;
       const seen: Estimate & { readonly recent?: number } = { ...source.ratio, ...lately(source) };
       const wait = soonest(
@@ -107,6 +123,7 @@ export function examineErrors(rule: WorseThanOldRule, floor: number): Examiner {
         figures: {
           ...evidenceFigures(evidence),
           by,
+          ...(line === undefined ? {} : { decidedBy: line }),
           ratio: estimateFigures(seen),
           ratioTest: { e: side.e, ePass: side.ePass, newErrors: side.errors.new, allErrors: side.errors.all },
           ...(keys === undefined

@@ -6,6 +6,11 @@ import type { LimitRule, MeasureInput } from "./rules.ts";
 import { staticLimit } from "./static-limit.ts";
 import { figure } from "./verdict.ts";
 
+export type WindowedMeasure = Extract<
+  MeasureInput,
+  { of: "errors" | "mismatches" | "latency" | "memory" | "value" }
+>;
+
 /** What fell into one window of `intervalMs`: a sum over a sample, or latencies. */
 interface Window {
   sum: number;
@@ -26,7 +31,7 @@ const late = 16;
  * begin in a window are added up, up to 16 windows late; what comes later still is passed over.
  * Memory and values are averaged over a window; there one reading is enough, since `minSample` speaks of calls.
  */
-export function examineLimit(measure: MeasureInput, rule: LimitRule): Examiner {
+export function examineLimit(measure: WindowedMeasure, rule: LimitRule): Examiner {
   requirePositive("intervalMs", rule.intervalMs);
   staticLimit(rule);
   const windows = new Map<number, Window>();
@@ -99,7 +104,7 @@ export function examineLimit(measure: MeasureInput, rule: LimitRule): Examiner {
 }
 
 function sampleOf(
-  measure: MeasureInput,
+  measure: WindowedMeasure,
   interval: Interval,
 ): { sum: number; sample: number; latency?: LatencyCounts } | undefined {
   switch (measure.of) {
@@ -115,7 +120,7 @@ function sampleOf(
   }
 }
 
-function subject(measure: MeasureInput): string {
+function subject(measure: WindowedMeasure): string {
   if (measure.of === "latency") return `p${figure(measure.quantile * 100)} in ms`;
   return measure.of === "value" ? measure.name : measure.of;
 }

@@ -69,6 +69,15 @@ describe("first errors per key against the assigned share", () => {
     expect(judged.verdict().kind).toBe("pass");
   });
 
+  test("the first period seen has the whole weight of a first period, whatever its number", () => {
+    const at = (period: number): number => {
+      const judged = firstErrorTest(options);
+      judged.observe({ share: 0.5, newFirst: 9, allFirst: 10, period });
+      return judged.verdict().e;
+    };
+    expect(at(494_000)).toBe(at(0));
+  });
+
   test("a new period starts anew, keeps what was shown, and can still fail", () => {
     const judged = firstErrorTest(options);
     judged.observe({ share: 0.5, newFirst: 50, allFirst: 100 });

@@ -48,7 +48,8 @@ export function firstErrorTest(options: RatioTestOptions): FirstErrorTest {
   ratioTest(options);
   const { alpha, beta } = options;
   let weight = periodWeight(0);
-  let period = 0;
+  /** Doors number their periods by the clock, so the first one seen is the first. */
+  let period: number | undefined;
   let begun = 0;
   /** Best evidence of periods that ended, in units of the whole alpha and beta. */
   let closed = { e: 0, ePass: 0 };
@@ -78,13 +79,15 @@ export function firstErrorTest(options: RatioTestOptions): FirstErrorTest {
       const { share, newFirst, allFirst, period: its = 0, ms } = observation;
       requireCount("period", its);
       const counts = { share, newErrors: newFirst, allErrors: allFirst, ...(ms === undefined ? {} : { ms }) };
-      if (its > period) {
+      if (period !== undefined && its > period) {
         // A refused observation must change nothing, so it is tried on a test of its own first.
         fresh().observe(counts);
         close();
         period = its;
       }
-      if (its === period) current.observe(counts);
+      if (its !== (period ?? its)) return;
+      current.observe(counts);
+      period = its;
     },
     kind: () => kindOf(current.kind(), closed.ePass >= 1 / beta ? current.verdict().e : 0),
     verdict() {

@@ -33,6 +33,7 @@ export {
 } from "./composition.ts";
 export { type MeanSequence, type MeanSequenceOptions, meanSequence } from "./mean-sequence.ts";
 export { type MeanTest, type MeanTestOptions, type MeanVerdict, meanTest } from "./mean-test.ts";
+export { meanLimit, type MeanLimit, type MeanLimitOptions, type MeanLimitVerdict } from "./mean-limit.ts";
 export type { MeanObservation } from "./moments.ts";
 export { type SplitCheck, splitCheck, type SplitCheckOptions, type SplitVerdict } from "./split-check.ts";
 export type { Allowed, Estimate, Evidence, GateVerdict, VerdictKind } from "./verdict.ts";
@@ -43,5 +44,19 @@ export {
   type LatencyVerdict,
   latencyTest,
 } from "./latency-test.ts";
-export type { BelowRule, LimitRule, MeasureInput, Reading, RuleInput, WorseThanOldRule } from "./rules.ts";
+export type {
+  AssignedRule,
+  BacklogRule,
+  BelowRule,
+  CoveredRule,
+  Declared,
+  LimitRule,
+  MeanLimitRule,
+  MeanReading,
+  MeanWorseRule,
+  MeasureInput,
+  Reading,
+  RuleInput,
+  WorseThanOldRule,
+} from "./rules.ts";
 export { type SlowerTest, type SlowerTestOptions, type SlowerVerdict, slowerTest } from "./slower-test.ts";

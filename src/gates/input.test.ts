@@ -224,9 +224,11 @@ describe("bad input is refused at the door", () => {
 
   test("rules that cannot judge a measure say which one can", () => {
     expect(() => createJudge(below, { of: "memory" })).toThrow(
-      /plain limit for memory, found the rule "below"/,
+      /memory to be judged by the rule limit, found "below"/,
     );
-    expect(() => createJudge(worse, { of: "value", name: "depth" })).toThrow(/plain limit for value/);
+    expect(() => createJudge(worse, { of: "value", name: "depth" })).toThrow(
+      /value to be judged by the rule limit/,
+    );
     expect(() => createJudge(worse, { of: "mismatches" })).toThrow(/they have no old side/);
     expect(() => createJudge(below, { of: "errors" }).addReadings([{ at: 0, value: 1 }])).toThrow(
       /judged from intervals/,

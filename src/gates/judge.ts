@@ -1,11 +1,8 @@
 import type { Interval } from "../core/index.ts";
-import { examineBelow } from "./examine-below.ts";
-import { examineErrors } from "./examine-errors.ts";
-import { examineLimit } from "./examine-limit.ts";
-import type { Examiner } from "./examiner.ts";
-import { examineSlower } from "./examine-slower.ts";
+import { examinerFor, measures, rules } from "./examiner-choice.ts";
 import {
   refuseRule,
+  refuseValue,
   requireArray,
   requireCount,
   requireFinite,
@@ -16,7 +13,7 @@ import {
   requireProbability,
 } from "./input.ts";
 import { requireLatency } from "./latency.ts";
-import type { MeasureInput, Reading, RuleInput } from "./rules.ts";
+import type { Declared, MeanReading, MeasureInput, Reading, RuleInput } from "./rules.ts";
 import type { GateVerdict } from "./verdict.ts";
 
 export interface JudgeOptions {
@@ -32,7 +29,7 @@ export interface Judge {
   /**
    * Takes in intervals, in the order they were measured; those of other routes are passed over when the
    * measure names one. An interval handed in twice counts twice: its `id` is for the store to look at.
-   * Memory and values are not in the intervals, so such a judge learns nothing here.
+   * Memory, values and means are not in the intervals, so such a judge learns nothing here.
    * @throws CUTOVER_GATE_INPUT for counts that cannot be; place is the interval's id.
    */
   add(intervals: readonly Interval[]): void;
@@ -40,11 +37,16 @@ export interface Judge {
   remember(intervals: readonly Interval[]): void;
   /** Takes in readings of memory or a value. @throws CUTOVER_GATE_INPUT when the measure is another one. */
   addReadings(readings: readonly Reading[]): void;
+  /** Takes in what a mean's source said of stretches that do not overlap. @throws CUTOVER_GATE_INPUT as `addReadings`. */
+  addMeans(readings: readonly MeanReading[]): void;
+  /** What applications declare now about the route whose coverage is judged. @throws CUTOVER_GATE_INPUT as `addReadings`. */
+  expect(declared: Declared): void;
   /**
    * Never `pass` for lack of data. `spanMs`: how long the evidence took to gather, for `waitMs`; by default from
-   * the first interval's start to the last one's end.
+   * the first interval's start to the last one's end. `now`: wall-clock milliseconds, for what tells that a door is
+   * silent; by default the end of the newest interval.
    */
-  verdict(spanMs?: number): GateVerdict;
+  verdict(spanMs?: number, now?: number): GateVerdict;
 }
 
 /** The default floor of `worse-than-old`: 1 %. */
@@ -52,14 +54,15 @@ const defaultFloor = 0.01;
 
 /**
  * @throws CUTOVER_GATE_INPUT for numbers out of range and for rules that cannot judge the measure: memory and
- * values know only `limit`, mismatches have no old side to be worse than.
+ * values know only `limit`, mismatches have no old side to be worse than; means, splits, coverage and backlogs have rules
+ * of their own.
  */
 export function createJudge(rule: RuleInput, measure: MeasureInput, options: JudgeOptions = {}): Judge {
   requireObject("rule", rule);
   requireObject("measure", measure);
   requireObject("options", options);
-  requireOneOf("rule.kind", rule.kind, ["below", "worse-than-old", "limit"]);
-  requireOneOf("measure.of", measure.of, ["errors", "mismatches", "latency", "memory", "value"]);
+  requireOneOf("rule.kind", rule.kind, rules);
+  requireOneOf("measure.of", measure.of, measures);
   if (measure.of === "latency") requireProbability("quantile", measure.quantile);
   const examiner = examinerFor(rule, measure, options.floor ?? defaultFloor);
   const route = "route" in measure ? measure.route : undefined;
@@ -95,9 +98,30 @@ export function createJudge(rule: RuleInput, measure: MeasureInput, options: Jud
         examiner.read(reading);
       }
     },
-    verdict(spanMs) {
+    addMeans(readings) {
+      const { readMean } = examiner;
+      if (readMean === undefined)
+        refuseRule(`${measure.of} is not judged from sums of values`, "name a mean");
+      requireArray("readings", readings);
+      for (const reading of readings) {
+        requireObject("reading", reading);
+        requireFinite("from", reading.from);
+        requireFinite("to", reading.to);
+        if (reading.to < reading.from) refuseValue("to", `at least from (${reading.from})`, reading.to);
+        readMean(reading);
+        from = Math.min(from, reading.from);
+        to = Math.max(to, reading.to);
+      }
+    },
+    expect(declared) {
+      if (examiner.expect === undefined)
+        refuseRule(`${measure.of} does not rest on what applications declare`, "judge coverage instead");
+      examiner.expect(declared);
+    },
+    verdict(spanMs, now) {
       if (spanMs !== undefined) requireNonNegative("spanMs", spanMs);
-      const { kind, reason, figures, waitFraction, waitMs } = examiner.finding();
+      if (now !== undefined) requireFinite("now", now);
+      const { kind, reason, figures, waitFraction, waitMs } = examiner.finding(now);
       const span = spanMs ?? Math.max(0, to - from);
       const wait = waitMs ?? (waitFraction === undefined ? undefined : Math.round(waitFraction * span));
       return { kind, reason, figures, ...(wait === undefined ? {} : { waitMs: wait }) };
@@ -119,28 +143,6 @@ export function judgeIntervals(
   judge.remember(options.earlier ?? []);
   judge.add(intervals);
   return judge.verdict(options.spanMs);
-}
-
-function examinerFor(rule: RuleInput, measure: MeasureInput, floor: number): Examiner {
-  if (rule.kind === "limit") return examineLimit(measure, rule);
-  if (measure.of === "memory" || measure.of === "value") {
-    return refuseRule(
-      `expected a plain limit for ${measure.of}, found the rule "${rule.kind}", which judges rates of calls`,
-      "use the rule limit, with n of m intervals",
-    );
-  }
-  if (rule.kind === "below") return examineBelow(measure, rule);
-  switch (measure.of) {
-    case "errors":
-      return examineErrors(rule, floor);
-    case "latency":
-      return examineSlower(measure.quantile, rule);
-    case "mismatches":
-      return refuseRule(
-        'expected the rule "below" or "limit" for mismatches, found "worse-than-old": they have no old side',
-        "use the rule below, e.g. below 0.001",
-      );
-  }
 }
 
 function requireInterval(interval: Interval): void {

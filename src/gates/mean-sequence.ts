@@ -1,5 +1,6 @@
 import { requireCount, requireObject, requirePositive, requireProbability } from "./input.ts";
 import { addMoments, type MeanObservation, momentsOf, noMoments, varianceOf } from "./moments.ts";
+import { lnNormal } from "./normal.ts";
 import type { Estimate } from "./verdict.ts";
 
 export interface MeanSequenceOptions {
@@ -29,6 +30,23 @@ export function sequenceRadius(t: number, rho: number, alpha: number): number {
   return Math.sqrt(((2 * spread) / (t * t * rho * rho)) * Math.log(Math.sqrt(spread) / alpha));
 }
 
+/** ρ at which the interval with error `alpha` is narrowest after `tunedFor` values (same paper, appendix). */
+export function tunedRho(tunedFor: number, alpha: number): number {
+  const budget = -2 * Math.log(alpha);
+  return Math.sqrt((budget + Math.log(budget + 1)) / tunedFor);
+}
+
+/**
+ * ln of the one-sided e-value of that sequence for "the drift is above 0": with `excess` the mean seen, `info` the
+ * information on it and S = excess·info, the likelihood ratio averaged over drifts |N(0, ρ²)|,
+ * `2/√(Iρ²+1) · exp(ρ²S²/(2(Iρ²+1))) · Φ(ρS/√(Iρ²+1))`.
+ */
+export function lnDrift(excess: number, info: number, rho: number): number {
+  const spread = info * rho * rho + 1;
+  const score = (rho * excess * info) / Math.sqrt(spread);
+  return Math.LN2 - 0.5 * Math.log(spread) + 0.5 * score * score + lnNormal(score);
+}
+
 /**
  * Confidence sequence of a mean: an interval that holds at all times at once with probability 1 − alpha, for any
  * distribution with a variance, from counts, sums and sums of squares alone.
@@ -41,9 +59,7 @@ export function meanSequence(options: MeanSequenceOptions): MeanSequence {
   requireProbability("alpha", alpha);
   requirePositive("tunedFor", tunedFor);
   requireCount("minSample", minSample, 2);
-  const budget = -2 * Math.log(alpha);
-  // The width at `tunedFor` is least at about this ρ (same paper, appendix on choosing ρ).
-  const rho = Math.sqrt((budget + Math.log(budget + 1)) / tunedFor);
+  const rho = tunedRho(tunedFor, alpha);
   let seen = noMoments;
 
   return {

@@ -79,6 +79,11 @@ export function figure(value: number): string {
   return String(Number(value.toPrecision(2)));
 }
 
+/** A measured value for people, four digits: `49.21`, `1204`, where `figure` would hide what decides. */
+export function precise(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : value < 0 ? "−∞" : "∞";
+}
+
 /** A rate for people: `0.9 %`. */
 export function percent(rate: number): string {
   return `${figure(rate * 100)} %`;
