@@ -47,6 +47,11 @@ export interface FirstErrors {
    * Absent: they never forget.
    */
   readonly period?: number;
+  /**
+   * On the way from a door to a store: hashes of these keys, whole numbers from 1 to 2⁵³ − 1, as many as the counts say. A key fails
+   * in several processes; the store counts it once in a period, for the door it heard first, and keeps the counts alone.
+   */
+  readonly keys?: { readonly old: readonly number[]; readonly new: readonly number[] };
 }
 
 /**
@@ -93,7 +98,15 @@ export interface Interval {
   readonly operations: Readonly<Record<string, number>>;
   /** Compared answers by cohort, a name that the call site gives to groups of callers. Absent: it names none. */
   readonly cohorts?: Readonly<Record<string, number>>;
-  /** Calls that stage `shadow` left alone because their operation is declared never to be repeated, by operation. */
+  /** Of the compared answers the different ones, by operation and by cohort. Absent: none differed, or they have no names. */
+  readonly differing?: {
+    readonly operations: Readonly<Record<string, number>>;
+    readonly cohorts: Readonly<Record<string, number>>;
+  };
+  /**
+   * Calls that stages `shadow`, `dualwrite` and `rampdown` left to one side because their operation is declared never to be
+   * repeated, by operation.
+   */
   readonly refused?: Readonly<Record<string, number>>;
   /**
    * Second writes that the first side has taken and the other has not yet, at the end of the stretch: a gauge, not a
@@ -121,13 +134,13 @@ export interface MismatchSample {
 export interface RouteDeclaration {
   readonly route: string;
   readonly door: string;
-  /** Operations whose coverage is counted; empty when the route has only one. */
+  /** Operations whose coverage is counted, without those in `never`; empty when the route has only one. */
   readonly operations: readonly string[];
   /** Stages this route can be put into, given what its call site declared. */
   readonly stages: readonly Stage[];
   /** Cohorts whose coverage is counted. Absent: none are named. */
   readonly cohorts?: readonly string[];
-  /** Operations that are never shadowed, with the reason: `personal`, `non-idempotent`. */
+  /** Operations that only one side ever gets, with the reason: `personal`, `non-idempotent`. */
   readonly never?: Readonly<Record<string, string>>;
   /** Second writes that may be missing when the stage advances. Absent: the route has no second writes. */
   readonly backlogLimit?: number;

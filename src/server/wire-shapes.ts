@@ -33,7 +33,20 @@ const side: typeof sideShape = (value, place) => {
   return counts;
 };
 
-const firstErrorsShape = shape({ old: count, new: count }, { period: count });
+/** Keys told apart in one interval of one side; see `FirstErrors`. */
+const mostFirstErrors = 500;
+const hashes = listOf(whole(Number.MAX_SAFE_INTEGER, 1), mostFirstErrors);
+const firstErrorsShape = shape(
+  { old: count, new: count },
+  { period: count, keys: shape({ old: hashes, new: hashes }) },
+);
+const firstErrors: typeof firstErrorsShape = (value, place) => {
+  const read = firstErrorsShape(value, place);
+  for (const which of ["old", "new"] as const)
+    if (read.keys !== undefined && read.keys[which].length !== read[which])
+      refuse(`${place}.keys.${which}`, `as many hashes as the count says (${read[which]})`, read.keys[which].length);
+  return read;
+};
 
 const intervalShape = shape(
   {
@@ -54,8 +67,9 @@ const intervalShape = shape(
     operations: mapOf(count, 500),
   },
   {
-    firstErrors: firstErrorsShape,
+    firstErrors,
     cohorts: mapOf(count, 500),
+    differing: shape({ operations: mapOf(count, 500), cohorts: mapOf(count, 500) }),
     refused: mapOf(count, 500),
     backlog: count,
     volatile: listOf(text(500), 200),

@@ -1,4 +1,5 @@
 import type { RouteState } from "../../core/index.ts";
+import { keyText } from "./key-text.ts";
 import { prefixHasher } from "./murmur.ts";
 
 /** Number of buckets keys are spread over: a share can be set in steps of 0.0001 %. */
@@ -21,9 +22,12 @@ export function sideSalt(salt: string, purpose: "sample"): string {
   return `${salt}/${purpose}`;
 }
 
-/** Which side answers this key at this state. The pure form of what a door does. */
-export function sideOf(state: RouteState, key: string | number): "old" | "new" {
+/** Which side answers this key at this state. The pure form of what a door does; what is no key belongs to the old side. */
+export function sideOf(state: RouteState, key: string | number | bigint): "old" | "new" {
   if (state.stage === "complete" || state.stage === "rampdown") return "new";
   if (state.stage !== "live") return "old";
-  return bucketer(state.salt)(String(key)) < shareLimit(state.share) ? "new" : "old";
+  const limit = shareLimit(state.share);
+  if (limit <= 0 || limit >= buckets) return limit <= 0 ? "old" : "new";
+  const text = keyText(key);
+  return text !== undefined && bucketer(state.salt)(text) < limit ? "new" : "old";
 }

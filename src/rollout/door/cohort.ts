@@ -1,3 +1,5 @@
+import type { Side } from "../../core/index.ts";
+import type { FirstErrorMemory } from "./first-errors.ts";
 import type { SideTally, Tally } from "./tally.ts";
 
 /**
@@ -7,14 +9,25 @@ import type { SideTally, Tally } from "./tally.ts";
  */
 export class Watch {
   pending = 0;
+  readonly #tally: Tally;
+  readonly #side: Side;
   readonly #counts: SideTally;
+  readonly #keys: FirstErrorMemory;
   readonly #expected: ((error: unknown) => boolean) | undefined;
   #expired = false;
   readonly answered: <T>(value: T) => T;
   readonly failed: (error: unknown) => never;
 
-  constructor(counts: SideTally, expected: ((error: unknown) => boolean) | undefined) {
-    this.#counts = counts;
+  constructor(
+    tally: Tally,
+    side: Side,
+    keys: FirstErrorMemory,
+    expected: ((error: unknown) => boolean) | undefined,
+  ) {
+    this.#tally = tally;
+    this.#side = side;
+    this.#counts = tally[side];
+    this.#keys = keys;
     this.#expected = expected;
     this.answered = (value) => {
       this.end();
@@ -52,6 +65,13 @@ export class Watch {
     return failure;
   }
 
+  /** The same for a call whose key chose the side. */
+  endFailedOf(key: string, error: unknown): boolean {
+    const failure = this.endFailed(error);
+    if (failure) this.noteFirst(key);
+    return failure;
+  }
+
   /** An open call passed its deadline; `expected` never excuses that. */
   endLate(): void {
     if (this.#expired) return;
@@ -69,6 +89,17 @@ export class Watch {
     this.#counts.calls++;
     if (failure) this.#counts.errors++;
     return failure;
+  }
+
+  countFailedOf(key: string, error: unknown): boolean {
+    const failure = this.countFailed(error);
+    if (failure) this.noteFirst(key);
+    return failure;
+  }
+
+  /** A call of this key failed, its side chosen by the share: the first one of a key is told apart. */
+  noteFirst(key: string): void {
+    this.#keys.note(key, this.#tally.firstErrors, this.#side);
   }
 
   addLatency(ms: number): void {
@@ -101,10 +132,10 @@ export class Cohort {
   /** Monotonic milliseconds: no call of this cohort began later. Infinite while calls still join. */
   closedAt: number = Number.POSITIVE_INFINITY;
 
-  constructor(tally: Tally, expected: ((error: unknown) => boolean) | undefined) {
+  constructor(tally: Tally, keys: FirstErrorMemory, expected: ((error: unknown) => boolean) | undefined) {
     this.tally = tally;
-    this.old = new Watch(tally.old, expected);
-    this.new = new Watch(tally.new, expected);
+    this.old = new Watch(tally, "old", keys, expected);
+    this.new = new Watch(tally, "new", keys, expected);
   }
 
   get pending(): number {

@@ -1,6 +1,8 @@
 import type { Clock, Interval, MismatchSample, RouteState } from "../../core/index.ts";
 import { bucketer, shareLimit, sideSalt } from "./bucket.ts";
 import { Cohort } from "./cohort.ts";
+import { FirstErrorMemory } from "./first-errors.ts";
+import { OpenCalls } from "./open-calls.ts";
 import { Tally } from "./tally.ts";
 
 /** Calls timed before the stride between two timed calls doubles; begins anew with every interval. */
@@ -28,6 +30,9 @@ export class Ledger {
   sampleBucketOf: (key: string) => number;
   /** Calls until the next one that is timed. */
   untilTimed = 0;
+  /** Calls under way at a share between 0 and 100 %. */
+  readonly calls: OpenCalls = new OpenCalls(this);
+  #failed: FirstErrorMemory;
   #stride = 1;
   #timed = 0;
   readonly #options: LedgerOptions;
@@ -39,6 +44,7 @@ export class Ledger {
   constructor(state: RouteState, options: LedgerOptions) {
     this.#options = options;
     this.state = state;
+    this.#failed = new FirstErrorMemory(state.salt, options.clock);
     this.#tally = new Tally(state, options.clock.now());
     this.cohort = this.#newCohort();
     this.bucketOf = bucketer(state.salt);
@@ -50,6 +56,7 @@ export class Ledger {
     this.#draining.push(this.#tally);
     this.#closeCohort();
     this.#tally = new Tally(state, this.#options.clock.now());
+    if (state.salt !== this.state.salt) this.#failed = new FirstErrorMemory(state.salt, this.#options.clock);
     this.cohort = this.#newCohort();
     if (state.salt !== this.state.salt) {
       this.bucketOf = bucketer(state.salt);
@@ -97,14 +104,18 @@ export class Ledger {
     this.untilTimed = 0;
     this.#rollCohort();
     const intervals: Interval[] = [];
-    for (const tally of this.#draining) if (!tally.idle) intervals.push(tally.take(nextId(), door, now));
+    const { period } = this.#failed;
+    for (const tally of this.#draining)
+      if (!tally.idle) intervals.push(tally.take(nextId(), door, now, period));
     this.#draining = this.#draining.filter(
       (tally) =>
         tally.apart > 0 || this.#earlier.some((cohort) => cohort.tally === tally && cohort.pending > 0),
     );
     if (!this.#tally.idle || now - this.#tally.from >= idleReport) {
-      intervals.push(this.#tally.take(nextId(), door, now));
+      intervals.push(this.#tally.take(nextId(), door, now, period));
     }
+    this.#failed.roll();
+    this.calls.trim();
     return intervals;
   }
 
@@ -112,7 +123,11 @@ export class Ledger {
     const due = this.#options.clock.monotonic() - this.#options.deadline;
     this.#closeCohort();
     this.#earlier = this.#earlier.filter((cohort) => {
-      if (cohort.closedAt <= due) cohort.expire();
+      if (cohort.closedAt <= due && cohort.pending > 0) {
+        this.calls.expire(cohort.old);
+        this.calls.expire(cohort.new);
+        cohort.expire();
+      }
       return cohort.pending > 0;
     });
     this.cohort = this.#newCohort();
@@ -124,6 +139,6 @@ export class Ledger {
   }
 
   #newCohort(): Cohort {
-    return new Cohort(this.#tally, this.#options.expected);
+    return new Cohort(this.#tally, this.#failed, this.#options.expected);
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock, Side } from "../../core/index.ts";
 import type { AnyFunction } from "./apart.ts";
 import { shareLimit } from "./bucket.ts";
+import { CallNames } from "./call-names.ts";
 import { Comparer } from "./compare.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Ledger } from "./ledger.ts";
@@ -34,12 +35,21 @@ export function openRoute<F extends RoutableFunction>(
   const old = options.old as unknown as AnyFunction;
   const candidate = options.new as unknown as AnyFunction;
   const key = options.key as unknown as AnyFunction;
+  const names = new CallNames(
+    route,
+    {
+      operation: options.operation as AnyFunction | undefined,
+      cohort: options.cohort as AnyFunction | undefined,
+      never: limits.never,
+    },
+    around.errors,
+  );
   const lane = new ShadowLane(
     {
       route,
       candidate: (options.shadow ?? options.new) as unknown as AnyFunction,
       key,
-      operation: options.operation as AnyFunction | undefined,
+      names,
       normalize: options.normalize as AnyFunction | undefined,
       compare: options.compare,
       comparer: new Comparer({
@@ -60,6 +70,7 @@ export function openRoute<F extends RoutableFunction>(
     new: candidate,
     key,
     ledger: around.ledger,
+    names,
     lane,
     seconds: new SecondWrites(route, around.apart, around.errors),
     deadlines: around.live,
@@ -71,6 +82,6 @@ export function openRoute<F extends RoutableFunction>(
   });
   return Object.assign(fn, {
     state: () => around.ledger.state,
-    side: (of: string | number | bigint): Side => sideNow(around.ledger, String(of)),
+    side: (of: string | number | bigint): Side => sideNow(around.ledger, of),
   }) as unknown as RoutedFunction<F>;
 }

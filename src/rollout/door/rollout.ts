@@ -8,14 +8,13 @@ import {
   type RouteDeclaration,
   type RouteState,
   shortId,
-  stages,
   systemClock,
   type Timer,
 } from "../../core/index.ts";
+import { chooseLink, type SourceOptions } from "./choose-link.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Ledger } from "./ledger.ts";
 import type { Link } from "./link.ts";
-import { OwnerLink } from "./owner-link.ts";
 import {
   type RoutableFunction,
   type RoutedFunction,
@@ -26,15 +25,11 @@ import { ErrorReporter, type OnError } from "./report-error.ts";
 import { openRoute } from "./open-route.ts";
 import { readRouteState } from "./route-state.ts";
 
-export interface RolloutOptions {
-  /** The `.cutover` folder. Default: found by walking up from the working directory, looked for again until it is there. */
-  readonly dir?: string;
+export interface RolloutOptions extends SourceOptions {
   /** Name of this process in the record, at most 150 characters. Default `host:pid`. */
   readonly name?: string;
   /** States to start from, for tests and for processes that are steered by configuration. */
   readonly state?: readonly (Pick<RouteState, "route" | "stage"> & Partial<RouteState>)[];
-  /** How states come and measurements go. Default: the local owner of the store. `null`: nothing comes or goes. */
-  readonly link?: Link | null;
   /** Hears what fails beside the callers: the link, second writes, functions given to `route`. Each trouble once in 10 s. */
   readonly onError?: OnError;
   /** Time between two reports of what was measured. Default 250 ms. */
@@ -70,12 +65,41 @@ export interface Rollout extends AsyncDisposable {
 }
 
 /**
- * Opens the door. It starts with the last known stages (`routes.json`), follows the owner of the store as soon as there
- * is one, keeps the last stages when it goes away, never keeps the process alive and never throws into a caller.
+ * Opens the door. It starts with the last known stages, follows whoever has them as soon as it is there, keeps the last
+ * stages when it goes away, never keeps the process alive and never throws into a caller.
+ *
+ * By default it follows the owner of the nearest `.cutover` folder (`routes.json` without one), with `url` a
+ * `cutover serve`, with `file` a file, with `link: storeLink(store)` a store that this process has open.
+ * @throws CUTOVER_ROLLOUT_INVALID for an unknown option, two sources, or an address that is none
+ * @example
+ * const rollout = createRollout({ url: "http://10.0.0.5:4170", token: process.env.CUTOVER_TOKEN, cache: "stages.cache.json" });
  */
 export function createRollout(options: RolloutOptions = {}): Rollout {
+  const odd = Object.keys(options).find((name) => !Object.hasOwn(optionNames, name));
+  if (odd !== undefined) {
+    throw new CutoverError("CUTOVER_ROLLOUT_INVALID", {
+      message: `expected one of the options ${Object.keys(optionNames).join(", ")}; found ${odd}`,
+      place: `createRollout: ${odd}`,
+    });
+  }
   return new Door(options);
 }
+
+/** A name that comes to RolloutOptions must come here too, or it would be refused: the type says so. */
+const optionNames: Readonly<Record<keyof RolloutOptions, true>> = {
+  dir: true,
+  url: true,
+  token: true,
+  cache: true,
+  file: true,
+  link: true,
+  name: true,
+  state: true,
+  onError: true,
+  flush: true,
+  clock: true,
+  random: true,
+};
 
 /** Names go into the ids of intervals, which have their own limit on the wire. */
 const longestName = 150;
@@ -111,10 +135,7 @@ class Door implements Rollout {
       const state = readRouteState({ share: 0, epoch: 0, salt: given.route, ...given });
       this.#known.set(state.route, state);
     }
-    this.#link =
-      options.link === undefined
-        ? new OwnerLink({ dir: options.dir, clock: this.#clock, random: this.#random, errors: this.#errors })
-        : options.link;
+    this.#link = chooseLink(options, { clock: this.#clock, random: this.#random, errors: this.#errors });
     this.#link?.open({
       name: this.name,
       apply: (states, fromOwner) => this.#apply(states, fromOwner),
@@ -135,10 +156,10 @@ class Door implements Rollout {
     const declaration: RouteDeclaration = {
       route: name,
       door: this.name,
-      operations: options.operations ?? [],
-      stages: stages.filter(
-        (stage) => stage !== "shadow" || options.effects === "none" || options.shadow !== undefined,
-      ),
+      operations: limits.operations,
+      stages: limits.stages,
+      ...(limits.cohorts.length === 0 ? {} : { cohorts: limits.cohorts }),
+      ...(limits.never.size === 0 ? {} : { never: Object.fromEntries(limits.never) }),
     };
     const first: RouteState = { route: name, stage: "off", share: 0, epoch: 0, salt: name };
     const known = this.#known.get(name);

@@ -1,8 +1,11 @@
 import type { Side } from "../../core/index.ts";
 import { type AnyFunction, asPromise } from "./apart.ts";
+import { buckets } from "./bucket.ts";
+import type { CallNames } from "./call-names.ts";
 import type { Cohort, Watch } from "./cohort.ts";
 import { copyValue, uncopied } from "./copy.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
+import { describeKey, goodKey, keyText } from "./key-text.ts";
 import type { Ledger } from "./ledger.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { SecondWrites } from "./second-writes.ts";
@@ -15,6 +18,7 @@ export interface RoutedParts {
   readonly new: AnyFunction;
   readonly key: AnyFunction;
   readonly ledger: Ledger;
+  readonly names: CallNames;
   readonly lane: ShadowLane;
   readonly seconds: SecondWrites;
   readonly deadlines: Deadlines;
@@ -40,9 +44,7 @@ export function routed(parts: RoutedParts): AnyFunction {
       case "complete":
         return answer(ledger, candidate, ledger.cohort.new, this, args);
       case "live":
-        if (!isNew(parts, args)) return answer(ledger, old, ledger.cohort.old, this, args);
-        if (failsOver) return answerOrFailOver(parts, this, args);
-        return answer(ledger, candidate, ledger.cohort.new, this, args);
+        return answerByShare(parts, failsOver, this, args);
       case "shadow":
         return answerThenShadow(parts, this, args);
       case "dualwrite":
@@ -81,6 +83,54 @@ function answer(
     watch.endTimed(ledger.sinceStart(start));
     return value;
   }, watch.failed);
+}
+
+/** At stage `live`: the side that the share has for the call's key. */
+function answerByShare(
+  parts: RoutedParts,
+  failsOver: boolean,
+  self: unknown,
+  args: readonly unknown[],
+): unknown {
+  const { ledger } = parts;
+  const { limit, cohort } = ledger;
+  if (limit <= 0) return answer(ledger, parts.old, cohort.old, self, args);
+  let key: string | undefined;
+  if (limit < buckets) {
+    key = keyOf(parts, args);
+    if (key === undefined) return answer(ledger, parts.old, cohort.old, self, args);
+    if (ledger.bucketOf(key) >= limit) return answerOfKey(ledger, parts.old, cohort.old, self, args, key);
+  }
+  if (failsOver) return answerOrFailOver(parts, self, args, key);
+  if (key === undefined) return answer(ledger, parts.new, cohort.new, self, args);
+  return answerOfKey(ledger, parts.new, cohort.new, self, args, key);
+}
+
+/** One side answers and is counted; should it fail, it is known whose key it was. */
+function answerOfKey(
+  ledger: Ledger,
+  fn: AnyFunction,
+  watch: Watch,
+  self: unknown,
+  args: readonly unknown[],
+  key: string,
+): unknown {
+  const start = ledger.startTime();
+  let result: unknown;
+  let promise: Promise<unknown> | undefined;
+  try {
+    result = fn.apply(self, args as unknown[]);
+    promise = asPromise(result);
+  } catch (error) {
+    watch.countFailedOf(key, error);
+    throw error;
+  }
+  if (promise === undefined) {
+    countAnswer(ledger, watch, start);
+    return result;
+  }
+  const call = ledger.calls.open(watch, key, start);
+  return promise.then(call.answered, call.failed);
 }
 
 /** The same, and `tell` hears how it ended before the caller does. It must not throw. */
@@ -138,6 +188,11 @@ function endAnswer(ledger: Ledger, watch: Watch, start: number): void {
 function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
   const { ledger, lane, old } = parts;
   const { cohort } = ledger;
+  const refused = parts.names.refusal(args);
+  if (refused !== undefined) {
+    cohort.tally.addRefused(refused.operation);
+    return answer(ledger, old, cohort.old, self, args);
+  }
   if (parts.sampleLimit < 1_000_000) {
     const key = keyOf(parts, args);
     if (key === undefined || ledger.sampleBucketOf(key) >= parts.sampleLimit)
@@ -153,6 +208,11 @@ function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unkn
 function answerThenWrite(parts: RoutedParts, first: Side, self: unknown, args: readonly unknown[]): unknown {
   const { ledger, seconds } = parts;
   const { cohort } = ledger;
+  const refused = parts.names.refusal(args);
+  if (refused !== undefined) {
+    cohort.tally.addRefused(refused.operation);
+    return answer(ledger, parts[first], cohort[first], self, args);
+  }
   const place = first === "old" ? "new" : "old";
   const input = seconds.copyInput(args);
   const key = keyOf(parts, args);
@@ -166,10 +226,16 @@ function answerThenWrite(parts: RoutedParts, first: Side, self: unknown, args: r
  * The new side answers; when it fails, or an idempotent call passes its deadline, the old side does. The old side
  * gets the input as it was, whatever the new side did to it. If both fail the caller sees the old side's error.
  */
-function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
+function answerOrFailOver(
+  parts: RoutedParts,
+  self: unknown,
+  args: readonly unknown[],
+  key: string | undefined,
+): unknown {
   const { ledger } = parts;
   const { cohort } = ledger;
   const watch = cohort.new;
+  const repeatable = parts.idempotent && parts.names.refusal(args)?.reason !== "non-idempotent";
   const start = ledger.startTime();
   const copied = copyValue(args, parts.copyLimit);
   const input = copied === uncopied ? args : (copied as unknown[]);
@@ -179,8 +245,9 @@ function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unkn
     result = parts.new.apply(self, args as unknown[]);
     promise = asPromise(result);
   } catch (error) {
-    if (watch.countFailed(error) && mayFailOver(parts, error))
-      return failOver(parts, cohort.tally, self, input);
+    const failed = watch.countFailed(error);
+    if (failed && key !== undefined) watch.noteFirst(key);
+    if (failed && mayFailOver(parts, repeatable, error)) return failOver(parts, cohort.tally, self, input);
     throw error;
   }
   if (promise === undefined) {
@@ -188,9 +255,9 @@ function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unkn
     return result;
   }
   watch.begin();
-  if (parts.idempotent)
+  if (repeatable)
     return new Promise((resolve, reject) => {
-      const call = new GuardedCall(parts, cohort, self, input, start, resolve, reject);
+      const call = new GuardedCall(parts, cohort, key, self, input, start, resolve, reject);
       parts.deadlines.add(call, start < 0 ? undefined : start);
       call.follow(promise);
     });
@@ -200,8 +267,9 @@ function answerOrFailOver(parts: RoutedParts, self: unknown, args: readonly unkn
       return value;
     },
     (error: unknown) => {
-      if (watch.endFailed(error) && mayFailOver(parts, error))
-        return failOver(parts, cohort.tally, self, input);
+      const failed = watch.endFailed(error);
+      if (failed && key !== undefined) watch.noteFirst(key);
+      if (failed && mayFailOver(parts, repeatable, error)) return failOver(parts, cohort.tally, self, input);
       throw error;
     },
   );
@@ -218,6 +286,7 @@ class GuardedCall implements Bounded {
   dueAt = 0;
   readonly #parts: RoutedParts;
   readonly #cohort: Cohort;
+  readonly #key: string | undefined;
   readonly #self: unknown;
   readonly #input: readonly unknown[];
   readonly #start: number;
@@ -227,6 +296,7 @@ class GuardedCall implements Bounded {
   constructor(
     parts: RoutedParts,
     cohort: Cohort,
+    key: string | undefined,
     self: unknown,
     input: readonly unknown[],
     start: number,
@@ -235,6 +305,7 @@ class GuardedCall implements Bounded {
   ) {
     this.#parts = parts;
     this.#cohort = cohort;
+    this.#key = key;
     this.#self = self;
     this.#input = input;
     this.#start = start;
@@ -253,15 +324,22 @@ class GuardedCall implements Bounded {
       (error: unknown) => {
         if (this.ended) return;
         this.ended = true;
-        if (this.#cohort.new.endFailed(error)) this.#answerOld();
-        else this.#reject(error);
+        if (this.#cohort.new.endFailed(error)) {
+          this.#noteFirst();
+          this.#answerOld();
+        } else this.#reject(error);
       },
     );
   }
 
   late(): void {
     this.#cohort.new.endLate();
+    this.#noteFirst();
     this.#answerOld();
+  }
+
+  #noteFirst(): void {
+    if (this.#key !== undefined) this.#cohort.new.noteFirst(this.#key);
   }
 
   #answerOld(): void {
@@ -273,8 +351,8 @@ class GuardedCall implements Bounded {
   }
 }
 
-function mayFailOver(parts: RoutedParts, error: unknown): boolean {
-  if (parts.idempotent) return true;
+function mayFailOver(parts: RoutedParts, repeatable: boolean, error: unknown): boolean {
+  if (repeatable) return true;
   try {
     return parts.unsent?.(error) === true;
   } catch {
@@ -282,21 +360,13 @@ function mayFailOver(parts: RoutedParts, error: unknown): boolean {
   }
 }
 
-function isNew(parts: RoutedParts, args: readonly unknown[]): boolean {
-  const { limit } = parts.ledger;
-  if (limit >= 1_000_000) return true;
-  if (limit <= 0) return false;
-  const key = keyOf(parts, args);
-  return key !== undefined && parts.ledger.bucketOf(key) < limit;
-}
-
 /** The key as text, or undefined when there is none: then the call belongs to the old side. */
 function keyOf(parts: RoutedParts, args: readonly unknown[]): string | undefined {
   try {
     const key = parts.key(...args);
-    if (typeof key === "string") return key === "" ? undefined : key;
-    if (typeof key === "number" || typeof key === "bigint") return String(key);
-    parts.errors.fault(parts.route, "key", `expected a string or number, found ${typeof key}`);
+    const text = keyText(key);
+    if (text !== undefined || key === "") return text;
+    parts.errors.fault(parts.route, "key", `expected ${goodKey}, found ${describeKey(key)}`);
   } catch (error) {
     parts.errors.fault(parts.route, "key", error);
   }
@@ -304,8 +374,11 @@ function keyOf(parts: RoutedParts, args: readonly unknown[]): string | undefined
 }
 
 /** The side that answers a key now, for people and tests who ask. */
-export function sideNow(ledger: Ledger, key: string): Side {
+export function sideNow(ledger: Ledger, of: unknown): Side {
   const { stage } = ledger.state;
   if (stage === "complete" || stage === "rampdown") return "new";
-  return stage === "live" && ledger.bucketOf(key) < ledger.limit ? "new" : "old";
+  if (stage !== "live" || ledger.limit <= 0) return "old";
+  if (ledger.limit >= buckets) return "new";
+  const key = keyText(of);
+  return key !== undefined && ledger.bucketOf(key) < ledger.limit ? "new" : "old";
 }

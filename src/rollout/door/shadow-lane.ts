@@ -1,6 +1,7 @@
 import { type Clock, type MismatchSample, timeId } from "../../core/index.ts";
 import { type AnyFunction, ApartCall, type Outcome } from "./apart.ts";
 import { Breaker } from "./breaker.ts";
+import type { CallNames } from "./call-names.ts";
 import { type Comparison, Comparer, compareOutcomes, type Difference } from "./compare.ts";
 import { copyValue, uncopied } from "./copy.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -13,7 +14,7 @@ export interface ShadowSpec {
   readonly route: string;
   readonly candidate: AnyFunction;
   readonly key: AnyFunction;
-  readonly operation: AnyFunction | undefined;
+  readonly names: CallNames;
   readonly normalize: AnyFunction | undefined;
   readonly compare: ((old: unknown, other: unknown) => boolean | readonly Difference[]) | undefined;
   readonly comparer: Comparer;
@@ -121,17 +122,16 @@ export class ShadowLane {
   #compare(task: Task, outcome: Outcome): void {
     const { tally } = task;
     try {
-      const named = this.#spec.operation?.(...task.args);
-      const operation = typeof named === "string" ? named.slice(0, 200) : "";
+      const coverage = this.#spec.names.coverage(task.args);
       const comparison = this.#judge(this.#normal(task.old), this.#normal(outcome));
       if (comparison.differences.length === 0 && !comparison.complete) {
         tally.shadowSkipped++;
         return;
       }
-      tally.addCompared(operation);
-      if (comparison.differences.length === 0) return;
-      tally.mismatches++;
-      this.#ledger.addMismatch(() => this.#sample(task, operation, comparison.differences));
+      const differs = comparison.differences.length > 0;
+      tally.addCompared(coverage, differs);
+      if (!differs) return;
+      this.#ledger.addMismatch(() => this.#sample(task, coverage.operation, comparison.differences));
     } catch (error) {
       // A function of the route's own (operation, normalize, compare, key) threw: nothing was proven by this call.
       this.#errors.fault(this.#spec.route, "compare", error);

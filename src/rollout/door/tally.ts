@@ -1,9 +1,41 @@
 import type { Interval, RouteState, SideCounts } from "../../core/index.ts";
+import { buckets, shareLimit } from "./bucket.ts";
+import { FirstErrorList } from "./first-errors.ts";
 import { latencyBucket, latencyBuckets, latencyCounts } from "./latency.ts";
 
-/** Most operation names kept apart; a name made from an id would otherwise fill the memory. */
-const mostOperations = 200;
-const otherOperations = "(other)";
+/** Most names of operations or cohorts kept apart; a name made from an id would otherwise fill the memory. */
+const mostNames = 200;
+/** Counts the names beyond. */
+const otherNames = "(other)";
+
+/** Counts by name, with a bound on the names. */
+class NamedCounts {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string): void {
+    if (name === "") return;
+    const known = this.#counts.get(name);
+    const counted = known === undefined && this.#counts.size >= mostNames ? otherNames : name;
+    this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
+  }
+
+  get empty(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  /** The counts so far; starts again from none. */
+  take(): Record<string, number> {
+    const counts = Object.fromEntries(this.#counts);
+    this.#counts.clear();
+    return counts;
+  }
+}
+
+/** Which part of a route's calls an answer stands for, for coverage. Empty: none is named. */
+export interface Coverage {
+  readonly operation: string;
+  readonly cohort: string;
+}
 
 /** Counts of one side since the last interval. */
 export class SideTally {
@@ -43,9 +75,13 @@ export class Tally {
   shadowSkipped = 0;
   compared = 0;
   mismatches = 0;
+  readonly firstErrors: FirstErrorList = new FirstErrorList();
   /** Calls off the callers' paths that began at this epoch and have not ended. */
   apart = 0;
-  #operations = new Map<string, number>();
+  readonly #operations = new NamedCounts();
+  readonly #cohorts = new NamedCounts();
+  readonly #differing = { operations: new NamedCounts(), cohorts: new NamedCounts() };
+  readonly #refused = new NamedCounts();
   #from: number;
 
   constructor(state: RouteState, now: number) {
@@ -53,12 +89,19 @@ export class Tally {
     this.#from = now;
   }
 
-  addCompared(operation: string): void {
+  addCompared({ operation, cohort }: Coverage, differs: boolean): void {
     this.compared++;
-    if (operation === "") return;
-    const known = this.#operations.get(operation);
-    const name = known === undefined && this.#operations.size >= mostOperations ? otherOperations : operation;
-    this.#operations.set(name, (this.#operations.get(name) ?? 0) + 1);
+    this.#operations.add(operation);
+    this.#cohorts.add(cohort);
+    if (!differs) return;
+    this.mismatches++;
+    this.#differing.operations.add(operation);
+    this.#differing.cohorts.add(cohort);
+  }
+
+  /** A call that was left to one side, since its operation must never be repeated. */
+  addRefused(operation: string): void {
+    this.#refused.add(operation);
   }
 
   get from(): number {
@@ -68,12 +111,20 @@ export class Tally {
   get idle(): boolean {
     return (
       this.old.calls + this.new.calls + this.shadowCalls + this.shadowTimeouts + this.shadowSkipped === 0 &&
-      this.failedOver + this.compared + this.shadowErrors === 0
+      this.failedOver + this.compared + this.shadowErrors === 0 &&
+      this.#refused.empty &&
+      this.firstErrors.empty
     );
   }
 
-  /** The interval since the last one. */
-  take(id: string, door: string, now: number): Interval {
+  /** Is the side of a key drawn by lot at this epoch? Elsewhere first errors of keys tell nothing. */
+  get followsKeys(): boolean {
+    const limit = shareLimit(this.state.share);
+    return this.state.stage === "live" && limit > 0 && limit < buckets;
+  }
+
+  /** The interval since the last one. `period`: which one the first errors belong to. */
+  take(id: string, door: string, now: number, period: number): Interval {
     const { route, epoch, stage, share } = this.state;
     const to = Math.max(now, this.#from); // the wall clock may have been set back
     const interval: Interval = {
@@ -96,12 +147,24 @@ export class Tally {
       compared: this.compared,
       mismatches: this.mismatches,
       failedOver: this.failedOver,
-      operations: Object.fromEntries(this.#operations),
+      ...(this.followsKeys ? { firstErrors: this.firstErrors.take(period) } : {}),
+      ...this.#coverage(),
     };
     this.#from = to;
     this.failedOver = this.shadowCalls = this.shadowErrors = this.shadowTimeouts = this.shadowSkipped = 0;
     this.compared = this.mismatches = 0;
-    this.#operations.clear();
     return interval;
+  }
+
+  #coverage(): Pick<Interval, "operations" | "cohorts" | "differing" | "refused"> {
+    const { operations, cohorts } = this.#differing;
+    return {
+      operations: this.#operations.take(),
+      ...(this.#cohorts.empty ? {} : { cohorts: this.#cohorts.take() }),
+      ...(operations.empty && cohorts.empty
+        ? {}
+        : { differing: { operations: operations.take(), cohorts: cohorts.take() } }),
+      ...(this.#refused.empty ? {} : { refused: this.#refused.take() }),
+    };
   }
 }

@@ -1,5 +1,6 @@
 import { canonicalJson, type Interval, type MismatchSample } from "../../core/index.ts";
 import type { RouteStore } from "../store.ts";
+import { countFirstErrors, forgetFirstErrors } from "./first-errors.ts";
 import { all, one, type Program, run as execute } from "./program.ts";
 import type { Sql } from "./write-context.ts";
 
@@ -16,7 +17,7 @@ export function sqlMeasurements(
   sql: Sql,
 ): Pick<RouteStore, "recordIntervals" | "intervals" | "arrivals" | "recordMismatches" | "mismatches"> {
   return {
-    recordIntervals: (intervals) => sql.write(({ now }) => storeIntervals(intervals, now - intervalAge)),
+    recordIntervals: (intervals) => sql.write(({ now }) => storeIntervals(intervals, now)),
     intervals: ({ route, since }) =>
       sql.read(function* () {
         const found = yield* route === undefined
@@ -40,25 +41,34 @@ export function sqlMeasurements(
 
 const toInterval = ({ data }: DataRow): Interval => JSON.parse(data) as Interval;
 
-function* storeIntervals(intervals: readonly Interval[], oldest: number): Program<number> {
+function* storeIntervals(intervals: readonly Interval[], now: number): Program<number> {
+  const oldest = now - intervalAge;
   let stored = 0;
   for (const interval of intervals) {
     // Too old to be kept: stored again after its pruning, it would count twice.
     if (interval.to < oldest) continue;
+    // Its keys before it, so looked for before them: delivered again, they would all be known and the counts lost.
+    if (interval.firstErrors?.keys !== undefined && (yield* isStored(interval.id))) continue;
+    const counted = yield* countFirstErrors(interval, now);
     stored += yield* execute(
       "INSERT INTO intervals (id, route, to_at, data) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-      interval.id,
-      interval.route,
-      interval.to,
-      canonicalJson(interval),
+      counted.id,
+      counted.route,
+      counted.to,
+      canonicalJson(counted),
     );
   }
+  yield* forgetFirstErrors(now);
   // The newest row stays whatever its time: a position given twice would hide an arrival.
   yield* execute(
     "DELETE FROM intervals WHERE to_at < ? AND position < (SELECT max(position) FROM intervals)",
     oldest,
   );
   return stored;
+}
+
+function* isStored(id: string): Program<boolean> {
+  return (yield* one("SELECT 1 AS found FROM intervals WHERE id = ?", id)) !== undefined;
 }
 
 function* arrivals(

@@ -127,6 +127,56 @@ export function routeContract({ describe, expect, withStore }: ContractCase): vo
       },
     );
 
+    withStore(
+      "a key that fails at several doors counts once in a period, and hashes are not kept",
+      async ({ store, clock }) => {
+        const now = clock.now();
+        const period = Math.floor(now / 3_600_000);
+        const failed = (
+          id: string,
+          old: readonly number[],
+          fresh: readonly number[],
+          its = period,
+        ): Interval => ({
+          ...interval(id, "r", now),
+          firstErrors: { old: old.length, new: fresh.length, period: its, keys: { old, new: fresh } },
+        });
+        const most = Number.MAX_SAFE_INTEGER;
+        const many = Array.from({ length: 234 }, (_, n) => 1_000 + n);
+        await store.routes.recordIntervals([failed("a", [1, 2, most], [3])]);
+        await store.routes.recordIntervals([
+          failed("b", [2, most - 1, 4], [1, 3, 5]),
+          failed("c", many, []),
+          failed("d", [1_233], [999]),
+          { ...failed("e", [1], []), route: "s" },
+        ]);
+        // Delivered again, an interval changes nothing, though all its keys are known by now.
+        await store.routes.recordIntervals([failed("a", [1, 2, most], [3])]);
+        const counts = async (): Promise<object> =>
+          Object.fromEntries(
+            (await store.routes.intervals({ since: 0 })).map(({ id, firstErrors }) => [id, firstErrors]),
+          );
+        expect(await counts()).toEqual({
+          a: { old: 3, new: 1, period },
+          b: { old: 2, new: 1, period },
+          c: { old: 234, new: 0, period },
+          d: { old: 0, new: 1, period },
+          e: { old: 1, new: 0, period },
+        });
+        // The next hour counts keys anew; a door whose clock is years ahead counts nothing.
+        await store.routes.recordIntervals([
+          failed("f", [1], [], period + 1),
+          failed("g", [1], [7], period + 9_000),
+          failed("h", [1], [7], period - 3),
+        ]);
+        expect(await counts()).toMatchObject({
+          f: { old: 1, new: 0, period: period + 1 },
+          g: { old: 0, new: 0, period },
+          h: { old: 0, new: 0, period: period - 3 },
+        });
+      },
+    );
+
     withStore("only the newest 200 mismatches of a route are kept", async ({ store }) => {
       const sample = (route: string, n: number): MismatchSample => ({
         id: `${route}${n}`,
