@@ -43,6 +43,7 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_AUDIT_BROKEN: "An event's hash does not fit: it, or one before it, was changed, removed or put in.",
   CUTOVER_RUN_NOT_FOUND: "The store has no such run or incident, or more than one could be meant.",
   CUTOVER_RUN_STATE: "The run does not allow this in the state it is in.",
+  CUTOVER_TRIGGER_UNKNOWN: "The run's migration declares no trigger of this name for people to fire.",
   CUTOVER_RUN_ACTIVE: "The migration has a run that has not ended; a second one beside it is refused.",
   CUTOVER_LEASE_LOST: "This process no longer carries the run, so its write was refused.",
   CUTOVER_STEP_UNPROVEN:
@@ -66,7 +67,12 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
     "The journal of second writes cannot be opened, read or written; callers are answered all the same.",
   CUTOVER_JOURNAL_DAMAGED: "Lines of a journal of second writes were changed or cut after they were written.",
   CUTOVER_WRITE_ASIDE: "The other side refused a second write again and again, or it cannot be repeated.",
-  CUTOVER_WRITE_LOST: "More second writes were missing than a door can hold; the newest one was only counted.",
+  CUTOVER_WRITE_LOST:
+    "More second writes were missing than a door can hold; the newest one was only counted.",
+  CUTOVER_ROLLOUT_INVALID: "An application opened its rollout with options that cannot be used.",
+  CUTOVER_STAGES_INVALID: "A file of stages cannot be read, or holds something else than stages.",
+  CUTOVER_STORE_OTHER:
+    "The server that a door follows has another store than before, or an older copy of it. The door keeps its stages.",
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: "An event was sent to a work order whose state does not allow it.",
   CUTOVER_QUEUE_FULL: "The queue holds as many unfinished work orders as it may.",
   CUTOVER_QUEUE_TOO_LARGE: "A work order asks for more than the whole machine has.",

@@ -72,6 +72,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
 
   CUTOVER_RUN_NOT_FOUND: entry(2, "list the runs with `cutover status`"),
   CUTOVER_RUN_STATE: entry(2, "see `cutover status` for what the run allows now"),
+  CUTOVER_TRIGGER_UNKNOWN: entry(2, "name a trigger of the run that people fire: `cutover plan` lists them"),
   CUTOVER_RUN_ACTIVE: entry(
     7,
     "finish or roll back the active run first: `cutover resume` or `cutover rollback`",
@@ -118,6 +119,16 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     "look at `backlog(name).list()`; remove the cause, then `retry()`, or repair the key by hand, then `discard(id)`",
   ),
   CUTOVER_WRITE_LOST: entry(1, "compare both sides, copy what is missing, then `backlog(name).clearLost()`"),
+
+  CUTOVER_ROLLOUT_INVALID: entry(2, "see the docstring of createRollout() for its options"),
+  CUTOVER_STAGES_INVALID: entry(
+    2,
+    "correct the named place; until then the stages known before stay in force",
+  ),
+  CUTOVER_STORE_OTHER: entry(
+    6,
+    "point the server at the store it had; to follow the new one, remove the cache file and start the application again",
+  ),
 
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: entry(2, "send one of the legal events"),
   CUTOVER_QUEUE_FULL: entry(6, "submit again after the given time, or raise the depth limit"),
@@ -192,6 +203,7 @@ export type ErrorCode =
   | "CUTOVER_AUDIT_BROKEN"
   | "CUTOVER_RUN_NOT_FOUND"
   | "CUTOVER_RUN_STATE"
+  | "CUTOVER_TRIGGER_UNKNOWN"
   | "CUTOVER_RUN_ACTIVE"
   | "CUTOVER_LEASE_LOST"
   | "CUTOVER_STEP_FAILED"
@@ -213,6 +225,9 @@ export type ErrorCode =
   | "CUTOVER_JOURNAL_DAMAGED"
   | "CUTOVER_WRITE_ASIDE"
   | "CUTOVER_WRITE_LOST"
+  | "CUTOVER_ROLLOUT_INVALID"
+  | "CUTOVER_STAGES_INVALID"
+  | "CUTOVER_STORE_OTHER"
   | "CUTOVER_QUEUE_ILLEGAL_TRANSITION"
   | "CUTOVER_QUEUE_FULL"
   | "CUTOVER_QUEUE_TOO_LARGE"
