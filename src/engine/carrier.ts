@@ -1,10 +1,10 @@
-import { asError, CutoverError, type Timer } from "../core/index.ts";
+import { asError, CutoverError, type Timer, untilAborted } from "../core/index.ts";
 import type { CompiledPhase, CompiledStep } from "../plan/index.ts";
 import type { ErrorRecord, PhaseState, RunEvent, RunState } from "../store/index.ts";
 import { isApproved } from "./phase-runner.ts";
 import { refreshBasis } from "./approvals.ts";
 import { breakOnFault, type Desk, type Graph, type Settings } from "./desk.ts";
-import { emergencySteps, runEmergency } from "./emergency.ts";
+import { AskedProcedures, emergencySteps, runEmergency } from "./emergency.ts";
 import { judgeExit } from "./exit-gates.ts";
 import { Holds } from "./holds.ts";
 import { noWayBack, rollbackEvents, type Standing } from "./incidents.ts";
@@ -54,7 +54,9 @@ export class Carrier implements Desk {
   readonly judges: Judges;
   readonly standing: Standing;
   readonly pool: StepPool;
+  readonly procedures: Set<string> = new Set();
   readonly #triggers: Triggers;
+  readonly #asked: AskedProcedures;
   /** Aborts the action in hand: checks, gates, completion, rollback. Steps have controllers of their own. */
   #work = new AbortController();
   readonly #beside = new Set<AbortController>();
@@ -90,15 +92,21 @@ export class Carrier implements Desk {
       onBroken: (error) => this.halt(error),
       onCommitted: () => this.#committed(),
     });
-    this.judges = new Judges({ runId: memory.id, store, clock, log, readMemory, touched: parts.touched });
+    const sources = { runId: memory.id, store, clock, log, readMemory, touched: parts.touched };
+    this.judges = new Judges(sources);
     this.standing = { memory, holds: this.holds, order: parts.graph.compiled.phases, random };
     this.pool = new StepPool(this, { onFailed: (step, error) => this.#stepFailed(step, error) });
-    this.#triggers = new Triggers(this);
+    this.#triggers = new Triggers(this, sources);
+    this.#asked = new AskedProcedures(this, (work) => this.beside(work));
     this.#recallHolds();
   }
 
   throttledBy(): string | undefined {
     return this.#triggers.throttledBy;
+  }
+
+  restrainedBy(): string | undefined {
+    return this.#triggers.restrainedBy;
   }
 
   wake(): void {
@@ -141,7 +149,10 @@ export class Carrier implements Desk {
     try {
       await this.journal.write(...this.holds.events(this.memory));
       this.#watchTriggers();
+      this.#asked.begin();
       for (let over = false; !over && this.#stopped === undefined;) over = await this.#step();
+      // The way back waits for nothing, but what was begun beside it ends in the record.
+      await this.#asked.settled();
     } catch (thrown) {
       if (this.#stopped === undefined) this.journal.close(asError(thrown));
       this.halt(asError(thrown));
@@ -149,6 +160,7 @@ export class Carrier implements Desk {
       this.#watch?.cancel();
       this.#stopped ??= new CutoverError("CUTOVER_INTERRUPTED", { message: "the run is over" });
       await this.pool.allSettled();
+      await this.#asked.settled();
       await this.#watching;
     }
     if (this.journal.closed !== undefined) throw this.journal.closed;
@@ -184,6 +196,8 @@ export class Carrier implements Desk {
         await this.#sleep();
         return false;
       case "finish":
+        this.live.waitsFor = this.procedures.size === 0 ? "" : `${[...this.procedures].join(", ")} to end`;
+        await untilAborted(this.#asked.settled(), signal);
         await finishRun(this, signal);
         return false;
       case "roll-back":
@@ -305,6 +319,7 @@ export class Carrier implements Desk {
       if (this.#action !== "roll-back" && this.#action !== "wait") this.#work.abort(reason);
     }
     for (const id of this.memory.openIncidents.keys()) this.#incident = id;
+    this.#asked.begin();
     this.live.changed();
     this.wake();
   }
@@ -339,8 +354,9 @@ export class Carrier implements Desk {
     arm();
   }
 
-  /** A step that nobody can tell about holds the run, whoever continues it. */
-  recallUnknown(): void {
+  /** What holds the run whoever continues it: a step that nobody can tell about, a trigger that still stands. */
+  recallStanding(): void {
+    this.#triggers.recallHolds();
     for (const [id, { state, error }] of this.memory.steps)
       if (state === "UNKNOWN") this.holds.set(`unknown:${id}`, unknownText(id, error));
   }
@@ -348,7 +364,7 @@ export class Carrier implements Desk {
   /** The causes of a hold that the record tells of; the others are found again by looking. */
   #recallHolds(): void {
     const { memory, holds } = this;
-    this.recallUnknown();
+    this.recallStanding();
     if (memory.state !== "HOLDING") return;
     if (memory.openIncidents.size > 0) holds.set(noWayBack, memory.reason);
     else if (holds.text === "") {

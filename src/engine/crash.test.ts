@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type Json, setFaultHandler } from "../core/index.ts";
+import { type Json, setFaultHandler, sleep } from "../core/index.ts";
 import {
   check,
+  contingency,
   defineMigration,
   gate,
   type Migration,
@@ -72,6 +73,8 @@ interface Scenario {
   readonly person?: (handle: RunHandle, world: World, rig: Rig) => Promise<void>;
   /** The person decides in another process; see `EngineOptions`. */
   readonly hearEveryMs?: number;
+  /** Triggers that fire, each exactly once. */
+  readonly fires?: readonly string[];
 }
 
 const all = { ok: true, note: "so it is" };
@@ -233,6 +236,45 @@ const scenarios: readonly Scenario[] = [
       }),
   },
   {
+    name: "a trigger holds until a contingency has mended it",
+    ends: "COMPLETED",
+    define: (world) => {
+      const bad = value("alarm", () => (world.alarm === 1 ? 1 : 0)).above(0.5, {
+        n: 1,
+        of: 1,
+        interval: "200ms",
+      });
+      return defineMigration({
+        name: "holds",
+        phases: [
+          phase("one", {
+            steps: [
+              step("alarm", { run: () => void (world.alarm = Math.max(world.alarm, 1)) }),
+              step("wait", {
+                run: async ({ clock, signal }) => {
+                  while (world.alarm !== 2) await sleep(clock, 100, signal);
+                },
+              }),
+              world.step("after"),
+            ],
+          }),
+        ],
+        triggers: [
+          when(bad).then("hold", { name: "held", for: "500ms", recover: "1s" }),
+          when(bad).then(contingency("mend"), { name: "mended", for: "1s" }),
+        ],
+        contingencies: [
+          {
+            name: "mend",
+            on: "manual",
+            steps: [step("look", { run: () => {} }), step("repair", { run: () => void (world.alarm = 2) })],
+          },
+        ],
+      });
+    },
+    fires: ["held", "mended"],
+  },
+  {
     name: "a rollback gets stuck",
     ends: "ROLLBACK_STUCK",
     define: (world) =>
@@ -365,6 +407,13 @@ describe.each(scenarios)("killed anywhere: $name", (scenario) => {
         expect([stage, share]).toEqual(["off", 0]);
       const incidents = await rig.store.runs.incidents(handle.id);
       expect(incidents.map(({ outcome }) => outcome)).toEqual(["rolled back"]);
+    }
+    if (scenario.fires !== undefined) {
+      const events = await rig.store.events.read({ stream: `run:${handle.id}`, limit: 10_000 });
+      const named = (type: string): readonly unknown[] =>
+        events.filter((event) => event.type === type).map(({ data }) => data["trigger"]);
+      expect(named("trigger.fired")).toEqual(scenario.fires);
+      expect(named("trigger.recovered")).toContain("held");
     }
     if (scenario.ends === "ROLLBACK_STUCK") expect(world.applied.has("rang")).toBe(true);
   });

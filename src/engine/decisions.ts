@@ -4,10 +4,12 @@ import type { Carrier } from "./carrier.ts";
 import {
   approveRecorded,
   continueRecorded,
+  liftRecorded,
   pauseRecorded,
   type RecordParts,
   rollbackRecorded,
   settleRecorded,
+  triggerRecorded,
 } from "./recorded.ts";
 import type { RunHandle } from "./run-handle.ts";
 
@@ -104,7 +106,7 @@ export function hearDecisions(carrier: Carrier, handle: RunHandle): () => void {
 async function carryOut(
   handle: RunHandle,
   phases: ReadonlyMap<string, string>,
-  { verb, by, reason, phase, evidence, step = "", outcome = "not-done" }: AskedDecision,
+  { verb, by, reason, phase, evidence, step = "", outcome = "not-done", trigger = "" }: AskedDecision,
 ): Promise<void> {
   switch (verb) {
     case "pause":
@@ -117,6 +119,10 @@ async function carryOut(
       return await handle.approve(phase ?? onlyWaiting(handle.id, phases), by, reason, evidence);
     case "settle":
       return await handle.settle(step, outcome, by, reason);
+    case "trigger":
+      return await handle.trigger(trigger, by, reason);
+    case "lift":
+      return await handle.lift(trigger, by, reason);
   }
 }
 
@@ -176,7 +182,7 @@ async function answerOf(
 }
 
 async function record(parts: RecordParts, run: string, decision: Decision): Promise<RunRecord> {
-  const { verb, by, reason, phase, evidence, step = "", outcome = "not-done" } = decision;
+  const { verb, by, reason, phase, evidence, step = "", outcome = "not-done", trigger = "" } = decision;
   switch (verb) {
     case "pause":
       return await pauseRecorded(parts, run, { by, reason });
@@ -186,6 +192,10 @@ async function record(parts: RecordParts, run: string, decision: Decision): Prom
       return await rollbackRecorded(parts, run, { by, reason });
     case "settle":
       return await settleRecorded(parts, run, { step, outcome, by, reason });
+    case "trigger":
+      return await triggerRecorded(parts, run, { by, reason, trigger });
+    case "lift":
+      return await liftRecorded(parts, run, { by, reason, trigger });
     case "approve": {
       const phases = (await parts.store.runs.phases(run)).map((each) => [each.phase, each.state] as const);
       const meant = phase ?? onlyWaiting(run, new Map(phases));

@@ -81,8 +81,14 @@ export interface Desk {
   readonly live: Live;
   readonly judges: Judges;
   readonly workDir: string;
-  /** Name of the throttling trigger while one is active: concurrency is 1 and shares do not rise. */
+  /** Name of the throttling trigger while one is active: concurrency is 1. */
   throttledBy(): string | undefined;
+  /** Name of the trigger that throttles or holds while one does: shares do not rise. */
+  restrainedBy(): string | undefined;
+  /** Emergency procedures that run now, by name. */
+  readonly procedures: Set<string>;
+  /** What waited for its time is looked at now. */
+  lookNow(): void;
   /** Makes the carrier look again at what is to be done. */
   wake(): void;
   /** A named fault point; a handler that throws ends the carrier as a crash would: nothing is written after it. */

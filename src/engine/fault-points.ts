@@ -33,6 +33,8 @@ export const engineFaultPoints: readonly string[] = [
   "engine.complete.after",
   "engine.trigger.before-incident",
   "engine.trigger.after-incident",
+  "engine.trigger.before-recovery",
+  "engine.trigger.after-recovery",
   "engine.rollback.before-intent",
   "engine.rollback.after-intent",
   "engine.rollback.before-result",

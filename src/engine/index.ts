@@ -13,10 +13,12 @@ export {
   type ActOptions,
   approveRecorded,
   continueRecorded,
+  liftRecorded,
   pauseRecorded,
   type RecordParts,
   rollbackRecorded,
   settleRecorded,
+  triggerRecorded,
 } from "./recorded.ts";
 export type { RunHandle, RunView } from "./run-handle.ts";
 export {

@@ -3,7 +3,9 @@ import type { Compiled, GateSpec } from "../plan/index.ts";
 
 function allGates({ migration, phases, triggers, success }: Compiled): readonly GateSpec[] {
   return [
-    ...triggers.map(({ condition }) => condition),
+    ...triggers.flatMap(({ condition }) =>
+      condition.type === "manual" || condition.type === "run" ? [] : [condition],
+    ),
     ...phases.flatMap(({ exit }) => exit),
     ...migration.waves.flatMap(({ exit }) => exit ?? []),
     ...success,
@@ -16,6 +18,9 @@ export function measuredRoutes(compiled: Compiled): Set<string> {
   for (const gate of allGates(compiled))
     if (gate.type === "metric" && "route" in gate.measure && gate.measure.route !== undefined)
       routes.add(gate.measure.route);
+  for (const { condition } of compiled.triggers)
+    if (condition.type === "run" && condition.of === "throughput" && condition.route !== undefined)
+      routes.add(condition.route);
   return routes;
 }
 

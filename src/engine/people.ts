@@ -38,7 +38,8 @@ export function pauseEvents(memory: RunMemory, person: Person): readonly RunEven
 
 /**
  * Goes on: what had failed and led to the hold or pause is answered for by this person, so those gates and triggers
- * gather evidence anew from now, and open incidents of a run that could not go back are closed.
+ * gather evidence anew from now, what triggers hold is lifted where it was that hold that was ended, and open incidents of
+ * a run that could not go back are closed.
  * @throws CUTOVER_STEP_UNKNOWN while a step is UNKNOWN: that needs an answer, not a continuation.
  */
 export function continueEvents(memory: RunMemory, person: Person, clock: Clock): readonly RunEvent[] {
@@ -55,24 +56,37 @@ export function continueEvents(memory: RunMemory, person: Person, clock: Clock):
   const stopping = stoppingTriggers(memory);
   const rearmed: string[] = [];
   for (const { gate, role, verdict } of memory.verdicts()) {
-    if (verdict !== "fail") continue;
-    if (role === "exit" || (role === "trigger" && stopping.has(gate))) rearmed.push(rearmName(role, gate));
+    const stands = memory.fired.get(gate)?.recoveredAt === null;
+    if (role === "exit" && verdict === "fail") rearmed.push(rearmName(role, gate));
+    if (role === "trigger" && stopping.has(gate) && (verdict === "fail" || stands))
+      rearmed.push(rearmName(role, gate));
   }
+  const outcome = `continued by ${person.by}: ${person.reason}`;
+  const over = [...memory.fired]
+    .filter(([name, { recoveredAt }]) => recoveredAt === null && stopping.has(name))
+    .map(([trigger]): RunEvent => {
+      return { type: "trigger.recovered", data: { trigger, reason: outcome, by: person.by } };
+    });
   const data: JsonObject = { ...person, at: clock.now(), rearmed };
   const closed = [...memory.openIncidents.keys()].map((id): RunEvent => {
-    const outcome = `continued by ${person.by}: ${person.reason}`;
     return { type: "incident.closed", data: { id, outcome, facts: {} } };
   });
-  return [go, ...evidenceEvents(memory, continuedEvidence, data).events, ...closed];
+  return [go, ...evidenceEvents(memory, continuedEvidence, data).events, ...over, ...closed];
 }
 
-/** Triggers that can have stopped the run. One that alerts or throttles goes on as it was. */
+/**
+ * Triggers that can have stopped the run. One that alerts or throttles goes on as it was, and so does a hold under a
+ * pause: who ends the pause has not said anything about it.
+ */
 function stoppingTriggers(memory: RunMemory): ReadonlySet<unknown> {
   const triggers = memory.graph["triggers"];
   if (!Array.isArray(triggers)) return new Set();
   return new Set(
     (triggers as readonly JsonObject[])
-      .filter(({ action }) => action === "pause" || action === "rollback")
+      .filter(({ action }) => {
+        if (action === "hold") return memory.state === "HOLDING";
+        return action === "pause" || action === "rollback";
+      })
       .map(({ name }) => name),
   );
 }

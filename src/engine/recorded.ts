@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Clock, CutoverError, faultPoint, type JsonObject, type RandomBytes } from "../core/index.ts";
 import type { RunEvent, RunRecord, Store } from "../store/index.ts";
+import { liftByPerson, triggerByPerson } from "./firing.ts";
 import { Holds } from "./holds.ts";
 import type { Standing } from "./incidents.ts";
 import { approveEvents, continueEvents, pauseEvents, rollbackByPerson, settleEvents } from "./people.ts";
@@ -74,6 +75,24 @@ export function approveRecorded(
 /** Marks a run for its rollback; the next one to carry it takes it back. @throws CUTOVER_RUN_STATE */
 export function rollbackRecorded(parts: RecordParts, run: string, person: ActOptions): Promise<RunRecord> {
   return act(parts, run, (standing) => rollbackByPerson(standing, person));
+}
+
+/** Fires a trigger for people; the next one to carry the run does what it asks. @throws CUTOVER_TRIGGER_UNKNOWN, CUTOVER_RUN_STATE */
+export function triggerRecorded(
+  parts: RecordParts,
+  run: string,
+  firing: ActOptions & { readonly trigger: string },
+): Promise<RunRecord> {
+  return act(parts, run, (standing) => triggerByPerson(standing, firing.trigger, firing));
+}
+
+/** Lifts what a trigger holds or slows. @throws CUTOVER_TRIGGER_UNKNOWN, CUTOVER_RUN_STATE */
+export function liftRecorded(
+  parts: RecordParts,
+  run: string,
+  lift: ActOptions & { readonly trigger: string },
+): Promise<RunRecord> {
+  return act(parts, run, (standing) => liftByPerson(standing, lift.trigger, lift));
 }
 
 /** Answers whether an UNKNOWN step took effect, as an override. @throws CUTOVER_RUN_STATE */

@@ -2,10 +2,10 @@ import { hasCode, type RouteState, sleep, type Stage, stages } from "../core/ind
 import type { CompiledStep, RouteControl } from "../plan/index.ts";
 import type { Desk } from "./desk.ts";
 
-/** How often a raise of the share looks whether the throttle is off again. */
-const throttleLook = 1_000;
+/** How often a raise of the share looks whether the throttle or hold is off again. */
+const restraintLook = 1_000;
 
-/** Routes as one attempt may change them: fenced by the run, and not raised while a trigger throttles. */
+/** Routes as one attempt may change them: fenced by the run, and not raised while a trigger throttles or holds. */
 export function controlRoutes(
   desk: Desk,
   step: CompiledStep,
@@ -19,9 +19,9 @@ export function controlRoutes(
     async set(route, epoch, to) {
       attempt.mustBeOpen();
       const before = await store.routes.get(route);
-      while (raises(before, to) && desk.throttledBy() !== undefined) {
-        log.debug(`the share of ${route} waits while ${desk.throttledBy()} throttles`, { step: step.id });
-        await sleep(clock, throttleLook, attempt.signal);
+      while (raises(before, to) && desk.restrainedBy() !== undefined) {
+        log.debug(`the share of ${route} waits while ${desk.restrainedBy()} stands`, { step: step.id });
+        await sleep(clock, restraintLook, attempt.signal);
       }
       attempt.mustBeOpen();
       desk.fault("engine.route.before-change");

@@ -2,6 +2,7 @@ import { CutoverError } from "../core/index.ts";
 import type { PhaseState, RunState, StepState } from "../store/index.ts";
 import type { Carrier, RunOutcome } from "./carrier.ts";
 import { runProcedure } from "./emergency.ts";
+import { liftByPerson, triggerByPerson } from "./firing.ts";
 import type { LiveView } from "./live.ts";
 import {
   approveEvents,
@@ -50,6 +51,10 @@ export interface RunHandle {
    * @throws CUTOVER_RUN_STATE, CUTOVER_STEP_FAILED
    */
   contingency(name: string, by: string, reason: string): Promise<void>;
+  /** Fires a trigger that was declared for people. @throws CUTOVER_TRIGGER_UNKNOWN, CUTOVER_RUN_STATE */
+  trigger(name: string, by: string, reason: string): Promise<void>;
+  /** Lifts what a trigger holds or slows; it is armed anew. @throws CUTOVER_TRIGGER_UNKNOWN, CUTOVER_RUN_STATE */
+  lift(name: string, by: string, reason: string): Promise<void>;
   /** Stops the work cleanly and gives the run free: nothing is recorded as failed, `resume` goes on. */
   stop(): Promise<void>;
 }
@@ -73,7 +78,7 @@ export function handleOf(carrier: Carrier, done: Promise<RunOutcome>): RunHandle
       pool.forgetFailures();
       pool.refresh();
       await journal.write(...events);
-      carrier.recallUnknown();
+      carrier.recallStanding();
       await journal.write(...holds.events(memory));
       carrier.lookNow();
     },
@@ -104,6 +109,13 @@ export function handleOf(carrier: Carrier, done: Promise<RunOutcome>): RunHandle
     },
     contingency: (name, by, reason) =>
       carrier.beside((controller) => runProcedure(carrier, name, { by, reason }, controller)),
+    async trigger(name, by, reason) {
+      await journal.write(...triggerByPerson(carrier.standing, name, { by, reason }));
+    },
+    async lift(name, by, reason) {
+      await journal.write(...liftByPerson(carrier.standing, name, { by, reason }));
+      carrier.lookNow();
+    },
     async stop() {
       const message = `run ${memory.id} was stopped here`;
       carrier.halt(new CutoverError("CUTOVER_INTERRUPTED", { message }));

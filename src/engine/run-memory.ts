@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../core/index.ts";
-import type { Compiled } from "../plan/index.ts";
+import { type Compiled, contingencyOf } from "../plan/index.ts";
 import type {
   ApprovalRecord,
   ErrorRecord,
@@ -12,6 +12,7 @@ import type {
   Store,
   VerdictRecord,
 } from "../store/index.ts";
+import { countFailures } from "./step-history.ts";
 
 /** Name of the evidence that marks a phase as taken over from an earlier run; this run did nothing there. */
 export const carriedEvidence = "phase.carried";
@@ -28,6 +29,16 @@ export interface StepMemory {
 }
 
 const untouched: StepMemory = { state: "PENDING", attempt: 0, checkpoint: undefined, error: undefined };
+
+/** The newest firing of a trigger. */
+export interface FiredTrigger {
+  readonly firedAt: number;
+  readonly reason: string;
+  /** Null while what it did stands. */
+  readonly recoveredAt: number | null;
+}
+
+const triggerTypes: readonly string[] = ["trigger.fired", "trigger.recovered"];
 
 export type VerdictMemory = Pick<
   VerdictRecord,
@@ -61,6 +72,12 @@ export class RunMemory {
   /** Phases taken over from an earlier run, and steps whose `complete` ran: both told by evidence. */
   readonly carried: Set<string> = new Set();
   readonly completed: Set<string> = new Set();
+  /** Triggers that have fired, by name. */
+  readonly fired: Map<string, FiredTrigger> = new Map();
+  /** Contingencies that a trigger has asked for, ever. */
+  readonly procedures: Set<string> = new Set();
+  /** Steps whose newest attempt failed, or of which nobody knows whether it took effect; a new attempt does not clear it. */
+  readonly failing: Set<string> = new Set();
   readonly #beganAt = new Map<string, number>();
   readonly #verdicts = new Map<string, VerdictMemory>();
   #definition: Pick<Compiled, "graph">;
@@ -106,10 +123,34 @@ export class RunMemory {
     for (const { id, name, phase, step, at, data } of evidence)
       memory.#setEvidence(id, { name, phase, step, at, data });
     for (const verdict of verdicts) memory.#setVerdict(verdict, verdict.at);
+    await memory.#recallTriggers(store);
+    await memory.#recallFailing(store);
     memory.approvals.push(...approvals);
     for (const { id, cause, seen, openedAt, closedAt } of incidents)
       if (closedAt === null) memory.openIncidents.set(id, { cause, seen, at: openedAt });
     return memory;
+  }
+
+  async #recallTriggers(store: Store): Promise<void> {
+    const stream = `run:${this.id}`;
+    for (let after = 0; ;) {
+      const page = await store.events.read({ stream, types: triggerTypes, after, limit: 1_000 });
+      for (const { type, at, data } of page) this.apply({ type, data } as unknown as RunEvent, at);
+      const last = page.at(-1);
+      if (last === undefined || page.length < 1_000) return;
+      after = last.seq;
+    }
+  }
+
+  async #recallFailing(store: Store): Promise<void> {
+    const again = new Set<string>();
+    for (const [id, { state, attempt }] of this.steps) {
+      if (state === "FAILED" || state === "UNKNOWN") this.failing.add(id);
+      if (state === "RUNNING" && attempt > 1) again.add(id);
+    }
+    // Whether an attempt follows a failure or a crash, only the events tell.
+    if (again.size > 0)
+      for (const id of (await countFailures(store, this.id, again)).keys()) this.failing.add(id);
   }
 
   /** As the run recorded it. */
@@ -205,10 +246,21 @@ export class RunMemory {
       case "incident.closed":
         this.openIncidents.delete(event.data.id);
         return;
+      case "trigger.fired": {
+        const { trigger, reason, action } = event.data;
+        this.fired.set(trigger, { firedAt: at, reason, recoveredAt: null });
+        const procedure = contingencyOf(action);
+        if (procedure !== undefined) this.procedures.add(procedure);
+        return;
+      }
+      case "trigger.recovered": {
+        const fired = this.fired.get(event.data.trigger);
+        if (fired !== undefined) this.fired.set(event.data.trigger, { ...fired, recoveredAt: at });
+        return;
+      }
       case "run.created":
       case "run.claimed":
       case "override.recorded":
-      case "trigger.fired":
       case "route.changed":
       case "note.added":
       case "decision.asked":
@@ -235,6 +287,8 @@ export class RunMemory {
     const after = next.state === "DONE" ? 1 : 0;
     if (before !== after) this.doneCount.set(phase, (this.doneCount.get(phase) ?? 0) + after - before);
     this.steps.set(id, next);
+    if (next.state === "FAILED" || next.state === "UNKNOWN") this.failing.add(id);
+    else if (next.state !== "RUNNING") this.failing.delete(id);
   }
 
   #setVerdict(verdict: Omit<VerdictMemory, "firstAt" | "at">, at: number): void {

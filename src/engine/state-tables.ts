@@ -245,7 +245,7 @@ export const stepTable: StateTable<StepState, StepEventName> = {
     "roll-back": "ROLLING_BACK",
     "rolled-back": null,
     "rollback-failed": null,
-    restart: null,
+    restart: "PENDING",
   },
   FAILED: {
     start: "RUNNING",
@@ -258,7 +258,7 @@ export const stepTable: StateTable<StepState, StepEventName> = {
     "roll-back": "ROLLING_BACK",
     "rolled-back": null,
     "rollback-failed": null,
-    restart: null,
+    restart: "PENDING",
   },
   UNKNOWN: {
     start: null,

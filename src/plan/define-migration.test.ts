@@ -597,7 +597,7 @@ const refused: readonly Refused[] = [
     title: "a trigger with an unknown action",
     input: wholly({ triggers: [when(memory().above(0.9)).then("stop" as Trigger["action"])] }),
     code: "CUTOVER_PLAN_INVALID",
-    message: 'expected an action of alert, pause, throttle, rollback, found "stop"',
+    message: 'expected an action of alert, pause, throttle, hold, rollback or contingency("…"), found "stop"',
     place: 'triggers[0] "memory > 90 %"',
     remedy: /then\("rollback"\)/,
   },

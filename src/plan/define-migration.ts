@@ -2,9 +2,10 @@ import type { MigrationInput } from "./definition.ts";
 import type { Migration } from "./migration.ts";
 import { markPlace } from "./place.ts";
 import { type Problem, problemsError } from "./problem.ts";
-import { readChecks, readGates, readTriggers } from "./read-gates.ts";
+import { readChecks, readGates } from "./read-gates.ts";
 import { readPhases } from "./read-phases.ts";
 import { readContingencies, readRisks, readSchedule } from "./read-register.ts";
+import { readTriggers } from "./read-triggers.ts";
 import { readUnits, readWaves } from "./read-units.ts";
 import { isObject, Scope } from "./scope.ts";
 
@@ -60,11 +61,12 @@ function read(scope: Scope, input: MigrationInput): Migration {
     units,
     waves,
     phases,
-    triggers: readTriggers(
-      scope,
-      input.triggers,
-      phases.map((phase) => phase.name),
-    ),
+    triggers: readTriggers(scope, input.triggers, {
+      phases: phases.map((phase) => phase.name),
+      units,
+      contingencies: input.contingencies,
+      schedule: isObject(input.schedule) ? input.schedule : undefined,
+    }),
     verifyOld: readChecks(scope, input.verifyOld, "verifyOld"),
     success: readGates(scope, input.success, "success"),
     risks: readRisks(scope, input.risks),

@@ -1,5 +1,6 @@
 import type { Duration, Json, JsonObject } from "../core/index.ts";
-import type { GateSpec, MetricGate } from "./gate-spec.ts";
+import type { GateSpec } from "./gate-spec.ts";
+import type { ManualCondition, RunCondition } from "./run-conditions.ts";
 import type { StepKind } from "./step-kind.ts";
 
 /** The definition: what `defineMigration` takes. Plain data and step kinds; nothing runs while it is read. */
@@ -105,14 +106,30 @@ export interface Step {
   readonly retries?: number;
 }
 
-export type TriggerAction = "alert" | "pause" | "throttle" | "rollback";
+/**
+ * What a trigger does when it fires. `alert` records and tells; `pause` stops the run until a person continues it;
+ * `throttle` runs one step at a time and lets no share rise, `hold` lets no step and no share begin, both until the
+ * trigger recovers; `rollback` takes the run back; `contingency:NAME` runs that procedure beside the run.
+ */
+export type TriggerAction = "alert" | "pause" | "throttle" | "hold" | "rollback" | `contingency:${string}`;
+
+/** A gate that fires when it fails, a condition of the run, or a person. */
+export type TriggerCondition = GateSpec | RunCondition | ManualCondition;
 
 export interface Trigger {
   readonly name: string;
-  readonly condition: MetricGate;
+  readonly condition: TriggerCondition;
   readonly action: TriggerAction;
   /** Phases it is armed in; all by default. */
   readonly phases?: readonly string[];
+  /** Debounce: the condition must stay bad so long before it fires. Default: it fires at once. */
+  readonly for?: Duration;
+  /** The condition must stay good so long before the trigger has recovered. Default: it recovers at once. */
+  readonly recover?: Duration;
+  /** Least time between two firings. Default: none. */
+  readonly cooldown?: Duration;
+  /** While the condition stays bad, an alert or a procedure comes again after so long. Default: once. */
+  readonly repeat?: Duration;
 }
 
 export interface Risk {
@@ -122,7 +139,7 @@ export interface Risk {
   readonly mitigation: string;
 }
 
-/** Emergency procedure that runs as steps. `onRollbackStuck` runs when a rollback cannot finish. */
+/** Emergency procedure that runs as steps: `rollback-stuck` when a rollback cannot finish, `manual` when a person or a trigger asks. */
 export interface Contingency {
   readonly name: string;
   readonly on: "rollback-stuck" | "manual";

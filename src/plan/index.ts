@@ -20,6 +20,7 @@ export type {
   Step,
   Trigger,
   TriggerAction,
+  TriggerCondition,
   UnitInput,
   WaveInput,
 } from "./definition.ts";
@@ -58,6 +59,20 @@ export { markPlace } from "./place.ts";
 export type { PlanFailure, PlannedPhase, PlannedStep, PlannedUnproven, PlanReport } from "./plan-report.ts";
 export type { Problem } from "./problem.ts";
 export { gateProblems } from "./read-gates.ts";
+export {
+  behindSchedule,
+  type BehindScheduleCondition,
+  failuresInARow,
+  growth,
+  type GrowthCondition,
+  type ManualCondition,
+  type RunCondition,
+  throughput,
+  type ThroughputCondition,
+  type ThroughputOptions,
+  unitsFailed,
+  type UnitsFailedCondition,
+} from "./run-conditions.ts";
 export type {
   RouteControl,
   StepContext,
@@ -69,4 +84,4 @@ export type {
 } from "./step-kind.ts";
 export { step, type TaskOptions } from "./task.ts";
 export { type EvidenceSort, unproven, type Unproven, type UnprovenOptions } from "./unproven.ts";
-export { type ThenOptions, when } from "./when.ts";
+export { contingency, contingencyOf, manual, type ManualOptions, type ThenOptions, when } from "./when.ts";

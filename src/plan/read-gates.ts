@@ -1,4 +1,4 @@
-import type { Check, Trigger } from "./definition.ts";
+import type { Check } from "./definition.ts";
 import type { GateSpec, Measure, MetricGate, Rule } from "./gate-spec.ts";
 import { found, isObject, Scope } from "./scope.ts";
 import type { Problem } from "./problem.ts";
@@ -25,45 +25,6 @@ export function gateProblems(gate: GateSpec, place: string): readonly Problem[] 
   return problems;
 }
 
-const actions = ["alert", "pause", "throttle", "rollback"];
-
-export function readTriggers(
-  scope: Scope,
-  input: readonly Trigger[] | undefined,
-  phases: readonly string[],
-): readonly Trigger[] {
-  const triggers = scope.list(input, "triggers");
-  for (const [index, trigger] of triggers.entries()) {
-    const at = scope.entry("triggers", index, trigger);
-    if (isObject(trigger) && typeof trigger["then"] === "function") {
-      at.problem("CUTOVER_PLAN_INVALID", "expected a trigger, found when(…) without what it does", {
-        remedy: 'write when(…).then("rollback")',
-      });
-      continue;
-    }
-    if (!at.object(trigger, "a trigger", ["name", "condition", "action", "phases"])) continue;
-    at.text(trigger.name, "name", true);
-    if (!actions.includes(trigger.action))
-      at.problem(
-        "CUTOVER_PLAN_INVALID",
-        `expected an action of ${actions.join(", ")}, found ${found(trigger.action)}`,
-        { remedy: 'write when(…).then("rollback")' },
-      );
-    const armed = at.list(trigger.phases, "phases");
-    at.known("CUTOVER_PLAN_UNKNOWN_PHASE", armed, phases, "phase", "name a phase of this migration");
-    if (trigger.phases !== undefined && Array.isArray(trigger.phases) && armed.length === 0)
-      at.problem("CUTOVER_PLAN_INVALID", "expected a trigger to be armed in a phase, found an empty list", {
-        remedy: "leave `phases` out to arm it in all",
-      });
-    readGate(at, trigger.condition);
-  }
-  scope.in("triggers").unique(
-    triggers.map((trigger) => (isObject(trigger) ? trigger["name"] : undefined)),
-    "trigger name",
-  );
-  return triggers;
-}
-
 export function readChecks(scope: Scope, input: readonly Check[] | undefined, key: string): readonly Check[] {
   const checks = scope.list(input, key);
   for (const [index, check] of checks.entries()) {
@@ -82,7 +43,8 @@ export function readChecks(scope: Scope, input: readonly Check[] | undefined, ke
   return checks;
 }
 
-function readGate(scope: Scope, gate: GateSpec): void {
+/** Notes what is wrong with one gate. */
+export function readGate(scope: Scope, gate: GateSpec): void {
   const type: unknown = isObject(gate) ? gate["type"] : undefined;
   if (type === "custom" && gate.type === "custom") {
     scope.text(gate.name, "name", true);

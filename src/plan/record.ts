@@ -1,6 +1,6 @@
 import { canonicalJson, type Json, type JsonObject, sha256 } from "../core/index.ts";
 import type { CompiledContingency, CompiledPhase, CompiledStep } from "./compile.ts";
-import type { Check } from "./definition.ts";
+import type { Check, TriggerCondition } from "./definition.ts";
 import { type GateSpec, gateToJson, type MetricGate } from "./gate-spec.ts";
 import type { Migration } from "./migration.ts";
 
@@ -66,11 +66,12 @@ function build(
       exit: phase.exit.map(gateData),
       steps: phase.steps.map(stepJson),
     })),
-    triggers: migration.triggers.map(({ name, action, phases: armed, condition }) => ({
+    triggers: migration.triggers.map(({ name, action, phases: armed, condition, ...times }) => ({
       name,
       action,
       phases: armed ?? null,
-      condition: gateData(condition),
+      condition: conditionJson(condition, gateData, digest),
+      ...times,
     })),
     verifyOld: migration.verifyOld.map(checkData),
     success: migration.success.map(gateData),
@@ -116,6 +117,19 @@ function gateJson(gate: GateSpec, digest: Digest): Json {
 
 /** Without the alarm reading that `value(…)` carries: it is not part of the gate that is judged. */
 const metricOnly = ({ type, name, measure, rule }: MetricGate): MetricGate => ({ type, name, measure, rule });
+
+/** A reader stands there by its text, as in gates. */
+function conditionJson(
+  condition: TriggerCondition,
+  gateData: (gate: GateSpec) => Json,
+  digest: Digest,
+): Json {
+  if (condition.type === "manual") return { ...condition };
+  if (condition.type !== "run") return gateData(condition);
+  if (condition.of !== "growth") return { ...condition };
+  const { read, ...data } = condition;
+  return { ...data, code: digest(String(read)) };
+}
 
 /** 16 hexadecimal digits: enough to tell changes apart, short enough for thousands of steps in one event. */
 type Digest = (text: string) => string;

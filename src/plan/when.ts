@@ -1,38 +1,74 @@
-import type { Trigger, TriggerAction } from "./definition.ts";
-import type { MetricGate } from "./gate-spec.ts";
+import type { Duration } from "../core/index.ts";
+import type { Trigger, TriggerAction, TriggerCondition } from "./definition.ts";
+import type { GateSpec } from "./gate-spec.ts";
 import type { Condition } from "./measures.ts";
 import { markPlace } from "./place.ts";
+import type { RunCondition } from "./run-conditions.ts";
 import { isObject } from "./scope.ts";
 
-export interface ThenOptions {
-  /** Default: the condition in words, e.g. `errors > 2× old`. */
-  readonly name?: string;
+export interface ManualOptions {
   /** Phases it is armed in. Default: all, from the run's first step to its last. */
   readonly phases?: readonly string[];
 }
 
+export interface ThenOptions extends ManualOptions {
+  /** Default: the condition in words, e.g. `errors > 2× old`. */
+  readonly name?: string;
+  /** Debounce: the condition must stay bad so long before it fires. Default: it fires at once. */
+  readonly for?: Duration;
+  /**
+   * The condition must stay good so long before the trigger has recovered: then `throttle` and `hold` lift, and it can
+   * fire again. Default: at once.
+   */
+  readonly recover?: Duration;
+  /** Least time between two firings. Default: none. */
+  readonly cooldown?: Duration;
+  /** While the condition stays bad, an alert or a contingency comes again after so long. Default: once. */
+  readonly repeat?: Duration;
+}
+
 /**
  * Arms a condition for the whole run, also while it waits for a person:
- * `when(rate.error().worseThan("old", { by: 2 })).then("rollback")`.
- * `alert` records and tells, `pause` holds the run, `throttle` slows the running step, `rollback` takes the run back.
+ * `when(rate.error().worseThan("old", { by: 2 })).then("rollback")`. A gate of any sort sets it off when it fails.
+ * `alert` records and tells, `pause` stops the run until a person continues it, `throttle` slows it, `hold` lets nothing
+ * new begin until it recovers, `rollback` takes it back, `contingency("name")` runs that procedure beside it.
  */
-export function when(condition: MetricGate | Condition): {
+export function when(condition: GateSpec | Condition | RunCondition): {
   then(action: TriggerAction, options?: ThenOptions): Trigger;
 } {
   // Plain JavaScript may hand in anything; validation then says what was found in place of a gate.
   const given: unknown = condition;
-  const bad: MetricGate = isObject(given) && "alarm" in condition ? condition.alarm : condition;
+  const bad: TriggerCondition = isObject(given) && "alarm" in condition ? condition.alarm : condition;
   // Not a promise: nothing awaits a trigger, and no other word reads as well. An await on it would
   // call this with a function, which validation refuses as an unknown action.
-  const then = (action: TriggerAction, options: ThenOptions = {}): Trigger =>
-    markPlace(
-      {
-        name: options.name ?? (isObject(given) ? bad.name : "when(…)"),
-        condition: bad,
-        action,
-        ...(options.phases === undefined ? {} : { phases: options.phases }),
-      },
+  const then = (action: TriggerAction, options: ThenOptions = {}): Trigger => {
+    const { name, ...rest } = options;
+    return markPlace(
+      { name: name ?? (isObject(given) ? bad.name : "when(…)"), condition: bad, action, ...stated(rest) },
       then,
     );
+  };
   return { then };
+}
+
+/**
+ * Arms a trigger that only a person fires, with `cutover trigger NAME`: what no figure shows, such as
+ * `manual("customer impact").then("rollback")`. A `throttle` or `hold` lasts until somebody lifts it.
+ */
+export function manual(name: string): { then(action: TriggerAction, options?: ManualOptions): Trigger } {
+  const then = (action: TriggerAction, options: ManualOptions = {}): Trigger =>
+    markPlace({ name, condition: { type: "manual", name }, action, ...stated(options) }, then);
+  return { then };
+}
+
+/** The action that runs a contingency of the migration: `when(…).then(contingency("check the scheduler"))`. */
+export const contingency = (name: string): TriggerAction => `contingency:${name}`;
+
+/** The contingency that an action runs, when it is one. */
+export const contingencyOf = (action: string): string | undefined =>
+  action.startsWith("contingency:") ? action.slice("contingency:".length) : undefined;
+
+/** Without members that are undefined, which would stand in the definition's hash and mean nothing. */
+function stated<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, member]) => member !== undefined)) as T;
 }

@@ -102,6 +102,7 @@ export function projectRun(event: ProjectedEvent<RunEvent>): readonly RowChange[
     }
     case "override.recorded":
     case "trigger.fired":
+    case "trigger.recovered":
     case "note.added":
     case "decision.asked":
     case "decision.answered":

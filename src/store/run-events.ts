@@ -117,7 +117,14 @@ export type RunEvent =
         readonly action: string;
         readonly reason: string;
         readonly phase?: string;
+        /** The person who fired it; absent when it fired by itself. */
+        readonly by?: string;
       };
+    }
+  /** What had set it off is over, or a person answers for it: what it held or slowed goes on, and it is armed anew. */
+  | {
+      readonly type: "trigger.recovered";
+      readonly data: { readonly trigger: string; readonly reason: string; readonly by?: string };
     }
   | {
       readonly type: "incident.opened";
@@ -148,13 +155,14 @@ export type RunEvent =
 /** A decision on its way to the process that carries the run. */
 export interface AskedDecision {
   readonly id: string;
-  readonly verb: "pause" | "continue" | "approve" | "rollback" | "settle";
+  readonly verb: "pause" | "continue" | "approve" | "rollback" | "settle" | "trigger" | "lift";
   readonly by: string;
   readonly reason: string;
   readonly phase?: string;
   readonly evidence?: string;
   readonly step?: string;
   readonly outcome?: "done" | "not-done";
+  readonly trigger?: string;
 }
 
 interface Transition<State> {
