@@ -23,6 +23,7 @@ import {
 } from "./options.ts";
 import { ErrorReporter, type OnError } from "./report-error.ts";
 import { openRoute } from "./open-route.ts";
+import { checkRolloutOptions } from "./rollout-options.ts";
 import { readRouteState } from "./route-state.ts";
 
 export interface RolloutOptions extends SourceOptions {
@@ -70,36 +71,14 @@ export interface Rollout extends AsyncDisposable {
  *
  * By default it follows the owner of the nearest `.cutover` folder (`routes.json` without one), with `url` a
  * `cutover serve`, with `file` a file, with `link: storeLink(store)` a store that this process has open.
- * @throws CUTOVER_ROLLOUT_INVALID for an unknown option, two sources, or an address that is none
+ * @throws CUTOVER_ROLLOUT_INVALID for an unknown option or one of a wrong kind, two sources, or an address that is none
  * @example
  * const rollout = createRollout({ url: "http://10.0.0.5:4170", token: process.env.CUTOVER_TOKEN, cache: "stages.cache.json" });
  */
 export function createRollout(options: RolloutOptions = {}): Rollout {
-  const odd = Object.keys(options).find((name) => !Object.hasOwn(optionNames, name));
-  if (odd !== undefined) {
-    throw new CutoverError("CUTOVER_ROLLOUT_INVALID", {
-      message: `expected one of the options ${Object.keys(optionNames).join(", ")}; found ${odd}`,
-      place: `createRollout: ${odd}`,
-    });
-  }
+  checkRolloutOptions(options);
   return new Door(options);
 }
-
-/** A name that comes to RolloutOptions must come here too, or it would be refused: the type says so. */
-const optionNames: Readonly<Record<keyof RolloutOptions, true>> = {
-  dir: true,
-  url: true,
-  token: true,
-  cache: true,
-  file: true,
-  link: true,
-  name: true,
-  state: true,
-  onError: true,
-  flush: true,
-  clock: true,
-  random: true,
-};
 
 /** Names go into the ids of intervals, which have their own limit on the wire. */
 const longestName = 150;
@@ -182,6 +161,7 @@ class Door implements Rollout {
     const close = (): void => {
       apart.close();
       live.close();
+      ledger.streams.close();
     };
     this.#routes.set(name, { ledger, declaration, close });
     this.#link?.declare(declaration);
