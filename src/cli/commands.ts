@@ -22,6 +22,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   continue: { summary: "go on with a paused or held run", load: () => import("./commands/continue.ts") },
   approve: { summary: "approve the evidence a phase waits for", load: () => import("./commands/approve.ts") },
   settle: { summary: "say whether a step took effect", load: () => import("./commands/settle.ts") },
+  trigger: { summary: "fire a trigger meant for people", load: () => import("./commands/trigger.ts") },
   rollback: { summary: "take a run back to the old side", load: () => import("./commands/rollback.ts") },
   route: { summary: "show or set stage and share of a route", load: () => import("./commands/route.ts") },
   report: { summary: "write a run's report; show incidents", load: () => import("./commands/report.ts") },

@@ -1,4 +1,4 @@
-import { isCutoverError, type JsonObject } from "../core/index.ts";
+import { isCutoverError, type JsonObject, parseDuration } from "../core/index.ts";
 import { compile, type Compiled, type CompiledPhase, type CompiledStep } from "./compile.ts";
 import { criticalPath, type Estimate } from "./estimate.ts";
 import type { Migration } from "./migration.ts";
@@ -33,9 +33,11 @@ export async function dryRun(migration: Migration): Promise<PlanReport> {
     approvals: phases.flatMap(({ name, approval }) =>
       approval === undefined ? [] : [{ phase: name, by: approval.by, from: approval.from ?? [] }],
     ),
-    triggers: compiled.triggers.map(({ name, action, phases: armed }) => ({
+    triggers: compiled.triggers.map(({ name, action, condition, for: debounce, phases: armed }) => ({
       name,
       action,
+      manual: condition.type === "manual",
+      for: debounce === undefined ? null : parseDuration(debounce),
       phases: armed ?? null,
     })),
     wayBack: wayBack(compiled, steps),

@@ -32,6 +32,10 @@ export interface PlanReport {
   readonly triggers: readonly {
     readonly name: string;
     readonly action: TriggerAction;
+    /** Only a person fires it. */
+    readonly manual: boolean;
+    /** Milliseconds that its condition must stay bad first; null: it fires at once. */
+    readonly for: number | null;
     /** Null: armed throughout. */
     readonly phases: readonly string[] | null;
   }[];

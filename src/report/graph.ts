@@ -46,6 +46,8 @@ export interface GraphTrigger {
   readonly name: string;
   readonly action: string;
   readonly phases: readonly string[];
+  /** Only a person fires it. */
+  readonly manual: boolean;
 }
 
 export function readGraph(graph: JsonObject, hash: string): Graph {
@@ -64,6 +66,7 @@ export function readGraph(graph: JsonObject, hash: string): Graph {
       name: text(trigger["name"]),
       action: text(trigger["action"]),
       phases: texts(trigger["phases"]),
+      manual: isObject(trigger["condition"]) && trigger["condition"]["type"] === "manual",
     })),
   };
 }

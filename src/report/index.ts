@@ -33,4 +33,13 @@ export type {
   WantedApproval,
 } from "./run-view.ts";
 export { loudUnits, unitCounts } from "./unit-view.ts";
-export { type Face, phaseFaces, runFaces, stepFaces, unitFaces, verdictFaces } from "./words.ts";
+export {
+  actionWords,
+  type Face,
+  phaseFaces,
+  runFaces,
+  stepFaces,
+  triggerState,
+  unitFaces,
+  verdictFaces,
+} from "./words.ts";

@@ -8,7 +8,17 @@ import { incidentLines } from "./incident-sides.ts";
 import type { PhaseView, RouteView, RunView, UnitView, VerdictView } from "./run-view.ts";
 import { unitSum, unitTable } from "./unit-table.ts";
 import { loudUnits } from "./unit-view.ts";
-import { type Face, noOverrides, phaseFaces, runFaces, stepFaces, unitFaces, verdictFaces } from "./words.ts";
+import {
+  actionWords,
+  type Face,
+  noOverrides,
+  phaseFaces,
+  runFaces,
+  stepFaces,
+  triggerState,
+  unitFaces,
+  verdictFaces,
+} from "./words.ts";
 
 /**
  * The whole run as one HTML file without scripts or outside references, made from the record alone. Reads on a
@@ -282,13 +292,14 @@ function triggers(view: RunView): Markup {
       ["trigger", "action", "state", "last seen"],
       view.triggers.map((trigger) => [
         trigger.name,
-        trigger.action,
+        actionWords(trigger.action),
         trigger.firedAt !== null
-          ? html`<span class="bad">✖</span> fired ${timestamp(trigger.firedAt)}`
+          ? html`<span class="${trigger.recoveredAt === null ? "bad" : "wait"}">✖</span>
+              ${triggerState(trigger)}`
           : trigger.armed
-            ? html`<span class="busy">●</span> armed`
-            : "not armed",
-        trigger.last?.reason ?? "",
+            ? html`<span class="busy">●</span> ${triggerState(trigger)}`
+            : triggerState(trigger),
+        trigger.last?.reason ?? trigger.firedFor ?? "",
       ]),
     )}`;
 }

@@ -5,7 +5,15 @@ import { change, count, latency, percent, perSecond, sharePercent, timestamp } f
 import { incidentLines } from "./incident-sides.ts";
 import type { PhaseView, RouteView, RunView, VerdictView } from "./run-view.ts";
 import { unitSum, unitTable } from "./unit-table.ts";
-import { noOverrides, phaseFaces, runFaces, stepFaces, verdictFaces } from "./words.ts";
+import {
+  actionWords,
+  noOverrides,
+  phaseFaces,
+  runFaces,
+  stepFaces,
+  triggerState,
+  verdictFaces,
+} from "./words.ts";
 
 /** What a report may say beyond the run itself. */
 export interface ReportExtras {
@@ -226,13 +234,9 @@ const triggerTable = (view: RunView): string =>
     ["trigger", "action", "state", "last seen"],
     view.triggers.map((trigger) => [
       text(trigger.name),
-      text(trigger.action),
-      trigger.firedAt === null
-        ? trigger.armed
-          ? "armed"
-          : "not armed"
-        : `fired ${timestamp(trigger.firedAt)}`,
-      text(trigger.last?.reason ?? ""),
+      text(actionWords(trigger.action)),
+      text(triggerState(trigger)),
+      text(trigger.last?.reason ?? trigger.firedFor ?? ""),
     ]),
   );
 

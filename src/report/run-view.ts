@@ -148,9 +148,16 @@ export interface TriggerView {
   /** Phases it is armed in; empty means all. */
   readonly phases: readonly string[];
   readonly armed: boolean;
+  /** Only a person fires it: `cutover trigger NAME`. */
+  readonly manual: boolean;
   /** Newest verdict, when there is one. */
   readonly last: VerdictView | null;
+  /** When it fired last, why, and the person who fired it, if one did. */
   readonly firedAt: number | null;
+  readonly firedFor: string | null;
+  readonly firedBy: string | null;
+  /** When what it fired on was over; null while it stands or when it never fired. */
+  readonly recoveredAt: number | null;
 }
 
 export interface SideFigures {

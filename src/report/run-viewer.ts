@@ -65,7 +65,7 @@ interface Told {
   readonly overrides: OverrideView[];
   readonly notes: { at: number; by: string; text: string }[];
   /** Trigger name → when it fired last. */
-  readonly fired: Map<string, number>;
+  readonly fired: Map<string, Fired>;
 }
 
 /**
@@ -97,7 +97,7 @@ export class RunViewer {
       startedBy: "",
       overrides: [],
       notes: [],
-      fired: new Map<string, number>(),
+      fired: new Map<string, Fired>(),
     };
     // Counted first: what is appended while the rest is read counts as new at the next look.
     const events = await this.#store.events.count();
@@ -113,7 +113,7 @@ export class RunViewer {
     return this.#known;
   }
 
-  /** Takes in what the run's events tell that no row does: four types among thousands of steps. */
+  /** Takes in what the run's events tell that no row does: a few types among thousands of steps. */
   async #hear(told: Told): Promise<void> {
     const stream = `run:${this.#id}`;
     for (;;) {
@@ -233,7 +233,23 @@ async function assemble(
   };
 }
 
-const tellingTypes: readonly string[] = ["run.created", "override.recorded", "note.added", "trigger.fired"];
+/** The newest firing of a trigger. */
+interface Fired {
+  readonly firedAt: number;
+  readonly firedFor: string;
+  readonly firedBy: string | null;
+  readonly recoveredAt: number | null;
+}
+
+const neverFired = { firedAt: null, firedFor: null, firedBy: null, recoveredAt: null } as const;
+
+const tellingTypes: readonly string[] = [
+  "run.created",
+  "override.recorded",
+  "note.added",
+  "trigger.fired",
+  "trigger.recovered",
+];
 
 function hear(told: Told, { seq, type, at, data }: StoredEvent): void {
   told.seq = seq;
@@ -242,14 +258,22 @@ function hear(told: Told, { seq, type, at, data }: StoredEvent): void {
   if (type === "override.recorded")
     told.overrides.push({ at, what: word("what"), by: word("by"), reason: word("reason") });
   if (type === "note.added") told.notes.push({ at, by: word("by"), text: word("text") });
-  if (type === "trigger.fired") told.fired.set(word("trigger"), at);
+  if (type === "trigger.fired")
+    told.fired.set(word("trigger"), {
+      firedAt: at,
+      firedFor: word("reason"),
+      firedBy: word("by") || null,
+      recoveredAt: null,
+    });
+  const fired = type === "trigger.recovered" ? told.fired.get(word("trigger")) : undefined;
+  if (fired !== undefined) told.fired.set(word("trigger"), { ...fired, recoveredAt: at });
 }
 
 function triggerViews(facts: {
   readonly graph: Graph;
   readonly run: RunRecord;
   readonly verdicts: readonly VerdictRecord[];
-  readonly fired: ReadonlyMap<string, number>;
+  readonly fired: ReadonlyMap<string, Fired>;
   readonly phases: RunView["phases"];
   readonly live: LiveRun | undefined;
 }): readonly TriggerView[] {
@@ -266,7 +290,8 @@ function triggerViews(facts: {
       armed: inPhase && (run.state === "RUNNING" || run.state === "HOLDING" || run.state === "PAUSED"),
       last:
         live !== undefined ? liveVerdictView(live) : recorded === undefined ? null : verdictView(recorded),
-      firedAt: facts.fired.get(trigger.name) ?? null,
+      manual: trigger.manual,
+      ...(facts.fired.get(trigger.name) ?? neverFired),
     };
   });
 }

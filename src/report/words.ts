@@ -1,5 +1,6 @@
 import type { PhaseState, RunState, StepState } from "../store/index.ts";
-import type { UnitState } from "./run-view.ts";
+import { timestamp } from "./figures.ts";
+import type { TriggerView, UnitState } from "./run-view.ts";
 
 /** How a state looks to people: a mark, so that colour is never the only carrier, a word, and its tone. */
 export interface Face {
@@ -62,3 +63,20 @@ export const verdictFaces: Readonly<Record<"pass" | "fail" | "hold", Face>> = {
 
 /** Said in every report where there are none: their absence is a statement too. */
 export const noOverrides = "None: every move of this run rests on evidence.";
+
+/** What a trigger does, for people: `roll back`, `run "check-scheduler"`. */
+export function actionWords(action: string): string {
+  const procedure = "contingency:";
+  if (action.startsWith(procedure)) return `run "${action.slice(procedure.length)}"`;
+  return action === "rollback" ? "roll back" : action;
+}
+
+/** Whether a trigger is armed, has fired, still holds or slows the run, and who fired it. */
+export function triggerState(trigger: TriggerView): string {
+  const { action, armed, manual, firedAt, firedBy, recoveredAt } = trigger;
+  if (firedAt === null) return armed ? (manual ? "armed, for people" : "armed") : "not armed";
+  const by = firedBy === null ? "" : ` by ${firedBy}`;
+  if (recoveredAt !== null) return `fired ${timestamp(firedAt)}${by}, over ${timestamp(recoveredAt)}`;
+  const doing = armed ? ({ hold: "holds since ", throttle: "slows since " }[action] ?? "fired ") : "fired ";
+  return `${doing}${timestamp(firedAt)}${by}`;
+}

@@ -16,6 +16,8 @@ export interface CarriedRun {
   approve(phase: string, by: string, reason: string, evidence?: string): Promise<void>;
   rollback(by: string, reason: string): Promise<void>;
   settle(step: string, outcome: "done" | "not-done", by: string, reason: string): Promise<void>;
+  trigger(name: string, by: string, reason: string): Promise<void>;
+  lift(name: string, by: string, reason: string): Promise<void>;
 }
 
 /** What every call may use. */

@@ -36,6 +36,8 @@ async function owner(clock = systemClock): Promise<Owner> {
       void asked.push(`approve ${phase} ${by} ${reason} ${evidence}`),
     rollback: async (by, reason) => void asked.push(`rollback ${by} ${reason}`),
     settle: async (step, outcome, by) => void asked.push(`settle ${step} ${outcome} ${by}`),
+    trigger: async (name, by, reason) => void asked.push(`trigger ${name} ${by} ${reason}`),
+    lift: async (name, by, reason) => void asked.push(`lift ${name} ${by} ${reason}`),
   };
   const server = await createOwnerServer({
     store,
@@ -313,12 +315,16 @@ describe("a run that this process carries", () => {
     }
     await ask(it, "POST", "/v1/runs/r1/approve", { ...said, evidence: "abc" });
     await ask(it, "POST", "/v1/runs/r1/settle", { ...said, step: "move/copy", outcome: "done" });
+    await ask(it, "POST", "/v1/runs/r1/trigger", { ...said, trigger: "customer impact" });
+    await ask(it, "POST", "/v1/runs/r1/lift", { ...said, trigger: "customer impact" });
     expect(it.asked).toEqual([
       "pause ann seen",
       "continue ann seen",
       "rollback ann seen",
       "approve move ann seen abc",
       "settle move/copy done ann",
+      "trigger customer impact ann seen",
+      "lift customer impact ann seen",
     ]);
     expect(codeOf(await ask(it, "POST", "/v1/runs/r1/pause", { by: "ann" }))).toBe("CUTOVER_REQUEST_INVALID");
   });

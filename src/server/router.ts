@@ -9,6 +9,8 @@ import { streamRoutes } from "./route-stream.ts";
 import {
   approveRun,
   continueRun,
+  fireTrigger,
+  liftTrigger,
   listRuns,
   pauseRun,
   rollbackRun,
@@ -34,6 +36,8 @@ const calls: Readonly<Record<string, Handler>> = {
   "POST /v1/runs/*/approve": approveRun,
   "POST /v1/runs/*/rollback": rollbackRun,
   "POST /v1/runs/*/settle": settleStep,
+  "POST /v1/runs/*/trigger": fireTrigger,
+  "POST /v1/runs/*/lift": liftTrigger,
   "GET /v1/events": readEvents,
   "GET /v1/audit": verifyChain,
 };

@@ -5,7 +5,7 @@ import type { CarriedRun, Handler, ServerContext } from "./call.ts";
 import { toCutoverError } from "./answer.ts";
 import { NdjsonStream } from "./ndjson.ts";
 import type { Reader } from "./shape.ts";
-import { decisionBody, settleBody } from "./wire-shapes.ts";
+import { decisionBody, settleBody, triggerBody } from "./wire-shapes.ts";
 
 /** No stream sends views faster. */
 const shortestGapMs = 100;
@@ -63,6 +63,12 @@ export const rollbackRun: Handler = decide("rollback", decisionBody, (run, { by,
 );
 export const settleStep: Handler = decide("settle", settleBody, (run, { step, outcome, by, reason }) =>
   run.settle(step, outcome, by, reason),
+);
+export const fireTrigger: Handler = decide("trigger", triggerBody, (run, { trigger, by, reason }) =>
+  run.trigger(trigger, by, reason),
+);
+export const liftTrigger: Handler = decide("lift", triggerBody, (run, { trigger, by, reason }) =>
+  run.lift(trigger, by, reason),
 );
 export const approveRun: Handler = decide("approve", decisionBody, async (run, decision, context, id) => {
   const { by, reason, evidence } = decision;

@@ -44,7 +44,11 @@ const firstErrors: typeof firstErrorsShape = (value, place) => {
   const read = firstErrorsShape(value, place);
   for (const which of ["old", "new"] as const)
     if (read.keys !== undefined && read.keys[which].length !== read[which])
-      refuse(`${place}.keys.${which}`, `as many hashes as the count says (${read[which]})`, read.keys[which].length);
+      refuse(
+        `${place}.keys.${which}`,
+        `as many hashes as the count says (${read[which]})`,
+        read.keys[which].length,
+      );
   return read;
 };
 
@@ -151,6 +155,18 @@ export interface Settlement {
 export const settleBody: Reader<Settlement> = shape({
   step: text(500),
   outcome: oneOf(["done", "not-done"]),
+  by: text(200),
+  reason: text(2_000),
+});
+
+/** A person fires a trigger that was declared for people, or lifts what a trigger holds or slows. */
+export interface TriggerOrder {
+  readonly trigger: string;
+  readonly by: string;
+  readonly reason: string;
+}
+export const triggerBody: Reader<TriggerOrder> = shape({
+  trigger: text(500),
   by: text(200),
   reason: text(2_000),
 });

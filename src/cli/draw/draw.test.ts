@@ -134,8 +134,12 @@ const ramping = view({
     action: "rollback",
     phases: [],
     armed: true,
+    manual: false,
     last: null,
     firedAt: null,
+    firedFor: null,
+    firedBy: null,
+    recoveredAt: null,
   })),
 });
 

@@ -1,5 +1,6 @@
 import { formatDuration } from "../../core/index.ts";
 import {
+  actionWords,
   type PhaseView,
   phaseFaces,
   runFaces,
@@ -62,12 +63,21 @@ export class PlainLines {
     }
     for (const trigger of view.triggers) {
       if (trigger.firedAt === null) continue;
-      const text = `${trigger.name} → ${trigger.action}: ${trigger.last?.reason ?? ""}`;
+      const by = trigger.firedBy === null ? "" : ` by ${trigger.firedBy}`;
+      const text = `${trigger.name}${by} → ${actionWords(trigger.action)}: ${trigger.firedFor ?? ""}`;
       once(
         `fired ${trigger.name} ${trigger.firedAt}`,
         trigger.firedAt,
         span("✖ trigger ", "bad"),
         span(text),
+      );
+      if (trigger.recoveredAt === null) continue;
+      const over = `${trigger.name} is over`;
+      once(
+        `over ${trigger.name} ${trigger.recoveredAt}`,
+        trigger.recoveredAt,
+        span("✔ trigger ", "good"),
+        span(over),
       );
     }
     for (const incident of view.incidents) {

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../core/index.ts";
 import type { PlannedPhase, PlannedStep, PlanReport } from "../../plan/index.ts";
-import { plural } from "../../report/index.ts";
+import { actionWords, plural } from "../../report/index.ts";
 import { type Line, span } from "./line.ts";
 import { pad, textWidth, wrap } from "./text-width.ts";
 
@@ -88,9 +88,10 @@ function stepRows(step: PlannedStep, columns: number): readonly Line[] {
 
 function facts(plan: PlanReport, columns: number): readonly Line[] {
   const { wayBack } = plan;
-  const armed = plan.triggers.map(({ name, action, phases }) => {
+  const armed = plan.triggers.map(({ name, action, manual, for: debounce, phases }) => {
     const where = phases === null ? "" : ` (${phases.join(", ")})`;
-    return `${name} → ${action === "rollback" ? "roll back" : action}${where}`;
+    const when = manual ? " (by hand)" : debounce === null ? "" : ` for ${formatDuration(debounce)}`;
+    return `${name}${when} → ${actionWords(action)}${where}`;
   });
   const back = [
     wayBack.provenBefore.length === 0 ? "" : `proven before ${wayBack.provenBefore.join(", ")}`,

@@ -86,6 +86,12 @@ function footer(view: RunView, { columns, keys }: TreeOptions): readonly Line[] 
   for (const override of view.overrides) {
     lines.push([span(" ⚠ override ", "wait"), span(`${override.what} (${override.by}: ${override.reason})`)]);
   }
+  for (const trigger of view.triggers) {
+    // A hold is the run's reason and stands above already.
+    if (trigger.action !== "throttle" || !stands(trigger)) continue;
+    const reason = trigger.firedFor ?? "";
+    lines.push([span(" throttled: ", "wait"), span(`one step at a time, ${trigger.name}: ${reason}`)]);
+  }
   const armed = view.triggers.filter((trigger) => trigger.armed).map(triggerText);
   const rows =
     armed.length === 0
@@ -101,7 +107,11 @@ function footer(view: RunView, { columns, keys }: TreeOptions): readonly Line[] 
   return lines;
 }
 
+const stands = ({ armed, firedAt, recoveredAt }: TriggerView): boolean =>
+  armed && firedAt !== null && recoveredAt === null;
+
 function triggerText(trigger: TriggerView): string {
+  if (trigger.manual) return `${trigger.name} (by hand)`;
   return trigger.last?.verdict === "fail" ? `${trigger.name} (${trigger.last.reason})` : trigger.name;
 }
 
