@@ -5,6 +5,7 @@ import type { OrderRow } from "../orders/row.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { writtenTogether } from "./joined.ts";
+import { newRows } from "./new-rows.ts";
 
 type Column = (typeof orderColumns)[number];
 
@@ -105,55 +106,65 @@ function writeUnlinked({ unlinked }: Writes): readonly Statement[] {
   ];
 }
 
-function writeLanes({ lanes }: Writes): readonly Statement[] {
+/** @param within see `newRows` */
+export function writeLanes({ lanes }: Pick<Writes, "lanes">, within?: string): readonly Statement[] {
   if (lanes.length === 0) return [];
+  const { sql, values } = newRows(
+    [
+      { name: "queue", form: "text", cells: lanes.map(({ queue }) => queue) },
+      { name: "priority", form: "bigint", cells: lanes.map(({ priority }) => priority) },
+      { name: "tenant", form: "text", cells: lanes.map(({ tenant }) => tenant) },
+      { name: "turn", form: "bigint", cells: lanes.map(({ turn }) => turn) },
+    ],
+    within,
+  );
   return [
     write(
-      `INSERT INTO order_lanes (queue, priority, tenant, turn)
-       SELECT queue, priority, tenant, turn
-       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS new (queue, priority, tenant, turn)
+      `INSERT INTO order_lanes (queue, priority, tenant, turn) ${sql}
        ON CONFLICT (queue, priority, tenant) DO UPDATE SET turn = greatest(order_lanes.turn, excluded.turn)`,
-      textArray(lanes.map(({ queue }) => queue)),
-      numberArray(lanes.map(({ priority }) => priority)),
-      textArray(lanes.map(({ tenant }) => tenant)),
-      numberArray(lanes.map(({ turn }) => turn)),
+      ...values,
     ),
   ];
 }
 
 function writeFronts({ fronts }: Writes): readonly Statement[] {
   if (fronts.length === 0) return [];
-  const values = [
-    textArray(fronts.map(({ queue }) => queue)),
-    numberArray(fronts.map(({ priority }) => priority)),
-    numberArray(fronts.map(({ turn }) => turn)),
-  ];
+  const { sql, values } = newRows([
+    { name: "queue", form: "text", cells: fronts.map(({ queue }) => queue) },
+    { name: "priority", form: "bigint", cells: fronts.map(({ priority }) => priority) },
+    { name: "turn", form: "bigint", cells: fronts.map(({ turn }) => turn) },
+  ]);
   return [
     write(
-      `INSERT INTO order_fronts (queue, priority, turn)
-       SELECT queue, priority, turn FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS new (queue, priority, turn)
+      `INSERT INTO order_fronts (queue, priority, turn) ${sql}
        ON CONFLICT (queue, priority) DO UPDATE SET turn = excluded.turn WHERE order_fronts.turn < excluded.turn`,
       ...values,
     ),
     // Lanes that lie behind the front say nothing any more.
     write(
-      `DELETE FROM order_lanes lane USING unnest($1::text[], $2::bigint[], $3::bigint[]) AS front (queue, priority, turn)
+      `DELETE FROM order_lanes lane USING (${sql}) AS front (queue, priority, turn)
        WHERE lane.queue = front.queue AND lane.priority = front.priority AND lane.turn <= front.turn`,
       ...values,
     ),
   ];
 }
 
-function writeCounts({ counts }: Writes): readonly Statement[] {
+/** @param within see `newRows` */
+export function writeCounts({ counts }: Pick<Writes, "counts">, within?: string): readonly Statement[] {
   if (counts.length === 0) return [];
+  const { sql, values } = newRows(
+    [
+      { name: "queue", form: "text", cells: counts.map(({ queue }) => queue) },
+      { name: "state", form: "text", cells: counts.map(({ state }) => state) },
+      { name: "n", form: "bigint", cells: counts.map(({ by }) => by) },
+    ],
+    within,
+  );
   return [
     write(
-      `INSERT INTO order_counts (queue, state, n)
-       SELECT queue, state, n FROM unnest($1::text[], $2::text[], $3::bigint[]) AS new (queue, state, n)
+      `INSERT INTO order_counts (queue, state, n) ${sql}
        ON CONFLICT (queue, state) DO UPDATE SET n = order_counts.n + excluded.n`,
-      textArray(counts.map(({ queue }) => queue)),
-      textArray(counts.map(({ state }) => state)),
-      numberArray(counts.map(({ by }) => by)),
+      ...values,
     ),
   ];
 }
@@ -202,14 +213,20 @@ function writeRelations({ configs, links, limitKeys, taken }: Writes): readonly 
   return statements;
 }
 
-/** Columns that are NULL are left out: of a fresh order that is one in three. */
-export function insertRows(rows: readonly OrderRow[]): readonly Statement[] {
+/**
+ * Columns that are NULL are left out: of a fresh order that is one in three.
+ * @param within see `newRows`
+ */
+export function insertRows(rows: readonly OrderRow[], within?: string): readonly Statement[] {
   const groups = grouped(rows, nullable, (row, { member }) => row[member] !== null);
   return groups.map(({ columns: filled, rows: group }) => {
     const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
     const { cells, from, values } = rowValues(columns, group);
+    const sources = [from, within].filter((source) => source !== undefined);
     return write(
-      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")} FROM ${from}`,
+      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")}${
+        sources.length === 0 ? "" : ` FROM ${sources.join(", ")}`
+      }`,
       ...values,
     );
   });
@@ -228,7 +245,10 @@ export function updateRows(changes: Writes["updated"]): readonly Statement[] {
         group.map(({ row }) => row),
       );
       const set = columns.map(({ name }, index) => `${name} = ${cells[index + 1]}`).join(", ");
-      return write(`UPDATE orders SET ${set} FROM ${from} WHERE orders.id = new.id`, ...values);
+      return write(
+        `UPDATE orders SET ${set}${from === undefined ? "" : ` FROM ${from}`} WHERE orders.id = ${cells[0]}`,
+        ...values,
+      );
     });
 }
 
@@ -269,25 +289,27 @@ const ownColumns: ReadonlySet<string> = new Set([
   "usage",
   "carrier",
 ]);
-/** Two texts for each set of columns, with arrays for all of them and for few, so that all can be kept prepared. */
+/** Three texts for each set of columns, with arrays for all of them, for few and for none, so that all can be kept prepared. */
 const fewRows = 8;
 
 /**
- * Values of many rows as a source `new`, and what stands for each column. An array costs both sides something for every
- * row: of a fresh order five columns in six are the same as in the one before.
+ * Values of rows as a source `new`, and what stands for each column. An array costs both sides something for every row,
+ * and the server something for itself: of a fresh order five columns in six are the same as in the one before, and a row
+ * alone needs no source at all.
  */
 function rowValues(
   columns: readonly Column[],
   rows: readonly OrderRow[],
 ): {
   readonly cells: readonly string[];
-  readonly from: string;
+  readonly from: string | undefined;
   readonly values: readonly SqlValue[];
 } {
   const [first] = rows as readonly [OrderRow];
-  const shared = columns.filter(({ name }) => !ownColumns.has(name));
-  const alike = rows.length >= fewRows && shared.every((column) => isSame(column, rows, first));
-  const own = alike ? columns.filter(({ name }) => ownColumns.has(name)) : columns;
+  const shared = rows.length === 1 ? columns : columns.filter(({ name }) => !ownColumns.has(name));
+  const alike =
+    rows.length === 1 || (rows.length >= fewRows && shared.every((column) => isSame(column, rows, first)));
+  const own = alike ? columns.filter((column) => !shared.includes(column)) : columns;
   const places = new Map((alike ? shared : []).map((column, index) => [column, own.length + index + 1]));
   const cells = columns.map((column) => {
     const place = places.get(column);
@@ -298,7 +320,7 @@ function rowValues(
   );
   return {
     cells,
-    from: `unnest(${arrays.join(", ")}) AS new (${columnNames(own)})`,
+    from: own.length === 0 ? undefined : `unnest(${arrays.join(", ")}) AS new (${columnNames(own)})`,
     values: [
       ...own.map((column) => cellArray(column, rows)),
       ...[...places.keys()].map((column) => orderCell(first, column)),

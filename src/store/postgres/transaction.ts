@@ -6,9 +6,9 @@ import type { RunEvent, StoredEvent } from "../run-events.ts";
 import type { Answer, Program, Statement } from "../sql/program.ts";
 import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
-import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
+import { newRows } from "./new-rows.ts";
 import { clockNow } from "./server-clock.ts";
 import { answersOf, type Session, type Settled } from "./session.ts";
 
@@ -229,28 +229,35 @@ export async function wasCommitted(session: Session, { xact, end }: CommitMark):
 
 const commandOf = (settled: Settled | undefined): string => (settled?.ok === true ? settled.command : "");
 
-function chainStatements({ events, texts, end }: ChainDraft): readonly Statement[] {
-  if (events.length === 0) return [];
+function chainStatements(draft: ChainDraft): readonly Statement[] {
+  if (draft.events.length === 0) return [];
   return [
-    {
-      sql: `INSERT INTO events (seq, at, stream, type, data, hash)
-          SELECT seq, at, stream, type, data, decode(hash, 'hex')
-          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], ${jsonTexts(5)}, $6::text[])
-            AS new (seq, at, stream, type, data, hash)`,
-      values: [
-        numberArray(events.map(({ seq }) => seq)),
-        numberArray(events.map(({ at }) => at)),
-        textArray(events.map(({ stream }) => stream)),
-        textArray(events.map(({ type }) => type)),
-        jsonArray(texts),
-        textArray(events.map(({ hash }) => hash)),
-      ],
-      wants: "count",
-    },
+    writeEvents(draft),
     {
       sql: "UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE id = 1",
-      values: [end.seq, end.hash],
+      values: [draft.end.seq, draft.end.hash],
       wants: "count",
     },
   ];
+}
+
+/** @param within see `newRows` */
+export function writeEvents({ events, texts }: ChainDraft, within?: string): Statement {
+  const { sql, values } = newRows(
+    [
+      { name: "seq", form: "bigint", cells: events.map(({ seq }) => seq) },
+      { name: "at", form: "bigint", cells: events.map(({ at }) => at) },
+      { name: "stream", form: "text", cells: events.map(({ stream }) => stream) },
+      { name: "type", form: "text", cells: events.map(({ type }) => type) },
+      { name: "data", form: "json", cells: texts },
+      {
+        name: "hash",
+        form: "text",
+        cells: events.map(({ hash }) => hash),
+        as: (cell) => `decode(${cell}, 'hex')`,
+      },
+    ],
+    within,
+  );
+  return { sql: `INSERT INTO events (seq, at, stream, type, data, hash) ${sql}`, values, wants: "count" };
 }
