@@ -22,7 +22,7 @@ export interface SourceOptions {
 }
 
 /**
- * The link that the options ask for.
+ * The link that the options ask for, each of the right kind already.
  * @throws CUTOVER_ROLLOUT_INVALID for two sources, an option without the one it belongs to, or an address that is none
  */
 export function chooseLink(
@@ -30,10 +30,6 @@ export function chooseLink(
   parts: { readonly clock: Clock; readonly random: () => number; readonly errors: ErrorReporter },
 ): Link | null {
   const { dir, url, token, cache, file, link } = options;
-  for (const [name, value] of Object.entries({ dir, url, token, cache, file })) {
-    if (value !== undefined && (typeof value !== "string" || value === ""))
-      throw invalid(name, "a text", value === "" ? "an empty one" : typeof value);
-  }
   const given = Object.entries({ dir, url, file, link: link ?? undefined })
     .filter(([, value]) => value !== undefined)
     .map(([name]) => name);
@@ -52,6 +48,6 @@ export function chooseLink(
 function invalid(place: string, expected: string, found: string): CutoverError {
   return new CutoverError("CUTOVER_ROLLOUT_INVALID", {
     message: `expected ${expected}, found ${found}`,
-    place: `createRollout: ${place}`,
+    place: `createRollout.${place}`,
   });
 }

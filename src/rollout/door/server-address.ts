@@ -29,12 +29,8 @@ export function readServerAddress(url: string, token: string | undefined): Serve
     );
   if (found.search !== "" || found.hash !== "")
     throw invalid("url", "a URL without ? and #", "one with them");
-  if (token !== undefined && (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)))
-    throw invalid(
-      "token",
-      "visible ASCII characters",
-      typeof token === "string" ? `${token.length} characters` : typeof token,
-    );
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw invalid("token", "visible ASCII characters", `${token.length} characters, not all of them such`);
   const secure = found.protocol === "https:";
   return {
     secure,
@@ -55,7 +51,7 @@ export function shownAddress(address: ServerAddress): string {
 function invalid(place: string, expected: string, found: string, remedy?: string): CutoverError {
   return new CutoverError("CUTOVER_ROLLOUT_INVALID", {
     message: `expected ${expected}, found ${found}`,
-    place: `createRollout: ${place}`,
+    place: `createRollout.${place}`,
     ...(remedy === undefined ? {} : { remedy }),
   });
 }

@@ -56,8 +56,8 @@ function readEntry(found: unknown, at: string, file: string, name: string | unde
   if (odd !== undefined)
     throw invalid(file, `${at}.${odd}`, `one of the members ${[...allowed].join(", ")}`, odd);
   const route = name ?? entry["route"];
-  if (typeof route !== "string" || route === "")
-    throw invalid(file, `${at}.route`, "the name of a route", route);
+  if (typeof route !== "string" || !/^[\w.:/@-]{1,200}$/.test(route))
+    throw invalid(file, name === undefined ? `${at}.route` : at, "the name of a route", route);
   const stage = stages.find((each) => each === entry["stage"]);
   if (stage === undefined) throw invalid(file, `${at}.stage`, `one of ${stages.join(", ")}`, entry["stage"]);
   const share = entry["share"] ?? plainShare[stage];
