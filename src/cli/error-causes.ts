@@ -69,6 +69,10 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_WRITE_ASIDE: "The other side refused a second write again and again, or it cannot be repeated.",
   CUTOVER_WRITE_LOST:
     "More second writes were missing than a door can hold; the newest one was only counted.",
+  CUTOVER_EFFECT_ASTRAY:
+    "The new side of a route with captured effects wanted to act outside of a call of that route; the effect was not made.",
+  CUTOVER_EFFECT_UNANSWERED:
+    "A shadowed new side asked for an effect that the old side did not make, so nobody knows what it answers.",
   CUTOVER_ROLLOUT_INVALID: "An application opened its rollout with options that cannot be used.",
   CUTOVER_STAGES_INVALID: "A file of stages cannot be read, or holds something else than stages.",
   CUTOVER_STORE_OTHER:
@@ -101,6 +105,7 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_REQUEST_TOO_LARGE: "A request's body is larger than the owner takes.",
   CUTOVER_CLI_UNKNOWN_COMMAND: "There is no such command.",
   CUTOVER_CLI_USAGE: "An option or a word of the command line could not be understood.",
+  CUTOVER_OUTPUT_LOST: "The answer could not be written to where it was sent, for instance to a full disk.",
   CUTOVER_FILE_EXISTS: "A file that would be written is there already; it was not touched.",
   CUTOVER_NODE_TOO_OLD: "This Node.js has no SQLite or cannot strip types.",
   CUTOVER_OWNER_UNREACHABLE: "A process owns the store but its socket does not answer.",

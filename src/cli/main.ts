@@ -17,4 +17,12 @@ process.getBuiltinModule("node:module").enableCompileCache();
 const { runCommandLine } = await import("./command-line.ts");
 const exitCode = await runCommandLine(process.argv.slice(2));
 // Work that a step left behind must not hold the process; what was said is written out first.
-process.stdout.write("", () => process.exit(exitCode));
+process.stdout.write("", (lost: NodeJS.ErrnoException | null | undefined) => {
+  // A reader that went away (`| head`) has what it wanted; with a full disk nobody has.
+  if (!lost || lost.code === "EPIPE") process.exit(exitCode);
+  process.stderr.write(
+    `error CUTOVER_OUTPUT_LOST  expected to write all of the answer, found ${lost.code ?? lost.message}\n` +
+      "  what was asked was done; free space where the output goes, or send it elsewhere, and ask again\n",
+  );
+  process.exit(exitCode === 0 ? 1 : exitCode);
+});

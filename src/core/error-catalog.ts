@@ -120,6 +120,11 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   ),
   CUTOVER_WRITE_LOST: entry(1, "compare both sides, copy what is missing, then `backlog(name).clearLost()`"),
 
+  CUTOVER_EFFECT_ASTRAY: entry(
+    1,
+    "call the new side through its route, and keep the thread of async calls: no queue or callback in between",
+  ),
+  CUTOVER_EFFECT_UNANSWERED: entry(1, "declare an answer: captured(port, { answers: { … } })"),
   CUTOVER_ROLLOUT_INVALID: entry(2, "see the docstring of createRollout() for its options"),
   CUTOVER_STAGES_INVALID: entry(
     2,
@@ -164,6 +169,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_REQUEST_TOO_LARGE: entry(2, "send it in smaller pieces"),
   CUTOVER_CLI_UNKNOWN_COMMAND: entry(2, "see `cutover help`"),
   CUTOVER_CLI_USAGE: entry(2, "see `cutover help COMMAND`"),
+  CUTOVER_OUTPUT_LOST: entry(1, "free space where the output goes, or send it elsewhere, and ask again"),
   CUTOVER_FILE_EXISTS: entry(2, "choose another folder or remove the file yourself"),
   CUTOVER_NODE_TOO_OLD: entry(6, "install Node.js 22.18 or newer and run it again"),
   CUTOVER_OWNER_UNREACHABLE: entry(6, "the owner holds the store but does not answer; look at its process"),
@@ -225,6 +231,8 @@ export type ErrorCode =
   | "CUTOVER_JOURNAL_DAMAGED"
   | "CUTOVER_WRITE_ASIDE"
   | "CUTOVER_WRITE_LOST"
+  | "CUTOVER_EFFECT_ASTRAY"
+  | "CUTOVER_EFFECT_UNANSWERED"
   | "CUTOVER_ROLLOUT_INVALID"
   | "CUTOVER_STAGES_INVALID"
   | "CUTOVER_STORE_OTHER"
@@ -254,6 +262,7 @@ export type ErrorCode =
   | "CUTOVER_REQUEST_TOO_LARGE"
   | "CUTOVER_CLI_UNKNOWN_COMMAND"
   | "CUTOVER_CLI_USAGE"
+  | "CUTOVER_OUTPUT_LOST"
   | "CUTOVER_FILE_EXISTS"
   | "CUTOVER_NODE_TOO_OLD"
   | "CUTOVER_OWNER_UNREACHABLE";

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { errorCatalog, type ErrorCode } from "../../src/core/index.ts";
-import { type Ended, Project, type Status, until } from "./command-line.ts";
+import { type Ended, main as mainFile, Project, type Status, until } from "./command-line.ts";
 import { copyRows, withApproval } from "./crossings.ts";
 
 let project: Project;
@@ -54,6 +55,21 @@ describe("a command line that cannot be understood", () => {
     const ended = await project.run("route", "x", "--share", "10", "--reason", "r");
     refusedWith(ended, "CUTOVER_ROUTE_UNKNOWN");
     expect(project.read(".cutover/owner.lock")).toBe("");
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("an answer that a full disk did not take is no success", () => {
+    const full = openSync("/dev/full", "w");
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [mainFile, "help"], {
+        cwd: project.dir,
+        stdio: ["ignore", full, "pipe"],
+        encoding: "utf8",
+      });
+      expect(stderr).toContain("error CUTOVER_OUTPUT_LOST");
+      expect(status).toBe(errorCatalog.CUTOVER_OUTPUT_LOST.exit);
+    } finally {
+      closeSync(full);
+    }
   });
 
   test("with --json an error is one document on stdout", async () => {

@@ -13,7 +13,8 @@ import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
 export const root: string = resolve(import.meta.dirname, "../..");
-const main = join(root, "dist/cli/main.js");
+/** The built command line. */
+export const main: string = join(root, "dist/cli/main.js");
 
 export interface Ended {
   readonly code: number | null;
