@@ -6,18 +6,22 @@ import type { RunMemory } from "./run-memory.ts";
 /** Name of the evidence that says what an approval of a phase is about; its id is what approvals are bound to. */
 const approvalBasis = "approval-basis";
 
-/** Everything an approver sees of a phase: the definition, its evidence and the newest verdict of each gate, as JSON. */
+/**
+ * Everything an approver sees of a phase, as JSON: the definition, its evidence, the newest verdict of each gate, and which
+ * triggers have fired and when. That one fires is news for an approver; that it recovers, or fires again meanwhile, is none.
+ */
 function basisOf(memory: RunMemory, phase: string): JsonObject {
   const evidence: string[] = [];
   for (const [id, record] of memory.evidence)
     if (record.phase === phase && record.name !== approvalBasis) evidence.push(id);
   const verdicts: JsonObject[] = [];
   for (const { gate, role, step, verdict, phase: of, evidence: rests } of memory.verdicts()) {
-    // A trigger belongs to no phase; that one fails is news for an approver, that it comes to rest is none.
-    if (role === "trigger" ? verdict !== "fail" : of !== phase) continue;
+    if (role === "trigger" || of !== phase) continue;
     verdicts.push({ gate, role, step, verdict, evidence: rests });
   }
-  return { phase, definition: memory.hash, evidence: evidence.toSorted(), verdicts };
+  const fired = [...memory.fired].map(([trigger, { since }]) => ({ trigger, since }));
+  const basis = { phase, definition: memory.hash, evidence: evidence.toSorted(), verdicts };
+  return fired.length === 0 ? basis : { ...basis, fired };
 }
 
 /**

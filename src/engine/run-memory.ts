@@ -33,6 +33,8 @@ const untouched: StepMemory = { state: "PENDING", attempt: 0, checkpoint: undefi
 /** The newest firing of a trigger. */
 export interface FiredTrigger {
   readonly firedAt: number;
+  /** When what it did began to stand: a repeated firing does not change it. */
+  readonly since: number;
   readonly reason: string;
   /** Null while what it did stands. */
   readonly recoveredAt: number | null;
@@ -248,7 +250,9 @@ export class RunMemory {
         return;
       case "trigger.fired": {
         const { trigger, reason, action } = event.data;
-        this.fired.set(trigger, { firedAt: at, reason, recoveredAt: null });
+        const before = this.fired.get(trigger);
+        const since = before?.recoveredAt === null ? before.since : at;
+        this.fired.set(trigger, { firedAt: at, since, reason, recoveredAt: null });
         const procedure = contingencyOf(action);
         if (procedure !== undefined) this.procedures.add(procedure);
         return;
