@@ -19,7 +19,8 @@ const alternatives = (words: readonly string[]): string =>
 
 const chinese = "[一二三四五六七八九十]{1,3}";
 const digits = String.raw`\d{1,3}(?:\.\d{1,3}){0,4}[a-z]?`;
-const numeral = `(?:${digits}|[ivx]{1,5}|[a-h]|${chinese})`;
+/** A letter or a Roman number is one only behind a space: `Phase A`, not `Phased`. */
+const numeral = `(?:(?<=\\s)(?:[ivx]{1,5}|[a-h])|${digits}|${chinese})`;
 const behind = String.raw`(?![\p{L}\p{N}])\.?\s*[)\]]?\s*(?:[:：.–—\-|,、)]+\s*|$|(?=\())?`;
 
 /** `Phase 2: …`, `PHASE II – …`, `第二阶段：…`, `2. Etappe`, `2nd phase: …`, `1단계`. */
@@ -38,7 +39,10 @@ function numbered(words: readonly string[]): readonly RegExp[] {
 /** `Phase: Shadow`; also `Shadow phase` and `Pilotphase`. */
 function named(words: readonly string[]): readonly RegExp[] {
   const word = alternatives(words);
-  return [new RegExp(`^(?:${word})\\s*[:：–—]\\s*(\\S.*)$`, "iu"), new RegExp(`^(.{2,60}?)[ -]?(?:${word})$`, "iu")];
+  return [
+    new RegExp(`^(?:${word})\\s*[:：–—]\\s*(\\S.*)$`, "iu"),
+    new RegExp(`^(.{2,60}?)[ -]?(?:${word})$`, "iu"),
+  ];
 }
 
 const forms = {
@@ -54,10 +58,11 @@ const container = new RegExp(`(?:^|[^\\p{L}])(?:${alternatives(containerWords)})
 const cjkContainer = /阶段|階段|フェーズ|단계|步骤|手順/u;
 const someOther = /^(?:next|this|each|every|all|current|per|after|nächste|diese|prochaine)\b/iu;
 const leadingNumber =
-  /^(?:§\s*)?(\d{1,3}(?:\.\d{1,3}){0,4}|[IVX]{1,5}|[A-Z]|[一二三四五六七八九十]{1,3})(?:[.):：、]\s*|\s+[-–—]\s+)(?=\S)|^(\d{1,3}(?:\.\d{1,3}){1,4})\s+(?=\S)/u;
+  /^(?:§\s*)?(\d{1,3}(?:\.\d{1,3}){0,4}|[IVX]{1,5}|[A-Z]|[一二三四五六七八九十]{1,3})(?:[.):：、]\s*(?!\d)|\s+[-–—]\s+)(?=\S)|^(\d{1,3}(?:\.\d{1,3}){1,4})\s+(?=\S)/u;
 
 const roles = roleWords.map(
-  ([role, words]) => [role, new RegExp(`(?:^|[^\\p{L}])(?:${alternatives(words)})|${cjk(words)}`, "iu")] as const,
+  ([role, words]) =>
+    [role, new RegExp(`(?:^|[^\\p{L}])(?:${alternatives(words)})|${cjk(words)}`, "iu")] as const,
 );
 
 /** Words of scripts without spaces count anywhere. */

@@ -40,7 +40,8 @@ function frontMatter(text: string): Fence | undefined {
   if (mark === undefined) return undefined;
   const rows = text.split("\n", 200);
   const end = rows.findIndex((row, index) => index > 0 && row.trimEnd() === mark);
-  if (end < 2 || !rows.slice(1, end).every((row) => /^\s*($|#|-\s|[\w".-]+\s*[:=]|\s)/.test(row))) return undefined;
+  if (end < 2 || !rows.slice(1, end).every((row) => /^\s*($|#|-\s|[\w".-]+\s*[:=]|\s)/.test(row)))
+    return undefined;
   const language = mark === "---" ? "yaml" : "toml";
   return {
     type: "fence",
@@ -90,7 +91,12 @@ class Cursor {
         }
         case "bullet_list_open":
         case "ordered_list_open":
-          found.push({ type: "list", ordered: token.type.startsWith("o"), items: this.#items(token), ...lines });
+          found.push({
+            type: "list",
+            ordered: token.type.startsWith("o"),
+            items: this.#items(token),
+            ...lines,
+          });
           break;
         case "blockquote_open":
           found.push(...this.blocks("blockquote_close", true));

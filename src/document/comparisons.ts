@@ -1,0 +1,268 @@
+import type { Comparison, ThresholdFinding } from "./figure-finding.ts";
+import { comparisonWords } from "./figure-words.ts";
+import { numberOf } from "./figures.ts";
+
+export interface ReadThreshold {
+  readonly at: number;
+  readonly written: string;
+  readonly measure: string;
+  readonly about: ThresholdFinding["about"];
+  readonly quantile?: number;
+  readonly comparison: Comparison;
+  readonly number: number;
+  readonly numberText: string;
+  readonly unit: string;
+  readonly baseline?: string;
+  /** The sentence forbids what it compares: `No file > 100 lines`. */
+  readonly forbidden: boolean;
+}
+
+const symbols: Readonly<Record<string, Comparison>> = {
+  "<": "<",
+  ">": ">",
+  "<=": "<=",
+  ">=": ">=",
+  "≤": "<=",
+  "≥": ">=",
+  "==": "=",
+  "!=": "!=",
+  "≠": "!=",
+  "＜": "<",
+  "＞": ">",
+  "&lt;": "<",
+  "&gt;": ">",
+};
+
+const wordOf = new Map<string, Comparison>(
+  comparisonWords.flatMap(([comparison, words]) => words.map((word) => [word, comparison] as const)),
+);
+const isSign = (word: string): boolean => /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/u.test(word);
+const sorted = [...wordOf.keys()].toSorted((a, b) => b.length - a.length);
+const escaped = (word: string): string => word.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+const before = sorted.map((word) =>
+  isSign(word)
+    ? escaped(word)
+    : `(?<![\\p{L}\\p{N}])${escaped(word)}${/\p{L}$/u.test(word) ? "(?![\\p{L}])" : ""}`,
+);
+const behind = sorted.filter(isSign).map(escaped);
+
+const amount = String.raw`[-+−]?(?:\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)`;
+const relative =
+  /^[\s_]*(?:(?:of|over|than|from|vs\.?|above|below|compared (?:to|with)|relative to|against|the|its|von|vom|des|der|du|de la|de|del|della|do|da|van|от|的)[\s_]+){0,3}(baseline|old (?:side|system|rate|value|implementation)|old\b|legacy\b|current (?:level|value|system|state)|current\b|today|before\b|previous\b|existing\b|basislinie|ausgangswert|referenz|altsystem|bisher\p{L}*|(?:la )?référence|ancien\p{L}*|línea base|línea de base|actual|linha de base|riferimento|valore attuale|basislijn|referentie|bazow\p{L}*|базов\p{L}*(?: \p{L}+)?|基线|基準値|基準|ベースライン|現行|旧)/iu;
+const unitForm =
+  /^(?:\s?([%％‰]|[x×](?![\p{L}])|[x×](?=_)|fach(?!\p{L})|-?mal(?!\p{L})|倍)|\s?(\/\s?\p{L}+|per \p{L}+|pro \p{L}+|par \p{L}+)|\+?\s?(\p{L}[\p{L}%]*(?:\/\p{L}+)?))/iu;
+const noUnit =
+  /^(?:of|and|or|for|in|on|to|the|than|at|by|is|are|with|from|over|behind|und|oder|bei|im|pro|et|ou|pour|sur|y|o|para|en|e|ou|di|per|of|en|и|или|für|von|der|de|do|if|then|when|before|after|after|as|vs|threshold|baseline|old|current|x_baseline)$/iu;
+
+const main = new RegExp(
+  `(<=|>=|==|!=|&lt;|&gt;|[<>≤≥≠＜＞]|±|${before.join("|")})\\s*(?:(?:a|an|the|einem|der|dem|le|la|les|el|los|il|um)\\s+)?(?:[+~≈]\\s?)?(${amount})|(${amount})(\\s?(?:[%％]|[x×]|\\p{L}{1,12})?\\s*)(${behind.join("|")})`,
+  "giu",
+);
+const unnumbered =
+  /(<=|>=|≤|≥|<|>|at least|no worse than|not below)\s*(?:the\s+)?(baseline|current level|current|old)(?![\p{L}])/giu;
+const zero =
+  /(?:^|[\s(:])(zero|keinerlei|null|cero|zéro|aucune?|nul|零|0)\s+((?:data |daten|pertes? |pérdida |perda )?\p{L}[\p{L} -]{2,40})/iu;
+const plus = /(?<![\p{L}\p{N}.,])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)(\s?%)?\+(?:\s+(\p{L}[\p{L} -]{0,40}))?/gu;
+const available =
+  /(?<![\p{L}\p{N}.,])(\d+(?:[.,]\d+)?)\s?([%％])\s*((?:\p{L}+ ){0,2}(?:availability|uptime|coverage|verfügbarkeit|disponibilit\p{L}*|disponibilidad|доступност\p{L}*|可用性|可用率|稼働率))/iu;
+
+/** Comparisons of a text with a number (or with the old side), in its order. */
+export function readComparisons(text: string): readonly ReadThreshold[] {
+  const found: ReadThreshold[] = [];
+  for (const match of text.matchAll(main)) {
+    const [whole, sign = "", first, second, gap = "", tail = ""] = match;
+    const word = (sign === "" ? tail : sign).toLowerCase();
+    const comparison = word === "±" ? "within" : (symbols[word] ?? wordOf.get(word));
+    if (comparison === undefined || isArrow(text, match.index, whole)) continue;
+    const numberText = (first ?? second ?? "").replace(/^\+/, "");
+    const end = match.index + whole.length;
+    const after = first === undefined ? gap + text.slice(end, end + 80) : text.slice(end, end + 120);
+    // `> 5 minutes ago` in a shell, `a<b` in code and `<1>` are no limits.
+    if (first !== undefined && /^>/.test(after) && sign === "<") continue;
+    const unit = readUnit(after);
+    const written = first === undefined ? whole : whole + after.slice(0, unit.length);
+    found.push(threshold(text, match.index, written, { comparison, numberText, unit, after }));
+  }
+  for (const match of text.matchAll(unnumbered)) {
+    const [written, sign = "", baseline = ""] = match;
+    if (found.some(({ at }) => at === match.index)) continue;
+    const comparison = symbols[sign] ?? ">=";
+    const unit = { unit: "×", length: 0, baseline };
+    found.push(threshold(text, match.index, written, { comparison, numberText: "", unit, after: "" }));
+  }
+  for (const match of text.matchAll(plus)) {
+    const [written, numberText = "", sign = "", what = ""] = match;
+    if (overlaps(found, match.index, written)) continue;
+    const unit = { unit: sign.trim(), length: 0 };
+    found.push(threshold(text, match.index, written, { comparison: ">=", numberText, unit, after: what }));
+  }
+  const up = available.exec(text);
+  if (up !== null && !overlaps(found, up.index, up[0])) {
+    const [written, numberText = "", sign = "", what = ""] = up;
+    const unit = { unit: sign, length: 0 };
+    found.push({
+      ...threshold(text, up.index, written, { comparison: ">=", numberText, unit, after: "" }),
+      measure: what,
+      about: aboutOf(what),
+    });
+  }
+  const none = zero.exec(text);
+  if (
+    none !== null &&
+    !overlaps(found, none.index, none[0]) &&
+    /loss|lost|error|fail|downtime|verlust|fehler|ausfall|perte|erreur|pérdida|error|perda|perdit|verlies|strat|потер|ошиб|丢失|损失|損失|mismatch|duplicat|incident|corrupt/i.test(
+      none[0],
+    )
+  ) {
+    const [, numberText = "", what = ""] = none;
+    const measure = what.trim();
+    const at = none.index;
+    found.push({
+      at,
+      written: none[0].trim(),
+      measure,
+      about: aboutOf(measure),
+      comparison: "=",
+      number: 0,
+      numberText,
+      unit: "",
+      forbidden: false,
+    });
+  }
+  return found.toSorted((a, b) => a.at - b.at);
+}
+
+const overlaps = (found: readonly ReadThreshold[], at: number, written: string): boolean =>
+  found.some((each) => at < each.at + each.written.length && at + written.length > each.at);
+
+const isArrow = (text: string, at: number, whole: string): boolean =>
+  (whole.startsWith(">") && /[-=→]$/.test(text.slice(0, at))) ||
+  /^=>/.test(whole) ||
+  (whole.startsWith("<") && text[at + 1] === "-" && /[-<]/.test(text[at + 2] ?? ""));
+
+interface ReadUnit {
+  readonly unit: string;
+  /** Characters of what follows the number that belong to it. */
+  readonly length: number;
+  readonly baseline?: string;
+}
+
+function readUnit(after: string): ReadUnit {
+  const found = unitForm.exec(after);
+  let unit = (found?.[1] ?? found?.[2] ?? found?.[3] ?? "").trim();
+  let length = found?.[0].length ?? 0;
+  if (found?.[3] !== undefined && noUnit.test(unit)) {
+    unit = "";
+    length = 0;
+  }
+  if (/^(?:x|fach|-?mal|倍)$/i.test(unit)) unit = "×";
+  if (unit === "％") unit = "%";
+  const base = relative.exec(after.slice(length));
+  if (base === null) return { unit, length };
+  return { unit, length: length + base[0].length, baseline: base[1] ?? "" };
+}
+
+function threshold(
+  text: string,
+  at: number,
+  written: string,
+  {
+    comparison,
+    numberText,
+    unit,
+    after,
+  }: { comparison: Comparison; numberText: string; unit: ReadUnit; after: string },
+): ReadThreshold {
+  const clause = measureBefore(text.slice(Math.max(0, at - 120), at));
+  const forbidden =
+    /^(?:no|not|never|kein\p{L}*|aucune?|ning[uú]n\p{L}*|nenhum\p{L}*|nessun\p{L}*|geen|żaden|ни)\s/iu.test(
+      clause,
+    );
+  const name = clause.replace(
+    /^(?:no|kein\p{L}*|aucune?|ning[uú]n\p{L}*|nenhum\p{L}*|nessun\p{L}*|geen|żaden)\s+/iu,
+    "",
+  );
+  const rest = measureAfter(after.slice(unit.length > 0 && !/^\p{L}/u.test(unit.unit) ? unit.length : 0));
+  const said = /\p{L}/u.test(name) ? name : rest;
+  const measure = said === unit.unit ? "" : said;
+  const quantile = /(?<![\p{L}\p{N}])p(?:_)?(\d{2,4}(?:\.\d+)?)(?!\p{L})|_p(\d{2})\b/iu.exec(measure);
+  const digits = quantile?.[1] ?? quantile?.[2];
+  return {
+    at,
+    written: written.trim(),
+    measure,
+    about: aboutOf(measure),
+    ...(digits === undefined ? {} : { quantile: Number(`0.${digits.replace(".", "")}`) }),
+    comparison,
+    number: numberText === "" ? 1 : numberOf(numberText.replace("−", "-")),
+    numberText,
+    unit: unit.unit,
+    ...(unit.baseline === undefined ? {} : { baseline: unit.baseline }),
+    forbidden,
+  };
+}
+
+/** Words of the clause that ends here. */
+function measureBefore(text: string): string {
+  const clause =
+    text
+      .replace(/\([^()]*\)\s*$/u, "")
+      .split(
+        /[,;:：，；。()[\]!?|&]|\.\s|\s(?:and|or|und|oder|et|ou|y|o|e|и|или|if|when|wenn|falls|si|se|als|если|with|allow|ensure)\s/iu,
+      )
+      .at(-1) ?? "";
+  return clause
+    .replace(/^\s*(?:[-*+•]\s+)?(?:if|when|wenn|falls|si|se|als|если|jeśli|如果|若|ensure|target)\s+/iu, "")
+    .replace(/[\s=:：~≈"'`]+$|^["'`\s]+/gu, "")
+    .replace(
+      /\s+(?:is|are|be|stays?|remains?|ist|liegt|sind|bleibt|est|reste|es|está|é|è|is|liegt|jest|has|to|by|steigt|falls|rises|drops|goes|grows)$/iu,
+      "",
+    )
+    .trim();
+}
+
+const measureAfter = (text: string): string =>
+  (/^\s*([\p{L}][\p{L}\p{N} _-]{0,60})/u.exec(text)?.[1] ?? "")
+    .split(/\s(?:and|or|und|oder|et|ou|y|if|when|at|for)\s/iu)[0]
+    ?.trim() ?? "";
+
+const subjects: readonly (readonly [ThresholdFinding["about"], RegExp])[] = [
+  ["loss", /\bloss\b|\blost\b|verlust|perte|pérdida|perda|perdita|verlies|utrat|потер|丢失|损失|損失|消失/iu],
+  [
+    "mismatch",
+    /mismatch|differ|diverg|discrepan|abweichung|écart|diferenc|diverg|afwijking|rozbieżn|расхожд|不一致|差异|差分/iu,
+  ],
+  [
+    "error-rate",
+    /error|fail|fehler|ausfall|erreur|échec|fallo|erro|falha|errore|fout|błęd|ошиб|сбо[йе]|错误|失败|故障|エラー|失敗|오류/iu,
+  ],
+  [
+    "latency",
+    /laten|response.?time|\bp\d{2}|_p\d{2}|antwortzeit|reaktionszeit|temps de réponse|tiempo de respuesta|tempo de resposta|tempo di risposta|responstijd|opóźnien|задержк|время ответа|延迟|延時|响应时间|レイテンシ|遅延|応答時間|지연/iu,
+  ],
+  [
+    "throughput",
+    /throughput|\brps\b|\bqps\b|requests? (?:per|\/)|durchsatz|débit|rendimiento|vazão|portata|doorvoer|przepustowo|пропускн|吞吐|スループット|처리량/iu,
+  ],
+  ["memory", /memor|\bram\b|speicher|mémoire|geheugen|pamię|памят|内存|記憶體|メモリ|메모리/iu],
+  ["cpu", /\bcpu\b|prozessor|processeur|процессор|处理器/iu],
+  [
+    "queue",
+    /queue|backlog|\blag\b|warteschlange|rückstand|file d'attente|retard|\bcola\b|fila|coda|wachtrij|kolejk|очеред|отставан|队列|积压|キュー|滞留|큐/iu,
+  ],
+  ["availability", /availab|uptime|verfügbar|disponib|beschikba|dostępno|доступн|可用|稼働率|가용/iu],
+  [
+    "coverage",
+    /coverage|abdeckung|couverture|cobertura|copertura|dekking|pokryci|покрыти|覆盖|網羅|カバレッジ/iu,
+  ],
+  ["performance", /regress|perform|leistung|wydajno|производительн|性能|パフォーマンス|성능/iu],
+  [
+    "duration",
+    /downtime|duration|schedule|behind|ausfallzeit|dauer|durée|duración|duração|durata|duur|простой|停机|停止時間|ダウンタイム/iu,
+  ],
+];
+
+/** Which of the known measures a name means. */
+export function aboutOf(measure: string): ThresholdFinding["about"] {
+  return subjects.find(([, pattern]) => pattern.test(measure))?.[0] ?? "other";
+}
