@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LiveRun } from "../report/index.ts";
-import type { Clock, Log } from "../core/index.ts";
+import type { Clock, Log, RouteDeclaration } from "../core/index.ts";
 import type { Decision } from "../engine/index.ts";
 import type { RouteFeed, Store } from "../store/index.ts";
 import type { Doors } from "./doors.ts";
@@ -36,6 +36,8 @@ export interface ServerContext {
   readonly feed: RouteFeed;
   /** Runs a write that only the owner of the store may do. */
   readonly alone: <T>(write: (store: Store) => Promise<T>) => Promise<T>;
+  /** Told of the routes that a door declares; undefined where declarations live in memory alone. */
+  readonly declared: ((declarations: readonly RouteDeclaration[]) => Promise<unknown>) | undefined;
   /** Decides about a run that this process does not carry; undefined where that is refused. */
   readonly decide: ((run: string, decision: Decision) => Promise<unknown>) | undefined;
   /** True when no process carries the run; undefined where only this one could. */

@@ -2,9 +2,10 @@ import { faultPoint } from "../core/index.ts";
 import type { Handler } from "./call.ts";
 import { declarationsBody, intervalsBody, samplesBody } from "./wire-shapes.ts";
 
-export const declareRoutes: Handler = async ({ doors }, call) => {
+export const declareRoutes: Handler = async ({ doors, declared }, call) => {
   const { declarations } = declarationsBody(await call.body(), "");
   doors.declare(declarations);
+  await declared?.(declarations);
   return { declared: declarations.length };
 };
 

@@ -48,6 +48,7 @@ export async function createOwnerServer(options: OwnerServerOptions): Promise<Ow
     // Nobody else writes into the store of an owner.
     feed: new RouteFeed(options.store, { clock: options.clock, lookMs: null }),
     alone: (write) => write(options.store),
+    declared: undefined,
     decide: undefined,
     nobodyCarries: undefined,
   };

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type Clock, CutoverError, type Log, type Timer } from "../core/index.ts";
 import type { Decision } from "../engine/index.ts";
-import { RouteFeed, type Store } from "../store/index.ts";
+import { registerRoutes, RouteFeed, type Store } from "../store/index.ts";
 import { Access, isLoopback, readToken } from "./access.ts";
 import { sendError, toCutoverError } from "./answer.ts";
 import type { ServerContext } from "./call.ts";
@@ -105,6 +105,12 @@ class Answering {
       streams: new Set(),
       feed: new RouteFeed(options.store, { clock: options.clock }),
       alone: options.alone,
+      // Other processes must know a route to set it, and they know the record alone.
+      declared: async (declarations) => {
+        const known = new Set((await options.store.routes.list()).map(({ route }) => route));
+        const fresh = declarations.filter(({ route }) => !known.has(route));
+        if (fresh.length > 0) await options.alone((store) => registerRoutes(store, fresh));
+      },
       decide: options.decide,
       nobodyCarries: options.nobodyCarries,
     };

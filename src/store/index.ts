@@ -1,3 +1,4 @@
+export { registerRoutes } from "./first-seen.ts";
 export { storeFaultPoints } from "./fault-points.ts";
 export type {
   MovedOrder,

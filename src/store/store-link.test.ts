@@ -68,12 +68,30 @@ test("what the door measures lies in the store, and close() waits for the last o
   expect(link.declarations("other")).toEqual([]);
 });
 
+test("a route that the record does not know is written into it once, so that other processes can set it", async () => {
+  rollout = createRollout({ link: storeLink(store), name: "shop" });
+  const fn = rollout.route("r", sides);
+  await until(async () => (await store.routes.list()).length === 1);
+  await using other = await open();
+  await other.routes.set({ ...complete, epoch: 1 });
+  await until(() => fn("x") === "new x");
+  await rollout.close();
+  rollout = createRollout({ link: storeLink(store) });
+  rollout.route("r", sides);
+  await rollout.close();
+  expect((await store.routes.changes("r")).map(({ by, after }) => [by, after.stage])).toEqual([
+    ["door shop", "off"],
+    ["ann", "complete"],
+  ]);
+});
+
 test("while the store takes nothing, the measurements are kept and the trouble is told once", async () => {
   const errors: CutoverError[] = [];
   let broken = true;
   const taken: string[] = [];
   const routes = {
     ...store.routes,
+    get: () => Promise.resolve({}),
     recordIntervals: (intervals: readonly { readonly id: string }[]): Promise<number> => {
       if (broken) return Promise.reject(new Error("the server went away"));
       taken.push(...intervals.map(({ id }) => id));

@@ -10,6 +10,7 @@ import {
   type RouteDeclaration,
   systemClock,
 } from "../core/index.ts";
+import { registerRoutes } from "./first-seen.ts";
 import { RouteFeed } from "./route-feed.ts";
 import type { Store } from "./store.ts";
 
@@ -54,6 +55,7 @@ class DirectLink implements StoreLink {
   #end: (() => void) | undefined;
   #intervals: Interval[] = [];
   #samples: MismatchSample[] = [];
+  #undeclared: RouteDeclaration[] = [];
   #dropped = 0;
   #writing: Promise<void> | undefined;
   #failing = false;
@@ -71,8 +73,9 @@ class DirectLink implements StoreLink {
     this.#end = this.#feed.subscribe((state) => door.apply([state], true));
   }
 
-  declare(): void {
-    // Asked of the door when somebody wants to know.
+  declare(declaration: RouteDeclaration): void {
+    this.#undeclared.push(declaration);
+    this.#write();
   }
 
   declarations(route?: string): readonly RouteDeclaration[] {
@@ -114,16 +117,19 @@ class DirectLink implements StoreLink {
   }
 
   async #drain(): Promise<void> {
-    while (this.#intervals.length + this.#samples.length > 0) {
+    while (this.#undeclared.length + this.#intervals.length + this.#samples.length > 0) {
+      const declared = [...this.#undeclared];
       const intervals = [...this.#intervals];
       const samples = [...this.#samples];
       try {
+        if (declared.length > 0) await registerRoutes(this.#store, declared);
         if (intervals.length > 0) await this.#store.routes.recordIntervals(intervals);
         if (samples.length > 0) await this.#store.routes.recordMismatches(samples);
       } catch (error) {
         // Kept: the next measurement tries again. An interval that was stored all the same counts once, by its id.
         return this.#tell(error);
       }
+      this.#undeclared = this.#undeclared.filter((each) => !declared.includes(each));
       const done = new Set<unknown>([...intervals, ...samples]);
       this.#intervals = this.#intervals.filter((each) => !done.has(each));
       this.#samples = this.#samples.filter((each) => !done.has(each));
