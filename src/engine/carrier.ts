@@ -3,6 +3,7 @@ import type { CompiledPhase, CompiledStep } from "../plan/index.ts";
 import type { ErrorRecord, PhaseState, RunEvent, RunState } from "../store/index.ts";
 import { isApproved } from "./phase-runner.ts";
 import { refreshBasis } from "./approvals.ts";
+import { DeclaredRoutes } from "./declared-routes.ts";
 import { breakOnFault, type Desk, type Graph, type Settings } from "./desk.ts";
 import { AskedProcedures, emergencySteps, runEmergency } from "./emergency.ts";
 import { judgeExit } from "./exit-gates.ts";
@@ -11,6 +12,7 @@ import { noWayBack, rollbackEvents, type Standing } from "./incidents.ts";
 import { Journal } from "./journal.ts";
 import { Judges } from "./judges.ts";
 import { Live } from "./live.ts";
+import { coveredRoutes } from "./measured.ts";
 import {
   beginPhase,
   checkPhase,
@@ -56,6 +58,7 @@ export class Carrier implements Desk {
   readonly pool: StepPool;
   readonly procedures: Set<string> = new Set();
   readonly #triggers: Triggers;
+  readonly #declared: DeclaredRoutes;
   readonly #asked: AskedProcedures;
   /** Aborts the action in hand: checks, gates, completion, rollback. Steps have controllers of their own. */
   #work = new AbortController();
@@ -92,7 +95,10 @@ export class Carrier implements Desk {
       onBroken: (error) => this.halt(error),
       onCommitted: () => this.#committed(),
     });
-    const sources = { runId: memory.id, store, clock, log, readMemory, touched: parts.touched };
+    this.#declared = new DeclaredRoutes(settings.declarations, memory, this.journal);
+    const declared = async (route: string): ReturnType<DeclaredRoutes["of"]> =>
+      await this.#declared.of(route);
+    const sources = { runId: memory.id, store, clock, log, readMemory, touched: parts.touched, declared };
     this.judges = new Judges(sources);
     this.standing = { memory, holds: this.holds, order: parts.graph.compiled.phases, random };
     this.pool = new StepPool(this, { onFailed: (step, error) => this.#stepFailed(step, error) });
@@ -332,12 +338,15 @@ export class Carrier implements Desk {
 
   /** Judges the triggers at a steady pace for as long as the run is carried, whatever the run waits for. */
   #watchTriggers(): void {
-    if (this.graph.compiled.triggers.length === 0) return;
+    const covered = coveredRoutes(this.graph.compiled);
+    if (this.graph.compiled.triggers.length === 0 && covered.length === 0) return;
     const { clock, judgeEveryMs, log } = this.settings;
     const look = async (): Promise<void> => {
       const phase = currentPhase(this.graph.compiled.phases.map((each) => this.#phaseSituation(each)));
       if (phase === undefined) return;
       try {
+        // From the start on: an application may have declared and be gone by the time its coverage is judged.
+        for (const route of covered) await this.#declared.note(route);
         const { signal } = this.#work;
         await this.#triggers.look(phase.name, signal);
       } catch (thrown) {

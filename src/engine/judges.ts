@@ -1,7 +1,14 @@
 import { asError, canonicalJson, type JsonObject, untilAborted } from "../core/index.ts";
-import { type CustomGate, type GateSpec, gateToJson, type MetricGate, type Verdict } from "../plan/index.ts";
+import {
+  type CustomGate,
+  type GateSpec,
+  gateToJson,
+  type MeasuredGate,
+  type Verdict,
+} from "../plan/index.ts";
 import { recordable } from "./json-value.ts";
-import type { MetricJudge, MetricSources } from "./metric-judge.ts";
+import type { MeasuredJudge } from "./measured-judge.ts";
+import type { MetricSources } from "./metric-judge.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -26,7 +33,7 @@ const customPace = { hold: 1_000, decided: 10_000, longest: 60_000 } as const;
  */
 export class Judges {
   readonly #sources: MetricSources;
-  readonly #metrics = new Map<string, { readonly gate: MetricGate; readonly judge: MetricJudge }>();
+  readonly #metrics = new Map<string, { readonly gate: MeasuredGate; readonly judge: MeasuredJudge }>();
   readonly #customs = new Map<
     string,
     { readonly since: number; readonly due: number; readonly last: Judgement }
@@ -46,18 +53,18 @@ export class Judges {
   }
 
   async evaluate(gate: GateSpec, look: Look): Promise<Judgement> {
-    return gate.type === "custom" ? await this.#custom(gate, look) : await this.#metric(gate, look);
+    return gate.type === "custom" ? await this.#custom(gate, look) : await this.#measured(gate, look);
   }
 
-  async #metric(gate: MetricGate, look: Look): Promise<Judgement> {
+  async #measured(gate: MeasuredGate, look: Look): Promise<Judgement> {
     let known = this.#metrics.get(look.key);
     if (known === undefined || !sameGate(known.gate, gate) || known.judge.since !== look.since) {
       // Loaded with the first of them: the statistics are a quarter of what a start would have to read.
-      const { MetricJudge } = await import("./metric-judge.ts");
-      known = { gate, judge: new MetricJudge(this.#sources, gate, look.since) };
+      const { measuredJudge } = await import("./measured-judge.ts");
+      known = { gate, judge: measuredJudge(this.#sources, gate, look.since) };
       this.#metrics.set(look.key, known);
     }
-    return await known.judge.look();
+    return await known.judge.look(look.signal);
   }
 
   async #custom(gate: CustomGate, { key, since, signal }: Look): Promise<Judgement> {
@@ -99,5 +106,5 @@ export class Judges {
 }
 
 /** A step kind may build its gate anew at each look: what it says counts, not which object says it. */
-const sameGate = (a: MetricGate, b: MetricGate): boolean =>
+const sameGate = (a: MeasuredGate, b: MeasuredGate): boolean =>
   a === b || canonicalJson(gateToJson(a)) === canonicalJson(gateToJson(b));

@@ -13,6 +13,7 @@ const judgeOf = (rig: Rig, gate: MetricGate, touched: readonly string[] = []): M
       log: silentLog,
       readMemory: undefined,
       touched: new Set(touched),
+      declared: async () => await Promise.resolve(undefined),
     },
     gate,
     rig.clock.now(),

@@ -1,8 +1,9 @@
 import { asError, type Clock, type Interval, type JsonObject, type Log } from "../core/index.ts";
-import { createJudge, type Judge } from "../gates/index.ts";
-import type { MetricGate } from "../plan/index.ts";
+import { createJudge, type Declared, type Judge } from "../gates/index.ts";
+import { measureToJson, type MetricGate, type Verdict } from "../plan/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Judgement } from "./judges.ts";
+import { MeanFeed } from "./mean-feed.ts";
 import { type Tally, tally } from "./tally.ts";
 
 export interface MetricSources {
@@ -13,6 +14,10 @@ export interface MetricSources {
   readonly readMemory: (() => number | Promise<number>) | undefined;
   /** Routes that measures without a route add up: those the run changed or its definition names. */
   readonly touched: Set<string>;
+  /** What applications declare about a route, and did in this run; undefined while none has. */
+  readonly declared: (
+    route: string,
+  ) => Promise<(Declared & { readonly gone: readonly string[] }) | undefined>;
 }
 
 /** Doors report in turn: a plain limit, which speaks of the last windows, takes what is at most so late. */
@@ -27,7 +32,9 @@ const memoryMs = 3_600_000;
  *   by its own share, so a change of stage or share costs nothing that was learned.
  * - Plain limits start anew whenever the route's epoch changes: "n of the last m intervals" speaks of one state of
  *   the route, and windows of 10 % say little about 50 %.
- * - A value is read once an interval of its rule, memory at each look but at most ten times an interval.
+ * - A value is read once an interval of its rule, memory at each look but at most ten times an interval; a mean's source
+ *   is asked for stretch after stretch.
+ * - A backlog also uses what doors said in the hour before `since`: a gauge stands until the next.
  */
 export class MetricJudge {
   readonly since: number;
@@ -41,6 +48,7 @@ export class MetricJudge {
   #nextReading = Number.NEGATIVE_INFINITY;
   /** Why the last reading failed; until one succeeds there is no verdict. */
   #trouble: string | undefined;
+  readonly #means: MeanFeed | undefined;
 
   constructor(sources: MetricSources, gate: MetricGate, since: number) {
     this.#sources = sources;
@@ -48,26 +56,58 @@ export class MetricJudge {
     this.since = since;
     this.#judge = createJudge(gate.rule, gate.measure);
     this.#tally = tally();
+    this.#means = gate.measure.of === "mean" ? new MeanFeed(gate.measure, sources, since) : undefined;
   }
 
   /** Takes in what is new and says what it means. */
-  async look(): Promise<Judgement> {
+  async look(signal: AbortSignal = new AbortController().signal): Promise<Judgement> {
     const { measure, rule } = this.#gate;
+    let note = "";
     if (measure.of === "memory" || measure.of === "value") await this.#read();
-    else await this.#feed();
-    const verdict =
+    else if (this.#means !== undefined) await this.#ask(this.#means, signal);
+    else {
+      if (measure.of === "coverage") note = await this.#expect(measure.route);
+      await this.#feed();
+    }
+    const facts = this.#tally.facts();
+    const verdict: Verdict & { readonly figures: JsonObject } =
       this.#trouble === undefined
-        ? this.#judge.verdict()
-        : { kind: "hold" as const, reason: this.#trouble, figures: {} };
-    const of = measure.of === "value" ? { of: measure.of, name: measure.name } : { ...measure };
+        ? this.#judge.verdict(undefined, this.#sources.clock.now())
+        : { kind: "hold", reason: this.#trouble, figures: {} };
+    if ("route" in measure && facts["intervals"] === 0)
+      note += `; no door has reported on ${measure.route} since this is judged`;
     const evidence: JsonObject = {
-      measure: of,
+      measure: measureToJson(measure),
       rule: { ...rule },
       since: this.since,
       figures: verdict.figures,
-      ...this.#tally.facts(),
+      ...facts,
     };
-    return { verdict, evidence };
+    return {
+      verdict: verdict.kind === "hold" ? { ...verdict, reason: verdict.reason + note } : verdict,
+      evidence,
+    };
+  }
+
+  /** What applications declare now; answers with what only applications declared that are gone. */
+  async #expect(route: string): Promise<string> {
+    const declared = await this.#sources.declared(route);
+    if (declared === undefined) return "";
+    const { gone, ...expected } = declared;
+    this.#judge.expect(expected);
+    return gone.length === 0 ? "" : `; declared only by applications that are gone: ${gone.join(", ")}`;
+  }
+
+  /** Until the source answers again there is no verdict: what it kept back may be what counts. */
+  async #ask(means: MeanFeed, signal: AbortSignal): Promise<void> {
+    try {
+      await means.look(signal, (reading) => {
+        this.#judge.addMeans([reading]);
+        this.#trouble = undefined;
+      });
+    } catch (thrown) {
+      this.#trouble = `${this.#gate.name} cannot be read: ${asError(thrown).message}`;
+    }
   }
 
   async #read(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Interval, JsonObject } from "../core/index.ts";
+import type { Interval, JsonObject, Side } from "../core/index.ts";
 
 /** Sums of what a verdict rests on, for the record and for incidents. */
 export interface Tally {
@@ -17,6 +17,7 @@ export function tally(): Tally {
   let compared = 0;
   let mismatches = 0;
   let failedOver = 0;
+  let firsts: Readonly<Record<Side, number>> | undefined;
   let intervals = 0;
   let from: number | undefined;
   let to: number | undefined;
@@ -30,6 +31,12 @@ export function tally(): Tally {
       compared += interval.compared;
       mismatches += interval.mismatches;
       failedOver += interval.failedOver;
+      const { firstErrors } = interval;
+      if (firstErrors !== undefined)
+        firsts = {
+          old: (firsts?.old ?? 0) + firstErrors.old,
+          new: (firsts?.new ?? 0) + firstErrors.new,
+        };
       const { route, stage, share, epoch } = interval;
       if (epoch >= (routes.get(route)?.epoch ?? 0)) routes.set(route, { stage, share, epoch });
       const bad = isBad(interval, old);
@@ -49,6 +56,7 @@ export function tally(): Tally {
       compared,
       mismatches,
       failedOver,
+      ...(firsts === undefined ? {} : { firstErrors: { ...firsts } }),
       routes: Object.fromEntries(routes),
       ...(badSince === undefined ? {} : { firstBadAt: badSince }),
     }),

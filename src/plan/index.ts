@@ -1,3 +1,10 @@
+export {
+  mean,
+  type MeanMeasure,
+  type MeanOptions,
+  type MeanSourceOptions,
+  type MeanWorseOptions,
+} from "./business-mean.ts";
 export { command, type CommandOptions } from "./command.ts";
 export type { CommandWords } from "./command-input.ts";
 export {
@@ -7,6 +14,7 @@ export {
   type CompiledPhase,
   type CompiledStep,
 } from "./compile.ts";
+export { allOf, anyOf, type ComposedCondition, type ComposeOptions } from "./composed-gate.ts";
 export { defineMigration } from "./define-migration.ts";
 export type {
   Approval,
@@ -29,12 +37,21 @@ export { dryRun } from "./dry-run.ts";
 export type { Estimate } from "./estimate.ts";
 export { planFaultPoints } from "./fault-points.ts";
 export {
+  type ComposedGate,
   type CustomGate,
   type GateSpec,
   gateToJson,
+  type MeanAnswer,
+  type MeanReader,
+  type MeanWindow,
   type Measure,
+  type MeasuredGate,
+  measureToJson,
   type MetricGate,
+  metricGates,
+  readerText,
   type Rule,
+  type SideValues,
   type Verdict,
 } from "./gate-spec.ts";
 export {
@@ -59,6 +76,16 @@ export { markPlace } from "./place.ts";
 export type { PlanFailure, PlannedPhase, PlannedStep, PlannedUnproven, PlanReport } from "./plan-report.ts";
 export type { Problem } from "./problem.ts";
 export { gateProblems } from "./read-gates.ts";
+export {
+  backlog,
+  type BacklogMeasure,
+  type BacklogOptions,
+  coverage,
+  type CoverageOptions,
+  split,
+  type SplitMeasure,
+  type SplitOptions,
+} from "./route-proofs.ts";
 export {
   behindSchedule,
   type BehindScheduleCondition,

@@ -12,6 +12,9 @@ export interface Condition extends MetricGate {
   readonly alarm: MetricGate;
 }
 
+/** Options nobody knows. They go into the rule, where validation refuses them with their place: a builder never throws. */
+type Unknown = Readonly<Record<string, never>>;
+
 export interface TestOptions {
   /** Chance to fail a healthy new side, over all looks together. Default 0.01. */
   readonly alpha?: number;
@@ -120,7 +123,8 @@ function rateMeasure(measure: Measure): RateMeasure {
 function comparedMeasure(measure: Measure): ComparedMeasure {
   return {
     worseThan: (_side, options) => {
-      const rule: Rule = { kind: "worse-than-old", by: options.by, ...errorRates(options) };
+      const { by, ...rates } = options;
+      const rule: Rule = { kind: "worse-than-old", by, ...errorRates(rates) };
       return condition(
         metric(`${label(measure)} below ${options.by}× old`, measure, rule),
         metric(`${label(measure)} > ${options.by}× old`, measure, rule),
@@ -130,35 +134,40 @@ function comparedMeasure(measure: Measure): ComparedMeasure {
 }
 
 function limitRule(limit: number, direction: "above" | "below", options: LimitOptions): Rule {
-  const { minSample = 1, n = 3, of = Math.max(5, n), interval = "1s" } = options;
+  const { minSample = 1, n = 3, of = Math.max(5, n), interval = "1s", ...unknown } = options;
   // Validation reports an unreadable interval with its place; the builder itself never throws.
-  return { kind: "limit", limit, direction, minSample, n, m: of, intervalMs: parseDurationOrNaN(interval) };
+  const intervalMs = parseDurationOrNaN(interval);
+  return { kind: "limit", limit, direction, minSample, n, m: of, intervalMs, ...(unknown as Unknown) };
 }
 
-const errorRates = (options: TestOptions): { readonly alpha: number; readonly beta: number } => ({
-  alpha: options.alpha ?? 0.01,
-  beta: options.beta ?? 0.05,
-});
+/** Chance to fail a healthy side, and to pass a bad one, where nothing else is said. */
+export const usualErrors: { readonly alpha: number; readonly beta: number } = { alpha: 0.01, beta: 0.05 };
 
-const metric = (name: string, measure: Measure, rule: Rule): MetricGate => ({
+/** With members that are no options, see `Unknown`. */
+export const errorRates = (options: TestOptions): { readonly alpha: number; readonly beta: number } => {
+  const { alpha = usualErrors.alpha, beta = usualErrors.beta, ...unknown } = options;
+  return { alpha, beta, ...(unknown as Unknown) };
+};
+
+export const metric = (name: string, measure: Measure, rule: Rule): MetricGate => ({
   type: "metric",
   name,
   measure,
   rule,
 });
 
-const condition = (gate: MetricGate, alarm: MetricGate): Condition => ({ ...gate, alarm });
+export const condition = (gate: MetricGate, alarm: MetricGate): Condition => ({ ...gate, alarm });
 
 function label(measure: Measure): string {
   if (measure.of === "memory") return "memory";
-  if (measure.of === "value") return measure.name;
+  if (measure.of === "value" || measure.of === "mean") return measure.name;
   const what = measure.of === "latency" ? `p${percentDigits(measure.quantile)}` : measure.of;
   return measure.route === undefined ? what : `${what} of ${measure.route}`;
 }
 
-const percentDigits = (part: number): string => String(Number((part * 100).toPrecision(6)));
-const percent = (part: number): string => `${percentDigits(part)} %`;
+export const percentDigits = (part: number): string => String(Number((part * 100).toPrecision(6)));
+export const percent = (part: number): string => `${percentDigits(part)} %`;
 
 /** Without members that are undefined: an absent route and an undefined one are the same gate. */
-const only = (route: { route?: string | undefined }): { route?: string } =>
+export const only = (route: { route?: string | undefined }): { route?: string } =>
   route.route === undefined ? {} : { route: route.route };

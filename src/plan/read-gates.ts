@@ -1,5 +1,7 @@
 import type { Check } from "./definition.ts";
-import type { GateSpec, Measure, MetricGate, Rule } from "./gate-spec.ts";
+import type { ComposedGate, GateSpec, MeasuredGate } from "./gate-spec.ts";
+import { chances, measureProblems, ruleProblems, unknownMembers } from "./read-measures.ts";
+import { usualErrors } from "./measures.ts";
 import { found, isObject, Scope } from "./scope.ts";
 import type { Problem } from "./problem.ts";
 
@@ -61,73 +63,90 @@ export function readGate(scope: Scope, gate: GateSpec): void {
     scope.text(gate.name, "name", true);
     for (const message of [...measureProblems(gate.measure), ...ruleProblems(gate)])
       scope.problem("CUTOVER_GATE_INPUT", `gate "${gate.name}": ${message}`);
+  } else if (type === "composed" && gate.type === "composed") {
+    readComposed(scope, gate);
   } else {
+    const verbs = isObject(gate)
+      ? Object.keys(gate).filter(
+          (key) => typeof (gate as unknown as Record<string, unknown>)[key] === "function",
+        )
+      : [];
     scope.problem("CUTOVER_PLAN_INVALID", `expected a gate, found ${found(gate)}`, {
-      remedy: "use rate, p50, p95, p99, memory, value or gate() to make one",
+      remedy:
+        verbs.length === 0
+          ? "use rate, p50, p95, p99, mean, split, coverage, backlog, memory, value, allOf, anyOf or gate() to make one"
+          : `say what must be true of it: .${verbs.join("(…) or .")}(…)`,
     });
   }
 }
 
-function measureProblems(measure: Measure): string[] {
-  switch (measure.of) {
-    case "latency":
-      return within(measure.quantile, 0, 1, "a quantile");
-    case "value":
-      return typeof measure.read === "function"
-        ? []
-        : [`expected \`read\` to be a function, found ${found(measure.read)}`];
-    case "errors":
-    case "mismatches":
-      return measure.route === "" ? ["expected a route's name, found an empty text"] : [];
-    case "memory":
-      return [];
-    default:
-      return [`expected a known measure, found ${found((measure as { of?: unknown }).of)}`];
+/** Notes what is wrong with a gate that is to set off a trigger: one that never fails would stand guard over nothing. */
+export function readAlarm(scope: Scope, gate: GateSpec): void {
+  const before = scope.problems.length;
+  readGate(scope, gate);
+  if (scope.problems.length > before || canFail(gate)) return;
+  scope.problem(
+    "CUTOVER_PLAN_INVALID",
+    `expected a gate that can fail, found "${gate.name}", which only passes or holds`,
+    {
+      remedy: "put it into `exit`, or arm another measure",
+    },
+  );
+}
+
+function canFail(gate: GateSpec): boolean {
+  if (gate.type === "custom") return true;
+  if (gate.type === "composed")
+    return gate.join === "all" ? gate.parts.some(canFail) : gate.parts.every(canFail);
+  return gate.rule.kind !== "covered" && !(gate.rule.kind === "backlog" && gate.rule.over === "hold");
+}
+
+function readComposed(scope: Scope, gate: ComposedGate): void {
+  scope.text(gate.name, "name", true);
+  const say = (message: string): void =>
+    scope.problem("CUTOVER_GATE_INPUT", `gate "${gate.name}": ${message}`);
+  const { join, parts, weights, alpha, beta, type: _, name: _name, ...others } = gate;
+  if (join !== "all" && join !== "any") say(`expected allOf or anyOf, found ${found(join)}`);
+  for (const message of [
+    ...chances({ alpha, beta }),
+    ...unknownMembers(others, ["alpha", "beta", "weights", "name"]),
+  ])
+    say(message);
+  if (!Array.isArray(parts) || parts.length === 0)
+    return say(`expected a list of gates, found ${Array.isArray(parts) ? "an empty one" : found(parts)}`);
+  for (const [index, part] of parts.entries()) {
+    const at = scope.entry("parts", index, part);
+    const before = scope.problems.length;
+    readGate(at, part);
+    if (scope.problems.length > before) continue;
+    if (part.type !== "metric" && part.type !== "composed")
+      at.problem("CUTOVER_GATE_INPUT", `gate "${gate.name}": expected measures, found a gate of one's own`, {
+        remedy: "list it beside the composition: it has no error rate that could be shared out",
+      });
+    else if (hasOwnErrors(part))
+      at.problem(
+        "CUTOVER_GATE_INPUT",
+        `gate "${gate.name}": expected "${part.name}" to take its share of alpha and beta, found its own`,
+        {
+          remedy: "write alpha, beta and weights at allOf or anyOf",
+        },
+      );
   }
+  scope.in("parts").unique(
+    parts.map((part) => (isObject(part) ? part["name"] : undefined)),
+    "gate",
+  );
+  if (weights === undefined) return;
+  if (!Array.isArray(weights) || weights.length !== parts.length)
+    say(`expected one weight for each of ${parts.length} gates, found ${found(weights)}`);
+  else
+    for (const weight of weights)
+      if (!(typeof weight === "number" && weight > 0 && Number.isFinite(weight)))
+        say(`expected weights above 0, found ${found(weight)}`);
 }
 
-function ruleProblems({ measure, rule }: MetricGate): string[] {
-  switch (rule.kind) {
-    case "below":
-      return [...within(rule.limit, 0, 1, "a rate to be tested against"), ...chances(rule)];
-    case "worse-than-old": {
-      const by = Number.isFinite(rule.by) && rule.by > 1 && rule.by <= 1000;
-      const wrong = `expected \`by\` above 1 and at most 1000, found ${found(rule.by)}`;
-      return [...(by ? [] : [wrong]), ...chances(rule)];
-    }
-    case "limit":
-      return limitProblems(measure, rule);
-    default:
-      return [`expected a known rule, found ${found((rule as { kind?: unknown }).kind)}`];
-  }
+/** Whether somebody wrote error rates at a part, where they would do nothing. */
+function hasOwnErrors(part: MeasuredGate): boolean {
+  const { alpha, beta } = { ...usualErrors, ...(part.type === "composed" ? part : part.rule) };
+  return alpha !== usualErrors.alpha || beta !== usualErrors.beta;
 }
-
-function limitProblems(measure: Measure, rule: Extract<Rule, { kind: "limit" }>): string[] {
-  const problems =
-    measure.of === "memory" || measure.of === "errors" || measure.of === "mismatches"
-      ? within(rule.limit, 0, 1, `a limit on ${measure.of}`)
-      : Number.isFinite(rule.limit)
-        ? []
-        : [`expected a finite limit, found ${found(rule.limit)}`];
-  const whole = (name: string, value: number): void => {
-    if (!Number.isInteger(value) || value < 1)
-      problems.push(`expected \`${name}\` to be a whole number from 1 on, found ${found(value)}`);
-  };
-  whole("minSample", rule.minSample);
-  whole("n", rule.n);
-  whole("of", rule.m);
-  if (rule.n > rule.m) problems.push(`expected \`n\` of at most ${rule.m} intervals, found ${rule.n}`);
-  if (!(rule.intervalMs > 0)) problems.push("expected `interval` to be a duration above 0");
-  return problems;
-}
-
-const chances = (rule: { readonly alpha: number; readonly beta: number }): string[] => [
-  ...within(rule.alpha, 0, 1, "alpha"),
-  ...within(rule.beta, 0, 1, "beta"),
-];
-
-/** The bounds themselves are impossible: a rate below 0 cannot be shown, one below 1 says nothing. */
-const within = (value: number, low: number, high: number, what: string): string[] =>
-  typeof value === "number" && value > low && value < high
-    ? []
-    : [`expected ${what} between ${low} and ${high}, found ${found(value)}`];

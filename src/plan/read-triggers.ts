@@ -1,6 +1,6 @@
 import type { Contingency, MigrationInput, Trigger } from "./definition.ts";
 import { nameOneOf } from "./nearest.ts";
-import { readGate } from "./read-gates.ts";
+import { readAlarm } from "./read-gates.ts";
 import type { RunCondition } from "./run-conditions.ts";
 import { found, isObject, type Scope } from "./scope.ts";
 import { contingencyOf } from "./when.ts";
@@ -111,7 +111,7 @@ function readTimes(at: Scope, trigger: Trigger): void {
 function readCondition(at: Scope, { condition }: Trigger, around: TriggerSurroundings): void {
   const type: unknown = isObject(condition) ? condition["type"] : undefined;
   if (type === "manual") return;
-  if (type !== "run") return readGate(at, condition as Parameters<typeof readGate>[1]);
+  if (type !== "run") return readAlarm(at, condition as Parameters<typeof readAlarm>[1]);
   const given = condition as RunCondition;
   at.text(given.name, "name", true);
   for (const message of conditionProblems(given)) at.problem("CUTOVER_GATE_INPUT", message);

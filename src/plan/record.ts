@@ -1,7 +1,7 @@
 import { canonicalJson, type Json, type JsonObject, sha256 } from "../core/index.ts";
 import type { CompiledContingency, CompiledPhase, CompiledStep } from "./compile.ts";
 import type { Check, TriggerCondition } from "./definition.ts";
-import { type GateSpec, gateToJson, type MetricGate } from "./gate-spec.ts";
+import { type GateSpec, gateToJson, readerText } from "./gate-spec.ts";
 import type { Migration } from "./migration.ts";
 
 /**
@@ -110,13 +110,12 @@ function gateJson(gate: GateSpec, digest: Digest): Json {
       name: gate.name,
       code: digest(`${String(gate.collect)}\n${String(gate.judge)}`),
     };
-  const data = gateToJson(metricOnly(gate)) as JsonObject;
-  if (gate.measure.of !== "value") return data;
-  return { ...data, code: digest(String(gate.measure.read)) };
+  // `gateToJson` picks members: the reading as a bad sign that a condition carries is not part of the gate that is judged.
+  const data = gateToJson(gate) as JsonObject;
+  if (gate.type === "composed") return { ...data, parts: gate.parts.map((part) => gateJson(part, digest)) };
+  const code = readerText(gate);
+  return code === "" ? data : { ...data, code: digest(code) };
 }
-
-/** Without the alarm reading that `value(…)` carries: it is not part of the gate that is judged. */
-const metricOnly = ({ type, name, measure, rule }: MetricGate): MetricGate => ({ type, name, measure, rule });
 
 /** A reader stands there by its text, as in gates. */
 function conditionJson(

@@ -1,5 +1,6 @@
 import type { Duration } from "../core/index.ts";
 import type { Trigger, TriggerAction, TriggerCondition } from "./definition.ts";
+import type { ComposedCondition } from "./composed-gate.ts";
 import type { GateSpec } from "./gate-spec.ts";
 import type { Condition } from "./measures.ts";
 import { markPlace } from "./place.ts";
@@ -33,7 +34,7 @@ export interface ThenOptions extends ManualOptions {
  * `alert` records and tells, `pause` stops the run until a person continues it, `throttle` slows it, `hold` lets nothing
  * new begin until it recovers, `rollback` takes it back, `contingency("name")` runs that procedure beside it.
  */
-export function when(condition: GateSpec | Condition | RunCondition): {
+export function when(condition: GateSpec | Condition | ComposedCondition | RunCondition): {
   then(action: TriggerAction, options?: ThenOptions): Trigger;
 } {
   // Plain JavaScript may hand in anything; validation then says what was found in place of a gate.

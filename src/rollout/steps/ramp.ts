@@ -10,7 +10,15 @@ import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } fro
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
-import { gateText, given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
+import {
+  gateText,
+  given,
+  ms,
+  placement,
+  Problems,
+  stepGateProblems,
+  type StepPlacement,
+} from "./step-input.ts";
 import { type MeasuredShare, measuredShare, shareJson, Totals } from "./totals.ts";
 import { count, type Look, refuseFailure, waitFor } from "./waiting.ts";
 
@@ -89,7 +97,7 @@ function rampKind(gates: readonly GateSpec[], limit: number): StepKind {
     reversible: true,
     // The step's own `atMost` ends it with the reason; the engine's limit is only the net below.
     timeoutMs: (Number.isFinite(limit) ? limit : 0) + 3_600_000,
-    validate: problems,
+    validate: (input) => [...problems(input), ...stepGateProblems(gates, "gate")],
     summary: (input) => summary(read(input)),
     plan: (input) => plan(read(input), gates),
     start: (context) => start(context, gates),

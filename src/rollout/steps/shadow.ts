@@ -10,7 +10,15 @@ import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } fro
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
-import { gateText, given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
+import {
+  gateText,
+  given,
+  ms,
+  placement,
+  Problems,
+  stepGateProblems,
+  type StepPlacement,
+} from "./step-input.ts";
 import { Totals } from "./totals.ts";
 import { count, type Look, refuseFailure, waitFor } from "./waiting.ts";
 
@@ -85,7 +93,11 @@ function shadowKind(gate: GateSpec, patience: number): StepKind {
     reversible: true,
     // The step's own patience ends it with the reason; the engine's limit is only the net below.
     timeoutMs: (Number.isFinite(patience) ? patience : 0) + 3_600_000,
-    validate: problems,
+    // A gate made of a rate was judged as that rate.
+    validate: (input) => [
+      ...problems(input),
+      ...(read(input).until === undefined ? stepGateProblems([gate], "until") : []),
+    ],
     summary: (input) => summary(read(input), gate),
     plan: (input) => plan(read(input), gate),
     start: (context) => start(context, gate),

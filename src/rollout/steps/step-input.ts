@@ -1,5 +1,20 @@
-import { canonicalJson, type Duration, type Json, type JsonObject, parseDuration } from "../../core/index.ts";
-import type { GateSpec, Step, StepProblem } from "../../plan/index.ts";
+import {
+  canonicalJson,
+  type Duration,
+  errorCatalog,
+  type Json,
+  type JsonObject,
+  parseDuration,
+} from "../../core/index.ts";
+import {
+  gateProblems,
+  type GateSpec,
+  gateToJson,
+  metricGates,
+  readerText,
+  type Step,
+  type StepProblem,
+} from "../../plan/index.ts";
 
 /** What every step of this room takes besides its own options. */
 export interface StepPlacement {
@@ -34,9 +49,19 @@ export function given(members: Readonly<Record<string, Json | undefined>>): Json
 /** A gate as text for the definition's hash, its functions by their source. */
 export function gateText(gate: GateSpec): string {
   if (gate.type === "custom") return `${gate.name} ${String(gate.collect)} ${String(gate.judge)}`;
-  const read = gate.measure.of === "value" ? String(gate.measure.read) : "";
-  return canonicalJson({ name: gate.name, measure: gate.measure, rule: gate.rule }) + read;
+  const readers = metricGates(gate).map(readerText).join("\n");
+  return canonicalJson(gateToJson(gate)) + readers;
 }
+
+/** Everything wrong with the gates that a step judges itself: a run would find it only where it is judged. */
+export const stepGateProblems = (gates: readonly GateSpec[], option: string): readonly StepProblem[] =>
+  gates
+    .flatMap((gate) => gateProblems(gate, option))
+    .map(({ message, remedy = errorCatalog.CUTOVER_GATE_INPUT.remedy }) => ({
+      message,
+      remedy,
+      place: option,
+    }));
 
 /** Collects what is wrong with an input. */
 export class Problems {

@@ -143,6 +143,7 @@ class World {
       },
       judge: async (gate: GateSpec, options = {}): Promise<Verdict> => {
         if (gate.type === "custom") return gate.judge(await gate.collect({ signal, runId: "run1" }));
+        if (gate.type === "composed") throw new Error("these tests judge single gates");
         const since = options.since ?? 0;
         return judgeIntervals(gate.rule, gate.measure as never, await this.control.intervals("r", since));
       },
