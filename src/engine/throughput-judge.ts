@@ -26,11 +26,15 @@ interface Window {
 /** How much the new side gets done, against what its share of the keys would at the old side's pace. */
 export class ThroughputJudge {
   readonly since: number;
-  readonly #sources: MetricSources;
+  readonly #sources: Pick<MetricSources, "store" | "clock" | "touched">;
   readonly #condition: ThroughputCondition;
   readonly #routes = new Map<string, { position: number; readonly windows: Map<number, Window> }>();
 
-  constructor(sources: MetricSources, condition: ThroughputCondition, since: number) {
+  constructor(
+    sources: Pick<MetricSources, "store" | "clock" | "touched">,
+    condition: ThroughputCondition,
+    since: number,
+  ) {
     this.#sources = sources;
     this.#condition = condition;
     this.since = since;
