@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { CutoverError } from "../core/index.ts";
 import { readBody, sendError, sendJson, toCutoverError } from "./answer.ts";
 import type { Handler, ServerContext } from "./call.ts";
+import { showCoverage } from "./coverage-calls.ts";
 import { declareRoutes, recordIntervals, recordMismatches } from "./door-calls.ts";
 import { health, readEvents, verifyChain } from "./record-calls.ts";
 import { changeRoute, listRoutes } from "./route-calls.ts";
@@ -25,6 +26,7 @@ const calls: Readonly<Record<string, Handler>> = {
   "GET /v1/routes": listRoutes,
   "GET /v1/routes/stream": streamRoutes,
   "POST /v1/routes/*": changeRoute,
+  "GET /v1/routes/*/coverage": showCoverage,
   "POST /v1/doors": declareRoutes,
   "POST /v1/intervals": recordIntervals,
   "POST /v1/mismatches": recordMismatches,

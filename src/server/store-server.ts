@@ -7,6 +7,8 @@ import { Access, isLoopback, readToken } from "./access.ts";
 import { sendError, toCutoverError } from "./answer.ts";
 import type { ServerContext } from "./call.ts";
 import { Doors } from "./doors.ts";
+import { MetricsPage } from "./metrics-page.ts";
+import { openMetricsType } from "./open-metrics.ts";
 import { relay } from "./relay.ts";
 import { answer, readUrl } from "./router.ts";
 
@@ -86,6 +88,7 @@ class Answering {
   readonly #access: Access;
   readonly #context: ServerContext;
   readonly #open = new Set<ServerResponse>();
+  readonly #metrics: MetricsPage;
   #owner: string | undefined;
   #ownerSeenAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
@@ -94,6 +97,7 @@ class Answering {
   constructor(options: StoreServerOptions, access: Access) {
     this.#options = options;
     this.#access = access;
+    this.#metrics = new MetricsPage(options.store, options.version, options.clock);
     this.#context = {
       store: options.store,
       clock: options.clock,
@@ -123,6 +127,12 @@ class Answering {
     try {
       const { pathname, searchParams } = readUrl(request);
       this.#access.admit(request, pathname);
+      if (pathname === "/metrics" && request.method === "GET") {
+        const page = await this.#metrics.read(this.following);
+        response.writeHead(200, { "content-type": openMetricsType, "cache-control": "no-store" });
+        response.end(page);
+        return;
+      }
       // Asked first: a change of owner ends the streams that are open by then.
       const owner = this.#ownerNow();
       if (pathname === "/v1/routes/stream") this.#count(response, searchParams.get("door") ?? "");
