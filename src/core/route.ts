@@ -90,6 +90,8 @@ export interface Interval {
   /** Answers compared and found different, in shadow. */
   readonly compared: number;
   readonly mismatches: number;
+  /** Of the compared answers the streams of which only the beginning was seen. Absent: all were seen whole. */
+  readonly partial?: number;
   /** Calls the old side answered because the new side failed. */
   readonly failedOver: number;
   /** Keys that failed in this stretch for the first time; at most the errors of each side. Absent: keys are not followed. */

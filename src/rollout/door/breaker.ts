@@ -32,6 +32,11 @@ export class Breaker {
     this.#probing = false;
   }
 
+  /** An admitted call ended in a way that tells nothing: if it was the probe, the next call is. */
+  released(): void {
+    this.#probing = false;
+  }
+
   failed(now: () => number): void {
     this.#failures++;
     // Calls that were under way when the breaker opened say nothing new.

@@ -1,5 +1,8 @@
 import type { Side } from "../../core/index.ts";
 import type { FirstErrorMemory } from "./first-errors.ts";
+import type { StreamCalls, StreamedCall } from "./stream-calls.ts";
+import { mayStream, type Stream } from "./stream-kind.ts";
+import type { StreamRecorder } from "./stream-record.ts";
 import type { SideTally, Tally } from "./tally.ts";
 
 /**
@@ -13,6 +16,7 @@ export class Watch {
   readonly #side: Side;
   readonly #counts: SideTally;
   readonly #keys: FirstErrorMemory;
+  readonly #streams: StreamCalls;
   readonly #expected: ((error: unknown) => boolean) | undefined;
   #expired = false;
   readonly answered: <T>(value: T) => T;
@@ -23,13 +27,19 @@ export class Watch {
     side: Side,
     keys: FirstErrorMemory,
     expected: ((error: unknown) => boolean) | undefined,
+    streams: StreamCalls,
   ) {
     this.#tally = tally;
     this.#side = side;
     this.#counts = tally[side];
     this.#keys = keys;
     this.#expected = expected;
-    this.answered = (value) => {
+    this.#streams = streams;
+    this.answered = <T>(value: T): T => {
+      if (mayStream(value)) {
+        const given = this.follow(value, { open: true, start: -1 });
+        if (given !== undefined) return given as T;
+      }
       this.end();
       return value;
     };
@@ -41,6 +51,21 @@ export class Watch {
 
   begin(): void {
     this.pending++;
+  }
+
+  /**
+   * What the caller gets for an answer that is a stream; then its call (`open`: it has begun and not ended) is counted
+   * when the stream ends. Undefined for other answers.
+   */
+  follow(
+    value: unknown,
+    call: Pick<StreamedCall, "start" | "key" | "instead"> & { readonly open: boolean },
+    record?: (stream: Stream) => StreamRecorder | undefined,
+  ): unknown {
+    if (call.open && this.#expired) return undefined;
+    const given = this.#streams.follow(value, { ...call, watch: this, tally: this.#tally }, record);
+    if (given !== undefined && call.open) this.pending--;
+    return given;
   }
 
   /** An open call ended well. */
@@ -77,6 +102,13 @@ export class Watch {
     if (this.#expired) return;
     this.end();
     this.#counts.errors++;
+  }
+
+  /** A call that was not open any more: its stream kept the caller waiting for longer than the deadline. */
+  countLate(key: string | undefined): void {
+    this.#counts.calls++;
+    this.#counts.errors++;
+    if (key !== undefined) this.noteFirst(key);
   }
 
   /** A call that was never open (its function answered or threw at once). */
@@ -132,10 +164,15 @@ export class Cohort {
   /** Monotonic milliseconds: no call of this cohort began later. Infinite while calls still join. */
   closedAt: number = Number.POSITIVE_INFINITY;
 
-  constructor(tally: Tally, keys: FirstErrorMemory, expected: ((error: unknown) => boolean) | undefined) {
+  constructor(
+    tally: Tally,
+    keys: FirstErrorMemory,
+    expected: ((error: unknown) => boolean) | undefined,
+    streams: StreamCalls,
+  ) {
     this.tally = tally;
-    this.old = new Watch(tally, "old", keys, expected);
-    this.new = new Watch(tally, "new", keys, expected);
+    this.old = new Watch(tally, "old", keys, expected, streams);
+    this.new = new Watch(tally, "new", keys, expected, streams);
   }
 
   get pending(): number {

@@ -1,5 +1,7 @@
 import type { Outcome } from "./apart.ts";
+import { errorFacts } from "./error-facts.ts";
 import { type IgnoreRules, ignoreRules, isIgnored } from "./ignore.ts";
+import { bytesOf, haveScalarKeys, kindOf, numbersOf, stated } from "./kinds.ts";
 
 /** One place where old and new differ. Paths are dotted: `items.2.price`; the whole answer is `$`. */
 export interface Difference {
@@ -24,22 +26,33 @@ export interface CompareOptions {
 
 export interface Comparison {
   readonly differences: readonly Difference[];
-  /** False when the values go deeper than 64 levels or have more than 100,000 members: the rest was not looked at. */
+  /**
+   * False when something was not looked at: what lies deeper than 64 levels or after 100,000 members, and instances
+   * that show nothing of what they hold.
+   */
   readonly complete: boolean;
 }
+
+/**
+ * Is told of a difference before it counts, with its path in which `*` stands for every array index; true passes over
+ * it.
+ */
+export type Pass = (pattern: string, old: unknown, other: unknown) => boolean;
 
 const deepest = 64;
 const mostMembers = 100_000;
 
 /**
- * Compares two values by what they hold, not by class: plain members, arrays, Date, Map, Set, buffers, errors.
- * A member that is undefined equals a missing one, NaN equals NaN, functions are not compared. Cycles end it.
+ * Compares two values by what they hold, not by class: plain members (those named by symbols too), arrays, Date, Map,
+ * Set, buffers, typed arrays, errors (with their causes), URLs and what else says what it is by `toJSON`.
+ * A member that is undefined equals a missing one, a hole equals undefined, NaN equals NaN, 0 equals -0, symbols equal
+ * by their description; functions are not compared. Cycles end it.
  */
 export function compare(oldValue: unknown, newValue: unknown, options: CompareOptions = {}): Comparison {
   return new Comparer(options).compare(oldValue, newValue);
 }
 
-/** The same for two outcomes: answers by content, errors by name, code and message, at paths below `error`. */
+/** The same for two outcomes: answers by content, errors by name, code, message and cause, at paths below `error`. */
 export function compareOutcomes(comparer: Comparer, old: Outcome, other: Outcome): Comparison {
   if (old.ok && other.ok) return comparer.compare(old.value, other.value);
   if (!old.ok && !other.ok) {
@@ -49,13 +62,6 @@ export function compareOutcomes(comparer: Comparer, old: Outcome, other: Outcome
   return { differences: [{ path: "$", old: shown(old), new: shown(other) }], complete: true };
 }
 
-/** What of an error is compared and shown. */
-export function errorFacts(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const code = (error as { code?: unknown }).code;
-  return { name: error.name, ...(code === undefined ? {} : { code }), message: error.message };
-}
-
 /** A comparison with its rules read once. */
 export class Comparer {
   readonly #rules: IgnoreRules;
@@ -63,23 +69,28 @@ export class Comparer {
   readonly #absolute: number;
   readonly #relative: number;
   readonly #most: number;
+  readonly #pass: Pass | undefined;
   #path: string[] = [];
+  /** As the path, with `*` for array indexes. */
+  #pattern: string[] = [];
   #differences: Difference[] = [];
   #members = 0;
   #complete = true;
   #pairs: Map<object, object> | undefined;
 
-  constructor(options: CompareOptions) {
+  constructor(options: CompareOptions, pass?: Pass) {
     this.#rules = ignoreRules(options.ignore ?? []);
     this.#ignores = this.#rules.names.size + this.#rules.paths.length > 0;
     this.#absolute = options.tolerance?.absolute ?? 0;
     this.#relative = options.tolerance?.relative ?? 0;
     this.#most = options.most ?? 20;
+    this.#pass = pass;
   }
 
   compare(oldValue: unknown, newValue: unknown): Comparison {
     if (Object.is(oldValue, newValue)) return equal;
     this.#path = [];
+    this.#pattern = [];
     this.#differences = [];
     this.#members = 0;
     this.#complete = true;
@@ -89,7 +100,7 @@ export class Comparer {
   }
 
   #values(a: unknown, b: unknown): void {
-    if (a === b || this.#differences.length >= this.#most) return;
+    if (a === b || this.#full) return;
     if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) {
       if (!this.#sameScalars(a, b)) this.#differ(a, b);
       return;
@@ -113,6 +124,8 @@ export class Comparer {
     switch (kind) {
       case "object":
         return this.#membersOf(a as Members, b as Members);
+      case "instance":
+        return this.#membersOf({ ...(a as Members) }, { ...(b as Members) });
       case "date":
         if (!Object.is((a as Date).getTime(), (b as Date).getTime())) this.#differ(a, b);
         return;
@@ -120,25 +133,44 @@ export class Comparer {
         if ((a as RegExp).toString() !== (b as RegExp).toString()) this.#differ(a, b);
         return;
       case "bytes":
-        if (Buffer.compare(bytes(a), bytes(b)) !== 0) this.#differ(a, b);
+        if (Buffer.compare(bytesOf(a), bytesOf(b)) !== 0) this.#differ(a, b);
         return;
+      case "numbers": {
+        const [left, right] = [numbersOf(a), numbersOf(b)];
+        if (left.type !== right.type) return this.#differ(a, b);
+        return this.#arrays(left.list, right.list);
+      }
       case "error":
         return this.#membersOf(errorFacts(a) as Members, errorFacts(b) as Members);
       case "map":
-        return this.#membersOf(
-          mapMembers(a as Map<unknown, unknown>),
-          mapMembers(b as Map<unknown, unknown>),
-        );
+        return this.#maps(a as Map<unknown, unknown>, b as Map<unknown, unknown>);
       case "set":
         return this.#sets(a as Set<unknown>, b as Set<unknown>);
+      case "stated": {
+        const [left, right] = [stated(a), stated(b)];
+        return left?.type === right?.type ? this.#values(left?.value, right?.value) : this.#differ(a, b);
+      }
+      case "opaque":
+        this.#complete = false;
     }
   }
 
-  #arrays(a: readonly unknown[], b: readonly unknown[]): void {
-    this.#members += a.length;
+  /** Enough was found, or looked at: an enormous answer must not hold up the process. */
+  get #full(): boolean {
+    if (this.#differences.length >= this.#most) return true;
+    if (this.#members <= mostMembers) return false;
+    this.#complete = false;
+    return true;
+  }
+
+  #arrays(a: ArrayLike<unknown>, b: ArrayLike<unknown>): void {
     if (a.length !== b.length) this.#at("length", a.length, b.length);
     const shared = Math.min(a.length, b.length);
-    for (let i = 0; i < shared; i++) if (a[i] !== b[i]) this.#at(String(i), a[i], b[i]);
+    for (let i = 0; i < shared; i++) {
+      this.#members++;
+      if (a[i] !== b[i]) this.#at(String(i), a[i], b[i], "*");
+      if (this.#full) return;
+    }
   }
 
   #membersOf(a: Members, b: Members): void {
@@ -148,12 +180,39 @@ export class Comparer {
       const found = Object.hasOwn(b, name);
       if (found) shared++;
       const other = found ? b[name] : undefined;
-      if (a[name] !== other) this.#at(name, a[name], other);
+      const own = a[name];
+      if (own !== other) this.#at(name, own, other);
+      if (this.#full) return;
     }
     let inB = 0;
-    for (const _ in b) inB++;
-    if (inB === shared) return;
-    for (const name in b) if (!Object.hasOwn(a, name)) this.#at(name, undefined, b[name]);
+    for (const _ in b) if (++inB > mostMembers) break;
+    this.#members += inB - shared;
+    if (inB !== shared)
+      for (const name in b) {
+        if (!Object.hasOwn(a, name)) this.#at(name, undefined, b[name]);
+        if (this.#full) return;
+      }
+    this.#symbols(a, b);
+  }
+
+  #symbols(a: Members, b: Members): void {
+    const own = Object.getOwnPropertySymbols(a);
+    const others = Object.getOwnPropertySymbols(b);
+    if (own.length + others.length === 0) return;
+    const named = (from: Members, symbols: readonly symbol[]): Members =>
+      Object.fromEntries(symbols.map((symbol) => [String(symbol), from[symbol]]));
+    this.#membersOf(named(a, own), named(b, others));
+  }
+
+  /** By key; when a key is an object, which nothing finds again, pair by pair in the order of insertion. */
+  #maps(a: Map<unknown, unknown>, b: Map<unknown, unknown>): void {
+    if (a.size + b.size > mostMembers || !haveScalarKeys(a, b)) return this.#arrays([...a], [...b]);
+    for (const [key, value] of a) {
+      this.#members++;
+      this.#at(String(key), value, b.get(key));
+      if (this.#full) return;
+    }
+    for (const [key, value] of b) if (!a.has(key)) this.#at(String(key), undefined, value);
   }
 
   /** Sets of scalars by membership; whatever else they hold in the order of insertion. */
@@ -163,15 +222,18 @@ export class Comparer {
     this.#arrays(rest(a, b), rest(b, a));
   }
 
-  #at(name: string, a: unknown, b: unknown): void {
-    if (typeof a === "function" || typeof b === "function") return;
+  #at(name: string, a: unknown, b: unknown, pattern: string = name): void {
+    if (typeof a === "function" ? typeof b === "function" || b === undefined : isMethod(a, b)) return;
     if (this.#ignores && isIgnored(this.#rules, this.#path, name)) return;
     this.#path.push(name);
+    this.#pattern.push(pattern);
     this.#values(a, b);
     this.#path.pop();
+    this.#pattern.pop();
   }
 
   #sameScalars(a: unknown, b: unknown): boolean {
+    if (typeof a === "symbol" && typeof b === "symbol") return String(a) === String(b);
     if (typeof a !== "number" || typeof b !== "number") return Object.is(a, b);
     if (Number.isNaN(a) && Number.isNaN(b)) return true;
     const distance = Math.abs(a - b);
@@ -179,32 +241,16 @@ export class Comparer {
   }
 
   #differ(a: unknown, b: unknown): void {
-    this.#differences.push({ path: this.#path.length === 0 ? "$" : this.#path.join("."), old: a, new: b });
+    const path = (segments: readonly string[]): string => (segments.length === 0 ? "$" : segments.join("."));
+    // Decided here and not afterwards: what is passed over must not use up the differences that are listed.
+    if (this.#pass?.(path(this.#pattern), a, b) === true) return;
+    this.#differences.push({ path: path(this.#path), old: a, new: b });
   }
 }
 
-type Members = Record<string, unknown>;
+type Members = Record<PropertyKey, unknown>;
 
 const equal: Comparison = { differences: [], complete: true };
 
-function kindOf(value: object): "object" | "date" | "regexp" | "bytes" | "error" | "map" | "set" {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return "object";
-  if (value instanceof Date) return "date";
-  if (value instanceof Map) return "map";
-  if (value instanceof Set) return "set";
-  if (value instanceof Error) return "error";
-  if (value instanceof RegExp) return "regexp";
-  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer ? "bytes" : "object";
-}
-
-function bytes(value: object): Uint8Array {
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return new Uint8Array(value as ArrayBuffer);
-}
-
-function mapMembers(map: Map<unknown, unknown>): Members {
-  const members: Members = Object.create(null) as Members;
-  for (const [key, value] of map) members[String(key)] = value;
-  return members;
-}
+/** A function on one side and nothing on the other is how the answer is built, not what it holds. */
+const isMethod = (a: unknown, b: unknown): boolean => typeof b === "function" && a === undefined;

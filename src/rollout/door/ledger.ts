@@ -3,6 +3,7 @@ import { bucketer, shareLimit, sideSalt } from "./bucket.ts";
 import { Cohort } from "./cohort.ts";
 import { FirstErrorMemory } from "./first-errors.ts";
 import { OpenCalls } from "./open-calls.ts";
+import { StreamCalls } from "./stream-calls.ts";
 import { Tally } from "./tally.ts";
 
 /** Calls timed before the stride between two timed calls doubles; begins anew with every interval. */
@@ -32,6 +33,8 @@ export class Ledger {
   untilTimed = 0;
   /** Calls under way at a share between 0 and 100 %. */
   readonly calls: OpenCalls = new OpenCalls(this);
+  /** Answers that callers are still reading. */
+  readonly streams: StreamCalls;
   #failed: FirstErrorMemory;
   #stride = 1;
   #timed = 0;
@@ -43,6 +46,7 @@ export class Ledger {
 
   constructor(state: RouteState, options: LedgerOptions) {
     this.#options = options;
+    this.streams = new StreamCalls(options.clock, options.deadline);
     this.state = state;
     this.#failed = new FirstErrorMemory(state.salt, options.clock);
     this.#tally = new Tally(state, options.clock.now());
@@ -139,6 +143,6 @@ export class Ledger {
   }
 
   #newCohort(): Cohort {
-    return new Cohort(this.#tally, this.#failed, this.#options.expected);
+    return new Cohort(this.#tally, this.#failed, this.#options.expected, this.streams);
   }
 }

@@ -1,5 +1,6 @@
 import type { Ledger } from "./ledger.ts";
 import type { Watch } from "./cohort.ts";
+import { mayStream } from "./stream-kind.ts";
 
 /** Slots kept while no call is open. */
 const mostIdle = 1_000;
@@ -17,9 +18,14 @@ export class OpenCall {
   readonly failed: (error: unknown) => never;
 
   constructor(calls: OpenCalls, ledger: Ledger) {
-    this.answered = (value) => {
-      const { watch } = this;
+    this.answered = <T>(value: T): T => {
+      const { watch, key, start } = this;
       if (watch !== undefined) {
+        const given = mayStream(value) ? watch.follow(value, { open: true, start, key }) : undefined;
+        if (given !== undefined) {
+          calls.release(this);
+          return given as T;
+        }
         if (this.start < 0) watch.end();
         else watch.endTimed(ledger.sinceStart(this.start));
         calls.release(this);

@@ -2,7 +2,9 @@ import { CutoverError, nameOneOf, parseDuration } from "../../core/index.ts";
 import type { RolloutOptions } from "./rollout.ts";
 
 /** A member that is none of these would do nothing. */
-const known: Readonly<Record<keyof RolloutOptions, "text" | "function" | "object" | "list" | "duration">> = {
+const known: Readonly<
+  Record<keyof RolloutOptions, "text" | "function" | "object" | "list" | "duration" | "percent">
+> = {
   dir: "text",
   url: "text",
   token: "text",
@@ -15,6 +17,7 @@ const known: Readonly<Record<keyof RolloutOptions, "text" | "function" | "object
   flush: "duration",
   clock: "object",
   random: "function",
+  overhead: "percent",
 };
 
 const kinds = {
@@ -25,6 +28,10 @@ const kinds = {
   function: { expected: "a function", fits: (value: unknown) => typeof value === "function" },
   object: { expected: "an object", fits: (value: unknown) => typeof value === "object" && value !== null },
   list: { expected: "a list", fits: (value: unknown) => Array.isArray(value) },
+  percent: {
+    expected: "a percentage between 0.1 and 100",
+    fits: (value: unknown) => typeof value === "number" && value >= 0.1 && value <= 100,
+  },
   duration: { expected: "", fits: (value: unknown) => parseDuration(value as string) >= 0 },
 } as const;
 

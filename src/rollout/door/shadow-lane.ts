@@ -1,24 +1,32 @@
-import { type Clock, type MismatchSample, timeId } from "../../core/index.ts";
+import type { Clock } from "../../core/index.ts";
 import { type AnyFunction, ApartCall, type Outcome } from "./apart.ts";
 import { Breaker } from "./breaker.ts";
 import type { CallNames } from "./call-names.ts";
-import { type Comparison, Comparer, compareOutcomes, type Difference } from "./compare.ts";
+import type { Candidate, CandidateCall } from "./candidate.ts";
 import { copyValue, uncopied } from "./copy.ts";
-import type { Deadlines } from "./deadlines.ts";
+import type { Bounded, Deadlines } from "./deadlines.ts";
+import { errorFacts } from "./error-facts.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Redactor } from "./redact.ts";
+import { firstPairs, type Noise } from "./noise.ts";
 import type { ErrorReporter } from "./report-error.ts";
-import type { Tally } from "./tally.ts";
+import { type JudgeSpec, mismatchSample, ShadowJudge } from "./shadow-judge.ts";
+import { reaches } from "./stream-facts.ts";
+import { type Stream, streamOf } from "./stream-kind.ts";
+import { type StreamBounds, type StreamRecord, StreamRecorder } from "./stream-record.ts";
+import type { Coverage, Tally } from "./tally.ts";
+import type { WorkTime } from "./work-time.ts";
 
 export interface ShadowSpec {
   readonly route: string;
-  readonly candidate: AnyFunction;
+  readonly candidate: Candidate;
+  readonly old: AnyFunction;
   readonly key: AnyFunction;
   readonly names: CallNames;
-  readonly normalize: AnyFunction | undefined;
-  readonly compare: ((old: unknown, other: unknown) => boolean | readonly Difference[]) | undefined;
-  readonly comparer: Comparer;
-  readonly redactor: Redactor;
+  readonly judge: JudgeSpec;
+  readonly streams: StreamBounds;
+  readonly noise: Noise | undefined;
+  /** Part of the shadow calls for which the old side is called again, 0 to 1. */
+  readonly again: number;
   readonly concurrency: number;
   readonly copyLimit: number;
 }
@@ -26,9 +34,22 @@ export interface ShadowSpec {
 interface Task {
   readonly self: unknown;
   readonly args: readonly unknown[];
-  readonly old: Outcome;
   readonly tally: Tally;
+  /** Undefined while its stream is still being read by the caller. */
+  old: Outcome | undefined;
+  other: Outcome | { readonly late: StreamRecord | undefined } | "skipped" | undefined;
+  call: CandidateCall | undefined;
+  /** Taken before the new side could change the input. */
+  coverage: Coverage | undefined;
+  key: string;
+  /** Input for a second call of the old side, or how that ended. */
+  again: { readonly args: readonly unknown[]; outcome?: Outcome | "none" } | undefined;
+  /** Its place is free again: what still comes of it is dropped. */
+  left: boolean;
 }
+
+/** A drain that took longer than this leaves the rest to the next turn, milliseconds. */
+const longestDrain = 5;
 
 /**
  * Calls of the new side that nobody waits for. A call waits for the next turn of the event loop, after the caller
@@ -41,7 +62,10 @@ export class ShadowLane {
   readonly #errors: ErrorReporter;
   readonly #clock: Clock;
   readonly #now: () => number;
+  readonly #random: () => number;
   readonly #door: string;
+  readonly #work: WorkTime;
+  readonly #judge: ShadowJudge;
   readonly #breaker = new Breaker();
   #busy = 0;
   #waiting: Task[] = [];
@@ -50,14 +74,23 @@ export class ShadowLane {
     spec: ShadowSpec,
     ledger: Ledger,
     deadlines: Deadlines,
-    shared: { readonly clock: Clock; readonly errors: ErrorReporter; readonly door: string },
+    shared: {
+      readonly clock: Clock;
+      readonly random: () => number;
+      readonly errors: ErrorReporter;
+      readonly door: string;
+      readonly work: WorkTime;
+    },
   ) {
     this.#spec = spec;
     this.#ledger = ledger;
     this.#deadlines = deadlines;
     this.#errors = shared.errors;
     this.#clock = shared.clock;
+    this.#random = shared.random;
     this.#door = shared.door;
+    this.#work = shared.work;
+    this.#judge = new ShadowJudge(spec.judge, spec.noise);
     this.#now = () => this.#clock.monotonic();
   }
 
@@ -66,107 +99,250 @@ export class ShadowLane {
    * will not be shadowed (then it is counted as skipped already).
    */
   admit(args: readonly unknown[]): readonly unknown[] | undefined {
-    if (this.#busy < this.#spec.concurrency && !this.#breaker.blocks(this.#now)) {
+    const { tally } = this.#ledger.cohort;
+    if (this.#busy < this.#spec.concurrency && !this.#breaker.blocks(this.#now) && !this.#work.blocks) {
+      const start = this.#work.begin();
       const copied = copyValue(args, this.#spec.copyLimit);
+      this.#work.end(tally, start);
       if (copied !== uncopied) return copied as unknown[];
     }
-    this.#ledger.cohort.tally.shadowSkipped++;
+    tally.shadowSkipped++;
     return undefined;
   }
 
   /** The old side has answered: the answer is copied before the caller can change it. */
   offer(tally: Tally, self: unknown, args: readonly unknown[], ok: boolean, result: unknown): void {
-    const copied = ok ? copyValue(result, this.#spec.copyLimit) : result;
+    // A stream that nobody may listen to cannot be compared with anything.
+    const copied = ok && streamOf(result) !== undefined ? uncopied : this.#copy(ok, result);
     if (this.#busy >= this.#spec.concurrency || copied === uncopied) {
       tally.shadowSkipped++;
       return;
     }
+    this.#enter(tally, self, args, ok ? { ok, value: copied } : { ok, error: copied });
+  }
+
+  /** The old side has answered with a stream: keeps what the caller will read of it, for as long as a shadow may take. */
+  offerStream(
+    tally: Tally,
+    self: unknown,
+    args: readonly unknown[],
+    stream: Stream,
+  ): StreamRecorder | undefined {
+    if (this.#busy >= this.#spec.concurrency) {
+      tally.shadowSkipped++;
+      return undefined;
+    }
+    const task = this.#enter(tally, self, args, undefined);
+    const seen = (): void => {
+      limit.ended = true;
+      const record = recorder.record();
+      task.old = { ok: true, value: undefined, stream: record };
+      if (record.end === "part") task.call?.limit(sizeOf(record));
+      // Not now: the caller is waiting for the end of its stream.
+      setImmediate(() => this.#work.apart(tally, () => this.#settle(task)));
+    };
+    const recorder = new StreamRecorder(stream, this.#spec.streams, seen, {
+      begin: () => this.#work.begin(),
+      end: (start) => this.#work.end(tally, start),
+    });
+    const limit: Bounded = { ended: false, dueAt: 0, late: () => recorder.close("part") };
+    this.#deadlines.add(limit);
+    return recorder;
+  }
+
+  close(): void {
+    this.#spec.candidate.close();
+  }
+
+  #copy(ok: boolean, result: unknown): unknown {
+    try {
+      return copyValue(ok ? result : errorFacts(result), this.#spec.copyLimit);
+    } catch {
+      return uncopied; // an error whose members cannot be read
+    }
+  }
+
+  #enter(tally: Tally, self: unknown, args: readonly unknown[], old: Outcome | undefined): Task {
     this.#busy++;
     tally.apart++;
-    const old: Outcome = ok ? { ok, value: copied } : { ok, error: copied };
-    if (this.#waiting.push({ self, args, old, tally }) === 1) setImmediate(() => this.#drain());
+    const task: Task = {
+      self,
+      args,
+      tally,
+      old,
+      other: undefined,
+      call: undefined,
+      coverage: undefined,
+      key: "",
+      again: undefined,
+      left: false,
+    };
+    if (this.#waiting.push(task) === 1) setImmediate(this.#drain);
+    return task;
   }
 
-  #drain(): void {
+  readonly #drain = (): void => {
     const tasks = this.#waiting;
     this.#waiting = [];
-    const now = this.#now();
-    for (const task of tasks) this.#run(task, now);
-  }
+    const [first] = tasks;
+    if (first === undefined) return;
+    this.#work.apart(first.tally, () => {
+      const begin = this.#now();
+      for (const [at, task] of tasks.entries()) {
+        if (at > 0 && this.#now() - begin > longestDrain) {
+          this.#waiting = [...tasks.slice(at), ...this.#waiting];
+          setImmediate(this.#drain);
+          return;
+        }
+        this.#run(task, begin);
+      }
+    });
+  };
 
   #run(task: Task, now: number): void {
-    if (!this.#breaker.admits(this.#now)) {
-      task.tally.shadowSkipped++;
-      return this.#leave(task);
+    if (!this.#breaker.admits(this.#now)) return this.#skip(task);
+    try {
+      task.coverage = this.#spec.names.coverage(task.args);
+      task.key = String(this.#spec.key(...task.args)).slice(0, 200);
+      this.#chooseAgain(task);
+    } catch (error) {
+      this.#faulty(error);
     }
     task.tally.shadowCalls++;
-    new ApartCall((outcome) => {
-      this.#leave(task);
-      if (outcome === undefined) {
-        task.tally.shadowTimeouts++;
-        return this.#breaker.failed(this.#now);
-      }
-      if (!outcome.ok) task.tally.shadowErrors++;
-      // An error where the old side failed too is an answer, not a sign of trouble.
-      if (outcome.ok || !task.old.ok) this.#breaker.succeeded();
-      else this.#breaker.failed(this.#now);
-      this.#compare(task, outcome);
-    }).run(this.#spec.candidate, task.self, task.args, this.#deadlines, now);
+    const finish = (other: NonNullable<Task["other"]>): void => {
+      task.other = other;
+      this.#work.apart(task.tally, () => this.#settle(task));
+    };
+    task.call = this.#spec.candidate.call(
+      task.self,
+      task.args,
+      { ended: finish, late: (part) => finish({ late: part }), skipped: () => finish("skipped") },
+      now,
+    );
+    const seen = task.old?.ok === true ? task.old.stream : undefined;
+    if (seen?.end === "part") task.call.limit(sizeOf(seen));
   }
 
-  #leave(task: Task): void {
-    this.#busy--;
-    task.tally.apart--;
+  /** Nothing was proven by this call: a function of the route's own (operation, normalize, compare, key) threw. */
+  #faulty(error: unknown): void {
+    this.#errors.fault(this.#spec.route, "compare", error);
   }
 
-  #compare(task: Task, outcome: Outcome): void {
+  #chooseAgain(task: Task): void {
+    const { noise, again, copyLimit } = this.#spec;
+    if (noise === undefined || again <= 0) return;
+    if (noise.pairs >= firstPairs && this.#random() >= again) return;
+    const copied = copyValue(task.args, copyLimit);
+    if (copied === uncopied) return;
+    task.again = { args: copied as unknown[] };
+  }
+
+  /** Both sides are known: what was found is counted, unless the old side is to be asked again first. */
+  #settle(task: Task): void {
+    const { old, other } = task;
+    if (old === undefined || other === undefined || task.left) return;
+    const outcome = this.#outcomeOf(task, old, other);
+    if (outcome === undefined) return this.#leave(task);
+    const { again } = task;
+    if (again !== undefined && again.outcome === undefined) return this.#askAgain(task, again);
+    this.#leave(task);
+    this.#compare(task, old, outcome, again?.outcome);
+  }
+
+  /** What the new side answered; undefined when there is nothing to compare. Counted the first time it is asked. */
+  #outcomeOf(task: Task, old: Outcome, other: NonNullable<Task["other"]>): Outcome | undefined {
     const { tally } = task;
+    if (task.again?.outcome !== undefined) return other as Outcome;
+    if (other === "skipped") {
+      tally.shadowSkipped++;
+      this.#breaker.released();
+      return undefined;
+    }
+    if ("late" in other) {
+      const seen = old.ok ? old.stream : undefined;
+      if (seen?.end === "part" && other.late !== undefined && reaches(other.late, seen)) {
+        this.#breaker.succeeded();
+        task.other = { ok: true, value: undefined, stream: other.late };
+        return task.other;
+      }
+      tally.shadowTimeouts++;
+      this.#breaker.failed(this.#now);
+      return undefined;
+    }
+    const failed = hasFailed(other);
+    if (failed) tally.shadowErrors++;
+    // An error where the old side failed too is an answer, not a sign of trouble.
+    if (!failed || hasFailed(old)) this.#breaker.succeeded();
+    else this.#breaker.failed(this.#now);
+    return other;
+  }
+
+  #askAgain(task: Task, again: NonNullable<Task["again"]>): void {
+    const call = new ApartCall((outcome) => {
+      again.outcome = outcome ?? "none";
+      this.#work.apart(task.tally, () => this.#settle(task));
+    }, this.#spec.streams);
+    setImmediate(() => {
+      this.#work.apart(task.tally, () => call.run(this.#spec.old, task.self, again.args, this.#deadlines));
+    });
+  }
+
+  #compare(task: Task, old: Outcome, outcome: Outcome, again: Outcome | "none" | undefined): void {
+    const { tally, coverage } = task;
+    if (coverage === undefined) {
+      tally.shadowSkipped++;
+      return;
+    }
     try {
-      const coverage = this.#spec.names.coverage(task.args);
-      const comparison = this.#judge(this.#normal(task.old), this.#normal(outcome));
-      if (comparison.differences.length === 0 && !comparison.complete) {
+      const judgement = this.#judge.judge(old, outcome, again === "none" ? undefined : again);
+      this.#reportNoise(tally);
+      const differs = judgement.differences.length > 0;
+      if (!differs && !judgement.complete) {
         tally.shadowSkipped++;
         return;
       }
-      const differs = comparison.differences.length > 0;
       tally.addCompared(coverage, differs);
+      if (judgement.partial) tally.partial++;
       if (!differs) return;
-      this.#ledger.addMismatch(() => this.#sample(task, coverage.operation, comparison.differences));
+      const of = { door: this.#door, key: task.key, operation: coverage.operation };
+      this.#ledger.addMismatch(() =>
+        mismatchSample(this.#spec.judge, this.#clock, of, judgement.differences),
+      );
     } catch (error) {
-      // A function of the route's own (operation, normalize, compare, key) threw: nothing was proven by this call.
-      this.#errors.fault(this.#spec.route, "compare", error);
+      tally.shadowSkipped++;
+      this.#faulty(error);
     }
   }
 
-  #judge(old: Outcome, other: Outcome): Comparison {
-    if (this.#spec.compare === undefined || !old.ok || !other.ok) {
-      return compareOutcomes(this.#spec.comparer, old, other);
-    }
-    const answer = this.#spec.compare(old.value, other.value);
-    if (answer === true) return { differences: [], complete: true };
-    const whole = [{ path: "$", old: old.value, new: other.value }];
-    return { differences: answer === false ? whole : answer, complete: true };
+  #reportNoise(tally: Tally): void {
+    const { noise, route } = this.#spec;
+    if (noise === undefined) return;
+    tally.volatile = noise.volatile;
+    if (noise.full)
+      this.#errors.fault(route, "learnNoise", "more fields differ than can be kept; the rest is compared");
   }
 
-  #normal(outcome: Outcome): Outcome {
-    if (!outcome.ok || this.#spec.normalize === undefined) return outcome;
-    return { ok: true, value: this.#spec.normalize(outcome.value) };
+  #skip(task: Task): void {
+    task.tally.shadowSkipped++;
+    this.#leave(task);
   }
 
-  #sample(task: Task, operation: string, differences: readonly Difference[]): MismatchSample {
-    const { route, redactor } = this.#spec;
-    return {
-      id: timeId(this.#clock.now()),
-      route,
-      door: this.#door,
-      at: this.#clock.now(),
-      key: String(this.#spec.key(...task.args)).slice(0, 200),
-      operation,
-      differences: differences.map(({ path, old, new: other }) => ({
-        path: path.slice(0, 200),
-        old: redactor.show(path, old),
-        new: redactor.show(path, other),
-      })),
-    };
+  #leave(task: Task): void {
+    task.left = true;
+    this.#busy--;
+    task.tally.apart--;
   }
+}
+
+const hasFailed = (outcome: Outcome): boolean => !outcome.ok || outcome.stream?.end === "failed";
+
+/** How much of a stream was seen, with some room for values of other length. */
+function sizeOf(record: StreamRecord): { readonly events: number; readonly weight: number } {
+  let weight = 0;
+  for (const chunk of record.chunks)
+    weight += typeof chunk === "string" ? chunk.length : ((chunk as Partial<Uint8Array>).byteLength ?? 0);
+  return {
+    events: record.chunks.length,
+    weight: record.format === "events" ? Number.POSITIVE_INFINITY : 1.25 * weight + 1_024,
+  };
 }

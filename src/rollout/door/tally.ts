@@ -75,6 +75,12 @@ export class Tally {
   shadowSkipped = 0;
   compared = 0;
   mismatches = 0;
+  /** Of the compared answers those of which only the beginning was seen. */
+  partial = 0;
+  /** Paths that comparisons pass over, since the old side does not repeat them. */
+  volatile: readonly string[] = [];
+  /** The door's own work besides the calls, milliseconds. */
+  overheadMs = 0;
   readonly firstErrors: FirstErrorList = new FirstErrorList();
   /** Calls off the callers' paths that began at this epoch and have not ended. */
   apart = 0;
@@ -149,10 +155,13 @@ export class Tally {
       failedOver: this.failedOver,
       ...(this.followsKeys ? { firstErrors: this.firstErrors.take(period) } : {}),
       ...this.#coverage(),
+      ...(this.partial === 0 ? {} : { partial: this.partial }),
+      ...(this.volatile.length === 0 ? {} : { volatile: this.volatile }),
+      ...(this.overheadMs === 0 ? {} : { overheadMs: Math.round(this.overheadMs * 1_000) / 1_000 }),
     };
     this.#from = to;
     this.failedOver = this.shadowCalls = this.shadowErrors = this.shadowTimeouts = this.shadowSkipped = 0;
-    this.compared = this.mismatches = 0;
+    this.compared = this.mismatches = this.partial = this.overheadMs = 0;
     return interval;
   }
 
