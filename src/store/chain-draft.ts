@@ -27,6 +27,10 @@ export class ChainDraft {
     return this.#texts;
   }
 
+  get start(): ChainEnd {
+    return this.#start;
+  }
+
   get end(): ChainEnd {
     return this.#events.at(-1) ?? this.#start;
   }

@@ -21,6 +21,15 @@ export function writtenTogether(writes: readonly Statement[]): readonly JoinedSt
   return [{ sql, values: parts.flatMap(({ values }) => values), wants: "count", parts }];
 }
 
+/** Writes that take their rows from what `head`, called `name`, gives back; the answer is that of `head`. */
+export function writtenWithin(name: string, head: Statement, parts: readonly Statement[]): Statement {
+  const sql = joined(`within ${name}`, [head, ...parts], ([first, ...others]) => {
+    const rest = others.map((text, index) => `part_${index} AS (${text})`);
+    return `WITH ${[`${name} AS (${first})`, ...rest].join(", ")} SELECT * FROM ${name}`;
+  });
+  return { sql, values: [head, ...parts].flatMap(({ values }) => values), wants: head.wants };
+}
+
 /** Questions whose answers have the same columns as one statement. */
 export function askedTogether(parts: readonly Statement[]): readonly Statement[] {
   if (parts.length < 2) return parts;

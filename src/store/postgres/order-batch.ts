@@ -23,6 +23,8 @@ export interface OrderOutcome {
   readonly changed: number;
   /** These rows, and those that are new. */
   readonly written: readonly OrderRow[];
+  /** What was decided on, and what came of it; undefined when there were no calls. */
+  readonly decided: { readonly gathered: Gathered; readonly writes: Writes } | undefined;
 }
 
 /** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
@@ -63,7 +65,8 @@ export class OrderWork {
 
   /** `opened`: the answers to the statements of the first round. What is to be written is kept for the commit. */
   async decide(tx: Transaction, opened: readonly Answer[]): Promise<OrderOutcome> {
-    if (this.#jobs.length === 0) return { outcomes: [], ring: [], changed: 0, written: [] };
+    if (this.#jobs.length === 0)
+      return { outcomes: [], ring: [], changed: 0, written: [], decided: undefined };
     let answers = opened;
     let gathered: Gathered;
     for (;;) {
@@ -93,7 +96,8 @@ export class OrderWork {
     for (const { row } of writes.updated) written.set(row.id, row);
     const changed = written.size;
     for (const row of writes.inserted) written.set(row.id, row);
-    return { outcomes, ring: writes.ring, changed, written: [...written.values()] };
+    const decided = { gathered, writes };
+    return { outcomes, ring: writes.ring, changed, written: [...written.values()], decided };
   }
 
   #ask(): readonly Statement[] {

@@ -4,6 +4,8 @@ import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Program } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
+import { commitForeseen } from "./foreseen-commit.ts";
+import { Foresight, type Learned } from "./foresight.ts";
 import { HeldRows } from "./held-rows.ts";
 import { OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
@@ -26,6 +28,7 @@ interface Decided {
   readonly ring: readonly string[];
   /** Orders whose rows were written. */
   readonly written: readonly OrderRow[];
+  readonly decided: Pick<Learned, "gathered" | "writes"> | undefined;
 }
 
 export interface WriterOptions extends Persistence {
@@ -51,6 +54,7 @@ const largestBatch = 512;
 export class Writer {
   readonly #options: WriterOptions;
   readonly #held = new HeldRows();
+  readonly #foresight = new Foresight();
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -121,7 +125,9 @@ export class Writer {
 
   async #attempt(jobs: readonly Job[], tries: Tries): Promise<readonly JobOutcome[]> {
     const session = await this.#connected();
-    const { tx, outcomes, ring, written } = await this.#decide(session, jobs);
+    const foreseen = await this.#commitForeseen(session, jobs, tries);
+    if (foreseen !== undefined) return foreseen;
+    const { tx, outcomes, ring, written, decided } = await this.#decide(session, jobs);
     try {
       await tx.commit();
     } catch (error) {
@@ -133,9 +139,45 @@ export class Writer {
       if (!(await this.#gotThrough(error, tries))) throw error.cause;
     }
     // A task may have written the same rows after the orders' part: the transaction is no longer proof of how they are.
-    if (jobs.some(({ task }) => task !== undefined)) this.#held.forget(written);
-    else this.#held.wrote(written, tx.xact);
+    if (decided === undefined || jobs.some(({ task }) => task !== undefined)) {
+      this.#held.forget(written);
+      this.#foresight.forget();
+    } else {
+      const { start, end } = tx.chain;
+      this.#held.wrote(written, tx.xact);
+      this.#foresight.learn({ start, end, now: tx.now, ...decided });
+    }
     this.#options.committed(tx.chain.events, ring);
+    return outcomes;
+  }
+
+  /** One round trip instead of two, when nobody has committed since this process did. Undefined when nothing was done. */
+  async #commitForeseen(
+    session: Session,
+    jobs: readonly Job[],
+    tries: Tries,
+  ): Promise<readonly JobOutcome[] | undefined> {
+    const { clock, serverClock, timers, committed } = this.#options;
+    const orders = jobs.flatMap(({ order }) => order ?? []);
+    if (orders.length < jobs.length) return undefined;
+    const sent = timers.monotonic();
+    const foreseen = this.#foresight.decide(orders, (clock ?? serverClock).now());
+    if (foreseen === undefined) return undefined;
+    const { start, chain, now, gathered, writes, outcomes } = foreseen;
+    try {
+      const server = await commitForeseen(session, foreseen, clock === undefined);
+      if (server === undefined) {
+        this.#foresight.missed();
+        return undefined;
+      }
+      serverClock.learn(server, sent, timers.monotonic());
+    } catch (error) {
+      this.#foresight.forget();
+      if (!(error instanceof CommitUnknown)) throw error;
+      if (!(await this.#gotThrough(error, tries))) throw error.cause;
+    }
+    this.#foresight.hit({ start, end: chain.end, now, gathered, writes });
+    committed(chain.events, writes.ring);
     return outcomes;
   }
 
@@ -153,9 +195,8 @@ export class Writer {
         ...(now === undefined ? {} : { now }),
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
       });
-      const decided = await orders.decide(tx, loaded);
-      const { ring, written } = decided;
-      return { tx, ring, written, outcomes: await runAll(tx, jobs, decided.outcomes) };
+      const { ring, written, outcomes, decided } = await orders.decide(tx, loaded);
+      return { tx, ring, written, decided, outcomes: await runAll(tx, jobs, outcomes) };
     } catch (error) {
       await rollBack(session);
       throw error;
