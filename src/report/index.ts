@@ -1,5 +1,6 @@
 export { buildRunView, RunViewer, type RunViewOptions } from "./run-viewer.ts";
 export { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
+export { type CoverageLine, routeCoverage, type RouteCoverage } from "./route-coverage.ts";
 export { renderHtml } from "./render-html.ts";
 export {
   auditLine,

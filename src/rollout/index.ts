@@ -1,4 +1,5 @@
 export { bucketer, buckets, shareLimit, sideOf } from "./door/bucket.ts";
+export { captured, type Captured, type CapturedOptions } from "./door/captured.ts";
 export {
   compare,
   type CompareOptions,
@@ -17,6 +18,7 @@ export {
 export type { Link, LinkedDoor } from "./door/link.ts";
 export { type MemoryLink, memoryLink } from "./door/memory-link.ts";
 export { murmur3 } from "./door/murmur.ts";
+export type { OperationOptions, RefusalReason } from "./door/operations.ts";
 export type { RoutableFunction, RoutedFunction, RouteOptions } from "./door/options.ts";
 export { createRollout, type Rollout, type RolloutOptions } from "./door/rollout.ts";
 export { rolloutFaultPoints } from "./steps/fault-points.ts";

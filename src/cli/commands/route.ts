@@ -1,7 +1,8 @@
 import { CutoverError, type RouteState, type Stage, stages, visible } from "../../core/index.ts";
-import { sharePercent } from "../../report/index.ts";
+import { routeCoverage, type RouteCoverage, sharePercent } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
+import { coverageTable } from "../draw/coverage-table.ts";
 import { type Line, span } from "../draw/line.ts";
 import { pad, textWidth } from "../draw/text-width.ts";
 import { awaitOwner, findOwner, hasStore, ownStore, readStore, shownStore } from "../reach-store.ts";
@@ -9,7 +10,7 @@ import { awaitOwner, findOwner, hasStore, ownStore, readStore, shownStore } from
 export const command: Command = {
   usage: "route [NAME] [--stage STAGE] [--share PERCENT] --reason TEXT",
   help: [
-    "Without options: shows one route or all. With --stage or --share: moves it by hand, without evidence; that is recorded as an override with your name and reason and stands in every report.",
+    "Without options: shows one route, with what was compared of it by operation and cohort, or all. With --stage or --share: moves it by hand, without evidence; that is recorded as an override with your name and reason and stands in every report.",
     "A step that holds the route at a stage or share of its own fails when it is moved by hand, and the run goes back.",
     `Stages: ${stages.join(", ")}. Share: percentage of keys the new side answers at stage live.`,
   ],
@@ -25,7 +26,9 @@ export const command: Command = {
     const stage = stageOf(context.args.text("stage"));
     const share = shareOf(context.args.text("share"));
     if (stage === undefined && share === undefined) {
-      show(context, await readRoutes(context), name);
+      const routes = await readRoutes(context);
+      const known = name !== undefined && routes.some((state) => state.route === name);
+      show(context, routes, name, known ? await readCoverage(context, name) : undefined);
       return 0;
     }
     if (name === undefined) {
@@ -50,6 +53,15 @@ async function readRoutes(context: CommandContext): Promise<readonly RouteState[
   const owner = findOwner(context);
   if (owner !== undefined) return owner.get<readonly RouteState[]>("/v1/routes");
   return (await readStore(context, (store) => store.routes.list())) ?? [];
+}
+
+async function readCoverage(context: CommandContext, route: string): Promise<RouteCoverage | undefined> {
+  const owner = findOwner(context);
+  if (owner !== undefined)
+    return owner.get<RouteCoverage>(`/v1/routes/${encodeURIComponent(route)}/coverage`);
+  return readStore(context, async (store) =>
+    routeCoverage(await store.routes.intervals({ route, since: 0 }), []),
+  );
 }
 
 async function move(
@@ -106,7 +118,12 @@ function wholeNumber(text: string): number {
   });
 }
 
-function show(context: CommandContext, routes: readonly RouteState[], name: string | undefined): void {
+function show(
+  context: CommandContext,
+  routes: readonly RouteState[],
+  name: string | undefined,
+  coverage: RouteCoverage | undefined,
+): void {
   const shown = name === undefined ? routes : routes.filter((state) => state.route === name);
   if (name !== undefined && shown.length === 0) {
     throw new CutoverError("CUTOVER_ROUTE_UNKNOWN", {
@@ -117,12 +134,13 @@ function show(context: CommandContext, routes: readonly RouteState[], name: stri
     });
   }
   if (context.json) {
-    context.terminal.json(name === undefined ? shown : shown[0]);
+    context.terminal.json(name === undefined ? shown : { ...shown[0], coverage });
     return;
   }
   if (shown.length === 0) context.terminal.line("no routes yet: a migration or an application declares them");
   const width = Math.max(0, ...shown.map((state) => textWidth(state.route)));
   for (const state of shown) context.terminal.line(routeLine(state, width));
+  if (coverage !== undefined) for (const line of coverageTable(coverage)) context.terminal.line(line);
 }
 
 const routeLine = (state: RouteState, width: number): Line => [

@@ -1,5 +1,5 @@
 import type { AnyFunction } from "./apart.ts";
-import type { RefusalReason } from "./options.ts";
+import type { RefusalReason } from "./operations.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { Coverage } from "./tally.ts";
 

@@ -8,7 +8,12 @@ import {
   type Stage,
   stages,
 } from "../../core/index.ts";
+import { type Captured, isCaptured } from "./captured.ts";
 import type { Difference, Tolerance } from "./compare.ts";
+import { type ComparisonLimits, readComparisonOptions } from "./comparison-options.ts";
+import type { StreamOptions } from "./stream-record.ts";
+import { isName, type OperationOptions, readOperations, type RefusalReason } from "./operations.ts";
+import type { WorkerOptions } from "./worker-side.ts";
 
 // `never[]` accepts every function: parameters are contravariant.
 export type RoutableFunction = (...args: never[]) => unknown;
@@ -27,6 +32,12 @@ export interface RouteOptions<F extends RoutableFunction> {
    * refused unless `shadow` is given, because it would do the work twice.
    */
   readonly effects?: "none" | "writes";
+  /**
+   * The port through which both sides do their effects, as `captured` gave it: at stage `shadow` the new side's are not made
+   * but compared with those of the old side, field by field (`effects.insert.0.0.total`). Such a route has no stages
+   * `dualwrite` and `rampdown`: both sides would act through the same port.
+   */
+  readonly captures?: Captured<object>;
   /** Answers as `new` would, without acting. Called instead of `new` at stage `shadow`. */
   readonly shadow?: NoInfer<F>;
   /**
@@ -72,14 +83,20 @@ export interface RouteOptions<F extends RoutableFunction> {
   readonly redact?: readonly string[];
   /** Members of an input or answer that are copied for a comparison; a call with more is not compared. Default 2,000. */
   readonly copyLimit?: number;
-}
-
-/** Why an operation must only ever reach one side. */
-export type RefusalReason = "non-idempotent" | "personal";
-
-export interface OperationOptions {
-  /** Absent: it may be shadowed and written twice, as the route's stage says. */
-  readonly never?: RefusalReason;
+  /** How answers that are streams (async iterables, `ReadableStream`, Node's streams, `Response`) are compared. */
+  readonly stream?: StreamOptions;
+  /**
+   * Percentage of shadow calls for which the old side is called a second time, to learn which fields it does not repeat
+   * itself (ids, times); such differences are passed over. The first 20 calls are all made twice. Needs
+   * `effects: "none"`. Default 0: nothing is learned.
+   */
+  readonly learnNoise?: number;
+  /**
+   * A module whose default export is called at stage `shadow` in place of `new`, in a thread of its own: one that
+   * blocks, or floods the memory, ends with its thread. Inputs and answers are copied between threads. Needs
+   * `effects: "none"`.
+   */
+  readonly worker?: URL | WorkerOptions;
 }
 
 /** Called like the old function, and answers like it. Synchronous sides stay synchronous. */
@@ -91,7 +108,7 @@ export type RoutedFunction<F extends RoutableFunction> = F & {
 };
 
 /** Options with their defaults. */
-export interface RouteLimits {
+export interface RouteLimits extends ComparisonLimits {
   readonly deadline: number;
   readonly shadowDeadline: number;
   readonly shadowConcurrency: number;
@@ -111,6 +128,7 @@ const known: Readonly<Record<keyof RouteOptions<RoutableFunction>, true>> = {
   new: true,
   key: true,
   effects: true,
+  captures: true,
   shadow: true,
   idempotent: true,
   unsent: true,
@@ -129,6 +147,9 @@ const known: Readonly<Record<keyof RouteOptions<RoutableFunction>, true>> = {
   cohorts: true,
   redact: true,
   copyLimit: true,
+  stream: true,
+  learnNoise: true,
+  worker: true,
 };
 
 /** @throws CUTOVER_ROUTE_INVALID for the first option that makes no sense. */
@@ -175,6 +196,13 @@ export function readRouteOptions<F extends RoutableFunction>(
   }
   if (!["none", "writes", undefined].includes(options.effects))
     refuse("effects", '"none" or "writes"', options.effects);
+  if (options.captures !== undefined) {
+    if (!isCaptured(options.captures)) refuse("captures", "what captured(port) gave", options.captures);
+    if (options.effects === "none")
+      refuse("effects", 'left out or "writes" where effects are captured', options.effects);
+    if (options.worker !== undefined)
+      refuse("worker", "left out where effects are captured: they are in this thread", options.worker);
+  }
   for (const place of ["cohorts", "ignore", "redact"] as const) {
     const list: unknown = options[place] ?? [];
     const good = Array.isArray(list) && list.length <= 500 && list.every((item) => isName(item));
@@ -192,6 +220,7 @@ export function readRouteOptions<F extends RoutableFunction>(
   const number = (place: keyof RouteOptions<F>, value: number, low: number, high: number): number =>
     value >= low && value <= high ? value : refuse(place, `between ${low} and ${high}`, value);
   const deadline = parseDuration(options.deadline ?? 10_000);
+  const copyLimit = number("copyLimit", options.copyLimit ?? 2_000, 1, 10_000_000);
   return {
     deadline: number("deadline", deadline, 1, 86_400_000),
     shadowDeadline: number(
@@ -202,57 +231,31 @@ export function readRouteOptions<F extends RoutableFunction>(
     ),
     shadowConcurrency: number("shadowConcurrency", options.shadowConcurrency ?? 10, 1, 10_000),
     sample: number("sample", options.sample ?? 100, 0, 100),
-    copyLimit: number("copyLimit", options.copyLimit ?? 2_000, 1, 10_000_000),
+    copyLimit,
+    ...readComparisonOptions(options, copyLimit, refuse),
     operations,
     never,
     cohorts: [...new Set(options.cohorts)],
-    stages: stages.filter((stage) => stage !== "shadow" || bearsShadow(options, operations, never)),
+    stages: stages.filter((stage) => bears(stage, options, operations, never)),
   };
 }
 
-/** Calling the new side besides must do no harm, and some operation must be left that may be called there. */
-function bearsShadow<F extends RoutableFunction>(
+/**
+ * Can the route be at this stage? In `shadow`, calling the new side besides must do no harm, and some operation must be
+ * left that may be called there. Where both sides act through one port, a second write would be the same effect again.
+ */
+function bears<F extends RoutableFunction>(
+  stage: Stage,
   options: RouteOptions<F>,
   operations: readonly string[],
   never: ReadonlyMap<string, RefusalReason>,
 ): boolean {
+  const { effects, shadow, captures } = options;
+  if (stage === "dualwrite" || stage === "rampdown") return captures === undefined;
+  if (stage !== "shadow") return true;
   if (never.size > 0 && operations.length === 0) return false;
-  return options.effects === "none" || options.shadow !== undefined;
+  return effects === "none" || shadow !== undefined || captures !== undefined;
 }
-
-const reasons: readonly RefusalReason[] = ["non-idempotent", "personal"];
-
-function readOperations(
-  given: unknown,
-  refuse: (place: string, expected: string, found: unknown, remedy?: string) => never,
-): { readonly operations: readonly string[]; readonly never: ReadonlyMap<string, RefusalReason> } {
-  const expected = "at most 500 names of 1 to 200 characters, as a list or as a record";
-  if (given === undefined) return { operations: [], never: new Map() };
-  if (typeof given !== "object" || given === null) return refuse("operations", expected, given);
-  const names: readonly unknown[] = Array.isArray(given) ? given : Object.keys(given);
-  if (names.length > 500 || !names.every((item) => isName(item)))
-    return refuse("operations", expected, given);
-  const never = new Map<string, RefusalReason>();
-  if (!Array.isArray(given)) {
-    for (const [name, options] of Object.entries(given as Readonly<Record<string, unknown>>)) {
-      const place = `operations.${name.slice(0, 60)}`;
-      if (typeof options !== "object" || options === null || Array.isArray(options))
-        return refuse(place, 'an object: {} or { never: "non-idempotent" }', options);
-      const unknown = Object.keys(options).find((option) => option !== "never");
-      if (unknown !== undefined)
-        return refuse(`${place}.${unknown.slice(0, 60)}`, "left out: an operation knows only never", unknown);
-      const { never: reason } = options as { readonly never?: unknown };
-      if (reason === undefined) continue;
-      const known = reasons.find((each) => each === reason);
-      if (known === undefined) return refuse(`${place}.never`, '"non-idempotent" or "personal"', reason);
-      never.set(name, known);
-    }
-  }
-  const all = [...new Set(names as readonly string[])];
-  return { operations: all.filter((name) => !never.has(name)), never };
-}
-
-const isName = (item: unknown): boolean => typeof item === "string" && item.length > 0 && item.length <= 200;
 
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 60));

@@ -2,6 +2,7 @@ import type { Side } from "../../core/index.ts";
 import { type AnyFunction, asPromise } from "./apart.ts";
 import { buckets } from "./bucket.ts";
 import type { CallNames } from "./call-names.ts";
+import { CapturedCall } from "./captured-call.ts";
 import type { Cohort, Watch } from "./cohort.ts";
 import { copyValue, uncopied } from "./copy.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
@@ -10,19 +11,27 @@ import type { Ledger } from "./ledger.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { SecondWrites } from "./second-writes.ts";
 import type { ShadowLane } from "./shadow-lane.ts";
+import { mayStream, type Stream } from "./stream-kind.ts";
+import type { StreamRecorder } from "./stream-record.ts";
 import type { Tally } from "./tally.ts";
 
-export interface RoutedParts {
+/** What it takes to find a call's key. */
+export interface KeyParts {
   readonly route: string;
+  readonly key: AnyFunction;
+  readonly errors: ErrorReporter;
+}
+
+export interface RoutedParts extends KeyParts {
   readonly old: AnyFunction;
   readonly new: AnyFunction;
-  readonly key: AnyFunction;
   readonly ledger: Ledger;
   readonly names: CallNames;
+  /** Are effects of the sides captured at stage `shadow`? */
+  readonly captures: boolean;
   readonly lane: ShadowLane;
   readonly seconds: SecondWrites;
   readonly deadlines: Deadlines;
-  readonly errors: ErrorReporter;
   readonly idempotent: boolean;
   readonly unsent: ((error: unknown) => boolean) | undefined;
   readonly sampleLimit: number;
@@ -56,7 +65,7 @@ export function routed(parts: RoutedParts): AnyFunction {
 }
 
 /** One side answers and is counted. */
-function answer(
+export function answer(
   ledger: Ledger,
   fn: AnyFunction,
   watch: Watch,
@@ -73,20 +82,14 @@ function answer(
     watch.countFailed(error);
     throw error;
   }
-  if (promise === undefined) {
-    countAnswer(ledger, watch, start);
-    return result;
-  }
+  if (promise === undefined) return countAnswer(ledger, watch, start, result);
   watch.begin();
   if (start < 0) return promise.then(watch.answered, watch.failed);
-  return promise.then((value) => {
-    watch.endTimed(ledger.sinceStart(start));
-    return value;
-  }, watch.failed);
+  return promise.then((value) => endAnswer(ledger, watch, start, value), watch.failed);
 }
 
 /** At stage `live`: the side that the share has for the call's key. */
-function answerByShare(
+export function answerByShare(
   parts: RoutedParts,
   failsOver: boolean,
   self: unknown,
@@ -125,22 +128,20 @@ function answerOfKey(
     watch.countFailedOf(key, error);
     throw error;
   }
-  if (promise === undefined) {
-    countAnswer(ledger, watch, start);
-    return result;
-  }
+  if (promise === undefined) return countAnswer(ledger, watch, start, result, { key });
   const call = ledger.calls.open(watch, key, start);
   return promise.then(call.answered, call.failed);
 }
 
 /** The same, and `tell` hears how it ended before the caller does. It must not throw. */
-function answerAndTell(
+export function answerAndTell(
   ledger: Ledger,
   fn: AnyFunction,
   watch: Watch,
   self: unknown,
   args: readonly unknown[],
   tell: (ok: boolean, result: unknown) => void,
+  record?: (stream: Stream) => StreamRecorder | undefined,
 ): unknown {
   const start = ledger.startTime();
   let result: unknown;
@@ -153,17 +154,18 @@ function answerAndTell(
     tell(false, error);
     throw error;
   }
+  const how: Followed = record === undefined ? plain : { record };
   if (promise === undefined) {
-    countAnswer(ledger, watch, start);
+    const given = countAnswer(ledger, watch, start, result, how);
     tell(true, result);
-    return result;
+    return given;
   }
   watch.begin();
   return promise.then(
     (value: unknown) => {
-      endAnswer(ledger, watch, start);
+      const given = endAnswer(ledger, watch, start, value, how);
       tell(true, value);
-      return value;
+      return given;
     },
     (error: unknown) => {
       watch.endFailed(error);
@@ -173,19 +175,50 @@ function answerAndTell(
   );
 }
 
-/** A plain answer, there at once. */
-function countAnswer(ledger: Ledger, watch: Watch, start: number): void {
+/** What an answer that is a stream needs besides; see `StreamedCall`. */
+interface Followed {
+  readonly key?: string;
+  readonly instead?: (error: unknown) => unknown;
+  readonly record?: (stream: Stream) => StreamRecorder | undefined;
+}
+
+const plain: Followed = {};
+
+/** A plain answer, there at once: what the caller gets for it. */
+function countAnswer(
+  ledger: Ledger,
+  watch: Watch,
+  start: number,
+  value: unknown,
+  how: Followed = plain,
+): unknown {
+  if (mayStream(value)) {
+    const given = watch.follow(value, { ...how, open: false, start }, how.record);
+    if (given !== undefined) return given;
+  }
   watch.count();
   if (start >= 0) watch.addLatency(ledger.sinceStart(start));
+  return value;
 }
 
-/** An awaited answer. */
-function endAnswer(ledger: Ledger, watch: Watch, start: number): void {
+/** An awaited answer: what the caller gets for it. */
+function endAnswer(
+  ledger: Ledger,
+  watch: Watch,
+  start: number,
+  value: unknown,
+  how: Followed = plain,
+): unknown {
+  if (mayStream(value)) {
+    const given = watch.follow(value, { ...how, open: true, start }, how.record);
+    if (given !== undefined) return given;
+  }
   if (start >= 0) watch.endTimed(ledger.sinceStart(start));
   else watch.end();
+  return value;
 }
 
-function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
+export function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unknown[]): unknown {
   const { ledger, lane, old } = parts;
   const { cohort } = ledger;
   const refused = parts.names.refusal(args);
@@ -200,8 +233,25 @@ function answerThenShadow(parts: RoutedParts, self: unknown, args: readonly unkn
   }
   const input = lane.admit(args);
   if (input === undefined) return answer(ledger, old, cohort.old, self, args);
-  return answerAndTell(ledger, old, cohort.old, self, args, (ok, result) =>
-    lane.offer(cohort.tally, self, input, ok, result),
+  let streamed = false;
+  const captured = parts.captures ? new CapturedCall(self, parts.copyLimit) : undefined;
+  return answerAndTell(
+    ledger,
+    captured?.recorded(old) ?? old,
+    cohort.old,
+    self,
+    args,
+    (ok, result) => {
+      if (streamed) return;
+      if (captured === undefined || !ok) return lane.offer(cohort.tally, captured ?? self, input, ok, result);
+      const deed = captured.deed(result);
+      if (deed === undefined) cohort.tally.shadowSkipped++;
+      else lane.offer(cohort.tally, captured, input, ok, deed);
+    },
+    (stream) => {
+      streamed = true;
+      return lane.offerStream(cohort.tally, captured ?? self, input, stream);
+    },
   );
 }
 
@@ -250,22 +300,23 @@ function answerOrFailOver(
     if (failed && mayFailOver(parts, repeatable, error)) return failOver(parts, cohort.tally, self, input);
     throw error;
   }
-  if (promise === undefined) {
-    countAnswer(ledger, watch, start);
-    return result;
-  }
+  const how = (value: unknown): Followed => {
+    if (!mayStream(value)) return plain;
+    // A stream may still fail over, as long as nothing of it was read.
+    const instead = (error: unknown): unknown =>
+      mayFailOver(parts, repeatable, error) ? failOver(parts, cohort.tally, self, input) : undefined;
+    return key === undefined ? { instead } : { key, instead };
+  };
+  if (promise === undefined) return countAnswer(ledger, watch, start, result, how(result));
   watch.begin();
   if (repeatable)
     return new Promise((resolve, reject) => {
-      const call = new GuardedCall(parts, cohort, key, self, input, start, resolve, reject);
+      const call = new GuardedCall(parts, cohort, key, self, input, start, how, resolve, reject);
       parts.deadlines.add(call, start < 0 ? undefined : start);
       call.follow(promise);
     });
   return promise.then(
-    (value) => {
-      endAnswer(ledger, watch, start);
-      return value;
-    },
+    (value) => endAnswer(ledger, watch, start, value, how(value)),
     (error: unknown) => {
       const failed = watch.endFailed(error);
       if (failed && key !== undefined) watch.noteFirst(key);
@@ -290,6 +341,7 @@ class GuardedCall implements Bounded {
   readonly #self: unknown;
   readonly #input: readonly unknown[];
   readonly #start: number;
+  readonly #how: (value: unknown) => Followed;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
 
@@ -300,6 +352,7 @@ class GuardedCall implements Bounded {
     self: unknown,
     input: readonly unknown[],
     start: number,
+    how: (value: unknown) => Followed,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -309,6 +362,7 @@ class GuardedCall implements Bounded {
     this.#self = self;
     this.#input = input;
     this.#start = start;
+    this.#how = how;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -318,8 +372,7 @@ class GuardedCall implements Bounded {
       (value) => {
         if (this.ended) return;
         this.ended = true;
-        endAnswer(this.#parts.ledger, this.#cohort.new, this.#start);
-        this.#resolve(value);
+        this.#resolve(endAnswer(this.#parts.ledger, this.#cohort.new, this.#start, value, this.#how(value)));
       },
       (error: unknown) => {
         if (this.ended) return;
@@ -361,7 +414,7 @@ function mayFailOver(parts: RoutedParts, repeatable: boolean, error: unknown): b
 }
 
 /** The key as text, or undefined when there is none: then the call belongs to the old side. */
-function keyOf(parts: RoutedParts, args: readonly unknown[]): string | undefined {
+export function keyOf(parts: KeyParts, args: readonly unknown[]): string | undefined {
   try {
     const key = parts.key(...args);
     const text = keyText(key);

@@ -1,0 +1,53 @@
+import { count, type CoverageLine, type RouteCoverage } from "../../report/index.ts";
+import { type Line, span, type Tone } from "./line.ts";
+import { pad, textWidth } from "./text-width.ts";
+
+/** What was compared of a route: a table by operation and one by cohort, with what is missing. */
+export function coverageTable(coverage: RouteCoverage): readonly Line[] {
+  const { compared, mismatches, declared, operations, cohorts } = coverage;
+  const lines: Line[] = [[span(`  ${count(compared)} compared · ${count(mismatches)} differ`, "dim")]];
+  if (operations.length > 0) lines.push(...block("operation", operations));
+  if (cohorts.length > 0) lines.push(...block("cohort", cohorts));
+  if (!declared)
+    lines.push([
+      span("  no connected application declares this route: what is untested is not known", "wait"),
+    ]);
+  return lines;
+}
+
+function block(title: string, rows: readonly CoverageLine[]): readonly Line[] {
+  const width = Math.max(textWidth(title), ...rows.map(({ name }) => textWidth(name)));
+  return [
+    [],
+    [span(`  ${pad(title, width)}  ${pad("compared", 10, "left")}  ${pad("differ", 8, "left")}`, "dim")],
+    ...rows.map((row): Line => {
+      const shown = row.state === "never" && row.compared === 0 ? "–" : count(row.compared);
+      const differ = row.compared === 0 ? "–" : count(row.mismatches);
+      return [
+        span(`  ${pad(row.name, width)}  ${pad(shown, 10, "left")}  `),
+        span(pad(differ, 8, "left"), row.mismatches > 0 ? "bad" : "plain"),
+        span(`   ${noteOf(row)}`, tones[row.state]),
+      ];
+    }),
+  ];
+}
+
+const tones: Readonly<Record<CoverageLine["state"], Tone>> = {
+  compared: "plain",
+  untested: "wait",
+  undeclared: "wait",
+  never: "dim",
+};
+
+function noteOf({ state, reason, refused = 0 }: CoverageLine): string {
+  switch (state) {
+    case "compared":
+      return "";
+    case "untested":
+      return "untested";
+    case "undeclared":
+      return "not declared";
+    case "never":
+      return `never to both sides${reason === undefined ? "" : `: ${reason}`} (${count(refused)} left to one)`;
+  }
+}
