@@ -14,6 +14,7 @@ const walk = join(import.meta.dirname, "walk.ts");
 const endings: Readonly<Record<Ending, string>> = {
   through: "COMPLETED",
   soaks: "COMPLETED",
+  slows: "COMPLETED",
   fails: "ROLLED_BACK",
   trigger: "ROLLED_BACK",
   stuck: "ROLLBACK_STUCK",

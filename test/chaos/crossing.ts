@@ -1,5 +1,6 @@
 import {
   check,
+  contingency,
   defineMigration,
   gate,
   type Migration,
@@ -15,7 +16,7 @@ import {
 import type { World } from "./world.ts";
 
 /** How the crossing of the crash test ends when nobody kills anything. */
-export type Ending = "through" | "soaks" | "fails" | "trigger" | "stuck" | "unknown" | "redefined";
+export type Ending = "through" | "soaks" | "slows" | "fails" | "trigger" | "stuck" | "unknown" | "redefined";
 
 /** Items the move step carries over, one checkpoint each. */
 export const items = 5;
@@ -49,19 +50,50 @@ export function crossing(world: World, ending: Ending, edition = 1): Migration {
           }),
         ],
       }),
-      phase("rollout", { approval: { by: 1 }, steps: [route(10), route(100), last(world, ending)] }),
+      phase("rollout", {
+        approval: { by: 1 },
+        steps: [route(10), ...(ending === "slows" ? [load(world)] : []), route(100), last(world, ending)],
+      }),
     ],
     triggers: [
       when(
         value("badness", () => (world.isMarked("bad") ? 9 : 0)).above(1, { minSample: 1, n: 1, of: 1 }),
       ).then("rollback"),
+      ...(ending === "slows"
+        ? [
+            when(heavy(world)).then("throttle", { name: "slowed", for: "100ms", recover: "200ms" }),
+            when(heavy(world)).then(contingency("lighten"), { name: "lightened", for: "400ms" }),
+          ]
+        : []),
     ],
-    contingencies:
-      ending === "stuck"
-        ? [{ name: "call-for-help", on: "rollback-stuck", steps: [effect(world, "help")] }]
-        : [],
+    contingencies: [
+      ...(ending === "stuck"
+        ? [{ name: "call-for-help", on: "rollback-stuck", steps: [effect(world, "help")] } as const]
+        : []),
+      ...(ending === "slows" ? [{ name: "lighten", on: "manual", steps: [lighten(world)] } as const] : []),
+    ],
   });
 }
+
+/** Bad from when the load is heavy until the contingency has lightened it. */
+const heavy = (world: World): ReturnType<ReturnType<typeof value>["above"]> =>
+  value("load", () => (world.isMarked("heavy") && !world.isMarked("light") ? 1 : 0)).above(0.5, {
+    n: 1,
+    of: 1,
+    interval: "50ms",
+  });
+
+/** Loads the new side and waits until that was dealt with; the share behind it rises once the throttle has lifted. */
+const load = (world: World): Step =>
+  step("load", {
+    run: async ({ clock, signal }) => {
+      world.mark("heavy");
+      while (!world.isMarked("light")) await sleep(clock, 20, signal);
+    },
+    rollback: () => {},
+  });
+
+const lighten = (world: World): Step => step("lighten", { run: () => world.mark("light") });
 
 /** Applies one effect; after a crash it looks whether the effect is there before it starts again. */
 function effect(world: World, name: string): ReturnType<typeof step> {

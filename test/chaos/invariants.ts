@@ -32,14 +32,14 @@ interface StepMove {
 const stepMoves = (events: readonly StoredEvent[]): readonly StepMove[] =>
   events.filter(({ type }) => type === "step.transition").map(({ data }) => data as unknown as StepMove);
 
-/** A step's result is recorded once, unless it was rolled back in between. */
+/** A step's result is recorded once, unless it was rolled back or asked for again in between. */
 function resultsTwice(events: readonly StoredEvent[]): string[] {
   const done = new Set<string>();
   const broken: string[] = [];
   for (const { step, to } of stepMoves(events)) {
     if (to === "DONE" && done.has(step)) broken.push(`the result of ${step} was recorded twice`);
     if (to === "DONE") done.add(step);
-    if (to === "ROLLED_BACK") done.delete(step);
+    if (to === "ROLLED_BACK" || to === "PENDING") done.delete(step);
   }
   return broken;
 }
