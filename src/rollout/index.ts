@@ -1,3 +1,4 @@
+export type { Backlog, PendingWrite } from "./door/backlog.ts";
 export { bucketer, buckets, shareLimit, sideOf } from "./door/bucket.ts";
 export { captured, type Captured, type CapturedOptions } from "./door/captured.ts";
 export {
@@ -7,6 +8,7 @@ export {
   type Difference,
   type Tolerance,
 } from "./door/compare.ts";
+export type { Entity, EntityOptions, ReadOperation, WriteOperation } from "./door/entity-options.ts";
 export {
   type FlagNames,
   parseFlag,
@@ -21,6 +23,7 @@ export { murmur3 } from "./door/murmur.ts";
 export type { OperationOptions, RefusalReason } from "./door/operations.ts";
 export type { RoutableFunction, RoutedFunction, RouteOptions } from "./door/options.ts";
 export { createRollout, type Rollout, type RolloutOptions } from "./door/rollout.ts";
+export type { Write } from "./door/write-ids.ts";
 export { rolloutFaultPoints } from "./steps/fault-points.ts";
 export { quiet, type QuietOptions } from "./steps/quiet.ts";
 export { ramp, type RampOptions } from "./steps/ramp.ts";

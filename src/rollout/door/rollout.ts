@@ -8,21 +8,29 @@ import {
   type RouteDeclaration,
   type RouteState,
   shortId,
+  stages,
   systemClock,
   type Timer,
 } from "../../core/index.ts";
 import { chooseLink, type SourceOptions } from "./choose-link.ts";
+import type { Backlog } from "./backlog.ts";
 import { Deadlines } from "./deadlines.ts";
+import { openEntity } from "./entity.ts";
+import { type Entity, type EntityOptions, type Functions, readEntityOptions } from "./entity-options.ts";
+import { StoreFolder } from "./folder.ts";
+import { journalDisk } from "./journal-disk.ts";
 import { Ledger } from "./ledger.ts";
 import type { Link } from "./link.ts";
 import {
   type RoutableFunction,
   type RoutedFunction,
+  type RouteLimits,
   type RouteOptions,
   readRouteOptions,
 } from "./options.ts";
+import { Overhead } from "./overhead.ts";
 import { ErrorReporter, type OnError } from "./report-error.ts";
-import { openRoute } from "./open-route.ts";
+import { openRoute, type RouteSurroundings } from "./open-route.ts";
 import { checkRolloutOptions } from "./rollout-options.ts";
 import { readRouteState } from "./route-state.ts";
 
@@ -35,6 +43,11 @@ export interface RolloutOptions extends SourceOptions {
   readonly onError?: OnError;
   /** Time between two reports of what was measured. Default 250 ms. */
   readonly flush?: Duration;
+  /**
+   * Percentage of this process's time, 0.1 to 100, that work beside the callers may take: copying, comparing, and what
+   * shadow calls do before they first wait. Above it shadow calls are skipped and counted. Default 5.
+   */
+  readonly overhead?: number;
   readonly clock?: Clock;
   readonly random?: () => number;
 }
@@ -56,6 +69,39 @@ export interface Rollout extends AsyncDisposable {
    * @throws CUTOVER_ROUTE_INVALID, CUTOVER_ROUTE_DUPLICATE, CUTOVER_DURATION_INVALID; never once it is called.
    */
   route<F extends RoutableFunction>(name: string, options: RouteOptions<F>): RoutedFunction<F>;
+  /**
+   * The reads and writes of one kind of thing, under one stage: one function for each operation, called like the old one.
+   *
+   * | stage       | reads                             | writes                                            |
+   * | ----------- | --------------------------------- | ------------------------------------------------- |
+   * | `off`       | old                               | old                                               |
+   * | `dualwrite` | old                               | old, then new                                     |
+   * | `shadow`    | old, compared with new            | old, then new                                     |
+   * | `live`      | new for keys of the share         | new, then old for these keys; old, then new else  |
+   * | `rampdown`  | new                               | new, then old                                     |
+   * | `complete`  | new                               | new                                               |
+   *
+   * The second write comes after the caller's answer, one after the other for each key. It stands in a journal on disk
+   * before the first one begins, is repeated until it got through, and goes on after a crash. Until it is done its key is
+   * read and written on the side that has it, whatever the stage says. Writes run at least once on each side.
+   *
+   * @throws CUTOVER_ROUTE_INVALID, CUTOVER_ROUTE_DUPLICATE, CUTOVER_DURATION_INVALID; never once a function is called.
+   * @example
+   * const orders = rollout.entity("orders", {
+   *   key: (order: string | Order) => (typeof order === "string" ? order : order.id),
+   *   reads: { get: { old: legacy.get, new: store.get } },
+   *   writes: { put: { old: legacy.put, new(order) { return store.put(order, { fence: this.id }); } } },
+   * });
+   */
+  entity<R extends Functions = {}, W extends Functions = {}>(
+    name: string,
+    options: EntityOptions<R, W>,
+  ): Entity<R, W>;
+  /**
+   * The second writes of an entity that are not done yet.
+   * @throws CUTOVER_ROUTE_UNKNOWN when this rollout has no such entity
+   */
+  backlog(entity: string): Backlog;
   /** Takes states over, each one only when its epoch is above the one known. For links and tests. */
   apply(states: readonly RouteState[]): void;
   /** States of the declared routes in this process. */
@@ -86,6 +132,14 @@ const longestName = 150;
 interface OpenRoute {
   readonly ledger: Ledger;
   readonly declaration: RouteDeclaration;
+  readonly close: () => void | Promise<void>;
+  readonly backlog?: Backlog;
+  readonly changed?: () => void;
+}
+
+/** Parts that a route and an entity have alike. */
+interface Parts {
+  readonly around: RouteSurroundings;
   readonly close: () => void;
 }
 
@@ -96,9 +150,12 @@ class Door implements Rollout {
   readonly #errors: ErrorReporter;
   readonly #link: Link | null;
   readonly #routes = new Map<string, OpenRoute>();
+  /** Where journals lie; none when the stages come from elsewhere than a store's folder. */
+  readonly #folder: StoreFolder | undefined;
   /** States heard of, of declared routes and of others. */
   readonly #known = new Map<string, RouteState>();
   readonly #flushMs: number;
+  readonly #overhead: Overhead;
   readonly #session: string = shortId("");
   #sequence = 0;
   #timer: Timer | undefined;
@@ -109,11 +166,14 @@ class Door implements Rollout {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#errors = new ErrorReporter(options.onError, this.#clock);
+    this.#overhead = new Overhead(this.#clock, options.overhead ?? 5);
     this.#flushMs = Math.max(1, parseDuration(options.flush ?? 250));
     for (const given of options.state ?? []) {
       const state = readRouteState({ share: 0, epoch: 0, salt: given.route, ...given });
       this.#known.set(state.route, state);
     }
+    const elsewhere = options.link !== undefined || options.url !== undefined || options.file !== undefined;
+    this.#folder = elsewhere ? undefined : new StoreFolder(options.dir);
     this.#link = chooseLink(options, { clock: this.#clock, random: this.#random, errors: this.#errors });
     this.#link?.open({
       name: this.name,
@@ -125,13 +185,7 @@ class Door implements Rollout {
 
   route<F extends RoutableFunction>(name: string, options: RouteOptions<F>): RoutedFunction<F> {
     const limits = readRouteOptions(name, options);
-    if (this.#routes.has(name)) {
-      throw new CutoverError("CUTOVER_ROUTE_DUPLICATE", {
-        message: `expected one declaration of route ${JSON.stringify(name)} in this rollout, found a second`,
-        details: { route: name },
-        place: `route(${JSON.stringify(name)})`,
-      });
-    }
+    this.#refuseTwice(name);
     const declaration: RouteDeclaration = {
       route: name,
       door: this.name,
@@ -140,32 +194,50 @@ class Door implements Rollout {
       ...(limits.cohorts.length === 0 ? {} : { cohorts: limits.cohorts }),
       ...(limits.never.size === 0 ? {} : { never: Object.fromEntries(limits.never) }),
     };
-    const first: RouteState = { route: name, stage: "off", share: 0, epoch: 0, salt: name };
-    const known = this.#known.get(name);
-    const ledger = new Ledger(known !== undefined && this.#accepts(declaration, known) ? known : first, {
-      clock: this.#clock,
-      random: this.#random,
-      deadline: limits.deadline,
-      expected: options.expected,
-    });
-    const apart = new Deadlines(this.#clock, limits.shadowDeadline);
-    const live = new Deadlines(this.#clock, limits.deadline);
-    const fn = openRoute(name, options, limits, {
-      ledger,
-      apart,
-      live,
-      errors: this.#errors,
-      clock: this.#clock,
-      door: this.name,
-    });
-    const close = (): void => {
-      apart.close();
-      live.close();
-      ledger.streams.close();
-    };
-    this.#routes.set(name, { ledger, declaration, close });
+    const { around, close } = this.#open(declaration, limits, options.expected);
+    const fn = openRoute(name, options, limits, around);
+    this.#routes.set(name, { ledger: around.ledger, declaration, close });
     this.#link?.declare(declaration);
     return fn;
+  }
+
+  entity<R extends Functions, W extends Functions>(name: string, options: EntityOptions<R, W>): Entity<R, W> {
+    const limits = readEntityOptions(name, options);
+    this.#refuseTwice(name);
+    const { cohorts } = limits.limits;
+    const declaration: RouteDeclaration = {
+      route: name,
+      door: this.name,
+      operations: [...limits.reads.keys()],
+      stages,
+      ...(cohorts.length === 0 ? {} : { cohorts }),
+      ...(limits.writes.size === 0 ? {} : { backlogLimit: limits.backlogLimit }),
+    };
+    const { around, close } = this.#open(declaration, limits.limits, options.expected);
+    const entity = openEntity(name, options, limits, {
+      ...around,
+      random: this.#random,
+      disk: journalDisk,
+      folder: () => this.#folder?.path(),
+    });
+    this.#routes.set(name, {
+      ledger: around.ledger,
+      declaration,
+      close: () => entity.close().then(close),
+      ...(limits.writes.size === 0 ? {} : { backlog: entity.backlog, changed: () => entity.stateChanged() }),
+    });
+    this.#link?.declare(declaration);
+    return entity.functions;
+  }
+
+  backlog(entity: string): Backlog {
+    const backlog = this.#routes.get(entity)?.backlog;
+    if (backlog !== undefined) return backlog;
+    throw new CutoverError("CUTOVER_ROUTE_UNKNOWN", {
+      message: `expected the name of an entity with writes in this rollout, found ${JSON.stringify(entity)}`,
+      place: "rollout.backlog",
+      remedy: "declare it with rollout.entity() first",
+    });
   }
 
   apply(states: readonly RouteState[]): void {
@@ -179,8 +251,11 @@ class Door implements Rollout {
   flush(): void {
     if (this.#link === null) return;
     const nextId = (): string => `${this.name}/${this.#session}/${++this.#sequence}`;
-    for (const { ledger } of this.#routes.values()) {
-      const intervals = ledger.takeIntervals(nextId, this.name);
+    for (const { ledger, backlog } of this.#routes.values()) {
+      const counted = ledger.takeIntervals(nextId, this.name);
+      const missing = backlog?.behind;
+      const intervals =
+        missing === undefined ? counted : counted.map((interval) => ({ ...interval, backlog: missing }));
       const samples = ledger.takeSamples();
       if (intervals.length + samples.length > 0) this.#link.send(intervals, samples);
     }
@@ -191,12 +266,58 @@ class Door implements Rollout {
     this.#closed = true;
     this.#timer?.cancel();
     this.flush();
-    for (const route of this.#routes.values()) route.close();
+    await Promise.all([...this.#routes.values()].map(async (route) => route.close()));
     await this.#link?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #refuseTwice(name: string): void {
+    if (!this.#routes.has(name)) return;
+    throw new CutoverError("CUTOVER_ROUTE_DUPLICATE", {
+      message: `expected one declaration of route ${JSON.stringify(name)} in this rollout, found a second`,
+      details: { route: name },
+      place: `route(${JSON.stringify(name)})`,
+    });
+  }
+
+  #open(
+    declaration: RouteDeclaration,
+    limits: RouteLimits,
+    expected: ((error: unknown) => boolean) | undefined,
+  ): Parts {
+    const name = declaration.route;
+    const first: RouteState = { route: name, stage: "off", share: 0, epoch: 0, salt: name };
+    const known = this.#known.get(name);
+    const ledger = new Ledger(known !== undefined && this.#accepts(declaration, known) ? known : first, {
+      clock: this.#clock,
+      random: this.#random,
+      deadline: limits.deadline,
+      expected,
+    });
+    const apart = new Deadlines(this.#clock, limits.shadowDeadline);
+    const live = new Deadlines(this.#clock, limits.deadline);
+    const closing: (() => void)[] = [];
+    const around: RouteSurroundings = {
+      ledger,
+      apart,
+      live,
+      errors: this.#errors,
+      clock: this.#clock,
+      door: this.name,
+      random: this.#random,
+      overhead: this.#overhead,
+      closing,
+    };
+    const close = (): void => {
+      apart.close();
+      live.close();
+      for (const closed of closing) closed();
+      ledger.streams.close();
+    };
+    return { around, close };
   }
 
   #armFlush(): void {
@@ -223,6 +344,7 @@ class Door implements Rollout {
       if (route !== undefined && !this.#accepts(route.declaration, state)) continue;
       this.#known.set(state.route, state);
       route?.ledger.setState(state);
+      route?.changed?.();
     }
   }
 
@@ -234,7 +356,10 @@ class Door implements Rollout {
         message: `route ${JSON.stringify(state.route)} was set to stage ${state.stage}, but its call site allows ${declaration.stages.join(", ")}; it stays as it was`,
         details: { route: state.route, stage: state.stage },
         place: `route(${JSON.stringify(state.route)})`,
-        remedy: 'declare `effects: "none"`, or give a `shadow` function that answers without acting',
+        remedy:
+          state.stage === "shadow"
+            ? 'declare `effects: "none"`, capture the effects, or give a `shadow` function that answers without acting'
+            : "both sides act through one captured port, so go from shadow to live",
       }),
     );
     return false;
