@@ -78,7 +78,7 @@ export function readComparisons(text: string): readonly ReadThreshold[] {
     const end = match.index + whole.length;
     const after = first === undefined ? gap + text.slice(end, end + 80) : text.slice(end, end + 120);
     // `> 5 minutes ago` in a shell, `a<b` in code and `<1>` are no limits.
-    if (first !== undefined && /^>/.test(after) && sign === "<") continue;
+    if (first !== undefined && after.startsWith(">") && sign === "<") continue;
     const unit = readUnit(after);
     const written = first === undefined ? whole : whole + after.slice(0, unit.length);
     found.push(threshold(text, match.index, written, { comparison, numberText, unit, after }));
@@ -137,7 +137,7 @@ const overlaps = (found: readonly ReadThreshold[], at: number, written: string):
 
 const isArrow = (text: string, at: number, whole: string): boolean =>
   (whole.startsWith(">") && /[-=→]$/.test(text.slice(0, at))) ||
-  /^=>/.test(whole) ||
+  whole.startsWith("=>") ||
   (whole.startsWith("<") && text[at + 1] === "-" && /[-<]/.test(text[at + 2] ?? ""));
 
 interface ReadUnit {
@@ -208,7 +208,7 @@ function measureBefore(text: string): string {
     text
       .replace(/\([^()]*\)\s*$/u, "")
       .split(
-        /[,;:：，；。()[\]!?|&]|\.\s|\s(?:and|or|und|oder|et|ou|y|o|e|и|или|if|when|wenn|falls|si|se|als|если|with|allow|ensure)\s/iu,
+        /[,;:：，；。()[\]!?|&\n]|\.\s|\s(?:and|or|und|oder|et|ou|y|o|e|и|или|if|when|wenn|falls|si|se|als|если|with|allow|ensure)\s/iu,
       )
       .at(-1) ?? "";
   return clause

@@ -93,10 +93,12 @@ export class Draft {
       place: this.place(said.line, said.endLine, said.written),
       sureness: said.sureness,
       why: said.why,
-      ...(section === undefined ? {} : { section: section.key }),
-      ...(phase === undefined || kind === "phase" ? {} : { phase: phase.key }),
-      ...(unit === undefined || kind === "unit" ? {} : { unit: unit.key }),
-      ...(step === undefined || kind === "step" ? {} : { step: step.key }),
+      within: {
+        ...(section === undefined ? {} : { section: section.key }),
+        ...(phase === undefined || kind === "phase" ? {} : { phase: phase.key }),
+        ...(unit === undefined || kind === "unit" ? {} : { unit: unit.key }),
+        ...(step === undefined ? {} : { step: step.key }),
+      },
       ...own,
     };
     (this.lists[list] as unknown[]).push(finding);

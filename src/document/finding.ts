@@ -26,11 +26,7 @@ export interface FindingBase<Kind extends string> {
   readonly sureness: Sureness;
   /** What the reading rests on, for people: `task list item`, `row of the table under "Key Metrics"`. */
   readonly why: string;
-  /** Keys of what it stands in, each where there is one. A phase has no `phase`, a unit no `unit`. */
-  readonly section?: string;
-  readonly phase?: string;
-  readonly unit?: string;
-  readonly step?: string;
+  readonly within: Within;
 }
 
 /** What somebody says about the state of a thing. It is a claim, never evidence. */
@@ -41,3 +37,11 @@ export interface Claim {
 }
 
 export type Level = "low" | "medium" | "high" | "critical";
+
+/** Keys of what a finding stands in, each where there is one. */
+export interface Within {
+  readonly section?: string;
+  readonly phase?: string;
+  readonly unit?: string;
+  readonly step?: string;
+}

@@ -36,13 +36,10 @@ function numbered(words: readonly string[]): readonly RegExp[] {
   ];
 }
 
-/** `Phase: Shadow`; also `Shadow phase` and `Pilotphase`. */
+/** `Phase: Shadow`. */
 function named(words: readonly string[]): readonly RegExp[] {
   const word = alternatives(words);
-  return [
-    new RegExp(`^(?:${word})\\s*[:：–—]\\s*(\\S.*)$`, "iu"),
-    new RegExp(`^(.{2,60}?)[ -]?(?:${word})$`, "iu"),
-  ];
+  return [new RegExp(`^(?:${word})\s*[:：–—]\s*(\S.*)$`, "iu")];
 }
 
 const forms = {
@@ -51,9 +48,12 @@ const forms = {
   unit: numbered(unitWords),
   period: numbered(periodWords),
 } as const;
-const phaseNamed = named(phaseWords);
-const stepNamed = named(stepWords).slice(0, 1);
-const unitNamed = named(unitWords).slice(0, 1);
+const phaseNamed = [
+  ...named(phaseWords),
+  /^(.{2,60}?)(?:[ -]?(?:phase|fase|etappe)|[ -](?:stage|wave|étape|etapa|faza|etap|фаза|этап)|阶段|階段|フェーズ|단계)$/iu,
+];
+const stepNamed = named(stepWords);
+const unitNamed = named(unitWords);
 const container = new RegExp(`(?:^|[^\\p{L}])(?:${alternatives(containerWords)})(?![\\p{L}])`, "iu");
 const cjkContainer = /阶段|階段|フェーズ|단계|步骤|手順/u;
 const someOther = /^(?:next|this|each|every|all|current|per|after|nächste|diese|prochaine)\b/iu;
@@ -150,7 +150,7 @@ function arabic(number: string): string {
   if (!/^[一二三四五六七八九十]+$/u.test(number)) return number.replace(/\.$/, "");
   const at = (char: string | undefined): number => (char === undefined ? 0 : ideographs.indexOf(char) + 1);
   const ten = number.indexOf("十");
-  if (ten === -1) return [...number].map(at).join("");
+  if (ten === -1) return Array.from(number, at).join("");
   const tens = ten === 0 ? 1 : at(number[ten - 1]);
   return String(tens * 10 + (number.length > ten + 1 ? at(number[ten + 1]) : 0));
 }

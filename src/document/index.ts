@@ -1,5 +1,5 @@
 export { allFindings, type Finding, findingLists, type Inventory, type Lists } from "./inventory.ts";
-export type { Claim, FindingBase, Level, Place, Sureness } from "./finding.ts";
+export type { Claim, FindingBase, Level, Place, Sureness, Within } from "./finding.ts";
 export type {
   CheckFinding,
   CommandFinding,

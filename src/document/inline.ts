@@ -17,7 +17,7 @@ export function readInline(raw: string): Inline {
   const links: { text: string; target: string }[] = [];
   // Code is set aside first: what looks like markup inside it is not.
   const kept: string[] = [];
-  const keep = (text: string): string => `\u0001${kept.push(text) - 1}\u0002`;
+  const keep = (text: string): string => `\ue000${kept.push(text) - 1}\ue001`;
   let text = raw.replace(
     /(?<!`)(`{1,3})(?!`)([^`\n]{1,2000}?)\1(?!`)/g,
     (_, _marks: string, code: string) => {
@@ -43,7 +43,7 @@ export function readInline(raw: string): Inline {
   );
   const strong = /^\s*(?:\*\*|__)(?=\S)([^*\n]{1,300}?)(?:\*\*|__)/.exec(text);
   const open = (inner: string): string =>
-    unmark(inner).replace(/\u0001(\d+)\u0002/g, (_, at: string) => kept[Number(at)] ?? "");
+    unmark(inner).replace(/\ue000(\d+)\ue001/g, (_, at: string) => kept[Number(at)] ?? "");
   const lead =
     strong === null
       ? {}

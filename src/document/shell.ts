@@ -214,7 +214,7 @@ export function senseOf(
     ),
   ]
     .map(([, script = ""]) => script)
-    .filter((script) => !/^\.{1,2}\/?$/.test(script) && !/\/$/.test(script) && isCalled(shell, script));
+    .filter((script) => !/^\.{1,2}\/?$/.test(script) && !script.endsWith("/") && isCalled(shell, script));
   return {
     shell,
     argv,

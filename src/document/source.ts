@@ -34,7 +34,6 @@ const otherFormats: Readonly<Record<string, string>> = {
 const beginnings: readonly (readonly [RegExp, string])[] = [
   [/^%PDF-/, "PDF"],
   [/^\{\\rtf/, "RTF"],
-  [/^PK\u0003\u0004/, "a ZIP archive, such as Word or OpenDocument"],
   [/^\s*(?:<!doctype html|<html[\s>])/i, "HTML"],
   [/^\s*<\?xml/, "XML"],
   [/^\\documentclass/m, "LaTeX"],
@@ -108,6 +107,7 @@ function refuseOtherFormats(text: string, file: string): void {
   const found =
     (Object.hasOwn(otherFormats, extension) ? otherFormats[extension] : undefined) ??
     beginnings.find(([pattern]) => pattern.test(start))?.[1] ??
+    (start.startsWith("PK\u0003\u0004") ? "a ZIP archive, such as Word or OpenDocument" : undefined) ??
     (looksLikeReStructuredText(start) ? "reStructuredText" : undefined);
   if (found === undefined) return;
   throw new CutoverError("CUTOVER_DOCUMENT_FORMAT", {
