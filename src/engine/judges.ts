@@ -8,7 +8,7 @@ import {
 } from "../plan/index.ts";
 import { recordable } from "./json-value.ts";
 import type { MeasuredJudge } from "./measured-judge.ts";
-import type { MetricSources } from "./metric-judge.ts";
+import type { JudgeSources } from "./metric-judge.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -32,14 +32,14 @@ const customPace = { hold: 1_000, decided: 10_000, longest: 60_000 } as const;
  * one. Who asks about the same gate for another reason has evidence of their own.
  */
 export class Judges {
-  readonly #sources: MetricSources;
+  readonly #sources: JudgeSources;
   readonly #metrics = new Map<string, { readonly gate: MeasuredGate; readonly judge: MeasuredJudge }>();
   readonly #customs = new Map<
     string,
     { readonly since: number; readonly due: number; readonly last: Judgement }
   >();
 
-  constructor(sources: MetricSources) {
+  constructor(sources: JudgeSources) {
     this.#sources = sources;
   }
 

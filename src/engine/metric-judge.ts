@@ -14,6 +14,9 @@ export interface MetricSources {
   readonly readMemory: (() => number | Promise<number>) | undefined;
   /** Routes that measures without a route add up: those the run changed or its definition names. */
   readonly touched: Set<string>;
+}
+
+export interface JudgeSources extends MetricSources {
   /** What applications declare about a route, and did in this run; undefined while none has. */
   readonly declared: (
     route: string,
@@ -38,7 +41,7 @@ const memoryMs = 3_600_000;
  */
 export class MetricJudge {
   readonly since: number;
-  readonly #sources: MetricSources;
+  readonly #sources: JudgeSources;
   readonly #gate: MetricGate;
   #judge: Judge;
   #tally: Tally;
@@ -50,7 +53,7 @@ export class MetricJudge {
   #trouble: string | undefined;
   readonly #means: MeanFeed | undefined;
 
-  constructor(sources: MetricSources, gate: MetricGate, since: number) {
+  constructor(sources: JudgeSources, gate: MetricGate, since: number) {
     this.#sources = sources;
     this.#gate = gate;
     this.since = since;

@@ -1,7 +1,15 @@
 import type { Duration } from "../core/index.ts";
 import { parseDurationOrNaN } from "./durations.ts";
 import type { MeanReader, Measure, MetricGate, Rule } from "./gate-spec.ts";
-import { type Condition, condition, errorRates, metric, percent, type TestOptions } from "./measures.ts";
+import {
+  type Condition,
+  condition,
+  errorRates,
+  metric,
+  percent,
+  type TestOptions,
+  unknownOptions,
+} from "./measures.ts";
 
 export interface MeanOptions extends TestOptions {
   /** Values of each side before there is a verdict. Default 100; more for rare or skewed values, e.g. orders per visit. */
@@ -43,7 +51,7 @@ export function mean(name: string, read: MeanReader, options: MeanSourceOptions 
   const { every = "10s", ...unknown } = options;
   // An unreadable duration and unknown options are refused with their place by validation.
   const everyMs = parseDurationOrNaN(every);
-  const measure = { of: "mean", name, read, everyMs, ...unknown } as Measure;
+  const measure = { of: "mean", name, read, everyMs, ...unknownOptions(unknown) } as Measure;
   const limited = (wanted: "above" | "below", limit: number, more: MeanOptions): Condition => {
     const { minSample = 100, ...rates } = more;
     const gate = (text: string, bad: "above" | "below"): MetricGate =>

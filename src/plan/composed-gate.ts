@@ -52,7 +52,8 @@ function composed(join: Join, gates: readonly Part[], options: ComposeOptions): 
     isObject(part) && "alarm" in part ? (part.alarm as MeasuredGate) : part,
   );
   const shared = { ...errorRates(rates), ...(weights === undefined ? {} : { weights }) };
-  const named = (all: readonly MeasuredGate[]): string => name ?? all.map(nameIn).join(words[join]);
+  const named = (all: readonly MeasuredGate[]): string =>
+    name ?? (all.length === 0 ? `${join} of nothing` : all.map(nameIn).join(words[join]));
   return {
     type: "composed",
     name: named(parts),

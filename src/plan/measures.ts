@@ -12,8 +12,14 @@ export interface Condition extends MetricGate {
   readonly alarm: MetricGate;
 }
 
-/** Options nobody knows. They go into the rule, where validation refuses them with their place: a builder never throws. */
-type Unknown = Readonly<Record<string, never>>;
+/**
+ * Names of options nobody knows, as a member `unknown` of the rule or measure, where validation refuses them with their
+ * place: a builder never throws. (Spread into the rule themselves, an option `limit` would take the argument's place.)
+ */
+export function unknownOptions(left: object): object {
+  const names = Object.keys(left);
+  return names.length === 0 ? {} : { unknown: names };
+}
 
 export interface TestOptions {
   /** Chance to fail a healthy new side, over all looks together. Default 0.01. */
@@ -137,7 +143,7 @@ function limitRule(limit: number, direction: "above" | "below", options: LimitOp
   const { minSample = 1, n = 3, of = Math.max(5, n), interval = "1s", ...unknown } = options;
   // Validation reports an unreadable interval with its place; the builder itself never throws.
   const intervalMs = parseDurationOrNaN(interval);
-  return { kind: "limit", limit, direction, minSample, n, m: of, intervalMs, ...(unknown as Unknown) };
+  return { kind: "limit", limit, direction, minSample, n, m: of, intervalMs, ...unknownOptions(unknown) };
 }
 
 /** Chance to fail a healthy side, and to pass a bad one, where nothing else is said. */
@@ -146,7 +152,7 @@ export const usualErrors: { readonly alpha: number; readonly beta: number } = { 
 /** With members that are no options, see `Unknown`. */
 export const errorRates = (options: TestOptions): { readonly alpha: number; readonly beta: number } => {
   const { alpha = usualErrors.alpha, beta = usualErrors.beta, ...unknown } = options;
-  return { alpha, beta, ...(unknown as Unknown) };
+  return { alpha, beta, ...unknownOptions(unknown) };
 };
 
 export const metric = (name: string, measure: Measure, rule: Rule): MetricGate => ({

@@ -47,7 +47,7 @@ export function measureProblems(measure: Measure): string[] {
   if (!(measure.of in measureMembers))
     return [`expected a known measure, found ${found((measure as { of?: unknown }).of)}`];
   const { of, ...members } = measure as Measure & { readonly everyMs?: number };
-  const problems = unknownMembers(members, [...measureMembers[of], "everyMs"]);
+  const problems = unknownMembers(members, [...measureMembers[of], "everyMs"], measureMembers[of]);
   if ("route" in measure || of === "coverage" || of === "backlog") problems.push(...routeProblems(measure));
   switch (measure.of) {
     case "latency":
@@ -184,7 +184,12 @@ export function unknownMembers(
   known: readonly string[],
   shown: readonly string[] = known,
 ): string[] {
-  return Object.keys(given)
-    .filter((key) => !known.includes(key) && key !== "alarm")
-    .map((key) => `knows no \`${key}\`: ${nameOneOf(key, shown, "remove it")}`);
+  const {
+    unknown = [],
+    alarm: _,
+    ...members
+  } = given as { readonly unknown?: readonly string[]; readonly alarm?: unknown };
+  return [...unknown, ...Object.keys(members).filter((key) => !known.includes(key))].map(
+    (key) => `knows no \`${key}\`: ${nameOneOf(key, shown, "remove it")}`,
+  );
 }

@@ -1,7 +1,15 @@
 import type { Duration } from "../core/index.ts";
 import { parseDurationOrNaN } from "./durations.ts";
 import type { Measure, MetricGate, Rule } from "./gate-spec.ts";
-import { type Condition, condition, errorRates, metric, only, type TestOptions } from "./measures.ts";
+import {
+  type Condition,
+  condition,
+  errorRates,
+  metric,
+  only,
+  type TestOptions,
+  unknownOptions,
+} from "./measures.ts";
 
 export interface SplitOptions extends TestOptions {
   /**
@@ -57,7 +65,7 @@ export function coverage(route: string, options: CoverageOptions): MetricGate {
     ...(operations === undefined ? {} : { operations }),
     ...(cohorts === undefined ? {} : { cohorts }),
   };
-  const rule = { kind: "covered", atLeast, ...unknown } as Rule;
+  const rule = { kind: "covered", atLeast, ...unknownOptions(unknown) } as Rule;
   return metric(`coverage of ${route}, ${atLeast} of each`, measure, rule);
 }
 
@@ -78,7 +86,13 @@ export function backlog(route: string): BacklogMeasure {
   const build = (limit: number, options: BacklogOptions = {}): Condition => {
     const { for: least = "5s", ...unknown } = options;
     const rule = (over: "hold" | "fail"): Rule =>
-      ({ kind: "backlog", limit, over, forMs: parseDurationOrNaN(least), ...unknown }) as Rule;
+      ({
+        kind: "backlog",
+        limit,
+        over,
+        forMs: parseDurationOrNaN(least),
+        ...unknownOptions(unknown),
+      }) as Rule;
     const measure: Measure = { of: "backlog", route };
     return condition(
       metric(`backlog of ${route} below ${limit}`, measure, rule("hold")),
