@@ -185,7 +185,8 @@ function tapReadable(source: Readable, listener: StreamListener): unknown {
     cover(source, "emit", (name: string | symbol, ...args: unknown[]): boolean => {
       if (name === "data") listener.event(args[0]);
       else if (name === "end") close(() => listener.ended());
-      else if (name === "error") close(() => listener.failed(args[0]));
+      else if (name === "error")
+        close(() => (hasLeft(args[0]) ? listener.stopped() : listener.failed(args[0])));
       else if (name === "close") close(() => listener.stopped());
       return emit(name, ...args);
     }),
@@ -197,6 +198,9 @@ function tapReadable(source: Readable, listener: StreamListener): unknown {
   ];
   return source;
 }
+
+/** `for await` that is left before the end destroys the stream with this error. */
+const hasLeft = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === "ABORT_ERR";
 
 function tapWeb(source: ReadableStream<unknown>, listener: StreamListener): ReadableStream<unknown> {
   const bytes = isByteStream(source);
