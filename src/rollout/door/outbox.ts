@@ -6,6 +6,8 @@ const mostSamples = 200;
 /** Per delivery; even with full histograms and long differences that stays below half a megabyte. */
 const intervalsAtOnce = 100;
 const samplesAtOnce = 20;
+/** Hashes of failed keys in one delivery, some 17 bytes each; one interval has at most 500. */
+const hashesAtOnce = 10_000;
 
 /** What was measured and not yet delivered. The oldest give way when there are too many, and are counted. */
 export class Outbox {
@@ -29,7 +31,13 @@ export class Outbox {
   }
 
   intervals(): readonly Interval[] {
-    return this.#intervals.slice(0, intervalsAtOnce);
+    let hashes = 0;
+    const first = this.#intervals.slice(0, intervalsAtOnce);
+    const over = first.findIndex(({ firstErrors }) => {
+      hashes += (firstErrors?.old ?? 0) + (firstErrors?.new ?? 0);
+      return hashes > hashesAtOnce;
+    });
+    return over < 0 ? first : first.slice(0, Math.max(1, over));
   }
 
   samples(): readonly MismatchSample[] {
