@@ -89,7 +89,7 @@ export function examineBacklog({ limit, over, forMs }: BacklogRule): Examiner {
       const parts = [
         `${total} open, limit ${limit}`,
         mute ? `no door has reported for ${formatDuration(now - newest)}` : "",
-        long || mute ? "" : `for ${formatDuration(lasted)} of ${formatDuration(forMs)}`,
+        long || mute || (above && over === "hold") ? "" : `for ${formatDuration(lasted)} of ${formatDuration(forMs)}`,
         told.length === 0 ? "" : `still counted: ${told.join(", ")}`,
       ];
       return {
