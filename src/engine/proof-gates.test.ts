@@ -202,7 +202,7 @@ describe("first errors per key, from the store to the record", () => {
       figures: { decidedBy: "first errors", firstErrors: { weight: 0.9 } },
     });
     const evidence = await rig.store.runs.evidence(handle.id);
-    const seen = evidence.find(({ id }) => (given?.data["evidence"] as readonly string[]).includes(id));
+    const seen = evidence.find(({ id }) => ((given?.data["evidence"] ?? []) as readonly string[]).includes(id));
     expect(seen?.data).toMatchObject({ firstErrors: { new: expect.any(Number) as number } });
   });
 
