@@ -97,4 +97,49 @@ describe("a route that is moved by hand", () => {
     run.child.kill("SIGINT");
     expect((await run.ended).code).toBe(130);
   });
+
+  test("shows what was compared of it by operation and cohort, and what was not", async () => {
+    project.write(
+      "crossing.ts",
+      crossing.replace('{ stage: "live", share: 10 }', '{ stage: "shadow", share: 0 }'),
+    );
+    project.write(
+      "app.mjs",
+      `
+import { createRollout } from "cutover/rollout";
+const rollout = createRollout({ dir: ".cutover" });
+const call = rollout.route("orders.get", {
+  old: async (op) => op, new: async (op) => (op === "list" ? "other" : op), key: () => "k", effects: "none",
+  operation: (op) => op, cohort: () => "eu", cohorts: ["eu", "us"],
+  operations: { get: {}, list: {}, find: {}, charge: { never: "non-idempotent" } },
+});
+setInterval(() => ["get", "list", "charge", "extra"].forEach((op) => void call(op)), 5);
+`,
+    );
+    app = spawn(process.execPath, ["app.mjs"], { cwd: project.dir, stdio: ["ignore", "ignore", "inherit"] });
+    const run = project.start(["run"]);
+    let shown = "";
+    await until(async () => {
+      shown = (await project.run("route", "orders.get")).stdout;
+      return /list +\d+ +[1-9]/.test(shown) && /charge .*\([1-9]/.test(shown);
+    }, "calls are compared");
+    expect(shown).toMatch(/compared · \d+ differ/);
+    expect(shown).toMatch(/get +\d+ +0\n/);
+    expect(shown).toMatch(/find +0 +– +untested/);
+    expect(shown).toMatch(/extra +\d+ +0 +not declared/);
+    expect(shown).toMatch(/charge +– +– +never to both sides: non-idempotent \(\d+ left to one\)/);
+    expect(shown).toMatch(/eu +\d+ +\d+/);
+    expect(shown).toMatch(/us +0 +– +untested/);
+    const json = await project.json<{ stage: string; coverage: { declared: boolean } }>(
+      "route",
+      "orders.get",
+    );
+    expect(json).toMatchObject({ stage: "shadow", coverage: { declared: true } });
+
+    run.child.kill("SIGKILL");
+    await run.ended;
+    const after = await project.run("route", "orders.get");
+    expect(after.stdout).toContain("no connected application declares this route");
+    expect(after.stdout).toMatch(/list +\d+ +[1-9]/);
+  });
 });
