@@ -167,13 +167,13 @@ describe("a backlog of second writes", () => {
 
   test("counts what a door had open when it fell silent, before the phase began, and names it", async () => {
     await using rig = await openRig();
-    await report(rig, { door: "app:gone", backlog: 7 });
+    await report(rig, { door: "far:9", backlog: 7 });
     await rig.clock.advance(60_000);
     const handle = await rig.start(withExit([backlog("orders").below(5)]));
     for (let second = 0; second < 9; second++) await report(rig, { backlog: 0 });
     await rig.clock.advance(250);
     expect(verdictOf(handle)).toMatchObject({ kind: "hold" });
-    expect(verdictOf(handle)?.reason).toMatch(/^7 open, limit 5; still counted: 7 of app:gone, silent for /);
+    expect(verdictOf(handle)?.reason).toMatch(/^7 open, limit 5; still counted: 7 of far:9, silent for /);
   });
 });
 
@@ -202,7 +202,9 @@ describe("first errors per key, from the store to the record", () => {
       figures: { decidedBy: "first errors", firstErrors: { weight: 0.9 } },
     });
     const evidence = await rig.store.runs.evidence(handle.id);
-    const seen = evidence.find(({ id }) => ((given?.data["evidence"] ?? []) as readonly string[]).includes(id));
+    const seen = evidence.find(({ id }) =>
+      ((given?.data["evidence"] ?? []) as readonly string[]).includes(id),
+    );
     expect(seen?.data).toMatchObject({ firstErrors: { new: expect.any(Number) as number } });
   });
 

@@ -54,6 +54,15 @@ describe("the backlog of second writes", () => {
     expect(verdict.waitMs).toBeUndefined();
   });
 
+  test("what a dead door left is counted by the next door of its host, so it is no longer counted twice", () => {
+    const heir = (seconds: number) => [
+      open(0, 7, "host:1"),
+      ...Array.from({ length: seconds }, (_, i) => open(i, 5, "host:2")),
+    ];
+    expect(after(gate, heir(20))).toMatchObject({ kind: "hold", figures: { open: 12 } });
+    expect(after(gate, heir(50))).toMatchObject({ kind: "pass", figures: { open: 5, silent: [] } });
+  });
+
   test("a door that ended with nothing open is forgotten", () => {
     const ended = [open(0, 0, "gone"), ...Array.from({ length: 50 }, (_, i) => open(i, 5))];
     expect(after(gate, ended)).toMatchObject({ kind: "pass", figures: { doors: { a: 5 } } });

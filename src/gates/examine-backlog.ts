@@ -16,9 +16,13 @@ const lateMs = 10_000;
 /** How far back the pace is looked at at which the backlog shrinks. */
 const paceMs = 60_000;
 
+/** Doors are named `host:pid`; a journal lies on its host. */
+const hostOf = (door: string): string => door.split(":")[0] as string;
+
 /**
  * Second writes that are open, the sum of each door's newest gauge. What a door had open when it fell silent keeps
- * counting, for nobody has seen it done, and is named. Below the limit for `forMs` without a break: pass. At or above
+ * counting, for nobody has seen it done, and is named; until a door on the same host has reported for 30 s longer, which
+ * then has found those writes in the journal there and counts them itself. Below the limit for `forMs` without a break: pass. At or above
  * it: holds, or (`over: "fail"`) fails once that has lasted `forMs`. Holds while no door reports: silence is no proof
  * of an empty journal. Reports from before the stretch that is judged count too, since a gauge stands until the next.
  */
@@ -45,8 +49,10 @@ export function examineBacklog({ limit, over, forMs }: BacklogRule): Examiner {
     }
     doors.set(door, { open, to });
     newest = Math.max(newest, to);
-    for (const [name, gauge] of doors)
-      if (gauge.open === 0 && gauge.to < newest - silenceMs) doors.delete(name);
+    for (const [name, gauge] of doors) {
+      const done = gauge.open === 0 && gauge.to < newest - silenceMs;
+      if (done || (hostOf(name) === hostOf(door) && to > gauge.to + silenceMs)) doors.delete(name);
+    }
     const total = sum();
     if (total >= limit !== above || since === Number.NEGATIVE_INFINITY) since = to;
     above = total >= limit;
@@ -89,7 +95,9 @@ export function examineBacklog({ limit, over, forMs }: BacklogRule): Examiner {
       const parts = [
         `${total} open, limit ${limit}`,
         mute ? `no door has reported for ${formatDuration(now - newest)}` : "",
-        long || mute || (above && over === "hold") ? "" : `for ${formatDuration(lasted)} of ${formatDuration(forMs)}`,
+        long || mute || (above && over === "hold")
+          ? ""
+          : `for ${formatDuration(lasted)} of ${formatDuration(forMs)}`,
         told.length === 0 ? "" : `still counted: ${told.join(", ")}`,
       ];
       return {
