@@ -51,7 +51,7 @@ export interface EntityOptions<R extends Functions, W extends Functions> extends
   readonly writes?: { readonly [K in keyof W]: WriteOperation<W[K]> };
   /**
    * Tells that this error of the first side leaves open whether it took the write (a timeout, a broken connection). The
-   * caller sees the error; the write is made again until the first side takes or refuses it. Default: an error is a
+   * caller sees the error; the write is made again until the first side takes it, or it is set aside. Default: an error is a
    * refusal, and the other side is not called.
    */
   readonly unsure?: (error: unknown) => boolean;

@@ -56,8 +56,6 @@ export function openEntity<R extends Functions, W extends Functions>(
     operations,
     journal,
     ids,
-    unsure: options.unsure,
-    expected: options.expected,
     attempts: limits.attempts,
   });
   const pins: Pins = {

@@ -30,8 +30,6 @@ export interface AttemptSpec {
   readonly errors: ErrorReporter;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly unsure: ((error: unknown) => boolean) | undefined;
-  readonly expected: ((error: unknown) => boolean) | undefined;
   /** Failed attempts after which a write is set aside. */
   readonly attempts: number;
 }
@@ -204,8 +202,7 @@ export class Attempts {
       return this.taken(entry);
     }
     const error = outcome === undefined ? "not answered within its deadline" : outcome.error;
-    if (side === entry.first && outcome !== undefined && this.#isRefusal(error))
-      return this.end(entry, "refused");
+    // On the first side too: a refusal of the repetition does not tell that the call before was refused.
     this.late.add(entry);
     this.#spec.errors.fault(this.#spec.route, side, error);
     const health = this.#health[side];
@@ -222,16 +219,6 @@ export class Attempts {
       return;
     }
     this.putOff(entry, entry.failures);
-  }
-
-  /** The first side answered a repeated write: it does not want it. */
-  #isRefusal(error: unknown): boolean {
-    const { unsure, expected } = this.#spec;
-    try {
-      return expected?.(error) === true || (unsure !== undefined && !unsure(error));
-    } catch {
-      return false;
-    }
   }
 
   #isOvertaken(entry: Entry): boolean {
