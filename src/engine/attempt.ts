@@ -15,6 +15,9 @@ export type AttemptOutcome =
   /** It was told to stop (pause, rollback, lost lease, stop) and nothing can be said about it. */
   | { readonly kind: "interrupted" };
 
+/** A step whose time is up while it waits for a person or a trigger is looked at again after so long, milliseconds. */
+const waitLook = 60_000;
+
 /** A step that throws one of these did nothing yet and waits for people. */
 const asking = ["CUTOVER_STEP_UNPROVEN", "CUTOVER_STEP_REVIEW"] as const;
 type AskingCode = (typeof asking)[number];
@@ -90,7 +93,11 @@ async function limited(
   const { clock, graceMs } = desk.settings;
   const { signal } = controller;
   const context = new ActiveContext(desk, step, signal);
-  const limit = clock.after(timeoutMs, () => controller.abort(timeoutError(step, timeoutMs)));
+  const expire = (): void => {
+    if (context.waits) limit = clock.after(waitLook, expire);
+    else controller.abort(timeoutError(step, timeoutMs));
+  };
+  let limit = clock.after(timeoutMs, expire);
   try {
     return await orLeftBehind(call(context), signal, (leave) => clock.after(graceMs, leave));
   } catch (thrown) {

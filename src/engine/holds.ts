@@ -4,7 +4,7 @@ import { runTransition } from "./transitions.ts";
 
 /**
  * Why a run holds. Several causes may stand at once; the run is HOLDING while there is one, and each part takes back
- * only its own. Keys: `check`, `gate`, `complete`, `no-way-back`, `unknown:<step>`, `failed:<step>`.
+ * only its own. Keys: `check`, `gate`, `complete`, `no-way-back`, `unknown:<step>`, `trigger:<name>`, `asked:<step>`.
  */
 export class Holds {
   readonly #causes = new Map<string, string>();
@@ -15,6 +15,10 @@ export class Holds {
 
   clear(key: string): void {
     this.#causes.delete(key);
+  }
+
+  has(key: string): boolean {
+    return this.#causes.has(key);
   }
 
   clearAll(): void {

@@ -9,7 +9,12 @@ const restraintLook = 1_000;
 export function controlRoutes(
   desk: Desk,
   step: CompiledStep,
-  attempt: { readonly mustBeOpen: () => void; readonly signal: AbortSignal },
+  attempt: {
+    readonly mustBeOpen: () => void;
+    readonly signal: AbortSignal;
+    /** Told 1 when a change begins to wait for a trigger, −1 when it no longer does. */
+    readonly held: (by: 1 | -1) => void;
+  },
 ): RouteControl {
   const { store, clock, declarations, log } = desk.settings;
   return {
@@ -19,9 +24,16 @@ export function controlRoutes(
     async set(route, epoch, to) {
       attempt.mustBeOpen();
       const before = await store.routes.get(route);
-      while (raises(before, to) && desk.restrainedBy() !== undefined) {
-        log.debug(`the share of ${route} waits while ${desk.restrainedBy()} stands`, { step: step.id });
-        await sleep(clock, restraintLook, attempt.signal);
+      if (raises(before, to) && desk.restrainedBy() !== undefined) {
+        attempt.held(1);
+        try {
+          while (desk.restrainedBy() !== undefined) {
+            log.debug(`the share of ${route} waits while ${desk.restrainedBy()} stands`, { step: step.id });
+            await sleep(clock, restraintLook, attempt.signal);
+          }
+        } finally {
+          attempt.held(-1);
+        }
       }
       attempt.mustBeOpen();
       desk.fault("engine.route.before-change");

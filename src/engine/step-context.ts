@@ -12,6 +12,8 @@ export class ActiveContext implements StepContext {
   readonly #desk: Desk;
   readonly #step: CompiledStep;
   #closed = false;
+  /** Changes of routes that a trigger holds up. */
+  #held = 0;
   #routes: RouteControl | undefined;
 
   constructor(desk: Desk, step: CompiledStep, signal: AbortSignal) {
@@ -102,16 +104,45 @@ export class ActiveContext implements StepContext {
     return verdict;
   };
 
+  readonly ask: StepContext["ask"] = async (reason) => {
+    this.mustBeOpen();
+    const { holds, memory, journal } = this.#desk;
+    const key = this.#questionKey;
+    holds.set(key, `step "${this.#step.id}" asks: ${reason}`);
+    await journal.write(...holds.events(memory));
+    return {
+      answered: () => !holds.has(key),
+      withdraw: async () => {
+        if (!holds.has(key)) return;
+        this.mustBeOpen();
+        holds.clear(key);
+        await journal.write(...holds.events(memory));
+      },
+    };
+  };
+
+  get #questionKey(): string {
+    return `asked:${this.#step.id}`;
+  }
+
+  /** Whether the step waits for a person, or for a trigger that lets no share rise: that is no time of its own. */
+  get waits(): boolean {
+    return this.#held > 0 || this.#desk.holds.has(this.#questionKey);
+  }
+
   get routes(): RouteControl {
     return (this.#routes ??= controlRoutes(this.#desk, this.#step, {
       mustBeOpen: () => this.mustBeOpen(),
       signal: this.signal,
+      held: (by) => void (this.#held += by),
     }));
   }
 
   /** Ends this context: late writes of work that was left behind are refused. */
   close(): void {
     this.#closed = true;
+    // Whatever becomes of the step, its question is over; the state follows with the next commit.
+    this.#desk.holds.clear(this.#questionKey);
   }
 
   mustBeOpen(): void {

@@ -18,7 +18,7 @@ import { openRig, type Rig } from "../testing/engine-rig.ts";
 import { askDecision, continueRecorded, liftRecorded, type RecordParts, triggerRecorded } from "./index.ts";
 import type { RunHandle } from "./run-handle.ts";
 // A run loads it with the first gate that needs it, and a manual clock would run on meanwhile.
-import "./metric-judge.ts";
+import "./measured-judge.ts";
 
 /** What the run's figures show, and what its steps and procedures did. */
 class World {

@@ -13,7 +13,7 @@ import {
 import { openRig, type Rig } from "../testing/engine-rig.ts";
 import type { RunHandle } from "./run-handle.ts";
 // A run loads it with the first gate that needs it, and a manual clock would run on meanwhile.
-import "./metric-judge.ts";
+import "./measured-judge.ts";
 
 /** Puts the route live and waits there until it is told to stop. */
 const ramp = (raise?: () => boolean): Step => ({

@@ -65,6 +65,7 @@ function contextFor(input: Json, saved?: Json): Seen {
         return Promise.resolve("id");
       },
       judge: none,
+      ask: none,
       routes: { get: none, set: none, declarations: none, intervals: none } satisfies RouteControl,
     },
   };

@@ -101,6 +101,7 @@ export {
   type UnitsFailedCondition,
 } from "./run-conditions.ts";
 export type {
+  Question,
   RouteControl,
   StepContext,
   StepKind,

@@ -116,7 +116,21 @@ export interface StepContext {
   readonly evidence: (name: string, data: JsonObject) => Promise<string>;
   /** Evaluates a gate now, stores evidence and verdict, and returns it. `since` limits the evidence to later intervals. */
   readonly judge: (gate: GateSpec, options?: { readonly since?: number }) => Promise<Verdict>;
+  /**
+   * Holds the run with this reason and lets it ask a person, while the step goes on: nothing else begins until somebody
+   * continues the run or the step withdraws its question. Time spent so does not count towards the attempt's timeout. Not
+   * durable: after a crash the step asks again where it still has to.
+   */
+  readonly ask: (reason: string) => Promise<Question>;
   readonly routes: RouteControl;
+}
+
+/** A question that holds the run. */
+export interface Question {
+  /** True once a person continued the run. */
+  answered(): boolean;
+  /** Takes the question back; does nothing once it is answered. */
+  withdraw(): Promise<void>;
 }
 
 /** Stages of routes, as a step may read and change them. */

@@ -29,7 +29,7 @@ import { latencyBucket } from "cutover/gates";
 import type { RunHandle } from "cutover/engine";
 import { openRig, type Rig } from "../../src/testing/engine-rig.ts";
 // A run loads it with the first gate that needs it, and a manual clock would run on meanwhile.
-import "../../src/engine/metric-judge.ts";
+import "../../src/engine/measured-judge.ts";
 
 /** What the plans' systems do: everything healthy until a fault is set. */
 class World {

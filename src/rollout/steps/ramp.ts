@@ -10,6 +10,7 @@ import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } fro
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
+import { awaitSecondWrites, backlogLimit, SecondWrites } from "./second-writes.ts";
 import {
   gateText,
   given,
@@ -20,7 +21,7 @@ import {
   type StepPlacement,
 } from "./step-input.ts";
 import { type MeasuredShare, measuredShare, shareJson, Totals } from "./totals.ts";
-import { count, type Look, refuseFailure, waitFor } from "./waiting.ts";
+import { count, type Limits, type Look, type Otherwise, refuseFailure, waitFor } from "./waiting.ts";
 
 export interface RampOptions extends StepPlacement {
   /** Least time at each share. Default: none, the evidence decides. */
@@ -29,8 +30,13 @@ export interface RampOptions extends StepPlacement {
   readonly gate?: GateSpec | readonly GateSpec[];
   /** Least number of calls of the new side at each share. Default 100. */
   readonly atLeast?: number;
-  /** Longest time at one share; then the step fails. Default 24 h. */
+  /** Longest time at one share. Default 24 h. */
   readonly atMost?: Duration;
+  /**
+   * What follows when a share is not cleared in that time: `fail` takes the run back, `ask` holds it until a person
+   * continues, which gives the share as much time again, or rolls back. Default `fail`.
+   */
+  readonly otherwise?: "fail" | "ask";
   /**
    * Whether the measured part of calls must lie in the statistical bounds of the share. Default true; set it false
    * where a few keys make most of the calls.
@@ -44,6 +50,7 @@ interface RampInput {
   readonly hold: Duration;
   readonly atLeast: number;
   readonly atMost: Duration;
+  readonly otherwise: Otherwise;
   readonly checkShare: boolean;
   readonly estimate?: Duration;
 }
@@ -53,6 +60,8 @@ interface RampSaved extends Saved {
   readonly level: number;
   /** Wall-clock milliseconds when that share was set; null until then. */
   readonly since: number | null;
+  /** Since when patience counts, where a person gave that share more time. */
+  readonly asked?: number | null;
   /** Results of the shares that are cleared. */
   readonly levels: readonly JsonObject[];
 }
@@ -74,6 +83,7 @@ export function ramp(route: string, shares: readonly number[], options: RampOpti
     hold: options.hold ?? 0,
     atLeast: options.atLeast ?? 100,
     atMost,
+    otherwise: options.otherwise ?? "fail",
     checkShare: options.checkShare ?? true,
     estimate: options.estimate,
   });
@@ -111,11 +121,14 @@ const read = (input: Json): RampInput => input as unknown as RampInput;
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, shares, hold, atLeast, atMost } = input as JsonObject;
+  const { route, shares, hold, atLeast, atMost, otherwise, checkShare } = input as JsonObject;
   found.route(route);
   found.duration("hold", hold);
   found.duration("atMost", atMost);
   found.count("atLeast", atLeast);
+  found.otherwise(otherwise);
+  if (typeof checkShare !== "boolean")
+    found.add("checkShare", "true or false", checkShare, "leave it out to have the measured share checked");
   if (ms(hold as Duration) > ms(atMost as Duration))
     found.add("atMost", 'longer than "hold"', atMost, "raise `atMost` or lower `hold`");
   if (!Array.isArray(shares) || shares.length === 0) {
@@ -148,8 +161,10 @@ const summary = ({ route, shares }: RampInput): string =>
 function plan(input: RampInput, gates: readonly GateSpec[]): StepPlan {
   const held = ms(input.hold) * input.shares.length;
   const estimate = input.estimate === undefined ? held : ms(input.estimate);
+  const least = ms(input.hold) > 0 ? `, ${formatDuration(ms(input.hold))} at least` : "";
+  const most = input.otherwise === "ask" ? `, asks a person after ${formatDuration(ms(input.atMost))}` : "";
   return {
-    summary: `${summary(input)}, each until ${gates.map((gate) => gate.name).join(" and ")}`,
+    summary: `${summary(input)}, each until ${gates.map((gate) => gate.name).join(" and ")}${least}${most}`,
     ...(estimate > 0 ? { estimateMs: estimate } : {}),
     touches: [`stage and share of ${input.route}`],
   };
@@ -186,17 +201,28 @@ async function clearLevel(
   saved: RampSaved,
   share: number,
 ): Promise<RampSaved> {
-  const { route } = input;
+  const { route, otherwise } = input;
+  if (saved.since === null)
+    await awaitSecondWrites(
+      context,
+      route,
+      { stage: "live", share },
+      { patience: ms(input.atMost), otherwise },
+    );
   const state = await moveRoute(context, route, { stage: "live", share }, saved.since !== null);
   const since = saved.since ?? context.clock.now();
-  await save(context, { ...saved, since });
+  const begun = { ...saved, since };
+  await save(context, begun);
+  const writes = new SecondWrites();
   const watch = new RouteWatch(context, route, since);
   const totals = new Totals();
   let measured: MeasuredShare = measuredShare(share, totals.calls);
 
   const look = async (): Promise<Look> => {
     await requireUnchanged(context, state);
-    for (const interval of await watch.news()) if (interval.epoch === state.epoch) totals.add(interval);
+    const news = await watch.news();
+    writes.take(news);
+    for (const interval of news) if (interval.epoch === state.epoch) totals.add(interval);
     measured = measuredShare(share, totals.calls);
     const missing: string[] = [];
     const waits: number[] = [];
@@ -210,13 +236,17 @@ async function clearLevel(
     const calls = input.atLeast - totals.calls.new;
     if (calls > 0) missing.push(`${count(calls)} more calls`);
     if (totals.isSilent(context.clock.now())) missing.push("a report of a door (all are silent)");
+    const behind = writes.trouble(await backlogLimit(context, route), false, context.clock.now());
+    if (behind !== undefined) missing.push(behind);
     const left = since + ms(input.hold) - context.clock.now();
     if (left > 0) {
       missing.push(`the end of ${formatDuration(ms(input.hold))}`);
       waits.push(left);
     }
     if (input.checkShare && !measured.within)
-      missing.push(`a measured share of ${measured.low}–${measured.high} %, found ${measured.measured} %`);
+      missing.push(
+        `a measured share of ${measured.low}–${measured.high} %, found ${measured.measured} % (where a few keys make most calls, \`checkShare: false\`)`,
+      );
     return {
       missing,
       share,
@@ -224,7 +254,14 @@ async function clearLevel(
       waitMs: waits.length === 0 ? undefined : Math.max(...waits),
     };
   };
-  await waitFor(context, { since, patience: ms(input.atMost), subject: `${route} at ${share} %` }, look);
+  const limits: Limits = {
+    subject: `${route} at ${share} %`,
+    since: saved.asked ?? since,
+    patience: ms(input.atMost),
+    otherwise,
+    onAnswered: (asked) => save(context, { ...begun, asked }),
+  };
+  await waitFor(context, limits, look);
 
   const level: JsonObject = {
     share,
@@ -236,7 +273,7 @@ async function clearLevel(
     ms: context.clock.now() - since,
   };
   await context.evidence(`${route} at ${share} %`, level);
-  return { ...saved, level: saved.level + 1, since: null, levels: [...saved.levels, level] };
+  return { ...saved, level: saved.level + 1, since: null, asked: null, levels: [...saved.levels, level] };
 }
 
 function line({ calls, errors, failedOver }: Totals): string {

@@ -1,28 +1,40 @@
-import { type Json, type JsonObject, markPlace, type Stage, stages } from "../../core/index.ts";
+import {
+  type Duration,
+  type Json,
+  type JsonObject,
+  markPlace,
+  type Stage,
+  stages,
+} from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepProblem } from "../../plan/index.ts";
 import { moveRoute, requireStage, settingOf } from "./change-route.ts";
 import { finish, goBack, type Saved, savedOrNew } from "./saved.ts";
+import { awaitSecondWrites } from "./second-writes.ts";
 import { given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
 
 export interface SetStageOptions extends StepPlacement {
   /** Percentage of keys for stage `live`. Default 0 there; no other stage has one. */
   readonly share?: number;
+  /** Longest time that missing second writes may keep the stage from advancing; then it fails. Default 24 h. */
+  readonly patience?: Duration;
 }
 
 interface SetStageInput {
   readonly route: string;
   readonly stage: Stage;
   readonly share: number;
+  readonly patience: Duration;
 }
 
 /**
- * A step that sets a stage and waits for nothing, for example `dualwrite` before a copy, or `complete` at the end.
- * The way back is the stage of before.
+ * A step that sets a stage and waits for nothing but missing second writes where it goes forward, for example `dualwrite`
+ * before a copy, or `complete` at the end. The way back is the stage of before.
  */
 export function setStage(route: string, stage: Stage, options: SetStageOptions = {}): Step {
-  const input = given({ route, stage, share: options.share ?? 0, estimate: options.estimate });
+  const { patience = "24h" } = options;
+  const input = given({ route, stage, share: options.share ?? 0, patience, estimate: options.estimate });
   return markPlace(
-    { ...placement("set-stage", options), kind: setStageKind, input } as Step,
+    { ...placement("set-stage", options), kind: setStageKind(ms(patience)), input } as Step,
     setStage as (...args: never[]) => unknown,
   );
 }
@@ -32,9 +44,10 @@ const read = (input: Json): SetStageInput => input as unknown as SetStageInput;
 const summary = ({ route, stage, share }: SetStageInput): string =>
   `set ${route} to ${stage}${stage === "live" ? ` ${share} %` : ""}`;
 
-const setStageKind: StepKind = {
+const setStageKind = (patience: number): StepKind => ({
   kind: "set-stage",
   reversible: true,
+  timeoutMs: (Number.isFinite(patience) ? patience : 0) + 3_600_000,
   validate: problems,
   summary: (input) => summary(read(input)),
   plan: (input) => {
@@ -53,12 +66,13 @@ const setStageKind: StepKind = {
     return there ? { kind: "done", result: { note: summary(read(context.input)) } } : { kind: "not-done" };
   },
   rollback: (context) => goBack(context, read(context.input).route),
-};
+});
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, stage, share } = input as JsonObject;
+  const { route, stage, share, patience } = input as JsonObject;
   found.route(route);
+  found.duration("patience", patience);
   if (!stages.includes(stage as Stage))
     found.add("stage", `one of ${stages.join(", ")}`, stage, "see the stages in the docstring of route()");
   if (!(typeof share === "number" && share >= 0 && share <= 100))
@@ -69,9 +83,10 @@ function problems(input: Json): readonly StepProblem[] {
 }
 
 async function start(context: StepContext): Promise<Json> {
-  const { route, stage, share } = read(context.input);
+  const { route, stage, share, patience } = read(context.input);
   const saved = await savedOrNew<Saved>(context, route, (before) => ({ before }));
   await requireStage(context, route, stage);
+  await awaitSecondWrites(context, route, { stage, share }, { patience: ms(patience) });
   const { epoch } = await moveRoute(context, route, { stage, share }, false);
   return await finish(context, saved, { note: summary(read(context.input)), epoch });
 }

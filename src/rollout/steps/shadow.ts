@@ -10,6 +10,7 @@ import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } fro
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
+import { awaitSecondWrites } from "./second-writes.ts";
 import {
   gateText,
   given,
@@ -20,7 +21,7 @@ import {
   type StepPlacement,
 } from "./step-input.ts";
 import { Totals } from "./totals.ts";
-import { count, type Look, refuseFailure, waitFor } from "./waiting.ts";
+import { count, type Limits, type Look, type Otherwise, refuseFailure, waitFor } from "./waiting.ts";
 
 export interface ShadowOptions extends StepPlacement {
   /** Least time in shadow. Default: none, the evidence decides. */
@@ -34,8 +35,13 @@ export interface ShadowOptions extends StepPlacement {
    * declared. `"any"` asks for none.
    */
   readonly operations?: "declared" | "any" | readonly string[];
-  /** Fails when it is not shown within this time. Default 24 h. */
+  /** Longest time in shadow. Default 24 h. */
   readonly patience?: Duration;
+  /**
+   * What follows when it is not shown within that time: `fail` takes the run back, `ask` holds it until a person continues,
+   * which gives it as much time again, or rolls back. Default `fail`.
+   */
+  readonly otherwise?: "fail" | "ask";
 }
 
 interface ShadowInput {
@@ -44,6 +50,7 @@ interface ShadowInput {
   readonly atLeast: number;
   readonly operations: "declared" | "any" | readonly string[];
   readonly patience: Duration;
+  readonly otherwise: Otherwise;
   readonly estimate?: Duration;
   /** The gate as a rate, when it was given as one. */
   readonly until?: number;
@@ -52,6 +59,8 @@ interface ShadowInput {
 interface ShadowSaved extends Saved {
   /** Wall-clock milliseconds when the stage was set; null until then. */
   readonly since: number | null;
+  /** Since when patience counts, where a person gave it more time. */
+  readonly asked?: number;
 }
 
 /**
@@ -71,6 +80,7 @@ export function shadow(route: string, options: ShadowOptions = {}): Step {
     atLeast: options.atLeast ?? 100,
     operations: options.operations ?? "declared",
     patience,
+    otherwise: options.otherwise ?? "fail",
     estimate: options.estimate,
     until: typeof until === "number" ? until : undefined,
   });
@@ -111,11 +121,12 @@ const read = (input: Json): ShadowInput => input as unknown as ShadowInput;
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, for: least, atLeast, operations, patience, until } = input as JsonObject;
+  const { route, for: least, atLeast, operations, patience, otherwise, until } = input as JsonObject;
   found.route(route);
   found.duration("for", least);
   found.duration("patience", patience);
   found.count("atLeast", atLeast);
+  found.otherwise(otherwise);
   if (until !== undefined && !(typeof until === "number" && until > 0 && until < 1)) {
     found.add(
       "until",
@@ -157,6 +168,10 @@ async function start(context: StepContext, gate: GateSpec): Promise<Json> {
   const { route } = input;
   let saved = await savedOrNew<ShadowSaved>(context, route, (before) => ({ before, since: null }));
   await requireStage(context, route, "shadow");
+  const { otherwise } = input;
+  const patience = ms(input.patience);
+  if (saved.since === null)
+    await awaitSecondWrites(context, route, { stage: "shadow", share: 0 }, { patience, otherwise });
   const state = await moveRoute(context, route, { stage: "shadow", share: 0 }, saved.since !== null);
   const since = saved.since ?? context.clock.now();
   saved = { ...saved, since };
@@ -189,7 +204,15 @@ async function start(context: StepContext, gate: GateSpec): Promise<Json> {
       waitMs: waits.length === 0 ? undefined : Math.max(...waits),
     };
   };
-  await waitFor(context, { since, patience: ms(input.patience), subject: `agreement of ${route}` }, look);
+  const begun = saved;
+  const limits: Limits = {
+    subject: `agreement of ${route}`,
+    since: saved.asked ?? since,
+    patience,
+    otherwise,
+    onAnswered: (asked) => save(context, { ...begun, asked }),
+  };
+  await waitFor(context, limits, look);
 
   const { compared, mismatches, shadow: calls } = totals;
   const result: JsonObject = {

@@ -85,6 +85,16 @@ export class Problems {
     this.add(place, "a duration", found, 'write a number with a unit: ms, s, m, h or d, for example "10m"');
   }
 
+  otherwise(found: Json | undefined): void {
+    if (found === undefined || found === "fail" || found === "ask") return;
+    this.add(
+      "otherwise",
+      '"fail" or "ask"',
+      found,
+      '"ask" holds the run and asks a person once patience is over',
+    );
+  }
+
   count(place: string, found: Json | undefined): void {
     if (found === undefined || (Number.isSafeInteger(found) && (found as number) >= 0)) return;
     this.add(place, "a whole number from 0", found, "say how many are enough");

@@ -35,6 +35,10 @@ class World {
   readonly routes = new Map<string, RouteState>();
   readonly changes: string[] = [];
   readonly notes: string[] = [];
+  /** Questions asked so far, how many of them a person answered, and which were withdrawn. */
+  readonly asked: string[] = [];
+  answered = 0;
+  readonly withdrawn: number[] = [];
   readonly evidence = new Map<string, JsonObject>();
   checkpoint: Json | undefined;
   link: MemoryLink = memoryLink();
@@ -146,6 +150,14 @@ class World {
         if (gate.type === "composed") throw new Error("these tests judge single gates");
         const since = options.since ?? 0;
         return judgeIntervals(gate.rule, gate.measure as never, await this.control.intervals("r", since));
+      },
+      ask: async (reason) => {
+        this.asked.push(reason);
+        const question = this.asked.length;
+        return {
+          answered: () => this.answered >= question,
+          withdraw: async () => void this.withdrawn.push(question),
+        };
       },
       routes: this.control,
     };
@@ -545,5 +557,164 @@ describe("bad input is named with its place", () => {
     ["no options", quiet("r", ...([] as unknown as [{ for: "1s" }])), ["for"]],
   ])("%s", (_, step, expected) => {
     expect(places(step)).toEqual(expected);
+  });
+});
+
+describe("a ramp that asks a person", () => {
+  const slow = (): Step =>
+    ramp("r", [10], { atLeast: 1_000_000, atMost: "60s", otherwise: "ask", checkShare: false });
+
+  test("asks once its time is over, says what is missing, and gives as much time again to who continues", async () => {
+    world.application();
+    world.clock.after(70_000, () => expect(world.asked).toHaveLength(1));
+    world.clock.after(100_000, () => (world.answered = 1));
+    world.clock.after(155_000, () => expect(world.asked).toHaveLength(1));
+    await world.run(slow(), 165_000);
+    expect(world.asked).toHaveLength(2);
+    expect(world.asked[0]).toContain("more calls");
+  });
+
+  test("keeps the time that a person gave through a crash", async () => {
+    world.application();
+    world.clock.after(100_000, () => (world.answered = 1));
+    await world.run(slow(), 110_000);
+    await world.run(slow(), 45_000);
+    expect(world.asked).toHaveLength(1);
+    await world.run(slow(), 10_000);
+    expect(world.asked).toHaveLength(2);
+  });
+
+  test("withdraws its question when the evidence comes after all", async () => {
+    world.application();
+    world.stopTraffic();
+    const step = ramp("r", [100], { atMost: "10s", otherwise: "ask", atLeast: 500 });
+    const late = (): void => {
+      world.clock.after(250, late);
+      if (world.asked.length > 0) world.report({ new: { calls: 500, errors: 0, latency: [] }, door: "late" });
+    };
+    late();
+    const { error, result } = await world.run(step, 120_000);
+    expect(error).toBeUndefined();
+    expect(result?.["note"]).toContain("100 %");
+    expect(world.withdrawn).toEqual([1]);
+  });
+
+  test("fails instead where nobody is to be asked", async () => {
+    world.application();
+    const { error } = await world.run(ramp("r", [10], { atLeast: 1_000_000, atMost: "60s" }), 70_000);
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+    expect(world.asked).toEqual([]);
+  });
+
+  test("a shadow asks likewise", async () => {
+    world.application();
+    const step = shadow("r", { atLeast: 1_000_000, patience: "30s", otherwise: "ask" });
+    await world.run(step, 40_000);
+    expect(world.asked).toHaveLength(1);
+    expect(world.asked[0]).toContain("more comparisons");
+  });
+});
+
+describe("missing second writes", () => {
+  const limit = 10;
+  /** Two doors of two hosts report, each so many open writes. */
+  const doors = (open: { one: number; two: number }): void => {
+    const tell = (): void => {
+      world.clock.after(1_000, tell);
+      world.report({ door: "one:1", backlog: open.one });
+      world.report({ door: "two:1", backlog: open.two });
+    };
+    tell();
+  };
+  const declare = (): void => {
+    for (const door of ["one:1", "two:1"])
+      world.link.declarations.push({
+        route: "r",
+        door,
+        operations: [],
+        stages: ["off", "dualwrite", "shadow", "live", "rampdown", "complete"],
+        backlogLimit: limit,
+      });
+  };
+
+  test.each([
+    ["ramp", (): Step => ramp("r", [10, 100]), "live 10"],
+    ["shadow", (): Step => shadow("r", { until: 0.01 }), "shadow 0"],
+    ["set-stage", (): Step => setStage("r", "live", { share: 50 }), "live 50"],
+  ])("keep a %s from advancing while their sum over doors is above the limit", async (_, step, then) => {
+    const open = { one: 6, two: 5 };
+    world.application();
+    declare();
+    world.set("r", 0, { stage: "dualwrite", share: 0 });
+    doors(open);
+    await world.run(step(), 20_000);
+    expect(world.changes).toEqual(["dualwrite 0"]);
+    expect(world.notes.at(-1)).toContain("second writes: 11 are missing, limit 10");
+    open.one = 4;
+    await world.run(step(), 20_000);
+    expect(world.changes[1]).toBe(then);
+  });
+
+  test("keep a share from being cleared, and the next one from being set", async () => {
+    const open = { one: 0, two: 0 };
+    world.application();
+    declare();
+    world.set("r", 0, { stage: "dualwrite", share: 0 });
+    doors(open);
+    const step = ramp("r", [10, 100], { hold: "20s" });
+    await world.run(step, 10_000);
+    open.two = 11;
+    await world.run(step, 60_000);
+    expect(world.changes).toEqual(["dualwrite 0", "live 10"]);
+    expect(world.notes.at(-1)).toContain("second writes: 11 are missing");
+    open.two = 0;
+    expect((await world.run(step, 60_000)).result).toBeDefined();
+  });
+
+  test("fail a step that may not wait longer, before it has changed anything", async () => {
+    world.application();
+    declare();
+    world.set("r", 0, { stage: "dualwrite", share: 0 });
+    doors({ one: 20, two: 0 });
+    const { error } = await world.run(ramp("r", [10], { atMost: "30s" }), 60_000);
+    expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
+    expect(String(error)).toContain("second writes: 20 are missing");
+    expect(world.changes).toEqual(["dualwrite 0"]);
+  });
+
+  test("need a report where both sides are written; the way back asks for nothing", async () => {
+    world.application();
+    declare();
+    world.set("r", 0, { stage: "dualwrite", share: 0 });
+    await world.run(ramp("r", [10]), 5_000);
+    expect(world.changes).toEqual(["dualwrite 0"]);
+    expect(world.notes.at(-1)).toContain("a report of the doors on their second writes");
+    doors({ one: 500, two: 500 });
+    expect((await world.run(setStage("r", "off"), 5_000)).result).toBeDefined();
+  });
+
+  test("of a door that fell silent count until another of its host has had time to find them", async () => {
+    world.application();
+    declare();
+    world.set("r", 0, { stage: "dualwrite", share: 0 });
+    world.report({ door: "one:1", backlog: 30 });
+    world.report({ door: "two:1", backlog: 0 });
+    await world.clock.advance(40_000);
+    const two = (): void => {
+      world.clock.after(1_000, two);
+      world.report({ door: "two:1", backlog: 0 });
+    };
+    two();
+    const step = ramp("r", [10]);
+    await world.run(step, 10_000);
+    expect(world.changes).toEqual(["dualwrite 0"]);
+    expect(world.notes.at(-1)).toContain("30 of one:1, silent for");
+    const heir = (): void => {
+      world.clock.after(1_000, heir);
+      world.report({ door: "one:2", backlog: 0 });
+    };
+    heir();
+    await world.run(step, 10_000);
+    expect(world.changes[1]).toBe("live 10");
   });
 });
