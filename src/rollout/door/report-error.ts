@@ -22,7 +22,7 @@ export class ErrorReporter {
     if (!this.#due(`${route} ${place}`)) return;
     this.#tell(
       new CutoverError("CUTOVER_ROUTE_FAULT", {
-        message: `${place} of route ${JSON.stringify(route)} failed: ${asError(cause).message}`,
+        message: `${place} of route ${JSON.stringify(route)} failed: ${said(cause)}`,
         details: { route, function: place },
         place: `route(${JSON.stringify(route)}).${place}`,
         cause,
@@ -50,5 +50,14 @@ export class ErrorReporter {
     } catch {
       // The hook is the application's own; its failure must not reach a caller either.
     }
+  }
+}
+
+/** What a hostile error says, when even reading it throws. */
+function said(cause: unknown): string {
+  try {
+    return String(asError(cause).message);
+  } catch {
+    return "an error that cannot be read";
   }
 }
