@@ -323,6 +323,66 @@ describe("effects elsewhere", () => {
     expect(made).toEqual(["send 1"]);
   });
 
+  test("a new side whose work is done by a queue of its own does not act: nobody knows for which call it would", async () => {
+    const jobs: (() => void)[] = [];
+    // Begun before any call, so outside of all of them.
+    const worker = setInterval(() => jobs.splice(0).forEach((job) => job()), 1);
+    try {
+      const { submit, made, set } = open((effects) => async ({ id }) => {
+        const sent = new Promise<void>((resolve, reject) =>
+          jobs.push(() => {
+            try {
+              effects.send({ to: id, about: 1 });
+              resolve();
+            } catch (error) {
+              reject(error as Error);
+            }
+          }),
+        );
+        await sent;
+        return "order 1";
+      });
+      set("shadow");
+      expect(await submit(order)).toBe("order 1");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(made).toEqual(["insert a", "send 1"]);
+      set("complete");
+      await expect(submit(order)).rejects.toMatchObject({ code: "CUTOVER_EFFECT_ASTRAY" });
+      expect(made).toEqual(["insert a", "send 1"]);
+    } finally {
+      clearInterval(worker);
+    }
+  });
+
+  test("a streamed answer makes its effects once: those of the new side are refused", async () => {
+    const made: number[] = [];
+    const effects = captured({ log: (n: number) => void made.push(n) });
+    const link = memoryLink();
+    const state = [{ route: "r", stage: "shadow" }] as const;
+    const rollout = createRollout({ clock: new ManualClock(), link, state });
+    const counting = (log: (n: number) => void) =>
+      async function* (_id: string): AsyncGenerator<number> {
+        for (let n = 0; n < 3; n++) {
+          log(n);
+          yield n;
+        }
+      };
+    const count = rollout.route("r", {
+      old: counting(effects.old.log),
+      new: counting(effects.new.log),
+      key: (id) => id,
+      captures: effects,
+    });
+    const seen: number[] = [];
+    for await (const n of count("a")) seen.push(n);
+    await turns();
+    await rollout.close();
+    expect([seen, made]).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+  });
+
   test("a call that is not shadowed (refused, or not in the sample) acts as always", async () => {
     const { submit, made, set, interval } = open(submitThrough, { sample: 0 });
     set("shadow");

@@ -65,7 +65,9 @@ export async function requireStage(
       details: { route, stage, door: refusing.door },
       place: `route ${route}`,
       remedy:
-        'declare `effects: "none"` at the call site, or give a `shadow` function that answers without acting',
+        stage === "shadow"
+          ? 'at the call site declare `effects: "none"`, capture the effects, or give a `shadow` function that answers without acting'
+          : "choose a stage that the call site allows: with captured effects both sides act through one port",
     });
   }
   return [...new Set(declarations.flatMap((declaration) => declaration.operations))];
