@@ -1,3 +1,4 @@
+import { answer, answerAndTell } from "./answers.ts";
 import type { Side } from "../../core/index.ts";
 import type { AnyFunction } from "./apart.ts";
 import { buckets } from "./bucket.ts";
@@ -5,7 +6,7 @@ import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Replay } from "./replay.ts";
 import type { Entry } from "./replay-entry.ts";
-import { answer, answerAndTell, type KeyParts, keyOf } from "./routed.ts";
+import { type KeyParts, keyOf } from "./routed.ts";
 import type { Write, WriteIds } from "./write-ids.ts";
 
 export interface WriteParts extends KeyParts {

@@ -1,6 +1,7 @@
 import type { Side } from "../../core/index.ts";
+import { answer } from "./answers.ts";
 import type { AnyFunction } from "./apart.ts";
-import { answer, answerByShare, answerThenShadow, keyOf, type RoutedParts } from "./routed.ts";
+import { answerByShare, answerThenShadow, keyOf, type RoutedParts } from "./routed.ts";
 
 /** Keys whose newest state only one side has. */
 export interface Pins {
