@@ -87,6 +87,108 @@ describe("compare", () => {
     expect(compare(deep(1), deep(2))).toEqual({ differences: [], complete: false });
   });
 
+  test("0 equals -0, a hole equals undefined, symbols equal by description, big numbers by value", () => {
+    expect(paths({ z: 0 }, { z: -0 })).toEqual([]);
+    expect(paths([1, undefined, 2], Object.assign([1], { length: 3, 2: 2 }))).toEqual([]);
+    expect(paths(Symbol("a"), Symbol("a"))).toEqual([]);
+    expect(paths({ s: Symbol("a") }, { s: Symbol("b") })).toEqual(["s"]);
+    expect(paths({ n: 1n }, { n: 1 })).toEqual(["n"]);
+    const name = Symbol("name");
+    expect(paths({ [name]: 1 }, { [name]: 2 })).toEqual(["Symbol(name)"]);
+  });
+
+  test("instances are compared by their own members, whatever their class", () => {
+    class Price {
+      readonly amount: number;
+      constructor(amount: number) {
+        this.amount = amount;
+      }
+      double(): number {
+        return 2 * this.amount;
+      }
+    }
+    expect(paths({ p: new Price(1) }, { p: new Price(1) })).toEqual([]);
+    expect(paths({ p: new Price(1) }, { p: { amount: 1 } })).toEqual([]);
+    expect(paths({ p: new Price(1) }, { p: new Price(2) })).toEqual(["p.amount"]);
+    expect(paths({ f: () => 1 }, {})).toEqual([]);
+    expect(paths({ f: () => 1 }, { f: 1 })).toEqual(["f"]);
+  });
+
+  test("URLs, headers, boxed values and whatever says what it is are compared by what they say", () => {
+    expect(paths({ u: new URL("http://a/b") }, { u: new URL("http://a/b") })).toEqual([]);
+    expect(paths({ u: new URL("http://a/b") }, { u: new URL("http://a/c") })).toEqual(["u"]);
+    expect(paths({ h: new Headers({ a: "1" }) }, { h: new Headers({ a: "2" }) })).toEqual(["h.a"]);
+    // oxlint-disable-next-line no-new-wrappers -- such values exist
+    expect(paths({ s: new String("a") }, { s: new String("b") })).toEqual(["s.0"]);
+  });
+
+  test("what shows nothing of what it holds is never claimed to be equal, unless it is left out", () => {
+    class Secret {
+      readonly #value: number;
+      constructor(value: number) {
+        this.#value = value;
+      }
+      reveal(): number {
+        return this.#value;
+      }
+    }
+    const generator = (n: number) =>
+      (function* () {
+        yield n;
+      })();
+    for (const pair of [
+      [new Secret(1), new Secret(2)],
+      [generator(1), generator(1)],
+      [new WeakMap(), new WeakMap()],
+      [Promise.resolve(1), Promise.resolve(2)],
+    ] as const) {
+      const [a, b] = pair.map((it) => ({ n: 1, it }));
+      expect(compare(a, b)).toEqual({ differences: [], complete: false });
+      expect(compare(a, b, { ignore: ["it"] })).toEqual({ differences: [], complete: true });
+    }
+    const same = new Secret(1);
+    expect(compare({ same }, { same })).toEqual({ differences: [], complete: true });
+  });
+
+  test("typed arrays are compared number by number, of the same sort of numbers", () => {
+    expect(paths(new Float32Array([1, 2]), new Float32Array([1, 3]))).toEqual(["1"]);
+    expect(paths(new Float64Array([1]), new Float64Array([1.01]), { tolerance: { absolute: 0.1 } })).toEqual(
+      [],
+    );
+    expect(paths(new Int8Array([1]), new Int16Array([1]))).toEqual(["$"]);
+    expect(paths(Buffer.from("a"), new Uint8Array([97]))).toEqual([]);
+  });
+
+  test("maps whose keys are objects are compared in their order, and 1 and '1' are two keys", () => {
+    expect(paths(new Map([[{ k: 1 }, "a"]]), new Map([[{ k: 1 }, "b"]]))).toEqual(["0.1"]);
+    expect(paths(new Map([[1, "a"]]), new Map([["1", "a"]]))).toEqual(["1", "1"]);
+  });
+
+  test("errors differ by their causes and by the errors they gather", () => {
+    const failed = (code: string) =>
+      new TypeError("fetch failed", { cause: Object.assign(new Error("x"), { code }) });
+    expect(paths({ e: failed("A") }, { e: failed("B") })).toEqual(["e.cause.code"]);
+    const many = (message: string) => new AggregateError([new Error(message)], "all failed");
+    expect(paths(many("a"), many("b"))).toEqual(["errors.0.message"]);
+    const ring = new Error("ring");
+    ring.cause = ring;
+    expect(paths(ring, ring)).toEqual([]);
+  });
+
+  test("an enormous answer is looked at as far as the bounds go, and not claimed to be equal", () => {
+    const wide = (n: number) =>
+      Object.fromEntries(Array.from({ length: 150_000 }, (_, i) => [`k${i}`, { n }]));
+    expect(compare(wide(1), wide(1)).complete).toBe(false);
+    expect(compare({}, wide(1)).differences).toHaveLength(20);
+    const list = Array.from({ length: 150_000 }, () => ({ n: 1 }));
+    expect(
+      compare(
+        list,
+        [...list.slice(0, -1), { n: 2 }].map((item) => ({ ...item })),
+      ).complete,
+    ).toBe(false);
+  });
+
   test("at most the asked number of differences is listed", () => {
     const many = (n: number): number[] => Array.from({ length: 1_000 }, () => n);
     expect(paths(many(1), many(2))).toHaveLength(20);

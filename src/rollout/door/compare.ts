@@ -1,7 +1,7 @@
 import type { Outcome } from "./apart.ts";
 import { errorFacts } from "./error-facts.ts";
 import { type IgnoreRules, ignoreRules, isIgnored } from "./ignore.ts";
-import { bytesOf, haveScalarKeys, kindOf, numbersOf, stated } from "./kinds.ts";
+import { bytesOf, haveScalarKeys, type Kind, kindOf, numbersOf, stated } from "./kinds.ts";
 
 /** One place where old and new differ. Paths are dotted: `items.2.price`; the whole answer is `$`. */
 export interface Difference {
@@ -120,12 +120,17 @@ export class Comparer {
       return this.#arrays(a, b);
     }
     const kind = kindOf(a);
-    if (kind !== kindOf(b)) return this.#differ(a, b);
+    const otherKind = kindOf(b);
+    if (kind === "instance" || otherKind === "instance") {
+      const own = (value: object, its: Kind): Members | undefined =>
+        its === "object" || its === "instance" ? { ...(value as Members) } : undefined;
+      const [left, right] = [own(a, kind), own(b, otherKind)];
+      return left === undefined || right === undefined ? this.#differ(a, b) : this.#membersOf(left, right);
+    }
+    if (kind !== otherKind) return this.#differ(a, b);
     switch (kind) {
       case "object":
         return this.#membersOf(a as Members, b as Members);
-      case "instance":
-        return this.#membersOf({ ...(a as Members) }, { ...(b as Members) });
       case "date":
         if (!Object.is((a as Date).getTime(), (b as Date).getTime())) this.#differ(a, b);
         return;
@@ -186,9 +191,9 @@ export class Comparer {
     }
     let inB = 0;
     for (const _ in b) if (++inB > mostMembers) break;
-    this.#members += inB - shared;
     if (inB !== shared)
       for (const name in b) {
+        this.#members++;
         if (!Object.hasOwn(a, name)) this.#at(name, undefined, b[name]);
         if (this.#full) return;
       }

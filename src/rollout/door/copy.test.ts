@@ -56,6 +56,67 @@ describe("copyValue", () => {
     expect(copyValue(value, 100)).toBe(uncopied);
   });
 
+  test("cyclic and deep values are copied within the limit too, however long the chain", () => {
+    const chain = (length: number): object => {
+      let value: object = { n: 0 };
+      for (let i = 1; i < length; i++) value = { n: i, next: value };
+      return value;
+    };
+    let copied = copyValue(chain(50_000), 1e6) as { n: number; next?: object };
+    let length = 1;
+    for (; copied.next !== undefined; copied = copied.next as typeof copied) length++;
+    expect(length).toBe(50_000);
+    expect(copyValue(chain(50_000), 2_000)).toBe(uncopied);
+    const ring: { all: unknown[]; next?: unknown } = { all: [] };
+    for (let i = 0; i < 5_000; i++) ring.all.push({ ring });
+    ring.next = { ring };
+    expect(copyValue(ring, 2_000)).toBe(uncopied);
+  });
+
+  test("what maps and sets hold counts, and is copied with them", () => {
+    const inner = { n: 1 };
+    const map = copyValue(new Map([["a", inner]]), 100) as Map<string, { n: number }>;
+    inner.n = 2;
+    expect(map.get("a")).toEqual({ n: 1 });
+    const wide = new Set([Array.from({ length: 500 }, () => 1)]);
+    expect(copyValue(wide, 100)).toBe(uncopied);
+    const run = (): number => 1;
+    expect(copyValue(new Map([["run", run]]), 100)).toEqual(new Map([["run", run]]));
+  });
+
+  test("holes stay holes, symbols stay members, and -0, NaN and big numbers stay what they are", () => {
+    const name = Symbol("name");
+    const value = {
+      holes: Object.assign([1, undefined], { length: 4 }),
+      [name]: { n: 1 },
+      z: -0,
+      nan: Number.NaN,
+      b: 2n,
+    };
+    const copied = copyValue(value, 100) as typeof value;
+    expect(Object.keys(copied.holes)).toEqual(["0", "1"]);
+    expect(copied.holes.length).toBe(4);
+    expect(copied[name]).toEqual({ n: 1 });
+    expect(copied[name]).not.toBe(value[name]);
+    expect([Object.is(copied.z, -0), copied.nan, copied.b]).toEqual([true, Number.NaN, 2n]);
+  });
+
+  test("of a view into a large buffer only what is seen is copied", () => {
+    const large = new ArrayBuffer(100_000_000);
+    const view = copyValue(new Uint16Array(large, 2, 2), 100) as Uint16Array;
+    expect([view.length, view.buffer.byteLength]).toEqual([2, 4]);
+    const data = copyValue(new DataView(large, 1, 3), 100) as DataView;
+    expect(data.buffer.byteLength).toBe(3);
+    expect(copyValue(new Float64Array(1e6), 100)).toBe(uncopied);
+  });
+
+  test("a proxy is read like what it stands for, and one that throws is not copied", () => {
+    expect(copyValue(new Proxy({ a: 1 }, {}), 100)).toEqual({ a: 1 });
+    const hostile = new Proxy({}, { ownKeys: () => expect.fail("asked") as never });
+    expect(copyValue(hostile, 100)).toBe(uncopied);
+    expect(copyValue({ deep: [hostile] }, 100)).toBe(uncopied);
+  });
+
   test('a member named "__proto__" is copied as a member and changes no prototype', () => {
     const copied = copyValue(JSON.parse('{"__proto__":{"admin":true}}'), 100) as Record<string, unknown>;
     expect(Object.getPrototypeOf(copied)).toBe(Object.prototype);

@@ -39,7 +39,8 @@ const mostShown = 200;
 const longestText = 4_000;
 /** How far before a difference a name is sought that hides what stands there. */
 const namesWithin = 4_000;
-const named = /(["']?([\w-]{1,60})["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'}]+)/g;
+const named =
+  /(["']?([\w-]{1,60})["']?\s*[:=]\s*)((?:Bearer|Basic) \S+|"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,;&"'}]+)/gi;
 const redacted = "[redacted]";
 
 /** Turns values into short texts without what must not be seen. */
