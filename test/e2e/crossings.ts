@@ -73,3 +73,20 @@ export default defineMigration({
   ],
 });
 `;
+
+/** Waits for the file `go` in its first step; people may hold, look closer, or roll back. */
+export const withTriggers: string = `${ledger}
+import { contingency, manual, value, when } from "cutover";
+const wait = step("wait", { run: (its) => { note("wait"); return untilGo(its); }, rollback: () => note("wait back") });
+export default defineMigration({
+  name: "with-triggers",
+  phases: [phase("move", { steps: [wait, step("after", { run: () => note("after"), rollback: () => note("after back") })] })],
+  triggers: [
+    when(value("load", () => 1).above(5)).then("throttle", { for: "1m", recover: "1m" }),
+    manual("data corruption risk").then("hold"),
+    manual("look closer").then(contingency("look")),
+    manual("customer impact").then("rollback"),
+  ],
+  contingencies: [{ name: "look", on: "manual", steps: [step("look", { run: () => note("looked") })] }],
+});
+`;
