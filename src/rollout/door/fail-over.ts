@@ -35,18 +35,13 @@ export function answerOrFailOver(
     if (failed && mayFailOver(parts, repeatable, error)) return failOver(parts, cohort.tally, self, input);
     throw error;
   }
-  const how = (value: unknown): Followed => {
-    if (!mayStream(value)) return plain;
-    // A stream may still fail over, as long as nothing of it was read.
-    const instead = (error: unknown): unknown =>
-      mayFailOver(parts, repeatable, error) ? failOver(parts, cohort.tally, self, input) : undefined;
-    return key === undefined ? { instead } : { key, instead };
-  };
+  const how = (value: unknown): Followed =>
+    mayStream(value) ? followed(parts, repeatable, cohort.tally, self, input, key) : plain;
   if (promise === undefined) return countAnswer(ledger, watch, start, result, how(result));
   watch.begin();
   if (repeatable)
     return new Promise((resolve, reject) => {
-      const call = new GuardedCall(parts, cohort, key, self, input, start, how, resolve, reject);
+      const call = new GuardedCall(parts, cohort, key, self, input, start, resolve, reject);
       parts.deadlines.add(call, start < 0 ? undefined : start);
       call.follow(promise);
     });
@@ -76,7 +71,6 @@ class GuardedCall implements Bounded {
   readonly #self: unknown;
   readonly #input: readonly unknown[];
   readonly #start: number;
-  readonly #how: (value: unknown) => Followed;
   readonly #resolve: (value: unknown) => void;
   readonly #reject: (error: unknown) => void;
 
@@ -87,7 +81,6 @@ class GuardedCall implements Bounded {
     self: unknown,
     input: readonly unknown[],
     start: number,
-    how: (value: unknown) => Followed,
     resolve: (value: unknown) => void,
     reject: (error: unknown) => void,
   ) {
@@ -97,7 +90,6 @@ class GuardedCall implements Bounded {
     this.#self = self;
     this.#input = input;
     this.#start = start;
-    this.#how = how;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -107,7 +99,8 @@ class GuardedCall implements Bounded {
       (value) => {
         if (this.ended) return;
         this.ended = true;
-        this.#resolve(endAnswer(this.#parts.ledger, this.#cohort.new, this.#start, value, this.#how(value)));
+        const { ledger } = this.#parts;
+        this.#resolve(endAnswer(ledger, this.#cohort.new, this.#start, value, this.#followed(value)));
       },
       (error: unknown) => {
         if (this.ended) return;
@@ -126,6 +119,11 @@ class GuardedCall implements Bounded {
     this.#answerOld();
   }
 
+  #followed(value: unknown): Followed {
+    if (!mayStream(value)) return plain;
+    return followed(this.#parts, true, this.#cohort.tally, this.#self, this.#input, this.#key);
+  }
+
   #noteFirst(): void {
     if (this.#key !== undefined) this.#cohort.new.noteFirst(this.#key);
   }
@@ -137,6 +135,20 @@ class GuardedCall implements Bounded {
       this.#reject(error);
     }
   }
+}
+
+/** A stream may still fail over, as long as nothing of it was read. */
+function followed(
+  parts: RoutedParts,
+  repeatable: boolean,
+  tally: Tally,
+  self: unknown,
+  input: readonly unknown[],
+  key: string | undefined,
+): Followed {
+  const instead = (error: unknown): unknown =>
+    mayFailOver(parts, repeatable, error) ? failOver(parts, tally, self, input) : undefined;
+  return key === undefined ? { instead } : { key, instead };
 }
 
 function mayFailOver(parts: RoutedParts, repeatable: boolean, error: unknown): boolean {
