@@ -5,7 +5,7 @@ import { createRandom } from "../../bench/gates/random.ts";
 import type { Interval } from "../core/index.ts";
 import { type AssignedRule, createJudge } from "./index.ts";
 
-const rule: AssignedRule = { kind: "as-assigned", within: 0.02, alpha: 0.01, beta: 0.05 };
+const rule: AssignedRule = { kind: "as-assigned", within: 0.1, alpha: 0.01, beta: 0.05 };
 const calls = (i: number, old: number, fresh: number, more: Partial<Interval> = {}): Interval => ({
   ...intervalOf(i, { old: { calls: old }, new: { calls: fresh } }),
   ...more,
@@ -19,12 +19,12 @@ const many = (seconds: number, old: number, fresh: number, more: Partial<Interva
   Array.from({ length: seconds }, (_, i) => calls(i, old, fresh, more));
 
 describe("is traffic split as assigned?", () => {
-  test("passes once the measured share is shown to be within two points", () => {
+  test("passes once the measured share is shown to be within a tenth of the smaller side", () => {
     const verdict = judged(many(150, 100, 100));
     expect(verdict.kind).toBe("pass");
-    expect(verdict.reason).toMatch(/^queue.submit 50 % of 30000 calls, assigned 50 ± 2 %: e .* of 20$/);
+    expect(verdict.reason).toMatch(/^queue.submit 50 % of 30000 calls, assigned 50 ± 5 %: e .* of 20$/);
     expect(verdict.figures).toMatchObject({
-      within: 0.02,
+      within: 0.1,
       shares: [{ assigned: 50, calls: { old: 15_000 } }],
     });
   });
@@ -33,7 +33,7 @@ describe("is traffic split as assigned?", () => {
     const verdict = judged(many(5, 180, 20));
     expect(verdict.kind).toBe("fail");
     expect(verdict.reason).toMatch(
-      /^split off: queue.submit 10 % of 1000 calls, assigned 50 ± 2 % \(e .* ≥ 100\)$/,
+      /^split off: queue.submit 10 % of 1000 calls, assigned 50 ± 5 % \(e .* ≥ 100\)$/,
     );
   });
 
@@ -41,7 +41,7 @@ describe("is traffic split as assigned?", () => {
     expect(judged(many(2_000, 495, 505)).kind).not.toBe("fail");
   });
 
-  test("a share of one percent that gets nothing at all fails: two points would not see it", () => {
+  test("a share of one percent that gets nothing at all fails", () => {
     expect(judged(many(60, 200, 0, { share: 1 })).kind).toBe("fail");
   });
 
@@ -60,13 +60,14 @@ describe("is traffic split as assigned?", () => {
   });
 
   test("says how long it will hold, and passes about then", () => {
-    const early = judged(many(10, 100, 100));
+    const early = judged(many(4, 100, 100));
     expect(early.kind).toBe("hold");
     const wait = Math.ceil((early.waitMs as number) / 1000);
-    expect(wait).toBeGreaterThan(10);
-    expect(judged(many(10 + wait + 1, 100, 100)).kind).toBe("pass");
-    const never = judged([...many(30, 103, 97)]);
-    expect(never).toMatchObject({ kind: "hold" });
+    expect(wait).toBeGreaterThan(2);
+    expect(judged(many(4 + wait + 1, 100, 100)).kind).toBe("pass");
+    const never = judged(many(30, 110, 90));
+    expect(never.kind).toBe("hold");
+    expect(never.waitMs).toBeUndefined();
   });
 
   test("what an earlier share showed stays: a split that was off fails, and a new share must be shown anew", () => {
@@ -116,7 +117,7 @@ describe("is traffic split as assigned?", () => {
   });
 
   test("refuses a tolerance that says nothing, and a share that cannot be", () => {
-    for (const within of [0, 0.5, Number.NaN])
+    for (const within of [0, 1, Number.NaN])
       expect(() => createJudge({ ...rule, within }, { of: "split" })).toThrow(/within/);
     expect(() => judged([calls(0, 1, 1, { share: 120 })])).toThrow(/share/);
   });

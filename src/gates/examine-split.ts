@@ -14,6 +14,9 @@ import {
   type VerdictKind,
 } from "./verdict.ts";
 
+/** At 0 and 100 %, where there is no smaller side: keys pinned to the other side, calls that began before. */
+const strays = 0.02;
+
 /** One route at one assigned share. */
 interface Piece {
   readonly route: string;
@@ -35,13 +38,13 @@ interface Piece {
  * - One test for each route and share (`splitCheck`), its evidence weighted by 6/(π²i²) in the order in which they first
  *   appear, which no outcome decides; weighted sums of e-values are e-values.
  * - Calls of one key are not independent: with enough of them every split of heavy keys is "not as assigned". So a share
- *   fails only if it is also shown to lie outside of `within`, 0.2 of the smaller side where that is less. One more
- *   condition only lowers false alarms.
+ *   fails only if it is also shown to lie outside of `within`, a part of the smaller side. One more condition only lowers
+ *   false alarms. What is left is a statement about the calls: heavy users may truly move the split that far.
  * - Passes when the newest share of every route is shown to be kept to that tolerance.
  */
 export function examineSplit(rule: AssignedRule): Examiner {
   const { alpha, beta, within } = rule;
-  if (!(within > 0 && within < 0.5)) refuseValue("within", "above 0 and below 0.5", within);
+  if (!(within > 0 && within < 1)) refuseValue("within", "above 0 and below 1", within);
   const pieces = new Map<string, Piece>();
 
   const pieceOf = ({ id, route, share, from, to }: Interval): Piece => {
@@ -51,7 +54,7 @@ export function examineSplit(rule: AssignedRule): Examiner {
       const part = share / 100;
       requireShare(`interval ${id}: share / 100`, part);
       const smaller = Math.min(part, 1 - part);
-      const tolerance = smaller === 0 ? within : Math.min(within, 0.2 * smaller);
+      const tolerance = smaller === 0 ? strays : within * smaller;
       const check = splitCheck({ alpha, beta, shares: { old: 1 - part, new: part }, within: tolerance });
       const weight = 6 / (Math.PI * (pieces.size + 1)) ** 2;
       piece = { route, share, tolerance, weight, check, epoch: 0, from, to, fresh: 0, total: 0 };

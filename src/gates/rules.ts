@@ -82,7 +82,7 @@ export interface MeanLimitRule {
 /** Passes when the split is shown to be the assigned one to `within`, fails when it is shown not to be. */
 export interface AssignedRule {
   readonly kind: "as-assigned";
-  /** 0.02: two points. At shares below 10 and above 90 % a fifth of the smaller side, see `examineSplit`. */
+  /** A part of the smaller side: 0.2 is 50 ± 10 %, 5 ± 1 %. At 0 and 100 % two points. */
   readonly within: number;
   readonly alpha: number;
   readonly beta: number;

@@ -102,7 +102,7 @@ describe("proofs about a route in words", () => {
       type: "metric",
       name: "split of queue.submit as assigned",
       measure: { of: "split", route: "queue.submit" },
-      rule: { kind: "as-assigned", within: 0.02, alpha: 0.01, beta: 0.05 },
+      rule: { kind: "as-assigned", within: 0.2, alpha: 0.01, beta: 0.05 },
     });
     expect(when(split().off({ within: 0.05 })).then("pause")).toMatchObject({
       name: "split off",
@@ -141,7 +141,7 @@ describe("proofs about a route in words", () => {
     const refused = [
       [split("").asAssigned(), /a route's name, found an empty text/],
       [split(3 as never).asAssigned(), /a route's name, found 3/],
-      [split("r").off({ within: 0.5 }), /`within` between 0 and 0.5/],
+      [split("r").off({ within: 1 }), /`within` between 0 and 1/],
       [split("r").off({ tolerance: 0.1 } as object), /knows no `tolerance`/],
       [coverage("r", { atLeast: 0 }), /`atLeast` to be a whole number from 1/],
       [coverage("", { atLeast: 1 }), /a route's name/],

@@ -115,7 +115,7 @@ export function ruleProblems({ measure, rule }: MetricGate): string[] {
       if (!Number.isFinite(rule.limit)) problems.push(`expected a finite limit, found ${found(rule.limit)}`);
       return [...problems, ...whole("minSample", rule.minSample, 2), ...chances(rule)];
     case "as-assigned":
-      return [...problems, ...within(rule.within, 0, 0.5, "`within`"), ...chances(rule)];
+      return [...problems, ...within(rule.within, 0, 1, "`within`"), ...chances(rule)];
     case "covered":
       return [...problems, ...whole("atLeast", rule.atLeast)];
     case "backlog":

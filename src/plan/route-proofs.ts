@@ -13,8 +13,8 @@ import {
 
 export interface SplitOptions extends TestOptions {
   /**
-   * How far off the measured share may be, 0 … 0.5. Default 0.02, two points; near 0 and 100 % at most a fifth of the
-   * smaller side. Wider where a few keys make most of the calls.
+   * How far off the measured share may be, as a part of the smaller side, 0 … 1. Default 0.2: 50 ± 10 %, 5 ± 1 %; at 0 and
+   * 100 % two points. Wider where a few keys make most of the calls: they move the split of calls.
    */
   readonly within?: number;
 }
@@ -33,7 +33,7 @@ export interface SplitMeasure {
 export function split(route?: string): SplitMeasure {
   const measure: Measure = { of: "split", ...only({ route }) };
   const what = route === undefined ? "split" : `split of ${route}`;
-  const build = ({ within = 0.02, ...rates }: SplitOptions = {}): Condition => {
+  const build = ({ within = 0.2, ...rates }: SplitOptions = {}): Condition => {
     const rule: Rule = { kind: "as-assigned", within, ...errorRates(rates) };
     return condition(metric(`${what} as assigned`, measure, rule), metric(`${what} off`, measure, rule));
   };

@@ -18,7 +18,10 @@ async function traffic(rig: Rig, seconds: number, newErrors: number): Promise<vo
 }
 
 describe("a ramp with several gates as one", () => {
-  const gate = allOf([rate.error("orders").worseThan("old", { by: 2 }), split("orders").asAssigned()]);
+  const gate = allOf([
+    rate.error("orders").worseThan("old", { by: 2 }),
+    split("orders").asAssigned({ within: 0.04 }),
+  ]);
 
   test("rises once all of them are shown, and says while it waits which are not", async () => {
     await using rig = await openRig();
