@@ -1,6 +1,6 @@
 import type { Comparison, ThresholdFinding } from "./figure-finding.ts";
 import { comparisonWords } from "./figure-words.ts";
-import { numberOf } from "./figures.ts";
+import { numberOf } from "./number-text.ts";
 
 export interface ReadThreshold {
   readonly at: number;

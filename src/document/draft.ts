@@ -29,7 +29,7 @@ export interface Said {
   readonly why: string;
 }
 
-type Own<F> = Omit<F, keyof FindingBase<string>>;
+export type Own<F> = Omit<F, keyof FindingBase<string>>;
 type Kind = Lists[keyof Lists][number]["kind"];
 type ListOf<K extends Kind> = {
   [L in keyof Lists]: Lists[L][number]["kind"] extends K ? L : never;

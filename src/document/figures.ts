@@ -1,3 +1,4 @@
+import { numberOf } from "./number-text.ts";
 import type { ThresholdFinding, TimeUnit } from "./figure-finding.ts";
 import { readComparisons, type ReadThreshold } from "./comparisons.ts";
 import { spanWords, timeWords } from "./figure-words.ts";
@@ -74,14 +75,6 @@ const percents = new RegExp(
   `(?<![\\p{Script=Latin}\\p{Script=Cyrillic}\\p{Script=Greek}\\p{N}_.,/:])([-+±−]?)(${amount})(?:\\s*(?:[-–—~〜～]|to|bis|à|до|至)\\s*(${amount}))?\\s?(?:[%％]|(?:percent|per cent|prozent|pour cent|por ciento|por cento|per cento|procent|процент\\p{L}*)(?![\\p{L}]))`,
   "giu",
 );
-
-/** Reads numbers as they are written in most places: `1,000` a thousand, `0,5` a half, `1.000.000` a million. */
-export function numberOf(written: string): number {
-  const text = written.replace(/[\s\u202f]/g, "");
-  if (/^\d{1,3}(?:,\d{3})+(?:\.\d+)?$/.test(text)) return Number(text.replaceAll(",", ""));
-  if (/^\d{1,3}(?:\.\d{3}){2,}$/.test(text)) return Number(text.replaceAll(".", ""));
-  return Number(text.replace(",", "."));
-}
 
 /** All durations, percentages and comparisons of one text, each with its offset. Pure; nothing is rounded. */
 export function readFigures(text: string): Figures {

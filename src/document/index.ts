@@ -1,3 +1,4 @@
+export { readDocument, readDocumentFile, type ReadOptions } from "./read-document.ts";
 export { allFindings, type Finding, findingLists, type Inventory, type Lists } from "./inventory.ts";
 export type { Claim, FindingBase, Level, Place, Sureness, Within } from "./finding.ts";
 export type {

@@ -1,4 +1,4 @@
-import type { Context, Growing } from "./draft.ts";
+import type { Context, Growing, Own } from "./draft.ts";
 import type { DurationFinding, ThresholdFinding } from "./figure-finding.ts";
 import { type ReadThreshold, readFigures, type Sense } from "./figures.ts";
 import type { Inline } from "./inline.ts";
@@ -98,10 +98,7 @@ export function tellFigures(
 }
 
 /** Also of comparisons that a table splits over two cells. */
-export function ownThreshold(
-  found: ReadThreshold,
-  options: FigureOptions,
-): Omit<ThresholdFinding, "kind" | "key" | "text" | "place" | "sureness" | "why"> {
+export function ownThreshold(found: ReadThreshold, options: FigureOptions): Own<ThresholdFinding> {
   const { measure, about, quantile, comparison, number, numberText, unit, baseline, forbidden } = found;
   const { action } = options;
   return {

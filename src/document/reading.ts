@@ -1,3 +1,4 @@
+import type { Block } from "./block.ts";
 import type { Claim, Sureness } from "./finding.ts";
 import { type Context, Draft, type Growing, oneLine, put, slug } from "./draft.ts";
 import type { PhaseFinding, UnitFinding } from "./work-finding.ts";
@@ -24,6 +25,8 @@ export class Reading {
   readonly draft: Draft;
   readonly mode: Mode;
   title = "";
+  /** Reads what stands below an item. Handed in, because the walk imports the readers. */
+  below: (blocks: readonly Block[], context: Context) => void = () => undefined;
   readonly #defined: Set<string> = new Set();
 
   constructor(draft: Draft, mode: Mode) {

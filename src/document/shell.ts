@@ -1,3 +1,4 @@
+import type { Own } from "./draft.ts";
 import { dangersOf } from "./danger.ts";
 import type { CommandFinding } from "./work-finding.ts";
 
@@ -206,7 +207,7 @@ function clean(path: string): string {
 export function senseOf(
   command: Pick<ShellCommand, "shell" | "argv" | "cwd" | "note">,
   language: string,
-): Omit<CommandFinding, "kind" | "key" | "text" | "place" | "sureness" | "why"> {
+): Own<CommandFinding> {
   const { shell, argv, cwd, note } = command;
   const scripts = [
     ...shell.matchAll(

@@ -1,0 +1,3 @@
+/** Days of the week, also as a stretch (`tuesday-thursday`). */
+export const dayNames: RegExp =
+  /^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b|^(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|segunda|terça|quarta|quinta|sexta|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|poniedziałek|wtorek|środa|czwartek|piątek|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье)(?![\p{L}])|^(?:周|星期)[一二三四五六日天]|^[月火水木金土日]曜/iu;

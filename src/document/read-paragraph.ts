@@ -1,0 +1,76 @@
+import type { Paragraph } from "./block.ts";
+import { splitClaim } from "./claims.ts";
+import type { Context } from "./draft.ts";
+import { readHeading } from "./heading.ts";
+import { type Inline, readInline } from "./inline.ts";
+import { tellArrows } from "./arrows.ts";
+import { tellFigures, tellLinks } from "./passage.ts";
+import { tellDates } from "./dates.ts";
+import { tellField } from "./tell-field.ts";
+import { isTriggerSection, tellTrigger } from "./tell-trigger.ts";
+import type { Reading } from "./reading.ts";
+
+/** Wrapped prose is one text; short lines stand each for itself. */
+export function readParagraph(reading: Reading, block: Paragraph, inline: Inline, context: Context): void {
+  tellLinks(reading, context, inline, block.line);
+  const wrapped =
+    block.rows.length > 1 &&
+    block.rows.slice(0, -1).every((row) => row.trim().length > 55 && !/[:：]\s*$|^\s*\*\*/u.test(row));
+  if (wrapped) {
+    readText(reading, inline.plain, block.line, block.endLine, context, block.quoted);
+    return;
+  }
+  block.rows.forEach((row, index) => {
+    const { plain } = block.rows.length === 1 ? inline : readInline(row);
+    readText(reading, plain, block.line + index, block.line + index, context, block.quoted);
+  });
+}
+
+function readText(
+  reading: Reading,
+  plain: string,
+  line: number,
+  endLine: number,
+  context: Context,
+  quoted: boolean,
+): void {
+  const { draft } = reading;
+  const text = plain.trim();
+  if (/^[-=_*~\s.·•|+]*$/u.test(text)) {
+    draft.form(line, endLine);
+    return;
+  }
+  const head = splitClaim(text);
+  const sense = readHeading(head.title);
+  if (sense.named && sense.number !== undefined && sense.role === "phase" && text.length < 140) {
+    const { number } = sense;
+    const bracket = /^(.*?)\s*[(（]([^()（）]{2,60})[)）]\s*$/u.exec(sense.title);
+    const title = bracket?.[1] ?? sense.title;
+    const said = {
+      title,
+      number,
+      text,
+      line,
+      endLine,
+      sureness: "likely",
+      why: "a line that begins with a phase",
+    } as const;
+    const phase = reading.phase(
+      { ...said, ...(head.claim === undefined ? {} : { claim: head.claim }), defines: false },
+      context,
+    );
+    tellFigures(reading, { ...context, phase }, plain, line, { role: "phase" });
+    return;
+  }
+  const label = /^([^:：\n]{2,40})[:：]\s*(.+)$/su.exec(text);
+  if (label !== null && tellField(reading, label[1] ?? "", label[2] ?? "", text, line, endLine, context))
+    return;
+  if (isTriggerSection(context) && /\d/.test(text) && tellTrigger(reading, text, line, endLine, context))
+    return;
+  tellFigures(reading, context, plain, line);
+  tellDates(reading, context, text, line);
+  tellArrows(reading, context, text, line);
+  const role = quoted ? "status" : context.role === "goal" ? "goal" : "prose";
+  const said = { text, line, endLine, sureness: "certain", why: "prose" } as const;
+  draft.add("notes", "note", said, context, { role });
+}

@@ -1,0 +1,45 @@
+import type { Context } from "./draft.ts";
+import { doing, tellFigures } from "./passage.ts";
+import type { Reading } from "./reading.ts";
+
+export const isTriggerSection = ({ section, role }: Context): boolean =>
+  section !== undefined &&
+  (role === "rollback" || section.role === "rollback") &&
+  /trigger|abort|\bif\b|when|criteria|condition|threshold|auslöser|abbruch|bedingung|wenn|kriteri|déclench|si\b|critère|condition|abandon|desencaden|disparador|condici|criterio|gatilho|condiç|critério|abort|trigger|condizion|innesc|voorwaard|wanneer|warunk|wyzwal|kryteri|услови|триггер|если|критери|触发|条件|中止|トリガー|기준|조건/iu.test(
+    `${section.text} ${section.path.at(-1) ?? ""}`,
+  );
+
+/** A condition for going back. */
+export function tellTrigger(
+  reading: Reading,
+  plain: string,
+  line: number,
+  endLine: number,
+  context: Context,
+  known?: "automatic" | "manual",
+): boolean {
+  const title = context.section?.text ?? "";
+  const mode =
+    known ??
+    (/manual|manuell|manuel|ручн|手动|手動/iu.test(title)
+      ? "manual"
+      : /automat|автомат|自动|自動/iu.test(title)
+        ? "automatic"
+        : "unknown");
+  const action = context.role === "rollback" || doing(title).does === undefined ? "rollback" : title;
+  const { thresholds } = tellFigures(reading, context, plain, line, { sense: "limit", action: "rollback" });
+  const said = {
+    text: plain,
+    line,
+    endLine,
+    sureness: "likely",
+    why: `under "${context.section?.title ?? ""}"`,
+  } as const;
+  reading.draft.add("triggers", "trigger", said, context, {
+    mode,
+    thresholds: thresholds.map(({ key }) => key),
+    action,
+    does: doing(action).does ?? "rollback",
+  });
+  return true;
+}
