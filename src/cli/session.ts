@@ -1,7 +1,7 @@
 import type { Log } from "../core/index.ts";
 import { createEngine, type Engine, type RunHandle } from "../engine/index.ts";
 import type { Doors, OwnerServer } from "../server/index.ts";
-import type { Ownership, Store } from "../store/index.ts";
+import { livingDeclarations, type Ownership, type Store } from "../store/index.ts";
 import { carrierOf, openStore, type StorePlace, takeFolder } from "./reach-store.ts";
 
 /** This process as the owner of a store, or as one of many on a shared one: lock, store and engine, and, once a run is under way, the server. */
@@ -34,7 +34,9 @@ export async function openSession(place: StorePlace, log: Log): Promise<Session>
     dir,
     ...carrierOf(place),
     ...(ownership === undefined ? { hearEveryMs } : {}),
-    declarations: (route) => doors?.declarations(route) ?? [],
+    declarations: (route) =>
+      // Doors of a shared store speak to a server or to the store, never to this process.
+      ownership === undefined ? livingDeclarations(store, route) : (doors?.declarations(route) ?? []),
     // Loaded with the first reading: only runs that watch memory need it.
     readMemory: async () => {
       const { machineMemory } = await import("../queue/index.ts");

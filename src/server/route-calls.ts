@@ -1,5 +1,5 @@
 import { CutoverError, faultPoint, type RouteState } from "../core/index.ts";
-import type { Store } from "../store/index.ts";
+import { livingDeclarations, type Store } from "../store/index.ts";
 import type { Handler } from "./call.ts";
 import type { Doors } from "./doors.ts";
 import { type RouteOrder, routeBody } from "./wire-shapes.ts";
@@ -24,7 +24,8 @@ export async function orderRoute(
   order: RouteOrder,
 ): Promise<RouteState> {
   const known = await store.routes.get(route);
-  const declarations = doors?.declarations(route) ?? [];
+  // Doors of this process, and those of a shared store that speak to another.
+  const declarations = [...(doors?.declarations(route) ?? []), ...(await livingDeclarations(store, route))];
   if (known === undefined && declarations.length === 0) {
     const names = (await store.routes.list()).map((state) => state.route);
     throw new CutoverError("CUTOVER_ROUTE_UNKNOWN", {

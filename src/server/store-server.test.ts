@@ -10,6 +10,7 @@ import { openSqliteStore, type RunEvent, type Store } from "../store/index.ts";
 import {
   createOwnerServer,
   createStoreServer,
+  orderRoute,
   type OwnerServer,
   type ServerChange,
   type StoreServer,
@@ -196,6 +197,16 @@ describe("with a token", () => {
     expect((await set({ ...order, stage: "shadow" })).body.error?.code).toBe("CUTOVER_ROUTE_INVALID");
     expect((await set({ ...order, share: "10" })).body.error?.place).toBe("share");
     expect((await store.routes.get("r"))?.epoch).toBe(2);
+  });
+
+  test("what its doors declared binds every process of the store", async () => {
+    const server = await serve({ token });
+    await ask(server, "POST", "/v1/doors", { headers: bearer, body: { declarations: [declaration] } });
+    await expect(orderRoute(store, undefined, "r", { ...order, stage: "shadow" })).rejects.toMatchObject({
+      code: "CUTOVER_ROUTE_INVALID",
+      details: { door: "d1" },
+    });
+    expect(await orderRoute(store, undefined, "r", { ...order, stage: "live" })).toMatchObject({ epoch: 2 });
   });
 
   test("a decision about a run goes into the record, for whoever carries it", async () => {

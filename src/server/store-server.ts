@@ -2,7 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type Clock, CutoverError, type Log, type Timer } from "../core/index.ts";
 import type { Decision } from "../engine/index.ts";
-import { registerRoutes, RouteFeed, type Store } from "../store/index.ts";
+import {
+  declarationLifeMs,
+  distinctDeclarations,
+  registerRoutes,
+  RouteFeed,
+  type Store,
+} from "../store/index.ts";
 import { Access, isLoopback, readToken } from "./access.ts";
 import { sendError, toCutoverError } from "./answer.ts";
 import type { ServerContext } from "./call.ts";
@@ -92,6 +98,7 @@ class Answering {
   #owner: string | undefined;
   #ownerSeenAt = Number.NEGATIVE_INFINITY;
   #timer: Timer | undefined;
+  #repeating: Timer | undefined;
   following = 0;
 
   constructor(options: StoreServerOptions, access: Access) {
@@ -114,11 +121,13 @@ class Answering {
         const known = new Set((await options.store.routes.list()).map(({ route }) => route));
         const fresh = declarations.filter(({ route }) => !known.has(route));
         if (fresh.length > 0) await options.alone((store) => registerRoutes(store, fresh));
+        await options.store.routes.declare(distinctDeclarations(declarations));
       },
       decide: options.decide,
       nobodyCarries: options.nobodyCarries,
     };
     this.#watchOwner();
+    this.#repeatDeclarations();
   }
 
   async take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -159,6 +168,7 @@ class Answering {
 
   async shut(server: Server): Promise<void> {
     this.#timer?.cancel();
+    this.#repeating?.cancel();
     for (const stream of this.#context.streams) stream.end();
     const ended = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const response of this.#open) response.end();
@@ -189,6 +199,22 @@ class Answering {
       this.#options.onChange?.({ type: "owner", socket: owner ?? null });
     }
     return owner;
+  }
+
+  /** The record forgets what is not repeated, so that it forgets doors that are gone, and this server when it is. */
+  #repeatDeclarations(): void {
+    const { store, clock, log } = this.#options;
+    this.#repeating = clock.after(declarationLifeMs / 3, () => {
+      const living = distinctDeclarations(this.#context.doors.declarations());
+      if (living.length > 0)
+        store.routes
+          .declare(living)
+          .catch((error: unknown) =>
+            log.warn(`declarations of doors were not kept: ${toCutoverError(error).message}`),
+          );
+      this.#repeatDeclarations();
+    });
+    this.#repeating.unref();
   }
 
   #watchOwner(): void {

@@ -1,4 +1,4 @@
-export { registerRoutes } from "./first-seen.ts";
+export { distinctDeclarations, livingDeclarations, registerRoutes } from "./door-declarations.ts";
 export { storeFaultPoints } from "./fault-points.ts";
 export type {
   MovedOrder,
@@ -52,4 +52,5 @@ export { openPostgresStore, type PostgresStoreOptions } from "./postgres/open.ts
 export { hasEnded } from "./run-state.ts";
 export { storeLink, type StoreLink, type StoreLinkOptions } from "./store-link.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
+export { declarationLifeMs } from "./store.ts";
 export type { ChainReport, EventLog, RouteStore, RunStore, Store, StoreReach } from "./store.ts";

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CutoverError, type LinkedDoor, type RouteState, systemClock } from "../core/index.ts";
 import { createRollout, type Rollout } from "../rollout/index.ts";
 import { ManualClock } from "../testing/index.ts";
-import { openSqliteStore, RouteFeed, type Store, storeLink } from "./index.ts";
+import { livingDeclarations, openSqliteStore, RouteFeed, type Store, storeLink } from "./index.ts";
 
 let folder: string;
 let store: Store;
@@ -73,6 +73,8 @@ test("a route that the record does not know is written into it once, so that oth
   const fn = rollout.route("r", sides);
   await until(async () => (await store.routes.list()).length === 1);
   await using other = await open();
+  await until(async () => (await livingDeclarations(other, "r")).length === 1);
+  expect((await livingDeclarations(other))[0]).toMatchObject({ route: "r", door: "shop" });
   await other.routes.set({ ...complete, epoch: 1 });
   await until(() => fn("x") === "new x");
   await rollout.close();
@@ -92,6 +94,7 @@ test("while the store takes nothing, the measurements are kept and the trouble i
   const routes = {
     ...store.routes,
     get: () => Promise.resolve({}),
+    declare: () => Promise.resolve(),
     recordIntervals: (intervals: readonly { readonly id: string }[]): Promise<number> => {
       if (broken) return Promise.reject(new Error("the server went away"));
       taken.push(...intervals.map(({ id }) => id));

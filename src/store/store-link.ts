@@ -9,10 +9,11 @@ import {
   type MismatchSample,
   type RouteDeclaration,
   systemClock,
+  type Timer,
 } from "../core/index.ts";
-import { registerRoutes } from "./first-seen.ts";
+import { registerRoutes } from "./door-declarations.ts";
 import { RouteFeed } from "./route-feed.ts";
-import type { Store } from "./store.ts";
+import { declarationLifeMs, type Store } from "./store.ts";
 
 /** Kept while the store takes nothing; the oldest give way. */
 const mostIntervals = 2_000;
@@ -53,6 +54,7 @@ class DirectLink implements StoreLink {
   readonly #feed: RouteFeed;
   #door: LinkedDoor | undefined;
   #end: (() => void) | undefined;
+  #timer: Timer | undefined;
   #intervals: Interval[] = [];
   #samples: MismatchSample[] = [];
   #undeclared: RouteDeclaration[] = [];
@@ -71,6 +73,17 @@ class DirectLink implements StoreLink {
   open(door: LinkedDoor): void {
     this.#door = door;
     this.#end = this.#feed.subscribe((state) => door.apply([state], true));
+    this.#repeat();
+  }
+
+  /** What is declared is forgotten unless it is repeated: so it ends with this process, however that ends. */
+  #repeat(): void {
+    this.#timer = this.#clock.after(declarationLifeMs / 3, () => {
+      this.#undeclared = [...(this.#door?.declarations() ?? [])];
+      this.#write();
+      this.#repeat();
+    });
+    this.#timer.unref();
   }
 
   declare(declaration: RouteDeclaration): void {
@@ -99,6 +112,7 @@ class DirectLink implements StoreLink {
     if (this.#closed) return;
     this.#closed = true;
     this.#end?.();
+    this.#timer?.cancel();
     if (this.#writing === undefined) return;
     // This timer does keep the process alive: whoever awaits close() must get an answer.
     await new Promise<void>((resolve) => {
@@ -122,7 +136,10 @@ class DirectLink implements StoreLink {
       const intervals = [...this.#intervals];
       const samples = [...this.#samples];
       try {
-        if (declared.length > 0) await registerRoutes(this.#store, declared);
+        if (declared.length > 0) {
+          await registerRoutes(this.#store, declared);
+          await this.#store.routes.declare(declared);
+        }
         if (intervals.length > 0) await this.#store.routes.recordIntervals(intervals);
         if (samples.length > 0) await this.#store.routes.recordMismatches(samples);
       } catch (error) {

@@ -1,4 +1,11 @@
-import type { Clock, Interval, JsonObject, MismatchSample, RouteState } from "../core/index.ts";
+import type {
+  Clock,
+  Interval,
+  JsonObject,
+  MismatchSample,
+  RouteDeclaration,
+  RouteState,
+} from "../core/index.ts";
 import type { OrderStore } from "./order-records.ts";
 import type { RunEvent, RouteChange, RunState, StoredEvent } from "./run-events.ts";
 import type {
@@ -103,6 +110,9 @@ export interface RunStore {
   incidents(run?: string): Promise<readonly IncidentRecord[]>;
 }
 
+/** A declaration lives so long after it was made or repeated; whoever speaks for doors repeats it three times in it. */
+export const declarationLifeMs = 30_000;
+
 export interface RouteStore {
   get(route: string): Promise<RouteState | undefined>;
   list(): Promise<readonly RouteState[]>;
@@ -136,6 +146,16 @@ export interface RouteStore {
     readonly after: number;
     readonly since: number;
   }): Promise<{ readonly intervals: readonly Interval[]; readonly position: number }>;
+  /**
+   * Keeps what living doors declare, for processes they do not speak to. Declarations that differ in their door alone are
+   * one. To be repeated while the doors live: what nobody repeated for `declarationLifeMs` is forgotten. Not in the chain.
+   */
+  declare(declarations: readonly RouteDeclaration[]): Promise<void>;
+  /** Declarations, of one route or of all, that were made or repeated at or after `since` of the store's clock. */
+  declarations(query: {
+    readonly route?: string;
+    readonly since: number;
+  }): Promise<readonly RouteDeclaration[]>;
   /** Keeps at most 200 samples per route, newest. */
   recordMismatches(samples: readonly MismatchSample[]): Promise<void>;
   mismatches(route: string): Promise<readonly MismatchSample[]>;

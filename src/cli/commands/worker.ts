@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { CutoverError, type Duration, type Log, parseDuration, sleep } from "../../core/index.ts";
 import { createEngine } from "../../engine/index.ts";
 import { openQueue, type Queue } from "../../queue/index.ts";
-import type { Store } from "../../store/index.ts";
+import { livingDeclarations, type Store } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
@@ -108,6 +108,7 @@ function keepRuns(context: CommandContext, store: Store, { migrations }: Work): 
     dir,
     ...carrierOf(context),
     hearEveryMs,
+    declarations: (route) => livingDeclarations(store, route),
     readMemory: async () => {
       const { machineMemory } = await import("../../queue/index.ts");
       const { used, limit } = machineMemory();

@@ -2,6 +2,7 @@ import { CutoverError, type RouteState, stages } from "../../core/index.ts";
 import type { RouteChange } from "../run-events.ts";
 import * as rows from "../run-rows.ts";
 import type { RouteStore } from "../store.ts";
+import { sqlDeclarations } from "./declarations.ts";
 import { sqlMeasurements } from "./measurements.ts";
 import { all, one, type Program } from "./program.ts";
 import { appendRunEvent, checkRunFence } from "./runs.ts";
@@ -28,6 +29,7 @@ export function sqlRoutes(sql: Sql, newSalt: () => string): RouteStore {
         return found.map(rows.toRouteChange);
       }),
     ...sqlMeasurements(sql),
+    ...sqlDeclarations(sql),
   };
 }
 

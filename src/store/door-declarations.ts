@@ -1,5 +1,5 @@
 import { hasCode, type RouteDeclaration } from "../core/index.ts";
-import type { Store } from "./store.ts";
+import { declarationLifeMs, type Store } from "./store.ts";
 
 /**
  * Writes routes that the record does not know yet into it, at stage `off`: from then on every process of a shared store
@@ -28,4 +28,17 @@ export async function registerRoutes(
     }
   }
   return fresh;
+}
+
+/** What living doors declare about one route, or about all, whichever process they speak to. */
+export function livingDeclarations(store: Store, route?: string): Promise<readonly RouteDeclaration[]> {
+  const since = store.clock.now() - declarationLifeMs;
+  return store.routes.declarations({ since, ...(route === undefined ? {} : { route }) });
+}
+
+/** The same without those that differ in their door alone: a thousand processes of one application declare one thing. */
+export function distinctDeclarations(declarations: readonly RouteDeclaration[]): readonly RouteDeclaration[] {
+  return [
+    ...new Map(declarations.map(({ door, ...rest }) => [JSON.stringify(rest), { ...rest, door }])).values(),
+  ];
 }
