@@ -44,11 +44,14 @@ const toInterval = ({ data }: DataRow): Interval => JSON.parse(data) as Interval
 function* storeIntervals(intervals: readonly Interval[], now: number): Program<number> {
   const oldest = now - intervalAge;
   let stored = 0;
+  let forget = false;
   for (const interval of intervals) {
     // Too old to be kept: stored again after its pruning, it would count twice.
     if (interval.to < oldest) continue;
-    // Its keys before it, so looked for before them: delivered again, they would all be known and the counts lost.
-    if (interval.firstErrors?.keys !== undefined && (yield* isStored(interval.id))) continue;
+    // Its keys are stored before it, so it is looked for before them: of what is delivered again all keys are known.
+    const failed = hasKeys(interval);
+    if (failed && (yield* isStored(interval.id))) continue;
+    forget ||= failed;
     const counted = yield* countFirstErrors(interval, now);
     stored += yield* execute(
       "INSERT INTO intervals (id, route, to_at, data) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
@@ -58,7 +61,7 @@ function* storeIntervals(intervals: readonly Interval[], now: number): Program<n
       canonicalJson(counted),
     );
   }
-  yield* forgetFirstErrors(now);
+  if (forget) yield* forgetFirstErrors(now);
   // The newest row stays whatever its time: a position given twice would hide an arrival.
   yield* execute(
     "DELETE FROM intervals WHERE to_at < ? AND position < (SELECT max(position) FROM intervals)",
@@ -66,6 +69,9 @@ function* storeIntervals(intervals: readonly Interval[], now: number): Program<n
   );
   return stored;
 }
+
+const hasKeys = ({ firstErrors }: Interval): boolean =>
+  firstErrors?.keys !== undefined && firstErrors.old + firstErrors.new > 0;
 
 function* isStored(id: string): Program<boolean> {
   return (yield* one("SELECT 1 AS found FROM intervals WHERE id = ?", id)) !== undefined;
