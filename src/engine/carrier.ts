@@ -95,7 +95,7 @@ export class Carrier implements Desk {
       onBroken: (error) => this.halt(error),
       onCommitted: () => this.#committed(),
     });
-    this.#declared = new DeclaredRoutes(settings.declarations, memory, this.journal);
+    this.#declared = new DeclaredRoutes(settings, memory, this.journal);
     const declared = async (route: string): ReturnType<DeclaredRoutes["of"]> =>
       await this.#declared.of(route);
     const sources = { runId: memory.id, store, clock, log, readMemory, touched: parts.touched, declared };

@@ -8,6 +8,9 @@ import type { RunMemory } from "./run-memory.ts";
 /** Name of the evidence that keeps what was declared about a route. */
 const evidenceName = (route: string): string => `declared for ${route}`;
 
+/** Gates are looked at several times a second; what applications declare may have to be read from a shared store. */
+const goodFor = 1_000;
+
 /** All that is known, and which names no connected application declares any more. */
 export type KnownDeclaration = Declared & { readonly gone: readonly string[] };
 
@@ -18,20 +21,38 @@ export type KnownDeclaration = Declared & { readonly gone: readonly string[] };
  * together, growing. About names that are declared now, the connected applications decide.
  */
 export class DeclaredRoutes {
-  readonly #ask: Settings["declarations"];
+  readonly #settings: Pick<Settings, "declarations" | "clock">;
   readonly #memory: RunMemory;
   readonly #journal: Pick<Journal, "write" | "closed">;
   readonly #kept = new Map<string, Declared | undefined>();
 
-  constructor(ask: Settings["declarations"], memory: RunMemory, journal: Pick<Journal, "write" | "closed">) {
-    this.#ask = ask;
+  readonly #answers = new Map<
+    string,
+    { readonly at: number; readonly known: KnownDeclaration | undefined }
+  >();
+
+  constructor(
+    settings: Pick<Settings, "declarations" | "clock">,
+    memory: RunMemory,
+    journal: Pick<Journal, "write" | "closed">,
+  ) {
+    this.#settings = settings;
     this.#memory = memory;
     this.#journal = journal;
   }
 
   /** Undefined while no application has declared the route in this run. */
   async of(route: string): Promise<KnownDeclaration | undefined> {
-    const live = await this.#ask(route);
+    const at = this.#settings.clock.monotonic();
+    const answer = this.#answers.get(route);
+    if (answer !== undefined && at - answer.at < goodFor) return answer.known;
+    const known = await this.#look(route);
+    this.#answers.set(route, { at, known });
+    return known;
+  }
+
+  async #look(route: string): Promise<KnownDeclaration | undefined> {
+    const live = await this.#settings.declarations(route);
     if (!this.#kept.has(route)) this.#kept.set(route, this.#recorded(route));
     const kept = this.#kept.get(route);
     if (live.length === 0 && kept === undefined) return undefined;

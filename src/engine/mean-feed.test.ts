@@ -66,7 +66,7 @@ describe("the source of a mean", () => {
       30,
     );
     expect(lower.kind).toBe("fail");
-    expect(lower.reason).toMatch(/^new − old -10 % /);
+    expect(lower.reason).toMatch(/^new − old −10 % /);
   });
 
   test("holds while it fails, and then is asked again from where it failed: no value is lost", async () => {

@@ -138,7 +138,7 @@ export function meanTest(options: MeanTestOptions): MeanTest {
           : undefined;
       const missing = Math.min(old.count, fresh.count) < minSample;
       const sides = `${old.count} and ${fresh.count} values`;
-      const shown = (value: number): string => (relative ? percent(value) : figure(value));
+      const shown = (value: number): string => (relative ? percent(value) : figure(value)).replace("-", "−");
       const limit = `limit ${sign < 0 ? "−" : "+"}${shown(by)}`;
       const found = known
         ? `new − old ${shown(difference / unit)} (${shown(seen.low)} to ${shown(seen.high)}), ${limit}`
