@@ -53,15 +53,16 @@ export class Place implements Disposable {
    * Starts an application with one route, `r`, which says how a call is answered whenever that changes, and by which
    * stage, share and epoch: `new live 50 4`.
    * @param rollout the expression that opens its rollout
+   * @param options more options of its route, as they are written
    */
-  application(rollout: string, imports = ""): Process {
+  application(rollout: string, imports = "", options = ""): Process {
     const file = `app-${this.#children.size}-${Date.now()}.ts`;
     this.write(
       file,
       `import { createRollout } from "cutover/rollout";
 ${imports}
 const rollout = ${rollout};
-const call = rollout.route("r", { old: (key: string) => "old", new: (key: string) => "new", key: (key) => key, effects: "none" });
+const call = rollout.route("r", { old: (key: string) => "old", new: (key: string) => "new", key: (key) => key, effects: "none", ${options} });
 let last = "";
 setInterval(() => {
   const answer = call("k");

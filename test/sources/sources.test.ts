@@ -103,6 +103,40 @@ describe.each(["postgres", "sqlite"])("many processes on one %s store", (kind) =
     await answers(second, "old off 0 3");
   });
 
+  test("a run in one process proves and moves a route whose doors speak to a server in another", async () => {
+    const server = await serve(place, ["--port", "0", "--store", where]);
+    const app = place.application(
+      `createRollout({ url: "${server.url}", flush: 50 })`,
+      "",
+      'operations: ["get"], operation: () => "get", normalize: () => "same",',
+    );
+    await answers(app, "old off 0 1");
+    place.write(
+      "crossing.ts",
+      `import { defineMigration, phase, rate } from "cutover";
+import { ramp, shadow } from "cutover/rollout";
+export default defineMigration({
+  name: "shared",
+  phases: [
+    phase("shadow", { steps: [shadow("r", { atLeast: 20, until: 0.2 })] }),
+    phase("rollout", { steps: [ramp("r", [100], { hold: "500ms", atLeast: 20, gate: rate.error("r").below(0.2) })] }),
+  ],
+});
+`,
+    );
+    const run = place.cutover(["run", "crossing.ts", "--store", where]);
+    const code = await run.ended;
+    expect([code, run.said()]).toEqual([0, expect.stringContaining("finished")]);
+    await answers(app, "new live 100");
+    const page = await (await fetch(`${server.url}/v1/runs`)).json();
+    expect(page).toMatchObject([{ migration: "shared", state: "COMPLETED" }]);
+    // The step that compares had to see the operation which the application had declared.
+    await using store = await opened();
+    const [id] = (await store.runs.list()).map((each) => each.id);
+    const evidence = JSON.stringify(await store.runs.evidence(id ?? ""));
+    expect(evidence).toContain('"get"');
+  });
+
   test("a door that stood still reports what it did under its old epoch, and nobody turns a stage back by an old one", async () => {
     const server = await serve(place, ["--port", "0", "--store", where], {
       CUTOVER_TOKEN: "0123456789abcdef",
