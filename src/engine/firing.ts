@@ -10,7 +10,7 @@ import { runTransition, stepTransition } from "./transitions.ts";
  * What follows from a trigger that fires or recovers, as events to commit together. The process that carries the run,
  * and a command that finds nobody carrying it, use the same functions; they look at nothing but the record.
  */
-export interface RecordedTrigger {
+interface RecordedTrigger {
   readonly name: string;
   readonly action: string;
   readonly phases: readonly string[] | null;
@@ -18,7 +18,7 @@ export interface RecordedTrigger {
 }
 
 /** The triggers of a run, as its recorded graph says. */
-export function recordedTriggers(memory: RunMemory): readonly RecordedTrigger[] {
+function recordedTriggers(memory: RunMemory): readonly RecordedTrigger[] {
   return objects(memory.graph["triggers"]).map(({ name, action, phases, condition }) => ({
     name: name as string,
     action: action as string,
@@ -34,7 +34,7 @@ export const triggerHold = (trigger: string): string => `trigger:${trigger}`;
 export const stands = (memory: RunMemory, trigger: string): boolean =>
   memory.fired.get(trigger)?.recoveredAt === null;
 
-export interface Firing {
+interface Firing {
   readonly name: string;
   readonly action: string;
   /** One line for people: why. */

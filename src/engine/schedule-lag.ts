@@ -1,7 +1,7 @@
 import type { Compiled } from "../plan/index.ts";
 import type { RunMemory } from "./run-memory.ts";
 
-export interface ScheduleLag {
+interface ScheduleLag {
   /** Part of the work that is done, 0 … 1. */
   readonly done: number;
   /** How long ago that part should have been done, milliseconds; negative while the run is ahead. */

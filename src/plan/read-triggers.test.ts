@@ -192,6 +192,19 @@ describe("a trigger", () => {
     expect(hashOf(when(bad).then("alert", { phases: undefined } as object))).toBe(hashes[0]);
   });
 
+  test("a probe that hangs has failed when its interval is over, and is told to stop", async () => {
+    let told: unknown;
+    const { measure } = failuresInARow(
+      "health",
+      ({ signal }) =>
+        new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject((told = signal.reason)));
+        }),
+    ).above(3, { interval: "20ms" });
+    expect(measure.of === "value" ? await measure.read() : undefined).toBe(1);
+    expect(told).toMatchObject({ name: "TimeoutError" });
+  });
+
   test("a row of failures ends with one success, and a throw is a failure", async () => {
     const { measure } = failuresInARow("health", () => {
       throw new Error("no answer");

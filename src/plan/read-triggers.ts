@@ -6,7 +6,7 @@ import { found, isObject, type Scope } from "./scope.ts";
 import { contingencyOf } from "./when.ts";
 
 /** What triggers may speak of. Contingencies as they were written: what is wrong with them is told at their own place. */
-export interface TriggerSurroundings {
+interface TriggerSurroundings {
   readonly phases: readonly string[];
   readonly units: readonly unknown[];
   readonly contingencies: MigrationInput["contingencies"];

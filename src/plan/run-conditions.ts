@@ -1,4 +1,4 @@
-import type { Duration } from "../core/index.ts";
+import { type Duration, systemClock } from "../core/index.ts";
 import { parseDurationOrNaN } from "./durations.ts";
 import { type Condition, type LimitOptions, value } from "./measures.ts";
 
@@ -123,27 +123,46 @@ export const throughput = (
 
 /**
  * Failures in a row of a probe: `failuresInARow("health", ping).above(3)` is bad at the fourth. A probe fails when it
- * throws or answers `false`, and is asked once an `interval` (default 10 s); it must give up by itself in less time.
+ * throws, answers `false`, or has not answered within an `interval` (default 10 s; then its `signal` aborts). It is asked
+ * once an interval.
+ *
+ * ```ts
+ * failuresInARow("health", async ({ signal }) => (await fetch(url, { signal })).ok).above(3)
+ * ```
  */
 export const failuresInARow = (
   name: string,
-  probe: () => unknown,
-): { above(limit: number, options?: Pick<LimitOptions, "interval">): Condition } => {
-  const read = async (): Promise<number> => {
-    try {
-      return (await probe()) === false ? 1 : 0;
-    } catch {
-      return 1;
-    }
-  };
-  // The definition's hash covers a reader by its text: it must be that of the user's probe, not of the one above.
-  Object.defineProperty(read, "toString", { value: () => String(probe) });
-  return {
-    above: (limit, { interval = "10s" } = {}) => {
-      const n = limit + 1;
-      const { alarm: _alarm, ...test } = value(name, read).below(0.5, { n, of: n, interval });
-      const bad = { ...test, name: `${name} failures > ${limit} in a row` };
-      return { ...test, name: `${name} failures not > ${limit} in a row`, alarm: bad };
-    },
-  };
-};
+  probe: (context: { readonly signal: AbortSignal }) => unknown,
+): { above(limit: number, options?: Pick<LimitOptions, "interval">): Condition } => ({
+  above: (limit, { interval = "10s" } = {}) => {
+    const limitMs = parseDurationOrNaN(interval);
+    const read = (): Promise<number> => failed(probe, limitMs);
+    // The definition's hash covers a reader by its text: it must be that of the user's probe, not of the one above.
+    Object.defineProperty(read, "toString", { value: () => String(probe) });
+    const n = limit + 1;
+    const { alarm: _alarm, ...test } = value(name, read).below(0.5, { n, of: n, interval });
+    const bad = { ...test, name: `${name} failures > ${limit} in a row` };
+    return { ...test, name: `${name} failures not > ${limit} in a row`, alarm: bad };
+  },
+});
+
+/** 1 when the probe fails, else 0. What hangs is the commonest failure, so it may not hang who asks. */
+async function failed(
+  probe: (context: { readonly signal: AbortSignal }) => unknown,
+  limitMs: number,
+): Promise<number> {
+  const abort = new AbortController();
+  const late = Promise.withResolvers<1>();
+  // The probe answers in real time, whatever clock the run is on.
+  const timer = systemClock.after(limitMs, () => {
+    late.resolve(1);
+    abort.abort(new DOMException("the probe took too long", "TimeoutError"));
+  });
+  timer.unref();
+  const asked = (async () => ((await probe({ signal: abort.signal })) === false ? 1 : 0))().catch(() => 1);
+  try {
+    return await Promise.race([asked, late.promise]);
+  } finally {
+    timer.cancel();
+  }
+}

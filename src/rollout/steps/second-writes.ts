@@ -61,7 +61,7 @@ const hostOf = (door: string): string => door.split(":")[0] ?? door;
 /** Stages at which every write is made on both sides. */
 const dual: readonly Stage[] = ["dualwrite", "rampdown"];
 
-export const writesTwice = (state: Pick<RouteState, "stage"> | undefined): boolean =>
+const writesTwice = (state: Pick<RouteState, "stage"> | undefined): boolean =>
   state !== undefined && dual.includes(state.stage);
 
 /** The smallest limit that an application declares; undefined where none declares second writes. */
