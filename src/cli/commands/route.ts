@@ -1,5 +1,6 @@
 import { CutoverError, type RouteState, type Stage, stages, visible } from "../../core/index.ts";
 import { routeCoverage, type RouteCoverage, sharePercent } from "../../report/index.ts";
+import { livingDeclarations } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { coverageTable } from "../draw/coverage-table.ts";
@@ -60,7 +61,7 @@ async function readCoverage(context: CommandContext, route: string): Promise<Rou
   if (owner !== undefined)
     return owner.get<RouteCoverage>(`/v1/routes/${encodeURIComponent(route)}/coverage`);
   return readStore(context, async (store) =>
-    routeCoverage(await store.routes.intervals({ route, since: 0 }), []),
+    routeCoverage(await store.routes.intervals({ route, since: 0 }), await livingDeclarations(store, route)),
   );
 }
 
