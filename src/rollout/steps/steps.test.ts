@@ -476,6 +476,21 @@ describe("ramp", () => {
     expect(String(error)).toContain("100 more calls");
   });
 
+  test("what a door that stood still did under an older epoch does not count as calls at the share of now", async () => {
+    world.application();
+    world.set("r", 0, { stage: "live", share: 100 });
+    world.stopTraffic();
+    const late = {
+      epoch: 1,
+      stage: "live",
+      share: 100,
+      new: { calls: 500, errors: 0, latency: [] },
+    } as const;
+    world.clock.after(3_000, () => world.report(late));
+    const { error } = await world.run(ramp("r", [10], { atMost: "10s" }));
+    expect(String(error)).toContain("100 more calls");
+  });
+
   test("all given gates must be shown", async () => {
     world.application();
     const never: GateSpec = {
@@ -716,5 +731,34 @@ describe("missing second writes", () => {
     heir();
     await world.run(step, 10_000);
     expect(world.changes[1]).toBe("live 10");
+  });
+});
+
+describe("a ramp whose shares have limits of their own", () => {
+  test("keeps each share as long as it says, and the others as long as the step says", async () => {
+    world.application();
+    const step = ramp("r", [{ share: 10, hold: "40s" }, 50, { share: 100, hold: 0, atLeast: 1 }], {
+      hold: "15s",
+    });
+    expect(step.kind.validate?.(step.input)).toEqual([]);
+    expect((await step.kind.plan(step.input)).estimateMs).toBe(55_000);
+    const { result } = await world.run(step);
+    const levels = result?.["levels"] as unknown as { share: number; ms: number }[];
+    expect(levels.map(({ share }) => share)).toEqual([10, 50, 100]);
+    expect(levels[0]?.ms).toBeGreaterThanOrEqual(40_000);
+    expect(levels[1]?.ms).toBeGreaterThanOrEqual(15_000);
+    expect(levels[1]?.ms).toBeLessThan(40_000);
+  });
+
+  test.each([
+    [[{ share: 10, hlod: "1m" }], "shares[0].hlod"],
+    [[{ share: 10, hold: "soon" }], "shares[0].hold"],
+    [[{ share: 10, hold: "2h", atMost: "1h" }], "shares[0].atMost"],
+    [[{ share: 10, atLeast: -1 }], "shares[0].atLeast"],
+    [[{ share: 50 }, 10], "shares[1]"],
+    [[{ hold: "1m" }], "shares[0]"],
+  ])("%j is refused at %s", (shares, place) => {
+    const step = ramp("r", shares as never);
+    expect(step.kind.validate?.(step.input).map((problem) => problem.place)).toContain(place);
   });
 });
