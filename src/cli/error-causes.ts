@@ -108,5 +108,6 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_OUTPUT_LOST: "The answer could not be written to where it was sent, for instance to a full disk.",
   CUTOVER_FILE_EXISTS: "A file that would be written is there already; it was not touched.",
   CUTOVER_NODE_TOO_OLD: "This Node.js has no SQLite or cannot strip types.",
-  CUTOVER_OWNER_UNREACHABLE: "A process owns the store but its socket does not answer.",
+  CUTOVER_OWNER_UNREACHABLE:
+    "The process that owns the store, or the server that answers for it, gives no usable answer.",
 };

@@ -172,7 +172,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_OUTPUT_LOST: entry(1, "free space where the output goes, or send it elsewhere, and ask again"),
   CUTOVER_FILE_EXISTS: entry(2, "choose another folder or remove the file yourself"),
   CUTOVER_NODE_TOO_OLD: entry(6, "install Node.js 22.18 or newer and run it again"),
-  CUTOVER_OWNER_UNREACHABLE: entry(6, "the owner holds the store but does not answer; look at its process"),
+  CUTOVER_OWNER_UNREACHABLE: entry(6, "look at the process that owns the store, or at its server"),
 };
 
 export type ErrorCode =

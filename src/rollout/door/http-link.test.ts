@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer as createTcpServer, type Server as TcpServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { CutoverError, RouteState } from "../../core/index.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
@@ -160,6 +162,22 @@ describe("a door with the address of a server", () => {
     expect(server.requests[0]).toMatch(/^GET \/cutover\/v1\/routes\/stream\?door=door /);
   });
 
+  test("never keeps its process alive, whether the server answers, refuses or cannot be found", async () => {
+    server.states = [state("complete", 1)];
+    for (const url of [server.url, "http://127.0.0.1:1", "http://nowhere.invalid:4170"]) {
+      const code = `
+        import { createRollout } from ${JSON.stringify(join(import.meta.dirname, "../index.ts"))};
+        const rollout = createRollout({ url: ${JSON.stringify(url)}, flush: 20 });
+        const call = rollout.route("r", { old: () => "old", new: () => "new", key: () => "k" });
+        call();
+        setTimeout(() => { call(); console.log("end"); }, 100);`;
+      const file = join(folder, "app.ts");
+      writeFileSync(file, code);
+      const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 15_000 });
+      expect(stdout).toBe("end\n");
+    }
+  });
+
   test.each([
     ["no URL", { url: "10.0.0.5:4170" }, "url"],
     ["another protocol", { url: "ftp://10.0.0.5" }, "url"],
@@ -193,6 +211,10 @@ describe("answers go on as they were", () => {
     await server.stop();
     const before = server.bodies("/v1/intervals").length;
     await answersGoOn(fn, 200);
+    // Told once, with where and what to do; not with every attempt.
+    expect(errors.map(({ code, place }) => [code, place])).toEqual([
+      ["CUTOVER_OWNER_UNREACHABLE", server.url],
+    ]);
     server.states = [state("off", 6)];
     await server.start();
     await until(() => fn("x") === "old x");

@@ -108,7 +108,7 @@ export class ServerCalls {
       },
     );
     call.on("socket", (socket) => socket.unref());
-    call.on("error", () => end());
+    call.on("error", (cause: NodeJS.ErrnoException) => end(this.#lost(cause)));
     call.end();
     return end;
   }
@@ -138,10 +138,21 @@ export class ServerCalls {
     });
   }
 
+  /** An owner that is gone leaves its address behind: that is no trouble. A URL that nobody answers at is. */
+  #lost(cause: NodeJS.ErrnoException): CutoverError | undefined {
+    return "socketPath" in this.#address ? undefined : this.#unreachable(cause.code ?? cause.message);
+  }
+
   #unreachable(found: string): CutoverError {
     return new CutoverError("CUTOVER_OWNER_UNREACHABLE", {
       message: `expected the ${"socketPath" in this.#address ? "owner of the store" : "server of the store"} to answer, found ${found}`,
       place: shownAddress(this.#address),
+      ...("socketPath" in this.#address
+        ? {}
+        : {
+            remedy:
+              "look whether `cutover serve` runs there and can be reached; stages stay as they are meanwhile",
+          }),
     });
   }
 }
