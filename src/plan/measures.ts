@@ -171,7 +171,7 @@ function label(measure: Measure): string {
   return measure.route === undefined ? what : `${what} of ${measure.route}`;
 }
 
-export const percentDigits = (part: number): string => String(Number((part * 100).toPrecision(6)));
+const percentDigits = (part: number): string => String(Number((part * 100).toPrecision(6)));
 export const percent = (part: number): string => `${percentDigits(part)} %`;
 
 /** Without members that are undefined: an absent route and an undefined one are the same gate. */
