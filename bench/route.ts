@@ -5,6 +5,9 @@
 import { createRollout, memoryLink, type Rollout } from "../src/rollout/index.ts";
 import { above, measureRounds, type Series, type Spread, spread, type Subject } from "./measure/rounds.ts";
 import { nanoseconds, printReach, printTable } from "./measure/table.ts";
+import { bytesPerCall } from "./route/allocation.ts";
+import { besideShadow } from "./route/beside-shadow.ts";
+import { comparing } from "./route/comparing.ts";
 import { launchDarkly, openFeature, tzientist } from "./route/peers.ts";
 import { answerNew, answerOld, type Call, orders } from "./route/sides.ts";
 
@@ -46,11 +49,43 @@ export async function run(): Promise<void> {
   for (const rollout of rollouts) await rollout.close();
   ld.close();
   await feature.close();
+  await allocation();
+  await comparing();
+  await besideShadow();
+}
+
+/** Most bytes a call may leave beside what the same call without a door leaves. */
+const mostBytes: Readonly<Record<Stage, number>> = { off: 250, share: 600, shadow: 4_000, complete: 250 };
+
+async function allocation(): Promise<void> {
+  const direct = (await bytesPerCall((count) => callInTurns(answerOld, count))).median;
+  const rows: { stage: Stage; bytes: number }[] = [];
+  for (const stage of stages) {
+    const { call, rollout } = routed(stage, false);
+    rows.push({ stage, bytes: (await bytesPerCall((count) => callInTurns(call, count))).median - direct });
+    await rollout.close();
+  }
+  console.log(`\nbytes allocated per call; the same call without a door: ${Math.round(direct)}\n`);
+  printTable(
+    ["", "above direct"],
+    rows.map(({ stage, bytes }) => [`route ${stage}`, String(Math.round(bytes))]),
+  );
+  console.log();
+  for (const { stage, bytes } of rows)
+    printReach(
+      `allocation at ${stage}`,
+      bytes <= mostBytes[stage],
+      `${Math.round(bytes)} bytes`,
+      `≤ ${mostBytes[stage]}`,
+    );
+  console.log();
 }
 
 function routed(stage: Stage, idempotent: boolean): { call: Call; rollout: Rollout } {
   const rollout = createRollout({
     link: memoryLink(),
+    // As fast as they can be made, shadow calls take more of the process than any application would allow.
+    overhead: 100,
     state: [{ route: "bench", stage: stage === "share" ? "live" : stage, share: 50 }],
   });
   const call = rollout.route("bench", {

@@ -43,10 +43,9 @@ const deepest = 64;
 const mostMembers = 100_000;
 
 /**
- * Compares two values by what they hold, not by class: plain members (those named by symbols too), arrays, Date, Map,
- * Set, buffers, typed arrays, errors (with their causes), URLs and what else says what it is by `toJSON`.
+ * Compares two values by what they hold, not by class: plain members, arrays, Date, Map, Set, buffers, typed arrays, errors (with their causes), URLs and what else says what it is by `toJSON`.
  * A member that is undefined equals a missing one, a hole equals undefined, NaN equals NaN, 0 equals -0, symbols equal
- * by their description; functions are not compared. Cycles end it.
+ * by their description; functions are not compared, nor are members named by symbols, where libraries keep their books. Cycles end it.
  */
 export function compare(oldValue: unknown, newValue: unknown, options: CompareOptions = {}): Comparison {
   return new Comparer(options).compare(oldValue, newValue);
@@ -70,10 +69,10 @@ export class Comparer {
   readonly #relative: number;
   readonly #most: number;
   readonly #pass: Pass | undefined;
-  #path: string[] = [];
+  readonly #path: string[] = [];
   /** As the path, with `*` for array indexes. */
-  #pattern: string[] = [];
-  #differences: Difference[] = [];
+  readonly #pattern: string[] = [];
+  #differences: readonly Difference[] = none;
   #members = 0;
   #complete = true;
   #pairs: Map<object, object> | undefined;
@@ -89,13 +88,14 @@ export class Comparer {
 
   compare(oldValue: unknown, newValue: unknown): Comparison {
     if (Object.is(oldValue, newValue)) return equal;
-    this.#path = [];
-    this.#pattern = [];
-    this.#differences = [];
+    this.#path.length = 0;
+    this.#pattern.length = 0;
+    this.#differences = none;
     this.#members = 0;
     this.#complete = true;
     this.#pairs = undefined;
     this.#values(oldValue, newValue);
+    if (this.#complete && this.#differences === none) return equal;
     return { differences: this.#differences, complete: this.#complete };
   }
 
@@ -197,16 +197,6 @@ export class Comparer {
         if (!Object.hasOwn(a, name)) this.#at(name, undefined, b[name]);
         if (this.#full) return;
       }
-    this.#symbols(a, b);
-  }
-
-  #symbols(a: Members, b: Members): void {
-    const own = Object.getOwnPropertySymbols(a);
-    const others = Object.getOwnPropertySymbols(b);
-    if (own.length + others.length === 0) return;
-    const named = (from: Members, symbols: readonly symbol[]): Members =>
-      Object.fromEntries(symbols.map((symbol) => [String(symbol), from[symbol]]));
-    this.#membersOf(named(a, own), named(b, others));
   }
 
   /** By key; when a key is an object, which nothing finds again, pair by pair in the order of insertion. */
@@ -249,13 +239,14 @@ export class Comparer {
     const path = (segments: readonly string[]): string => (segments.length === 0 ? "$" : segments.join("."));
     // Decided here and not afterwards: what is passed over must not use up the differences that are listed.
     if (this.#pass?.(path(this.#pattern), a, b) === true) return;
-    this.#differences.push({ path: path(this.#path), old: a, new: b });
+    this.#differences = [...this.#differences, { path: path(this.#path), old: a, new: b }];
   }
 }
 
-type Members = Record<PropertyKey, unknown>;
+type Members = Record<string, unknown>;
 
-const equal: Comparison = { differences: [], complete: true };
+const none: readonly Difference[] = [];
+const equal: Comparison = { differences: none, complete: true };
 
 /** A function on one side and nothing on the other is how the answer is built, not what it holds. */
 const isMethod = (a: unknown, b: unknown): boolean => typeof b === "function" && a === undefined;

@@ -16,7 +16,6 @@ import { routed, type RoutedParts, sideNow } from "./routed.ts";
 import { SecondWrites } from "./second-writes.ts";
 import type { Overhead } from "./overhead.ts";
 import { ShadowLane } from "./shadow-lane.ts";
-import { WorkTime } from "./work-time.ts";
 import { WorkerSide } from "./worker-side.ts";
 
 /** What a route shares with its door. */
@@ -102,7 +101,7 @@ export function openRoute<F extends RoutableFunction>(
     },
     around.ledger,
     around.apart,
-    { ...around, work: new WorkTime(around.clock, around.overhead) },
+    around,
   );
   around.closing.push(() => lane.close());
   const parts: RoutedParts = {

@@ -24,12 +24,7 @@ export interface JudgeSpec {
   readonly anyOrder: boolean;
 }
 
-export interface Judgement extends Comparison {
-  /** Only the beginning of a stream was compared. */
-  readonly partial: boolean;
-}
-
-const nothingProven: Judgement = { differences: [], complete: false, partial: false };
+const nothingProven: Comparison = { differences: [], complete: false };
 
 /** Compares what the sides answered, by the rules of the route. Throws what the route's own functions throw. */
 export class ShadowJudge {
@@ -37,6 +32,8 @@ export class ShadowJudge {
   readonly #comparer: Comparer;
   readonly #noise: Noise | undefined;
   #own: OwnNoise | undefined;
+  /** Was only the beginning of a stream compared the last time? */
+  partial = false;
 
   constructor(spec: JudgeSpec, noise: Noise | undefined) {
     this.#spec = spec;
@@ -48,22 +45,23 @@ export class ShadowJudge {
   }
 
   /** @param own what the old side answered to the same input when asked again */
-  judge(old: Outcome, other: Outcome, again?: Outcome): Judgement {
+  judge(old: Outcome, other: Outcome, again?: Outcome): Comparison {
+    this.partial = false;
     if (streamOf(old) !== undefined && streamOf(other) !== undefined) return this.#streams(old, other, again);
     const [left, right] = [this.#normal(old), this.#normal(other)];
     if (left === undefined || right === undefined) return nothingProven;
     this.#own = this.#learn(left, again);
-    return { ...this.#compare(left, right), partial: false };
+    return this.#compare(left, right);
   }
 
-  #streams(old: Outcome, other: Outcome, again: Outcome | undefined): Judgement {
+  #streams(old: Outcome, other: Outcome, again: Outcome | undefined): Comparison {
     const pair = this.#pair(old, other);
     if (pair === undefined) return nothingProven;
     const twice = again !== undefined && streamOf(again) !== undefined ? this.#pair(old, again) : undefined;
     this.#own = twice === undefined ? undefined : this.#noise?.learn(...this.#sides(twice));
     const [left, right] = this.#sides(pair);
-    const comparison = this.#compare(left, right);
-    return { ...comparison, partial: !pair.whole };
+    this.partial = !pair.whole;
+    return this.#compare(left, right);
   }
 
   #pair(old: Outcome, other: Outcome): StreamPair | undefined {
@@ -102,6 +100,7 @@ export class ShadowJudge {
   #normal(outcome: Outcome): Outcome | undefined {
     if (!outcome.ok) return outcome;
     const { normalize, copyLimit } = this.#spec;
+    if (normalize === undefined && outcome.stream === undefined) return outcome;
     const value = outcome.stream === undefined ? outcome.value : { stream: outcome.stream };
     if (normalize === undefined) return { ok: true, value };
     const copied = copyValue(value, copyLimit);

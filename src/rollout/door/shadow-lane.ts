@@ -2,19 +2,20 @@ import type { Clock } from "../../core/index.ts";
 import { type AnyFunction, ApartCall, type Outcome } from "./apart.ts";
 import { Breaker } from "./breaker.ts";
 import type { CallNames } from "./call-names.ts";
-import type { Candidate, CandidateCall } from "./candidate.ts";
+import type { Candidate, CandidateCall, CandidateEnd } from "./candidate.ts";
 import { copyValue, uncopied } from "./copy.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
 import { errorFacts } from "./error-facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { firstPairs, type Noise } from "./noise.ts";
 import type { ErrorReporter } from "./report-error.ts";
+import type { Overhead } from "./overhead.ts";
 import { type JudgeSpec, mismatchSample, ShadowJudge } from "./shadow-judge.ts";
 import { reaches } from "./stream-facts.ts";
 import { type Stream, streamOf } from "./stream-kind.ts";
 import { type StreamBounds, type StreamRecord, StreamRecorder } from "./stream-record.ts";
 import type { Coverage, Tally } from "./tally.ts";
-import type { WorkTime } from "./work-time.ts";
+import { WorkTime } from "./work-time.ts";
 
 export interface ShadowSpec {
   readonly route: string;
@@ -31,25 +32,58 @@ export interface ShadowSpec {
   readonly copyLimit: number;
 }
 
-interface Task {
+/** One shadowed call, from the old side's answer to the comparison. */
+class Task implements CandidateEnd {
   readonly self: unknown;
   readonly args: readonly unknown[];
   readonly tally: Tally;
+  readonly #settle: (task: Task) => void;
   /** Undefined while its stream is still being read by the caller. */
   old: Outcome | undefined;
-  other: Outcome | { readonly late: StreamRecord | undefined } | "skipped" | undefined;
-  call: CandidateCall | undefined;
+  other: Outcome | { readonly late: StreamRecord | undefined } | "skipped" | undefined = undefined;
+  call: CandidateCall | undefined = undefined;
   /** Taken before the new side could change the input. */
-  coverage: Coverage | undefined;
-  key: string;
+  coverage: Coverage | undefined = undefined;
+  key = "";
   /** Input for a second call of the old side, or how that ended. */
-  again: { readonly args: readonly unknown[]; outcome?: Outcome | "none" } | undefined;
+  again: { readonly args: readonly unknown[]; outcome?: Outcome | "none" } | undefined = undefined;
   /** Its place is free again: what still comes of it is dropped. */
-  left: boolean;
+  left = false;
+
+  constructor(
+    tally: Tally,
+    self: unknown,
+    args: readonly unknown[],
+    old: Outcome | undefined,
+    settle: (task: Task) => void,
+  ) {
+    this.tally = tally;
+    this.self = self;
+    this.args = args;
+    this.old = old;
+    this.#settle = settle;
+  }
+
+  ended(outcome: Outcome): void {
+    this.other = outcome;
+    this.#settle(this);
+  }
+
+  late(part?: StreamRecord): void {
+    this.other = { late: part };
+    this.#settle(this);
+  }
+
+  skipped(): void {
+    this.other = "skipped";
+    this.#settle(this);
+  }
 }
 
 /** A drain that took longer than this leaves the rest to the next turn, milliseconds. */
 const longestDrain = 5;
+/** Calls between two looks at the clock. */
+const perLook = 4;
 
 /**
  * Calls of the new side that nobody waits for. A call waits for the next turn of the event loop, after the caller
@@ -64,10 +98,13 @@ export class ShadowLane {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #door: string;
-  readonly #work: WorkTime;
+  readonly #overhead: Overhead;
+  readonly #copying: WorkTime;
+  readonly #settling: WorkTime;
   readonly #judge: ShadowJudge;
   readonly #breaker = new Breaker();
   #busy = 0;
+  #draining = false;
   #waiting: Task[] = [];
 
   constructor(
@@ -79,7 +116,7 @@ export class ShadowLane {
       readonly random: () => number;
       readonly errors: ErrorReporter;
       readonly door: string;
-      readonly work: WorkTime;
+      readonly overhead: Overhead;
     },
   ) {
     this.#spec = spec;
@@ -89,7 +126,9 @@ export class ShadowLane {
     this.#clock = shared.clock;
     this.#random = shared.random;
     this.#door = shared.door;
-    this.#work = shared.work;
+    this.#overhead = shared.overhead;
+    this.#copying = new WorkTime(shared.clock, shared.overhead);
+    this.#settling = new WorkTime(shared.clock, shared.overhead);
     this.#judge = new ShadowJudge(spec.judge, spec.noise);
     this.#now = () => this.#clock.monotonic();
   }
@@ -100,10 +139,10 @@ export class ShadowLane {
    */
   admit(args: readonly unknown[]): readonly unknown[] | undefined {
     const { tally } = this.#ledger.cohort;
-    if (this.#busy < this.#spec.concurrency && !this.#breaker.blocks(this.#now) && !this.#work.blocks) {
-      const start = this.#work.begin();
+    if (this.#busy < this.#spec.concurrency && !this.#breaker.blocks(this.#now) && !this.#overhead.blocks) {
+      const start = this.#copying.begin();
       const copied = copyValue(args, this.#spec.copyLimit);
-      this.#work.end(tally, start);
+      this.#copying.end(tally, start);
       if (copied !== uncopied) return copied as unknown[];
     }
     tally.shadowSkipped++;
@@ -139,11 +178,11 @@ export class ShadowLane {
       task.old = { ok: true, value: undefined, stream: record };
       if (record.end === "part") task.call?.limit(sizeOf(record));
       // Not now: the caller is waiting for the end of its stream.
-      setImmediate(() => this.#work.apart(tally, () => this.#settle(task)));
+      setImmediate(() => this.#settleTimed(task));
     };
     const recorder = new StreamRecorder(stream, this.#spec.streams, seen, {
-      begin: () => this.#work.begin(),
-      end: (start) => this.#work.end(tally, start),
+      begin: () => this.#copying.begin(),
+      end: (start) => this.#copying.end(tally, start),
     });
     const limit: Bounded = { ended: false, dueAt: 0, late: () => recorder.close("part") };
     this.#deadlines.add(limit);
@@ -156,7 +195,7 @@ export class ShadowLane {
 
   #copy(ok: boolean, result: unknown): unknown {
     try {
-      return copyValue(ok ? result : errorFacts(result), this.#spec.copyLimit);
+      return copyValue(ok ? result : errorFacts(result), this.#spec.copyLimit, false);
     } catch {
       return uncopied; // an error whose members cannot be read
     }
@@ -165,18 +204,7 @@ export class ShadowLane {
   #enter(tally: Tally, self: unknown, args: readonly unknown[], old: Outcome | undefined): Task {
     this.#busy++;
     tally.apart++;
-    const task: Task = {
-      self,
-      args,
-      tally,
-      old,
-      other: undefined,
-      call: undefined,
-      coverage: undefined,
-      key: "",
-      again: undefined,
-      left: false,
-    };
+    const task = new Task(tally, self, args, old, this.#settleTimed);
     if (this.#waiting.push(task) === 1) setImmediate(this.#drain);
     return task;
   }
@@ -186,17 +214,32 @@ export class ShadowLane {
     this.#waiting = [];
     const [first] = tasks;
     if (first === undefined) return;
-    this.#work.apart(first.tally, () => {
-      const begin = this.#now();
-      for (const [at, task] of tasks.entries()) {
-        if (at > 0 && this.#now() - begin > longestDrain) {
-          this.#waiting = [...tasks.slice(at), ...this.#waiting];
-          setImmediate(this.#drain);
-          return;
-        }
-        this.#run(task, begin);
+    const begin = this.#now();
+    this.#draining = true;
+    for (let at = 0; at < tasks.length; at++) {
+      if (at % perLook === perLook - 1 && this.#now() - begin > longestDrain) {
+        this.#waiting = [...tasks.slice(at), ...this.#waiting];
+        setImmediate(this.#drain);
+        break;
       }
-    });
+      this.#run(tasks[at] as Task, begin);
+    }
+    this.#account(first.tally, begin);
+  };
+
+  #account(tally: Tally, begin: number): void {
+    this.#draining = false;
+    const now = this.#now();
+    tally.overheadMs += now - begin;
+    this.#overhead.spend(now - begin, now);
+  }
+
+  /** The same as `#settle`, timed; within a drain that is timed already. */
+  readonly #settleTimed = (task: Task): void => {
+    if (this.#draining) return this.#settle(task);
+    const start = this.#settling.begin();
+    this.#settle(task);
+    this.#settling.end(task.tally, start);
   };
 
   #run(task: Task, now: number): void {
@@ -209,16 +252,7 @@ export class ShadowLane {
       this.#faulty(error);
     }
     task.tally.shadowCalls++;
-    const finish = (other: NonNullable<Task["other"]>): void => {
-      task.other = other;
-      this.#work.apart(task.tally, () => this.#settle(task));
-    };
-    task.call = this.#spec.candidate.call(
-      task.self,
-      task.args,
-      { ended: finish, late: (part) => finish({ late: part }), skipped: () => finish("skipped") },
-      now,
-    );
+    task.call = this.#spec.candidate.call(task.self, task.args, task, now);
     const seen = task.old?.ok === true ? task.old.stream : undefined;
     if (seen?.end === "part") task.call.limit(sizeOf(seen));
   }
@@ -280,10 +314,13 @@ export class ShadowLane {
   #askAgain(task: Task, again: NonNullable<Task["again"]>): void {
     const call = new ApartCall((outcome) => {
       again.outcome = outcome ?? "none";
-      this.#work.apart(task.tally, () => this.#settle(task));
+      this.#settleTimed(task);
     }, this.#spec.streams);
     setImmediate(() => {
-      this.#work.apart(task.tally, () => call.run(this.#spec.old, task.self, again.args, this.#deadlines));
+      const begin = this.#now();
+      this.#draining = true;
+      call.run(this.#spec.old, task.self, again.args, this.#deadlines);
+      this.#account(task.tally, begin);
     });
   }
 
@@ -302,7 +339,7 @@ export class ShadowLane {
         return;
       }
       tally.addCompared(coverage, differs);
-      if (judgement.partial) tally.partial++;
+      if (this.#judge.partial) tally.partial++;
       if (!differs) return;
       const of = { door: this.#door, key: task.key, operation: coverage.operation };
       this.#ledger.addMismatch(() =>
