@@ -183,6 +183,41 @@ export default defineMigration({
   });
 });
 
+describe("a database that goes away", () => {
+  test("leaves answers as they are, and stages move again when it is back", async () => {
+    const database = await postgresServer();
+    try {
+      const where = `${database.url()}?schema=${database.schema()}`;
+      const server = await serve(place, ["--port", "0", "--store", where]);
+      const behind = place.application(`createRollout({ url: "${server.url}", flush: 50 })`);
+      const beside = place.application(
+        `createRollout({ link: storeLink(await openStore(${JSON.stringify(where)})), flush: 50 })`,
+        'import { openStore, storeLink } from "cutover/store";',
+      );
+      for (const app of [behind, beside]) await answers(app, "old off 0 1");
+      await place.run("route", "r", "--stage", "complete", ...reason, "--store", where);
+      for (const app of [behind, beside]) await answers(app, "new complete 100 2");
+      const before = [behind.lines.length, beside.lines.length];
+      await database.halt("immediate");
+      await pause(1_000);
+      expect([behind.lines.length, beside.lines.length]).toEqual(before);
+      expect([server, behind, beside].map(({ child }) => child.exitCode)).toEqual([null, null, null]);
+      await database.start();
+      await until(
+        () =>
+          place.run("route", "r", "--stage", "off", ...reason, "--store", where).then(
+            () => true,
+            () => false,
+          ),
+        "the database takes orders again",
+      );
+      for (const app of [behind, beside]) await answers(app, "old off 0 3");
+    } finally {
+      await database.stop();
+    }
+  });
+});
+
 /** Puts the route at `complete`, then waits until somebody ends it. */
 const crossing = `
 import { defineMigration, phase, step } from "cutover";

@@ -6,7 +6,15 @@ import { createStoreServer, readToken, type ServerChange, type StoreServer } fro
 import type { Store } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
-import { carriedBy, carrierOf, findOwner, openBeside, ownStore, shownStore } from "../reach-store.ts";
+import {
+  carriedBy,
+  carrierOf,
+  findOwner,
+  hasStore,
+  openBeside,
+  ownStore,
+  shownStore,
+} from "../reach-store.ts";
 
 const usualHost = "127.0.0.1";
 const usualPort = 4170;
@@ -35,11 +43,12 @@ export const command: Command = {
     const host = args.text("host") ?? usualHost;
     const port = portOf(args.text("port"));
     const token = tokenOf(context);
+    const fresh = !hasStore(context);
     if (context.shared === undefined) mkdirSync(context.store, { recursive: true });
     await using store = await openBeside(context, logOf(context));
     const teller = new Teller(context);
     await using server = await open(context, store, { host, port, token, teller });
-    teller.greet(server, token !== undefined);
+    teller.greet(server, { guarded: token !== undefined, fresh });
     if (!interrupted.aborted)
       await new Promise<void>((over) => interrupted.addEventListener("abort", () => over(), { once: true }));
     teller.end();
@@ -135,11 +144,14 @@ class Teller {
     this.#context = context;
   }
 
-  greet({ url, port }: StoreServer, guarded: boolean): void {
+  greet(
+    { url, port }: StoreServer,
+    { guarded, fresh }: { readonly guarded: boolean; readonly fresh: boolean },
+  ): void {
     const { json, terminal, pid } = this.#context;
     const store = shownStore(this.#context);
     if (json) {
-      terminal.json({ type: "serving", url, port, store, token: guarded, pid }, true);
+      terminal.json({ type: "serving", url, port, store, token: guarded, fresh, pid }, true);
       return;
     }
     terminal.line([span("serving ", "bold"), span(`${store} on `), span(url, "bold")]);
@@ -151,6 +163,7 @@ class Teller {
         "dim",
       ),
     ]);
+    if (fresh) terminal.line([span("  a new store: nothing was recorded here yet", "wait")]);
     terminal.line([
       span("  in an application: ", "dim"),
       span(`createRollout({ url: "${url}"${guarded ? ", token" : ""} })`),
