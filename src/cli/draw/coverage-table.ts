@@ -1,3 +1,4 @@
+import { visible } from "../../core/index.ts";
 import { count, type CoverageLine, type RouteCoverage } from "../../report/index.ts";
 import { type Line, span, type Tone } from "./line.ts";
 import { pad, textWidth } from "./text-width.ts";
@@ -16,7 +17,7 @@ export function coverageTable(coverage: RouteCoverage): readonly Line[] {
 }
 
 function block(title: string, rows: readonly CoverageLine[]): readonly Line[] {
-  const width = Math.max(textWidth(title), ...rows.map(({ name }) => textWidth(name)));
+  const width = Math.max(textWidth(title), ...rows.map(({ name }) => textWidth(visible(name))));
   return [
     [],
     [span(`  ${pad(title, width)}  ${pad("compared", 10, "left")}  ${pad("differ", 8, "left")}`, "dim")],
@@ -24,7 +25,7 @@ function block(title: string, rows: readonly CoverageLine[]): readonly Line[] {
       const shown = row.state === "never" && row.compared === 0 ? "–" : count(row.compared);
       const differ = row.compared === 0 ? "–" : count(row.mismatches);
       return [
-        span(`  ${pad(row.name, width)}  ${pad(shown, 10, "left")}  `),
+        span(`  ${pad(visible(row.name), width)}  ${pad(shown, 10, "left")}  `),
         span(pad(differ, 8, "left"), row.mismatches > 0 ? "bad" : "plain"),
         span(`   ${noteOf(row)}`, tones[row.state]),
       ];
@@ -48,6 +49,6 @@ function noteOf({ state, reason, refused = 0 }: CoverageLine): string {
     case "undeclared":
       return "not declared";
     case "never":
-      return `never to both sides${reason === undefined ? "" : `: ${reason}`} (${count(refused)} left to one)`;
+      return `never doubled${reason === undefined ? "" : `: ${reason}`}, ${count(refused)} calls`;
   }
 }
