@@ -58,7 +58,9 @@ class Rows {
   }
 
   get contents(): readonly (readonly [string, string])[] {
-    return [...this.rows].map(([key, { value }]) => [key, value] as const).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return [...this.rows]
+      .map(([key, { value }]) => [key, value] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1));
   }
 }
 
@@ -73,7 +75,7 @@ class Process {
   readonly #entity;
   readonly #ledger: Ledger;
 
-  constructor(world: World, dieAt = Number.POSITIVE_INFINITY) {
+  constructor(world: World, dieAt = Number.POSITIVE_INFINITY, mostOpen = 1_000) {
     this.#world = world;
     this.#dieAt = dieAt;
     const clock: Clock = {
@@ -108,6 +110,7 @@ class Process {
       random: world.random,
       overhead: new Overhead(clock, 5),
       closing: [],
+      mostOpen,
       disk: this.#disk(),
       folder: () => "/journals",
     });
@@ -205,6 +208,7 @@ class Process {
         alive();
         return [...files.keys(), ...locks.keys()].map((path) => path.slice("/journals/".length));
       },
+      changedAt: () => Number.NaN,
       look: (path) => {
         alive();
         const found = files.get(path);
@@ -391,6 +395,22 @@ describe("second writes under crashes", () => {
     expectEqualSides(world, await finishWith(world, living));
     expect(world.sides.new.rows.get("a")?.value).toBe("v2");
     expect(world.sides.old.values.has("v1")).toBe(false);
+  });
+
+  test("beyond what a process can hold are counted, and the count outlives it", async () => {
+    const world = new World(randomOf(1), false);
+    world.trouble = 0;
+    const process = new Process(world, Number.POSITIVE_INFINITY, 2);
+    for (const key of ["a", "b", "c"]) process.put(key);
+    await world.clock.advance(1_000);
+    expect([...world.sides.old.rows.keys()].toSorted()).toEqual(["a", "b", "c"]);
+    expect([...world.sides.new.rows.keys()].toSorted()).toEqual(["a", "b"]);
+    expect([process.backlog.size, process.backlog.lost, process.backlog.converged()]).toEqual([0, 1, false]);
+    process.kill();
+    const next = new Process(world);
+    expect([next.backlog.lost, next.backlog.behind, next.backlog.converged()]).toEqual([1, 1, false]);
+    next.backlog.clearLost();
+    expect(next.backlog.converged()).toBe(true);
   });
 
   test("end equal with several processes at once, late answers included, when the sides fence by the id", async () => {

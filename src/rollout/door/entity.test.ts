@@ -568,6 +568,58 @@ describe("the journal", () => {
     await rollout.close();
   });
 
+  test("lies in the store's folder when none is named", async () => {
+    await using rollout = createRollout({ dir, state: [{ route: "r", stage: "dualwrite" }] });
+    const seen: string[] = [];
+    const { put } = rollout.entity("r", {
+      key: (id: string) => id,
+      writes: { put: { old: (_id: string) => {}, new: (id) => void seen.push(id) } },
+    });
+    put("a");
+    expect(readdirSync(join(dir, "journal")).filter((name) => name.endsWith(".journal")).length).toBe(1);
+    await turns();
+    expect(seen).toEqual(["a"]);
+  });
+
+  test("is written anew when it has grown long, with all that is still open in it", async () => {
+    const { orders, new: candidate, clock, backlog, rollout, old } = open({ stage: "dualwrite" });
+    candidate.fail = (text) => (text.startsWith("stays") ? new Error("down") : undefined);
+    await orders.put(order("a", "stays 1"));
+    await orders.put(order("a", "stays 2"));
+    for (let n = 0; n < 60; n++) {
+      await orders.put(order(`k${n}`, "x".repeat(100_000)));
+      await turns();
+    }
+    const size = readdirSync(dir)
+      .filter((name) => name.endsWith(".journal"))
+      .map((name) => readFileSync(join(dir, name)).length);
+    expect(size.length).toBe(1);
+    expect(size[0]).toBeLessThan(4_500_000);
+    await rollout.close();
+    candidate.fail = undefined;
+    const next = open({ stage: "dualwrite", old, new: candidate, clock });
+    expect(backlog.size).toBe(2);
+    await clock.advance(5_000);
+    expect([candidate.rows.get("a"), candidate.rows.size, next.backlog.converged()]).toEqual([
+      "stays 2",
+      61,
+      true,
+    ]);
+    await next.rollout.close();
+  });
+
+  test("holds what would take too much memory: long inputs are read from it again", async () => {
+    const { orders, new: candidate, clock, backlog, rollout } = open({ stage: "dualwrite" });
+    candidate.fail = () => new Error("down");
+    for (const key of keys(100)) await orders.put(order(key, key.padEnd(200_000, "x")));
+    candidate.fail = undefined;
+    await clock.advance(60_000);
+    expect(backlog.converged()).toBe(true);
+    expect([...candidate.rows].every(([key, text]) => text === key.padEnd(200_000, "x"))).toBe(true);
+    expect(candidate.rows.size).toBe(100);
+    await rollout.close();
+  });
+
   test("that must survive a loss of power is on the disk before the first side is called", async () => {
     const {
       orders,
@@ -579,6 +631,16 @@ describe("the journal", () => {
     await turns();
     expect([old.rows.size, candidate.rows.size]).toEqual([50, 50]);
     await rollout.close();
+  });
+});
+
+describe("after its rollout is closed", () => {
+  test("an entity still answers, and tells that the second write is not made", async () => {
+    const { orders, errors, new: candidate, rollout } = open({ stage: "dualwrite" });
+    await rollout.close();
+    expect(await orders.put(order("a", "1"))).toBe("old took 1");
+    await turns();
+    expect([candidate.rows.size, errors.map(({ code }) => code)]).toEqual([0, ["CUTOVER_WRITE_LOST"]]);
   });
 });
 

@@ -19,6 +19,8 @@ export interface EntitySurroundings extends RouteSurroundings {
   readonly disk: JournalDisk;
   /** The `.cutover` folder, or undefined while there is none. */
   readonly folder: () => string | undefined;
+  /** Second writes that may be missing in this process; more are only counted. Default 100,000. */
+  readonly mostOpen?: number;
 }
 
 export interface OpenEntity<R extends Functions, W extends Functions> {
@@ -57,6 +59,7 @@ export function openEntity<R extends Functions, W extends Functions>(
     journal,
     ids,
     attempts: limits.attempts,
+    mostOpen: around.mostOpen ?? 100_000,
   });
   const pins: Pins = {
     any: () => replay.lines.entries.size > 0 || (journal.others(lookEvery)?.open ?? 0) > 0,

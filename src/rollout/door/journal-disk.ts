@@ -20,6 +20,8 @@ import type { DatabaseSync } from "node:sqlite";
 export interface JournalDisk {
   makeFolder(dir: string): void;
   list(dir: string): readonly string[];
+  /** Wall-clock milliseconds at which files last came or went; NaN where that is not known. */
+  changedAt(dir: string): number;
   /** Which file lies at the path now, and how long it is; undefined when there is none. */
   look(path: string): { readonly file: number; readonly size: number } | undefined;
   /** Opens for reading and appending, making the file when it is missing. */
@@ -46,6 +48,7 @@ const load = createRequire(import.meta.url);
 export const journalDisk: JournalDisk = {
   makeFolder: (dir) => void mkdirSync(dir, { recursive: true }),
   list: (dir) => readdirSync(dir),
+  changedAt: (dir) => statSync(dir).mtimeMs,
   look: (path) => {
     const found = statSync(path, { throwIfNoEntry: false });
     return found === undefined ? undefined : { file: found.ino, size: found.size };

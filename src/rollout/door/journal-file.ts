@@ -37,7 +37,9 @@ export class JournalFile {
   #flushing = false;
   /** The last append failed halfway: its rest must not run into the next line. */
   #torn = false;
-  #unsynced = false;
+  /** Appends so far, and how many of them have reached the disk. */
+  #appends = 0;
+  #syncedTo = 0;
   #syncing: Promise<void> | undefined;
   #closed = false;
   /** Open writes in it, in the order of their lines. */
@@ -78,7 +80,7 @@ export class JournalFile {
       throw error;
     }
     this.#torn = false;
-    this.#unsynced = true;
+    this.#appends++;
     const length = Buffer.byteLength(line);
     const at = this.#size + Buffer.byteLength(marks);
     this.#size = at + length;
@@ -112,23 +114,31 @@ export class JournalFile {
 
   /** Resolves when all that was appended before is on the disk; calls at the same time share one wait. */
   async synced(): Promise<void> {
-    while (this.#syncing !== undefined) await this.#syncing;
-    if (!this.#unsynced || this.#closed) return;
-    this.#unsynced = false;
+    // What is appended while somebody waits is not his to wait for.
+    const mine = this.#appends;
+    while (this.#syncedTo < mine && !this.#closed) await (this.#syncing ?? this.#sync());
+  }
+
+  #sync(): Promise<void> {
+    const upTo = this.#appends;
     this.#syncing = this.#disk.sync(this.#fd).then(
-      () => void (this.#syncing = undefined),
+      () => {
+        this.#syncing = undefined;
+        this.#syncedTo = upTo;
+      },
       (error: unknown) => {
         this.#syncing = undefined;
-        this.#unsynced = true;
+        // Told, and not waited for again: a caller would wait for ever on a disk that is gone.
+        this.#syncedTo = upTo;
         this.#failed(error);
       },
     );
-    await this.#syncing;
+    return this.#syncing;
   }
 
   syncNow(): void {
     this.#disk.syncNow(this.#fd);
-    this.#unsynced = false;
+    this.#syncedTo = this.#appends;
   }
 
   keep(write: KeptWrite): void {

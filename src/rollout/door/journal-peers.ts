@@ -4,6 +4,9 @@ import type { JournalDisk } from "./journal-disk.ts";
 import { lockPath } from "./journal-file.ts";
 import { JournalReader } from "./journal-reader.ts";
 
+/** Two changes of a folder this far apart, in milliseconds, have two times on every file system that is in use. */
+const stampsDiffer = 2_500;
+
 /**
  * The journals of a route that other doors of this host write, or died over. They are read on from where they were left;
  * the lock beside each tells whether its door lives.
@@ -14,6 +17,8 @@ export class JournalPeers {
   readonly #prefix: string;
   readonly #readers = new Map<string, JournalReader>();
   readonly #own = new Set<string>();
+  /** When the folder had last changed at the last listing. */
+  #listed = Number.NaN;
 
   /** @param prefix how the names of this route's journals begin */
   constructor(disk: JournalDisk, folder: string, prefix: string) {
@@ -30,17 +35,30 @@ export class JournalPeers {
 
   disown(path: string): void {
     this.#own.delete(path);
+    this.#listed = Number.NaN;
   }
 
-  /** Reads what the others have written since the last look. */
-  look(): void {
+  /**
+   * Reads what the others have written since the last look.
+   * @param now wall-clock milliseconds
+   */
+  look(now: number): void {
+    const changed = this.#disk.changedAt(this.#folder);
+    // Listing costs ten times a look at the folder's own time. Times that are this young may stand for two changes.
+    if (changed !== this.#listed || !(now - changed > stampsDiffer)) {
+      this.#listed = changed;
+      this.#list();
+    }
+    for (const [path, reader] of this.#readers) if (!reader.poll()) this.#readers.delete(path);
+  }
+
+  #list(): void {
     for (const name of this.#disk.list(this.#folder)) {
       const path = join(this.#folder, name);
       if (!name.startsWith(this.#prefix) || !name.endsWith(".journal")) continue;
       if (!this.#own.has(path) && !this.#readers.has(path))
         this.#readers.set(path, new JournalReader(this.#disk, path));
     }
-    for (const [path, reader] of this.#readers) if (!reader.poll()) this.#readers.delete(path);
   }
 
   /**

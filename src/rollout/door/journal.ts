@@ -55,7 +55,7 @@ export class Journal {
     this.#attempt("be opened", () => {
       this.#options.disk.makeFolder(folder);
       const peers = new JournalPeers(this.#options.disk, folder, this.#prefix);
-      peers.look();
+      peers.look(this.#options.clock.now());
       this.#folder = folder;
       this.#peers = peers;
     });
@@ -159,7 +159,7 @@ export class Journal {
     const now = this.#options.clock.monotonic();
     if (within === 0 || now - this.#lookedAt >= within) {
       this.#lookedAt = now;
-      this.#attempt("be looked for", () => peers.look());
+      this.#attempt("be looked for", () => peers.look(this.#options.clock.now()));
     }
     return peers;
   }

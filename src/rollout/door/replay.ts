@@ -14,10 +14,10 @@ export interface ReplaySpec extends AttemptSpec {
   readonly ids: WriteIds;
   /** Deadlines of callers who wait for an earlier write of their key. */
   readonly live: Deadlines;
+  /** Writes that are not done on both sides, beyond which one more is only counted. */
+  readonly mostOpen: number;
 }
 
-/** Writes that are not done on both sides, beyond which one more is only counted. */
-export const mostOpen = 100_000;
 /** Time between two looks at journals of doors that are gone, and at a side that is down. Milliseconds. */
 const tickEvery = 1_000;
 /** A second write that is not done after this time is behind, though nothing has failed. */
@@ -56,7 +56,7 @@ export class Replay {
     first: Side,
     args: readonly unknown[],
   ): Entry | undefined {
-    const { ledger, journal, clock, ids, errors, route } = this.#spec;
+    const { ledger, journal, clock, ids, errors, route, mostOpen } = this.#spec;
     const { state, cohort } = ledger;
     if (this.lines.entries.size >= mostOpen || this.#closed) {
       cohort.tally.shadowSkipped++;
@@ -65,7 +65,8 @@ export class Replay {
       return undefined;
     }
     const since = clock.now();
-    const newest = key === undefined ? "" : (this.#others(0)?.newestOf(key) ?? "");
+    // Whoever chose the side has just looked at what others wrote.
+    const newest = key === undefined ? "" : (this.#others(lookEvery)?.newestOf(key) ?? "");
     const id = ids.next(since, newest);
     const input = writeInput(args);
     const { epoch, salt } = state;
