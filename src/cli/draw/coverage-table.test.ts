@@ -31,7 +31,7 @@ test("coverage is a table of operations and one of cohorts that fits 80 columns 
     "  extra              14         0   not declared",
     "  charge              –         –   never doubled: non-idempotent, 1,234 calls",
     "",
-    "  cohort      compared    differ",
+    "  cohort     compared    differ",
     expect.stringMatching(/^ {2}eu.*\[31m +7,714 +3$/) as string,
   ]);
   expect(Math.max(...lines.map(lineWidth))).toBeLessThanOrEqual(80);
