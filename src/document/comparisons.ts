@@ -1,5 +1,6 @@
 import type { Comparison, ThresholdFinding } from "./figure-finding.ts";
 import { comparisonWords } from "./figure-words.ts";
+import { beginsAt, isSign, lowered } from "./lower.ts";
 import { numberOf } from "./number-text.ts";
 
 export interface ReadThreshold {
@@ -33,20 +34,17 @@ const symbols: Readonly<Record<string, Comparison>> = {
   "&gt;": ">",
 };
 
-const wordOf = new Map<string, Comparison>(
-  comparisonWords.flatMap(([comparison, words]) => words.map((word) => [word, comparison] as const)),
-);
-const isSign = (word: string): boolean => /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/u.test(word);
-const sorted = [...wordOf.keys()].toSorted((a, b) => b.length - a.length);
-const escaped = (word: string): string => word.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-const before = sorted.map((word) =>
-  isSign(word)
-    ? escaped(word)
-    : `(?<![\\p{L}\\p{N}])${escaped(word)}${/\p{L}$/u.test(word) ? "(?![\\p{L}])" : ""}`,
-);
-const behind = sorted.filter(isSign).map(escaped);
+const spoken: readonly (readonly [string, Comparison])[] = comparisonWords
+  .flatMap(([comparison, words]) => words.map((word) => [word, comparison] as const))
+  .toSorted(([one], [other]) => other.length - one.length);
+const behind = spoken.filter(([word]) => isSign(word));
 
-const amount = String.raw`[-+−]?(?:\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)`;
+const numbers =
+  /(?<![\p{Script=Latin}\p{Script=Cyrillic}\p{N}_.,])[-+−]?(?:\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)/gu;
+const symbol = /(<=|>=|==|!=|[<>≤≥≠＜＞±])\s*(?:a\s|an\s|the\s)?\s*[~≈]?\s?$/u;
+const article = /(?:^|\s)(?:a|an|the|einem|der|dem|le|la|les|el|los|il|um)\s*$/u;
+const counted = /^\s?(?:[%％]|[x×]|\p{L}{1,12})?\s*/u;
+
 const relative =
   /^[\s_]*(?:(?:of|over|than|from|vs\.?|above|below|compared (?:to|with)|relative to|against|the|its|von|vom|des|der|du|de la|de|del|della|do|da|van|от|的)[\s_]+){0,3}(baseline|old (?:side|system|rate|value|implementation)|old\b|legacy\b|current (?:level|value|system|state)|current\b|today|before\b|previous\b|existing\b|basislinie|ausgangswert|referenz|altsystem|bisher\p{L}*|(?:la )?référence|ancien\p{L}*|línea base|línea de base|actual|linha de base|riferimento|valore attuale|basislijn|referentie|bazow\p{L}*|базов\p{L}*(?: \p{L}+)?|基线|基準値|基準|ベースライン|現行|旧)/iu;
 const unitForm =
@@ -54,10 +52,6 @@ const unitForm =
 const noUnit =
   /^(?:of|and|or|for|in|on|to|the|than|at|by|is|are|with|from|over|behind|und|oder|bei|im|pro|et|ou|pour|sur|y|o|para|en|e|ou|di|per|of|en|и|или|für|von|der|de|do|if|then|when|before|after|after|as|vs|threshold|baseline|old|current|x_baseline)$/iu;
 
-const main = new RegExp(
-  `(<=|>=|==|!=|&lt;|&gt;|[<>≤≥≠＜＞]|±|${before.join("|")})\\s*(?:(?:a|an|the|einem|der|dem|le|la|les|el|los|il|um)\\s+)?(?:[+~≈]\\s?)?(${amount})|(${amount})(\\s?(?:[%％]|[x×]|\\p{L}{1,12})?\\s*)(${behind.join("|")})`,
-  "giu",
-);
 const unnumbered =
   /(<=|>=|≤|≥|<|>|at least|no worse than|not below)\s*(?:the\s+)?(baseline|current level|current|old)(?![\p{L}])/giu;
 const zero =
@@ -67,36 +61,26 @@ const available =
   /(?<![\p{L}\p{N}.,])(\d+(?:[.,]\d+)?)\s?([%％])\s*((?:\p{L}+ ){0,2}(?:availability|uptime|coverage|verfügbarkeit|disponibilit\p{L}*|disponibilidad|доступност\p{L}*|可用性|可用率|稼働率))/iu;
 
 /** Comparisons of a text with a number (or with the old side), in its order. */
-export function readComparisons(text: string): readonly ReadThreshold[] {
+export function readComparisons(text: string, lower: string = lowered(text)): readonly ReadThreshold[] {
   const found: ReadThreshold[] = [];
-  for (const match of text.matchAll(main)) {
-    const [whole, sign = "", first, second, gap = "", tail = ""] = match;
-    const word = (sign === "" ? tail : sign).toLowerCase();
-    const comparison = word === "±" ? "within" : (symbols[word] ?? wordOf.get(word));
-    if (comparison === undefined || isArrow(text, match.index, whole)) continue;
-    const numberText = (first ?? second ?? "").replace(/^\+/, "");
-    const end = match.index + whole.length;
-    const after = first === undefined ? gap + text.slice(end, end + 80) : text.slice(end, end + 120);
-    // `> 5 minutes ago` in a shell, `a<b` in code and `<1>` are no limits.
-    if (first !== undefined && after.startsWith(">") && sign === "<") continue;
-    const unit = readUnit(after);
-    const written = first === undefined ? whole : whole + after.slice(0, unit.length);
-    found.push(threshold(text, match.index, written, { comparison, numberText, unit, after }));
+  for (const match of lower.matchAll(numbers)) {
+    const read = comparedAt(text, lower, match.index, match[0]);
+    if (read !== undefined) found.push(read);
   }
-  for (const match of text.matchAll(unnumbered)) {
+  for (const match of /baseline|current|old/i.test(text) ? text.matchAll(unnumbered) : []) {
     const [written, sign = "", baseline = ""] = match;
     if (found.some(({ at }) => at === match.index)) continue;
     const comparison = symbols[sign] ?? ">=";
     const unit = { unit: "×", length: 0, baseline };
     found.push(threshold(text, match.index, written, { comparison, numberText: "", unit, after: "" }));
   }
-  for (const match of text.matchAll(plus)) {
+  for (const match of text.includes("+") ? text.matchAll(plus) : []) {
     const [written, numberText = "", sign = "", what = ""] = match;
     if (overlaps(found, match.index, written)) continue;
     const unit = { unit: sign.trim(), length: 0 };
     found.push(threshold(text, match.index, written, { comparison: ">=", numberText, unit, after: what }));
   }
-  const up = available.exec(text);
+  const up = /[%％]/.test(text) ? available.exec(text) : null;
   if (up !== null && !overlaps(found, up.index, up[0])) {
     const [written, numberText = "", sign = "", what = ""] = up;
     const unit = { unit: sign, length: 0 };
@@ -130,6 +114,59 @@ export function readComparisons(text: string): readonly ReadThreshold[] {
     });
   }
   return found.toSorted((a, b) => a.at - b.at);
+}
+
+/** The comparison that a number stands in: a sign or word before it, or a word of a script without spaces behind it. */
+function comparedAt(text: string, lower: string, at: number, written: string): ReadThreshold | undefined {
+  const numberText = written.replace(/^\+/, "");
+  const end = at + written.length;
+  const before = lower.slice(Math.max(0, at - 48), at);
+  const sign = symbol.exec(before);
+  const word = sign === null ? wordBefore(before) : undefined;
+  if (sign !== null || word !== undefined) {
+    const length = sign === null ? (word?.length ?? 0) : sign[0].length;
+    const start = at - length;
+    const comparison = sign === null ? word?.comparison : sign[1] === "±" ? "within" : symbols[sign[1] ?? ""];
+    const after = text.slice(end, end + 120);
+    const arrow =
+      sign !== null && (isArrow(text, start, sign[0]) || (sign[1] === "<" && after.startsWith(">")));
+    if (comparison !== undefined && !arrow) {
+      const unit = readUnit(after);
+      return threshold(text, start, text.slice(start, end + unit.length), {
+        comparison,
+        numberText,
+        unit,
+        after,
+      });
+    }
+  }
+  const gap = counted.exec(text.slice(end, end + 16))?.[0].length ?? 0;
+  for (const skip of [gap, 0, 1]) {
+    const rest = text.slice(end + skip, end + skip + 8);
+    const tail = behind.find(([each]) => rest.startsWith(each));
+    if (tail === undefined) continue;
+    const after = text.slice(end, end + 80);
+    const unit = readUnit(text.slice(end, end + skip));
+    return threshold(text, at, text.slice(at, end + skip + tail[0].length), {
+      comparison: tail[1],
+      numberText,
+      unit,
+      after,
+    });
+  }
+  return undefined;
+}
+
+function wordBefore(
+  before: string,
+): { readonly comparison: Comparison; readonly length: number } | undefined {
+  const bare = before.replace(article, "").trimEnd();
+  for (const [word, comparison] of spoken) {
+    if (!bare.endsWith(word)) continue;
+    const start = bare.length - word.length;
+    if (isSign(word) || beginsAt(bare, start)) return { comparison, length: before.length - start };
+  }
+  return undefined;
 }
 
 const overlaps = (found: readonly ReadThreshold[], at: number, written: string): boolean =>

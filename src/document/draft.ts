@@ -150,9 +150,23 @@ export class Draft {
 
 /** Lower case, letters and digits of any script, words joined by `-`; beyond 64 characters the rest as a hash. */
 export function slug(text: string): string {
+  const known = slugs.get(text);
+  if (known !== undefined) return known;
+  const made = slugOf(text);
+  if (text.length < 120) {
+    // Titles of sections come with every finding below them; others seldom twice.
+    if (slugs.size > 1_000) slugs.clear();
+    slugs.set(text, made);
+  }
+  return made;
+}
+
+const slugs = new Map<string, string>();
+
+function slugOf(text: string): string {
   const words = text
-    .toLowerCase()
     .normalize("NFC")
+    .toLowerCase()
     .replace(/[^\p{L}\p{N}\p{M}%<>=.]+/gu, "-")
     .replace(/^[-.]+|[-.]+$/g, "");
   if (words.length <= 64) return words;

@@ -1,3 +1,4 @@
+import { endsAt, isSign, lowered } from "./lower.ts";
 import { words } from "./word-list.ts";
 
 /** What a label (`Goal: …`), a column or a key of YAML means. */
@@ -261,21 +262,21 @@ export const fieldWords: readonly (readonly [Field, readonly string[]])[] = [
   ],
 ];
 
-const patterns = fieldWords.map(([field, list]) => {
-  const signs = list.filter((word) => /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af%#№]/u.test(word));
-  const letters = list.filter((word) => !signs.includes(word)).toSorted((a, b) => b.length - a.length);
-  const escape = (word: string): string => word.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-  const head = new RegExp(
-    `^(?:${letters.map((word) => (word.length < 4 ? `${escape(word)}(?![\\p{L}])` : escape(word))).join("|")})`,
-    "iu",
-  );
-  const inside = signs.length === 0 ? undefined : new RegExp(signs.map(escape).join("|"), "u");
-  return { field, head, inside };
-});
+const known = new Map<string, Field | undefined>();
 
 /** What a label means, by its first word (or, in scripts without spaces, any word); undefined when it is none of these. */
 export function fieldOf(label: string): Field | undefined {
-  const text = label.replaceAll("_", " ").trim();
-  if (text === "" || text.length > 60) return undefined;
-  return patterns.find(({ head, inside }) => head.test(text) || inside?.test(text) === true)?.field;
+  if (label.length > 60) return undefined;
+  if (known.has(label)) return known.get(label);
+  const text = lowered(label.replaceAll("_", " ").trim());
+  const found =
+    text === "" ? undefined : fieldWords.find(([, list]) => list.some((word) => isMeant(text, word)))?.[0];
+  if (known.size < 2_000) known.set(label, found);
+  return found;
+}
+
+/** Short words must be whole; longer ones may be inflected. */
+function isMeant(text: string, word: string): boolean {
+  if (isSign(word) || /[%#№]/.test(word)) return text.includes(word);
+  return text.startsWith(word) && (word.length > 3 || endsAt(text, word.length));
 }

@@ -1,3 +1,4 @@
+import { beginsAt, endsAt, holdsWord, isSign, lowered } from "./lower.ts";
 import { containerWords, periodWords, phaseWords, roleWords, stepWords, unitWords } from "./vocabulary.ts";
 import type { SectionRole } from "./work-finding.ts";
 
@@ -14,62 +15,39 @@ export interface HeadingSense {
   readonly period: boolean;
 }
 
-const alternatives = (words: readonly string[]): string =>
-  [...new Set(words)].toSorted((a, b) => b.length - a.length).join("|");
+type Named = "phase" | "step" | "unit" | "period";
+
+const lists: readonly (readonly [Named, readonly string[]])[] = [
+  ["phase", phaseWords],
+  ["step", stepWords],
+  ["unit", unitWords],
+  ["period", periodWords],
+];
+const named = new Map<string, Named>();
+const signs: (readonly [string, Named])[] = [];
+for (const [role, list] of lists) {
+  for (const word of list) {
+    if (isSign(word)) signs.push([word, role]);
+    else if (!named.has(word)) named.set(word, role);
+  }
+}
+signs.sort(([one], [other]) => other.length - one.length);
 
 const chinese = "[一二三四五六七八九十]{1,3}";
-const digits = String.raw`\d{1,3}(?:\.\d{1,3}){0,4}[a-z]?`;
 /** A letter or a Roman number is one only behind a space: `Phase A`, not `Phased`. */
-const numeral = `(?:(?<=\\s)(?:[ivx]{1,5}|[a-h])|${digits}|${chinese})`;
-const behind = String.raw`(?![\p{L}\p{N}])\.?\s*[)\]]?\s*(?:[:：.–—\-|,、)]+\s*|$|(?=\())?`;
-
-/** `Phase 2: …`, `PHASE II – …`, `第二阶段：…`, `2. Etappe`, `2nd phase: …`, `1단계`. */
-function numbered(words: readonly string[]): readonly RegExp[] {
-  const word = alternatives(words);
-  return [
-    new RegExp(`^(?:${word})\\s*(?:#|nr\\.?|no\\.?|n[º°]|№)?\\s*(${numeral})${behind}(.*)$`, "iu"),
-    new RegExp(`^第?\\s*(\\d{1,3}|${chinese})\\s*(?:${word})[:：、,.\\s–—-]*(.*)$`, "iu"),
-    new RegExp(
-      `^(\\d{1,3})(?:\\.|st|nd|rd|th|e|er|ère|ème|º|ª|-[йяе])\\s*(?:${word})(?![\\p{L}])\\s*(?:[:：–—-]\\s*)?(.*)$`,
-      "iu",
-    ),
-  ];
-}
-
-/** `Phase: Shadow`. */
-function named(words: readonly string[]): readonly RegExp[] {
-  const word = alternatives(words);
-  return [new RegExp(`^(?:${word})\s*[:：–—]\s*(\S.*)$`, "iu")];
-}
-
-const forms = {
-  phase: numbered(phaseWords),
-  step: numbered(stepWords),
-  unit: numbered(unitWords),
-  period: numbered(periodWords),
-} as const;
-const phaseNamed = [
-  ...named(phaseWords),
-  /^(.{2,60}?)(?:[ -]?(?:phase|fase|etappe)|[ -](?:stage|wave|étape|etapa|faza|etap|фаза|этап)|阶段|階段|フェーズ|단계)$/iu,
-];
-const stepNamed = named(stepWords);
-const unitNamed = named(unitWords);
-const container = new RegExp(`(?:^|[^\\p{L}])(?:${alternatives(containerWords)})(?![\\p{L}])`, "iu");
-const cjkContainer = /阶段|階段|フェーズ|단계|步骤|手順/u;
+const numeral = `(?:(?<=\\s)(?:[ivxIVX]{1,5}|[a-hA-H])|\\d{1,3}(?:\\.\\d{1,3}){0,4}[a-z]?|${chinese})`;
+const numberBehind = new RegExp(
+  `^\\s*(?:#|[Nn]r\\.?|[Nn]o\\.?|[Nn][º°]|№)?\\s*(${numeral})(?![\\p{Script=Latin}\\p{Script=Cyrillic}\\p{N}])\\.?\\s*[)\\]]?\\s*(?:[:：.–—\\-|,、)]+\\s*)?(.*)$`,
+  "u",
+);
+const numberBefore = new RegExp(`^第?\\s*(\\d{1,3}|${chinese})\\s*(?=\\p{L})`, "u");
+const ordinal = /^(\d{1,3})(\.|st|nd|rd|th|e|er|ère|ème|º|ª|-[йяе])\s*(\p{L}+)\s*(?:[:：–—-]\s*(.*))?$/u;
+const titled = /^\s*[:：–—]\s*(\S.*)$/u;
+const phaseBehind =
+  /^(.{2,60}?)(?:[ -]?(?:phase|fase|etappe)|[ -](?:stage|wave|étape|etapa|faza|etap|фаза|этап)|阶段|階段|フェーズ|단계)$/iu;
 const someOther = /^(?:next|this|each|every|all|current|per|after|nächste|diese|prochaine)\b/iu;
 const leadingNumber =
   /^(?:§\s*)?(\d{1,3}(?:\.\d{1,3}){0,4}|[IVX]{1,5}|[A-Z]|[一二三四五六七八九十]{1,3})(?:[.):：、]\s*(?!\d)|\s+[-–—]\s+)(?=\S)|^(\d{1,3}(?:\.\d{1,3}){1,4})\s+(?=\S)/u;
-
-const roles = roleWords.map(
-  ([role, words]) =>
-    [role, new RegExp(`(?:^|[^\\p{L}])(?:${alternatives(words)})|${cjk(words)}`, "iu")] as const,
-);
-
-/** Words of scripts without spaces count anywhere. */
-function cjk(words: readonly string[]): string {
-  const found = words.filter((word) => /[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]/u.test(word));
-  return found.length === 0 ? "(?!)" : found.join("|");
-}
 
 const known = new Map<string, HeadingSense>();
 
@@ -77,71 +55,116 @@ const known = new Map<string, HeadingSense>();
 export function readHeading(text: string): HeadingSense {
   const cached = known.get(text);
   if (cached !== undefined) return cached;
-  const sense = sense1(text.trim());
+  const sense = readTitle(text.trim());
   // Plans repeat themselves (`Steps`, `Verification`); the bound keeps a document of a million headings small.
   if (known.size < 500) known.set(text, sense);
   return sense;
 }
 
-function sense1(text: string): HeadingSense {
+function readTitle(text: string): HeadingSense {
+  const name = readName(text);
+  if (name.named) return name;
+  return { ...name, role: roleOf(name.title), container: isContainer(name.title) };
+}
+
+/** The part of `readHeading` that items need too: phase, step or unit by name, and the number. Its role is `other` otherwise. */
+export function readName(text: string): HeadingSense {
   const short = text.length > 300 ? text.slice(0, 300) : text;
   const direct = byName(short);
   if (direct !== undefined) return direct;
   const found = leadingNumber.exec(short);
   const number = found?.[1] ?? found?.[2];
   const title = text.slice(found?.[0].length ?? 0).trim();
-  const inner = number === undefined ? undefined : byName(title);
+  const inner = number === undefined ? undefined : byName(title.slice(0, 300));
   const own = number === undefined ? {} : { number };
   if (inner !== undefined) return { ...own, ...inner };
-  return {
-    ...own,
-    role: roleOf(title),
-    title,
-    named: false,
-    container: isContainer(title),
-    period: false,
-  };
+  return { ...own, role: "other", title, named: false, container: false, period: false };
 }
 
 function byName(text: string): HeadingSense | undefined {
-  for (const role of ["phase", "step", "unit", "period"] as const) {
-    for (const form of forms[role]) {
-      const found = form.exec(text);
-      if (found === null) continue;
-      const [, number = "", rest = ""] = found;
-      const period = role === "period";
-      return {
-        role: role === "period" ? "timeline" : role,
-        number: arabic(number),
-        title: rest.trim() === "" ? text : rest.trim(),
-        named: true,
-        container: false,
-        period,
-      };
-    }
+  const lower = lowered(text);
+  const head = headWord(lower);
+  if (head !== undefined) {
+    const rest = text.slice(head.length);
+    const counted = numberBehind.exec(rest);
+    if (counted !== null) return numbered(head.role, text, counted[1] ?? "", counted[2] ?? "");
+    const title = someOther.test(text) ? undefined : titled.exec(rest)?.[1];
+    if (title !== undefined && head.role !== "period") return plainly(head.role, title);
   }
+  const before = numberBefore.exec(text);
+  if (before !== null) {
+    const rest = text.slice(before[0].length);
+    const word = headWord(lowered(rest));
+    if (
+      word !== undefined &&
+      (isSign(rest.slice(0, word.length)) || /^\s*(?:[:：–—-]|$)/u.test(rest.slice(word.length)))
+    )
+      return numbered(
+        word.role,
+        text,
+        before[1] ?? "",
+        rest.slice(word.length).replace(/^[:：、,.\s–—-]+/u, ""),
+      );
+  }
+  const counted = ordinal.exec(text);
+  const role = counted === null ? undefined : named.get(lowered(counted[3] ?? ""));
+  if (counted !== null && role !== undefined) return numbered(role, text, counted[1] ?? "", counted[4] ?? "");
   if (someOther.test(text)) return undefined;
-  for (const [role, patterns] of [
-    ["phase", phaseNamed],
-    ["step", stepNamed],
-    ["unit", unitNamed],
-  ] as const) {
-    for (const form of patterns) {
-      const title = form.exec(text)?.[1]?.trim();
-      if (title === undefined || /^(?:the|die|la|le|el|il|de)$/i.test(title)) continue;
-      return { role, title, named: true, container: false, period: false };
-    }
-  }
-  return undefined;
+  const title = phaseBehind.exec(text)?.[1]?.trim();
+  return title === undefined || /^(?:the|die|la|le|el|il|de)$/i.test(title)
+    ? undefined
+    : plainly("phase", title);
 }
+
+/** The role word that the text begins with. */
+function headWord(lower: string): { readonly role: Named; readonly length: number } | undefined {
+  const sign = signs.find(([word]) => lower.startsWith(word));
+  if (sign !== undefined) return { role: sign[1], length: sign[0].length };
+  const word = /^[\p{L}\p{M}]+/u.exec(lower)?.[0];
+  if (word === undefined) return undefined;
+  const two = /^[\p{L}\p{M}]+ [\p{L}\p{M}]+/u.exec(lower)?.[0] ?? "";
+  const role = named.get(two);
+  if (role !== undefined) return { role, length: two.length };
+  const own = named.get(word);
+  return own === undefined ? undefined : { role: own, length: word.length };
+}
+
+function numbered(role: Named, text: string, number: string, rest: string): HeadingSense {
+  const title = rest.trim() === "" ? text : rest.trim();
+  const period = role === "period";
+  return {
+    role: period ? "timeline" : role,
+    number: arabic(number),
+    title,
+    named: true,
+    container: false,
+    period,
+  };
+}
+
+const plainly = (role: Exclude<Named, "period">, title: string): HeadingSense => ({
+  role,
+  title,
+  named: true,
+  container: false,
+  period: false,
+});
 
 /** What a title is about, by its words. */
 export function roleOf(title: string): SectionRole {
-  for (const [role, pattern] of roles) if (pattern.test(title)) return role;
+  // Work orders, orders of customers and the like are no sequence.
+  const lower = lowered(title).replace(/(?:work|purchase|sales|customer) orders?/g, "");
+  for (const [role, list] of roleWords) if (holdsWord(lower, list)) return role;
   return "other";
 }
 
-const isContainer = (title: string): boolean => container.test(title) || cjkContainer.test(title);
+function isContainer(title: string): boolean {
+  const lower = lowered(title);
+  return containerWords.some((word) => {
+    const at = lower.indexOf(word);
+    return at !== -1 && (isSign(word) || (beginsAt(lower, at) && endsAt(lower, at + word.length)));
+  });
+}
 
 const ideographs = "一二三四五六七八九十";
 

@@ -1,6 +1,6 @@
 import type { Block } from "./block.ts";
 import { splitClaim } from "./claims.ts";
-import { readHeading } from "./heading.ts";
+import { readName } from "./heading.ts";
 import type { Inline } from "./inline.ts";
 
 /** An item with its own words apart from what stands below it. */
@@ -21,7 +21,7 @@ export function nameOf({ inline, text }: Pick<ItemText, "inline" | "text">): str
   const bare = splitClaim(text).title.replace(/^\[[ xX]\]\s*/, "");
   const bold = inline.lead?.bold ?? boldAfterMark(inline, bare);
   const name = bold ?? /^(.+?)(?:\s*[(（]|\s+[-–—]\s+|\s*[:：]\s|\s*[,，;]\s|$)/u.exec(bare)?.[1] ?? bare;
-  const sense = readHeading(name.replace(/[:：]\s*$/u, "").trim());
+  const sense = readName(name.replace(/[:：]\s*$/u, "").trim());
   return sense.named && sense.role === "unit" ? sense.title : name.replace(/[:：]\s*$/u, "").trim();
 }
 

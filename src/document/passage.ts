@@ -1,6 +1,7 @@
 import type { Context, Growing, Own } from "./draft.ts";
 import type { DurationFinding, ThresholdFinding } from "./figure-finding.ts";
-import { type ReadThreshold, readFigures, type Sense } from "./figures.ts";
+import type { ReadThreshold } from "./comparisons.ts";
+import { readFigures, type Sense } from "./figures.ts";
 import type { Inline } from "./inline.ts";
 import type { Reading } from "./reading.ts";
 

@@ -1,6 +1,6 @@
 import type { Fence } from "./block.ts";
 import type { Context } from "./draft.ts";
-import { readHeading } from "./heading.ts";
+import { readName } from "./heading.ts";
 import { tellFigures } from "./passage.ts";
 import type { Reading } from "./reading.ts";
 import { argvOf, readShell, senseOf } from "./shell.ts";
@@ -68,7 +68,7 @@ export function readCommands(reading: Reading, block: Fence, context: Context, l
 }
 
 function commentStep(reading: Reading, note: string, line: number, context: Context): Context | undefined {
-  const sense = readHeading(note);
+  const sense = readName(note);
   if (!sense.named || sense.role !== "step" || context.step !== undefined) return undefined;
   const order = reading.draft.lists.steps.length + 1;
   const number = sense.number === undefined ? {} : { number: sense.number };

@@ -2,7 +2,7 @@ import { tellArrows } from "./arrows.ts";
 import { splitClaim } from "./claims.ts";
 import { datesIn, tellDates } from "./dates.ts";
 import type { Context } from "./draft.ts";
-import { readHeading } from "./heading.ts";
+import { readHeading, readName } from "./heading.ts";
 import { tellFigures, tellLinks, type FiguresTold } from "./passage.ts";
 import { type ItemText, nameOf } from "./item-text.ts";
 import { tellField } from "./tell-field.ts";
@@ -27,7 +27,7 @@ export function readItem(reading: Reading, item: ItemText, context: Context): Co
   const mark = box.exec(text) ?? (context.role === "order" ? null : sign.exec(text));
   if (mark !== null) return check(reading, item, mark, context);
   const head = splitClaim(text);
-  const sense = readHeading(head.title);
+  const sense = readName(head.title);
   const label = /^([^:：]{2,40})[:：]\s*(\S.*)$/u.exec(text);
   if (
     sense.named &&
@@ -120,7 +120,7 @@ function byRole(reading: Reading, item: ItemText, context: Context): Context {
   const { role, section } = context;
   const base = { text, line, endLine } as const;
   const under = `item under "${section?.title ?? ""}"`;
-  if (isTriggerSection(context)) {
+  if (isTriggerSection(context, item.ordered)) {
     // An item that asks for nothing measurable can only be judged by a person, which makes it no less of a trigger.
     if (!item.ordered || !/procedure|steps|ablauf|schritte/iu.test(section?.text ?? "")) {
       tellTrigger(reading, inline.plain, line, endLine, context);
@@ -233,8 +233,7 @@ function byRole(reading: Reading, item: ItemText, context: Context): Context {
         )
       )
         artifact(reading, item, context);
-      else if (readHeading(text).named && readHeading(text).role === "step")
-        return step(reading, item, context);
+      else if (readName(text).named && readName(text).role === "step") return step(reading, item, context);
       else if (item.ordered && reading.title !== "" && section?.level !== 1)
         return step(reading, item, context, undefined, true);
       else return note(reading, item, context);
@@ -270,7 +269,7 @@ function note(reading: Reading, item: ItemText, context: Context): Context {
 function step(reading: Reading, item: ItemText, context: Context, title?: string, guessed = false): Context {
   const { text, line, endLine, inline } = item;
   const head = splitClaim(text);
-  const sense = readHeading(head.title);
+  const sense = readName(head.title);
   const isStep = sense.named && sense.role === "step";
   const number = isStep ? sense.number : item.number;
   const made = reading.step(

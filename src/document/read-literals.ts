@@ -3,7 +3,7 @@ import { type CodeEntry, type CodeLiteral, readCode } from "./code.ts";
 import { aboutOf as subjectOf, readComparisons } from "./comparisons.ts";
 import { tellMapping } from "./arrows.ts";
 import type { Context } from "./draft.ts";
-import { readHeading, roleOf } from "./heading.ts";
+import { readName, roleOf } from "./heading.ts";
 import { ownThreshold, tellFigures } from "./passage.ts";
 import { wordsOf } from "./read-data.ts";
 import type { Reading } from "./reading.ts";
@@ -53,7 +53,7 @@ export function readLiterals(reading: Reading, block: Fence, context: Context, l
 }
 
 function tellComment(reading: Reading, text: string, line: number, context: Context): void {
-  const sense = readHeading(text);
+  const sense = readName(text);
   if (sense.named && sense.role === "step" && sense.number !== undefined) {
     const order = Number.parseInt(sense.number, 10) || reading.draft.lists.steps.length + 1;
     reading.step(

@@ -1,7 +1,7 @@
 import type { Paragraph } from "./block.ts";
 import { splitClaim } from "./claims.ts";
 import type { Context } from "./draft.ts";
-import { readHeading } from "./heading.ts";
+import { readName } from "./heading.ts";
 import { type Inline, readInline } from "./inline.ts";
 import { tellArrows } from "./arrows.ts";
 import { tellFigures, tellLinks } from "./passage.ts";
@@ -41,7 +41,7 @@ function readText(
     return;
   }
   const head = splitClaim(text);
-  const sense = readHeading(head.title);
+  const sense = readName(head.title);
   if (sense.named && sense.number !== undefined && sense.role === "phase" && text.length < 140) {
     const { number } = sense;
     const bracket = /^(.*?)\s*[(（]([^()（）]{2,60})[)）]\s*$/u.exec(sense.title);

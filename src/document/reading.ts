@@ -91,7 +91,13 @@ export class Reading {
       phase.text = oneLine(told.text);
       phase.sureness = told.sureness;
       phase.why = told.why;
-      if (told.title !== told.text) phase.title = told.title;
+      if (told.title !== told.text) {
+        phase.title = told.title;
+        phase.name = this.#free(
+          nameFrom(told.title),
+          this.phases.filter((each) => each !== phase),
+        );
+      }
       if (context.section !== undefined) phase.within = { section: context.section.key };
     } else (phase.also as unknown[]).push(place);
     if (told.claim !== undefined) phase.claim ??= told.claim;
@@ -99,7 +105,7 @@ export class Reading {
 
   #newPhase(told: Told, context: Context): Growing<PhaseFinding> {
     const key = this.draft.key("phase", told.number ?? told.title);
-    const name = this.#free(slug(told.title).replace(/[<>=%.]+/g, "-"), this.phases);
+    const name = this.#free(nameFrom(told.title), this.phases);
     const phase = this.draft.add(
       "phases",
       "phase",
@@ -165,8 +171,7 @@ export class Reading {
     this.draft.add("defects", "defect", said, context, { message });
   }
 
-  #free(name: string, among: readonly { readonly name: string }[]): string {
-    const base = name.replace(/-+/g, "-").replace(/^-|-$/g, "") || "phase";
+  #free(base: string, among: readonly { readonly name: string }[]): string {
     for (let n = 1; ; n++) {
       const wanted = n === 1 ? base : `${base}-${n}`;
       if (!among.some((each) => each.name === wanted)) return wanted;
@@ -176,11 +181,7 @@ export class Reading {
   /** A step in the order it is met; names are unique beside each other. */
   step(told: Told & { readonly order: number }, context: Context): NonNullable<Context["step"]> {
     const home = context.phase?.key ?? context.unit?.key ?? "";
-    const base =
-      slug(told.title)
-        .replace(/[<>=%.]+/g, "-")
-        .replace(/-+/g, "-")
-        .replace(/^-|-$/g, "") || "step";
+    const base = nameFrom(told.title);
     const count = (this.#names.get(`${home} ${base}`) ?? 0) + 1;
     this.#names.set(`${home} ${base}`, count);
     const step = this.draft.add("steps", "step", told, context, {
@@ -202,4 +203,14 @@ export class Reading {
   waits(one: { after: readonly string[] }, other: { readonly key: string }): void {
     put(one.after, other.key);
   }
+}
+
+/** A name for code: the first 60 letters of the title, brackets left out where something else is there. */
+function nameFrom(title: string): string {
+  const bare = title.replace(/\s*[(（][^()（）]*[)）]/gu, "").trim();
+  const name = slug(bare === "" ? title : bare)
+    .replace(/[<>=%.]+/g, "-")
+    .replace(/-+/g, "-")
+    .replace(/^-|-$/g, "");
+  return name === "" ? "unnamed" : name;
 }

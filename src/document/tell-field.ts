@@ -3,7 +3,7 @@ import { tellDates } from "./dates.ts";
 import { dependenciesOf, namesIn } from "./dependencies.ts";
 import { type Context, put } from "./draft.ts";
 import { fieldOf } from "./field-words.ts";
-import { readHeading } from "./heading.ts";
+import { readName } from "./heading.ts";
 import { tellFigures } from "./passage.ts";
 import type { Reading } from "./reading.ts";
 
@@ -77,7 +77,7 @@ export function tellField(
     if (unit !== undefined) for (const name of wanted.names) put(unit.dependsOn, name);
     else if (phase !== undefined) {
       for (const name of wanted.names) {
-        const sense = readHeading(name);
+        const sense = readName(name);
         const other = reading.findPhase({
           title: sense.title,
           ...(sense.number === undefined ? {} : { number: sense.number }),

@@ -2,12 +2,17 @@ import type { Context } from "./draft.ts";
 import { doing, tellFigures } from "./passage.ts";
 import type { Reading } from "./reading.ts";
 
-export const isTriggerSection = ({ section, role }: Context): boolean =>
-  section !== undefined &&
-  (role === "rollback" || section.role === "rollback") &&
-  /trigger|abort|\bif\b|when|criteria|condition|threshold|auslöser|abbruch|bedingung|wenn|kriteri|déclench|si\b|critère|condition|abandon|desencaden|disparador|condici|criterio|gatilho|condiç|critério|abort|trigger|condizion|innesc|voorwaard|wanneer|warunk|wyzwal|kryteri|услови|триггер|если|критери|触发|条件|中止|トリガー|기준|조건/iu.test(
-    `${section.text} ${section.path.at(-1) ?? ""}`,
-  );
+const strong =
+  /trigger|abort|criteria|condition|threshold|auslöser|abbruch|bedingung|kriteri|déclench|critère|condition|abandon|desencaden|disparador|condici|criterio|gatilho|condiç|critério|condizion|innesc|voorwaard|warunk|wyzwal|kryteri|услови|триггер|критери|触发|条件|中止|トリガー|기준|조건/iu;
+const weak =
+  /(?:^|[^\p{L}])(?:if|when|wenn|falls|si|quando|cuando|se|als|wanneer|jeśli|gdy|если|когда)(?![\p{L}])|如果|场合|場合/iu;
+
+/** Whether items here are conditions for going back. "If …:" above a numbered list begins a procedure, not conditions. */
+export const isTriggerSection = ({ section, role }: Context, ordered = false): boolean => {
+  if (section === undefined || (role !== "rollback" && section.role !== "rollback")) return false;
+  const title = `${section.text} ${section.path.at(-1) ?? ""}`;
+  return strong.test(title) || (!ordered && weak.test(section.text));
+};
 
 /** A condition for going back. */
 export function tellTrigger(

@@ -172,7 +172,12 @@ export class Walk {
       context = { ...outer, phase, role: above.role === "rollback" ? "rollback" : "phase" };
     } else if (kind === "unit") {
       const order = /^\d+$/.test(sense.number ?? "") ? { order: Number(sense.number) } : {};
-      const unit = reading.unit({ ...told, ...order, defines: true }, context);
+      // `name (Days 2-3)`: what stands in brackets is told of it, it is no part of its name.
+      const title = told.title.replace(/\s*[(（][^()（）]*\d[^()（）]*[)）]\s*$/u, "");
+      const unit = reading.unit(
+        { ...told, title: title === "" ? told.title : title, ...order, defines: true },
+        context,
+      );
       const { step: _step, ...outer } = context;
       context = { ...outer, unit, role: "unit" };
     } else if (kind === "step") {
