@@ -101,7 +101,9 @@ test("intervals that come late, out of order or twice give the counts and the ve
   expect(sums(shuffled)).toEqual(sums(inOrder));
   expect(sums(inOrder)).toEqual({ count: 180, old: 360, first: [120, 120] });
   expect(shuffled.map(({ to }) => to)).toEqual(inOrder.map(({ to }) => to));
-  const [one, other] = [inOrder, shuffled].map((intervals) => judgeIntervals(rule, { of: "errors" }, intervals));
+  const [one, other] = [inOrder, shuffled].map((intervals) =>
+    judgeIntervals(rule, { of: "errors" }, intervals),
+  );
   expect(other?.kind).toBe("fail");
   expect(one?.kind).toBe("fail");
 });
