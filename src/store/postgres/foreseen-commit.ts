@@ -1,9 +1,11 @@
 import { faultPoint } from "../../core/index.ts";
-import type { Statement } from "../sql/program.ts";
-import { textArray } from "./arrays.ts";
+import { pair } from "../orders/gathered.ts";
+import type { Writes } from "../orders/order-io.ts";
+import type { SqlValue, Statement } from "../sql/program.ts";
+import { numberArray, textArray } from "./arrays.ts";
 import type { Foreseen } from "./foresight.ts";
 import { writtenWithin } from "./joined.ts";
-import { insertRows, writeCounts, writeLanes } from "./order-write.ts";
+import { insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { clockNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
@@ -12,60 +14,113 @@ import { CommitUnknown, writeEvents } from "./transaction.ts";
 /** As far as the store's clock may be from the server's, milliseconds; the wait for the lock counts. */
 const clockMs = 100;
 
+/** When, by the server, and what the server knows the transaction by. */
+export interface Stored {
+  readonly now: number;
+  readonly xact: string;
+}
+
 /**
  * Stores what was foreseen as one statement that is its own transaction: it moves the end of the chain if that is where
  * it was taken to be, and all else is written as often as that was so, once or never. A statement that has to wait for
  * the end looks at it again when it gets it.
  * @param timed false when the store was given a clock of its own
- * @returns the server's time, or undefined when it was not so and nothing was written
+ * @returns undefined when it was not so and nothing was written
  * @throws CommitUnknown
  */
 export async function commitForeseen(
   session: Session,
   foreseen: Foreseen,
   timed: boolean,
-): Promise<number | undefined> {
-  const { chain, writes } = foreseen;
+): Promise<Stored | undefined> {
+  const { chain } = foreseen;
+  const rows = rowsOf(foreseen.writes);
+  if (rows === undefined) return undefined;
   faultPoint("store.commit.before-begin");
-  const statement = writtenWithin("head", moveHead(foreseen, timed), [
-    ...writeLanes(writes, "head"),
-    ...insertRows(writes.inserted, "head"),
-    ...writeCounts(writes, "head"),
-    writeEvents(chain, "head"),
-  ]);
+  const head = moveHead(foreseen, timed);
+  const statement = writtenWithin("head", head, [...rows, writeEvents(chain, "head")]);
   faultPoint("store.commit.before");
   const [settled] = await session.settle([statement]);
   faultPoint("store.commit.after");
-  if (settled?.ok === true) return settled.answer.rows[0]?.["now"] as number | undefined;
+  if (settled?.ok === true) return settled.answer.rows[0] as unknown as Stored | undefined;
   const error = settled?.error ?? new Error("no answer");
   if (troubleOf(error) === "lost") throw new CommitUnknown({ xact: "0", end: chain.end }, error);
   // The server has taken it back: the usual way says why, or gets through.
   return undefined;
 }
 
-function moveHead({ start, now, chain, needs }: Foreseen, timed: boolean): Statement {
-  const values = [start.seq, start.hash, chain.end.seq, chain.end.hash, textArray(needs.ids)];
-  const where = [
-    "id = 1 AND seq = $1 AND hash = decode($2, 'hex')",
-    "NOT EXISTS (SELECT FROM orders WHERE orders.id = ANY($5::text[]))",
+/** Undefined when they cannot be written by one statement: it may not touch a row twice. */
+function rowsOf(writes: Writes): readonly Statement[] | undefined {
+  const { configs, links, unlinked, limitKeys, taken, fronts } = writes;
+  if ([configs, links, unlinked, limitKeys, taken].some(({ length }) => length > 0)) return undefined;
+  const updated = updateRows(writes.updated, "head");
+  const inserted = insertRows(writes.inserted, "head");
+  if (updated.length > 1 || inserted.length > 1) return undefined;
+  const served = new Map(fronts.map(({ queue, priority, turn }) => [pair(queue, priority), turn]));
+  const frontOf = ({ queue, priority }: Writes["lanes"][number]): number | undefined =>
+    served.get(pair(queue, priority));
+  // Lanes that the front passes go: those it does not pass would be written and looked at by the same statement.
+  if (writes.lanes.some((lane) => lane.turn > (frontOf(lane) ?? Infinity))) return undefined;
+  const lanes = writes.lanes.filter((lane) => frontOf(lane) === undefined);
+  return [
+    ...writeLanes({ lanes }, "head"),
+    ...writeFronts(writes, "head"),
+    ...updated,
+    ...inserted,
+    ...writeCounts(writes, "head"),
   ];
-  if (timed) {
-    values.push(now);
-    where.push(`abs(${clockNow} - $${values.length}::bigint) <= ${clockMs}`);
-  }
-  if (needs.uniqueKeys.length > 0) {
-    values.push(
-      textArray(needs.uniqueKeys.map(({ queue }) => queue)),
-      textArray(needs.uniqueKeys.map(({ key }) => key)),
+}
+
+function moveHead({ start, now, chain, free, held }: Foreseen, timed: boolean): Statement {
+  const values: SqlValue[] = [start.seq, start.hash, chain.end.seq, chain.end.hash];
+  const where = ["id = 1 AND seq = $1 AND hash = decode($2, 'hex')"];
+  const place = (value: SqlValue): string => `$${values.push(value)}`;
+  if (timed) where.push(`abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`);
+  if (free.ids.length > 0)
+    where.push(
+      `NOT EXISTS (SELECT FROM orders WHERE orders.id = ANY(${place(textArray(free.ids))}::text[]))`,
     );
-    where.push(`NOT EXISTS (SELECT FROM unnest($${values.length - 1}::text[], $${values.length}::text[])
-        AS asked (queue, key) JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key
-        AND orders.unique_key IS NOT NULL)`);
+  if (free.uniqueKeys.length > 0) {
+    const queues = place(textArray(free.uniqueKeys.map(({ queue }) => queue)));
+    const keys = place(textArray(free.uniqueKeys.map(({ key }) => key)));
+    where.push(`NOT EXISTS (SELECT FROM unnest(${queues}::text[], ${keys}::text[]) AS asked (queue, key)
+      JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key
+      AND orders.unique_key IS NOT NULL)`);
   }
+  if (held.length > 0) {
+    const ids = place(textArray(held.map(({ id }) => id)));
+    const fences = place(numberArray(held.map(({ fence }) => fence)));
+    where.push(`NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[]) AS held (id, fence)
+      LEFT JOIN orders ON orders.id = held.id AND orders.fence = held.fence AND orders.lease_until IS NOT NULL
+      WHERE orders.id IS NULL)`);
+  }
+  if (free.claims.length > 0) where.push(...nothingToClaim(free.claims, now, place));
   return {
     sql: `UPDATE chain_head SET seq = $3, hash = decode($4, 'hex') WHERE ${where.join(" AND ")}
-      RETURNING ${clockNow} AS now`,
+      RETURNING ${clockNow} AS now, pg_current_xact_id()::text AS xact`,
     values,
     wants: "rows",
   };
+}
+
+/** Others may have brought something without an event: an order whose time has come, or one in the inbox. */
+function nothingToClaim(
+  claims: Foreseen["free"]["claims"],
+  now: number,
+  place: (value: SqlValue) => string,
+): readonly string[] {
+  const queues = `${place(textArray([...new Set(claims.map(({ queue }) => queue))]))}::text[]`;
+  const wanted = claims.flatMap(({ queue, capacity }) => capacity.kinds.map((kind) => ({ queue, kind })));
+  const asked = [
+    place(textArray(wanted.map(({ queue }) => queue))),
+    place(textArray(wanted.map(({ kind }) => kind))),
+  ];
+  return [
+    `NOT EXISTS (SELECT FROM unnest(${asked[0]}::text[], ${asked[1]}::text[]) AS asked (queue, kind)
+      JOIN orders ON orders.waits = 'room' AND orders.queue = asked.queue AND orders.kind = asked.kind)`,
+    `NOT EXISTS (SELECT FROM orders WHERE queue = ANY(${queues}) AND due_at IS NOT NULL
+      AND due_at <= ${place(now)}::bigint)`,
+    `NOT EXISTS (SELECT FROM order_inbox WHERE queue = ANY(${queues}))`,
+    `NOT EXISTS (SELECT FROM orders WHERE queue = ANY(${queues}) AND followed = 1 AND ended_at IS NOT NULL)`,
+  ];
 }

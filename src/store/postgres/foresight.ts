@@ -1,9 +1,11 @@
 import { ChainDraft, type ChainEnd } from "../chain-draft.ts";
-import type { OrderCounts, QueueConfig } from "../order-records.ts";
+import type { OrderChange, OrderCounts, QueueConfig } from "../order-records.ts";
 import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import { type Gathered, pair, triple } from "../orders/gathered.ts";
-import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
+import type { ClaimFound, JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
+import { isFinished, isHeld, type OrderRow } from "../orders/row.ts";
+import type { HeldRows } from "./held-rows.ts";
 
 /** What a batch would be, were nothing else committed since the end of the chain that is known. */
 export interface Foreseen {
@@ -11,7 +13,10 @@ export interface Foreseen {
   readonly now: number;
   readonly chain: ChainDraft;
   readonly outcomes: readonly JobOutcome[];
-  readonly needs: Needs;
+  /** What the commit has to make sure of: nobody has these ids and keys, nothing else is there to be claimed. */
+  readonly free: Pick<Needs, "ids" | "uniqueKeys" | "claims">;
+  /** And these are still held as they were. */
+  readonly held: readonly OrderRow[];
   readonly writes: Writes;
   readonly gathered: Gathered;
 }
@@ -23,19 +28,43 @@ export interface Learned {
   readonly now: number;
   readonly gathered: Gathered;
   readonly writes: Writes;
+  /** Rows that were written. */
+  readonly written: Iterable<OrderRow>;
 }
 
-/** More new orders at once are worth the look: their rows cost far more than it. */
+/** More orders at once are worth the look: their rows cost far more than it. */
 const mostOrders = 100;
 /** Lanes, queues and priorities that are kept in mind; then it begins anew. */
 const mostFacts = 10_000;
 /** After so many misses one after another, so many commits look first. */
 const longestPause = 64;
 
+const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [] };
+
+/** How often it was wrong of late, and for how many commits it says nothing therefore. */
+class Doubt {
+  #misses = 0;
+  #pause = 0;
+
+  passes(): boolean {
+    if (this.#pause === 0) return true;
+    this.#pause--;
+    return false;
+  }
+
+  wrong(): void {
+    this.#pause = Math.min(2 ** this.#misses++, longestPause);
+  }
+
+  right(): void {
+    this.#misses = 0;
+  }
+}
+
 /**
- * What submitting needs to know of the queues (turns, configuration, depth), as it stands at one end of the chain.
- * Every change of it moves that end: as long as the end is the same nobody has to look again, and a batch of new
- * orders can be decided before the transaction is begun. Whether the end is the same, the commit itself finds out.
+ * What a few calls need to know of the queues (turns, configuration, depth, orders held here), as it stands at one end of
+ * the chain. Every change of it moves that end: as long as the end is the same nobody has to look again, and a batch can
+ * be decided before its transaction is begun. Whether the end is the same, the commit itself finds out.
  */
 export class Foresight {
   #end: ChainEnd | undefined;
@@ -45,37 +74,46 @@ export class Foresight {
   readonly #fronts = new Map<string, number>();
   readonly #configs = new Map<string, QueueConfig | undefined>();
   readonly #counts = new Map<string, OrderCounts>();
-  #misses = 0;
-  #pause = 0;
+  /** Orders whose row among those held is the one that is stored, but for the end of its lease. */
+  readonly #held = new Set<string>();
+  /** Queues of which the last claim found nothing and nothing has come since: only taken to be so. */
+  readonly #empty = new Set<string>();
+  readonly #rows: HeldRows;
+  /** Of new orders alone, and of claims and ends: what misleads one says nothing of the other. */
+  readonly #doubts = { submits: new Doubt(), others: new Doubt() };
+
+  constructor(rows: HeldRows) {
+    this.#rows = rows;
+  }
 
   /** Undefined when the calls need to know more, or when it was wrong too often of late. */
   decide(jobs: readonly OrderJob[], now: number): Foreseen | undefined {
-    if (this.#end === undefined || !isPlain(jobs)) return undefined;
-    if (this.#pause > 0) {
-      this.#pause--;
-      return undefined;
-    }
+    const start = this.#end;
+    if (start === undefined || !this.#suits(jobs) || !this.#doubtOf(jobs).passes()) return undefined;
     const rounds = gather(jobs);
     const needs = rounds.next().value as Needs;
-    const loaded = this.#loaded(needs);
+    const held = needs.ids.flatMap((id) => (this.#held.has(id) ? (this.#rows.get(id)?.row ?? []) : []));
+    const loaded = this.#loaded(needs, held);
     if (loaded === undefined) return undefined;
     const gathered = rounds.next(loaded);
     if (gathered.done !== true) return undefined;
-    return this.#decided(jobs, needs, gathered.value, Math.max(now, this.#now));
+    const free = { ...needs, ids: needs.ids.filter((id) => !gathered.value.rows.has(id)) };
+    const decided = decideFrom(start, jobs, gathered.value, Math.max(now, this.#now));
+    return decided === undefined ? undefined : { ...decided, start, free, held, gathered: gathered.value };
   }
 
-  /** Somebody else committed, or an order was there already. */
-  missed(): void {
+  /** Somebody else committed, or something was there already. */
+  missed(jobs: readonly OrderJob[]): void {
     this.forget();
-    this.#pause = Math.min(2 ** this.#misses++, longestPause);
+    this.#doubtOf(jobs).wrong();
   }
 
-  hit(learned: Learned): void {
-    this.#misses = 0;
+  hit(jobs: readonly OrderJob[], learned: Learned): void {
+    this.#doubtOf(jobs).right();
     this.learn(learned);
   }
 
-  learn({ start, end, now, gathered, writes }: Learned): void {
+  learn({ start, end, now, gathered, writes, written }: Learned): void {
     if (this.#end?.seq !== start.seq || this.#end.hash !== start.hash || this.#size() > mostFacts)
       this.forget();
     this.#end = end;
@@ -84,7 +122,17 @@ export class Foresight {
     for (const [name, turn] of gathered.fronts) this.#fronts.set(name, turn);
     for (const queue of gathered.askedConfigs) this.#configs.set(queue, gathered.configs.get(queue));
     for (const [queue, counts] of gathered.counts) this.#counts.set(queue, counts);
+    for (const [job, found] of gathered.claims) {
+      if (job.do !== "claim") continue;
+      if (Object.values(found).every(({ length }) => length === 0)) this.#empty.add(job.queue);
+      else this.#empty.delete(job.queue);
+    }
     this.#apply(writes);
+    for (const { id, queue, state, waits } of written) {
+      if (isHeld(state)) this.#held.add(id);
+      else this.#held.delete(id);
+      if (waits === "room") this.#empty.delete(queue);
+    }
   }
 
   forget(): void {
@@ -93,10 +141,16 @@ export class Foresight {
     this.#fronts.clear();
     this.#configs.clear();
     this.#counts.clear();
+    this.#held.clear();
+    this.#empty.clear();
+  }
+
+  #doubtOf(jobs: readonly OrderJob[]): Doubt {
+    return jobs.every((job) => job.do === "submit") ? this.#doubts.submits : this.#doubts.others;
   }
 
   #size(): number {
-    return this.#lanes.size + this.#fronts.size + this.#configs.size;
+    return this.#lanes.size + this.#fronts.size + this.#configs.size + this.#held.size;
   }
 
   #apply({ lanes, fronts, configs, counts }: Writes): void {
@@ -114,8 +168,32 @@ export class Foresight {
     }
   }
 
-  /** Of ids and unique keys it is taken that nobody has them: the commit makes sure. */
-  #loaded(needs: Needs): Loaded | undefined {
+  /**
+   * New orders that wait for no others and for no limit: they touch nothing but the end of their lane. Ends of orders that
+   * are held here and followed by none, and claims where there is nothing but what comes with them.
+   */
+  #suits(jobs: readonly OrderJob[]): boolean {
+    let count = 0;
+    for (const job of jobs) {
+      if (job.do === "submit") {
+        count += job.orders.length;
+        if (job.orders.some(({ after, limitKey }) => after.length > 0 || limitKey !== null)) return false;
+      } else if (job.do === "change") {
+        count += job.changes.length;
+        if (!job.changes.every((change) => this.#ends(change))) return false;
+      } else if (job.do !== "claim" || !this.#empty.has(job.queue)) return false;
+    }
+    return count > 0 && count <= mostOrders;
+  }
+
+  #ends({ id, to, leaseOver }: OrderChange): boolean {
+    if (leaseOver === true || !isFinished(to) || !this.#held.has(id)) return false;
+    const row = this.#rows.get(id)?.row;
+    return row !== undefined && !row.followed && row.limitKey === null;
+  }
+
+  /** Of new ids and unique keys it is taken that nobody has them: the commit makes sure. */
+  #loaded(needs: Needs, rows: readonly OrderRow[]): Loaded | undefined {
     const { lanes, fronts, counts, configs } = {
       lanes: [] as Loaded["lanes"][number][],
       fronts: [] as Loaded["fronts"][number][],
@@ -139,33 +217,28 @@ export class Foresight {
       if (known === undefined) return undefined;
       counts.push({ queue, counts: known });
     }
-    const nothing = { rows: [], claims: [], followers: [], limitKeys: [], inbox: [] };
-    return { ...nothing, lanes, fronts, configs, counts };
-  }
-
-  #decided(jobs: readonly OrderJob[], needs: Needs, gathered: Gathered, now: number): Foreseen | undefined {
-    const start = this.#end as ChainEnd;
-    const batch = new OrderBatch({ now, nextSeq: start.seq + 1, gathered });
-    const outcomes = jobs.map((job) => batch.run(job));
-    const writes = batch.writes();
-    // Without an event the end does not move, and nothing would say whether the refusals were right.
-    if (writes.events.length === 0) return undefined;
-    const chain = new ChainDraft(start);
-    try {
-      for (const { stream, event } of writes.events) chain.append(now, stream, event);
-    } catch {
-      return undefined; // It is refused, and for whom, where each call can be done alone.
-    }
-    return { start, now, chain, outcomes, needs, writes, gathered };
+    const claims = needs.claims.map(() => nothingFound);
+    const nothing = { followers: [], limitKeys: [], inbox: [] };
+    return { ...nothing, rows, claims, lanes, fronts, configs, counts };
   }
 }
 
-/** New orders that wait for no others and for no limit: they touch nothing but the end of their lane. */
-function isPlain(jobs: readonly OrderJob[]): boolean {
-  let count = 0;
-  for (const job of jobs) {
-    if (job.do !== "submit" || (count += job.orders.length) > mostOrders) return false;
-    if (job.orders.some(({ after, limitKey }) => after.length > 0 || limitKey !== null)) return false;
+function decideFrom(
+  start: ChainEnd,
+  jobs: readonly OrderJob[],
+  gathered: Gathered,
+  now: number,
+): Pick<Foreseen, "now" | "chain" | "outcomes" | "writes"> | undefined {
+  const batch = new OrderBatch({ now, nextSeq: start.seq + 1, gathered });
+  const outcomes = jobs.map((job) => batch.run(job));
+  const writes = batch.writes();
+  // Without an event the end does not move, and nothing would say whether the refusals were right.
+  if (writes.events.length === 0) return undefined;
+  const chain = new ChainDraft(start);
+  try {
+    for (const { stream, event } of writes.events) chain.append(now, stream, event);
+  } catch {
+    return undefined; // It is refused, and for whom, where each call can be done alone.
   }
-  return count > 0;
+  return { now, chain, outcomes, writes };
 }

@@ -127,13 +127,17 @@ export function writeLanes({ lanes }: Pick<Writes, "lanes">, within?: string): r
   ];
 }
 
-function writeFronts({ fronts }: Writes): readonly Statement[] {
+/** @param within see `newRows` */
+export function writeFronts({ fronts }: Pick<Writes, "fronts">, within?: string): readonly Statement[] {
   if (fronts.length === 0) return [];
-  const { sql, values } = newRows([
-    { name: "queue", form: "text", cells: fronts.map(({ queue }) => queue) },
-    { name: "priority", form: "bigint", cells: fronts.map(({ priority }) => priority) },
-    { name: "turn", form: "bigint", cells: fronts.map(({ turn }) => turn) },
-  ]);
+  const { sql, values } = newRows(
+    [
+      { name: "queue", form: "text", cells: fronts.map(({ queue }) => queue) },
+      { name: "priority", form: "bigint", cells: fronts.map(({ priority }) => priority) },
+      { name: "turn", form: "bigint", cells: fronts.map(({ turn }) => turn) },
+    ],
+    within,
+  );
   return [
     write(
       `INSERT INTO order_fronts (queue, priority, turn) ${sql}
@@ -222,18 +226,18 @@ export function insertRows(rows: readonly OrderRow[], within?: string): readonly
   return groups.map(({ columns: filled, rows: group }) => {
     const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
     const { cells, from, values } = rowValues(columns, group);
-    const sources = [from, within].filter((source) => source !== undefined);
     return write(
-      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")}${
-        sources.length === 0 ? "" : ` FROM ${sources.join(", ")}`
-      }`,
+      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")}${fromClause(from, within)}`,
       ...values,
     );
   });
 }
 
-/** Rows are never changed in place, so a member that is the same object is the same value. */
-export function updateRows(changes: Writes["updated"]): readonly Statement[] {
+/**
+ * Rows are never changed in place, so a member that is the same object is the same value.
+ * @param within see `newRows`
+ */
+export function updateRows(changes: Writes["updated"], within?: string): readonly Statement[] {
   const [id] = orderColumns as readonly [Column];
   const groups = grouped(changes, changing, ({ before, row }, { member }) => row[member] !== before[member]);
   return groups
@@ -246,10 +250,15 @@ export function updateRows(changes: Writes["updated"]): readonly Statement[] {
       );
       const set = columns.map(({ name }, index) => `${name} = ${cells[index + 1]}`).join(", ");
       return write(
-        `UPDATE orders SET ${set}${from === undefined ? "" : ` FROM ${from}`} WHERE orders.id = ${cells[0]}`,
+        `UPDATE orders SET ${set}${fromClause(from, within)} WHERE orders.id = ${cells[0]}`,
         ...values,
       );
     });
+}
+
+function fromClause(...sources: readonly (string | undefined)[]): string {
+  const named = sources.filter((source) => source !== undefined);
+  return named.length === 0 ? "" : ` FROM ${named.join(", ")}`;
 }
 
 /** Rows by those of `asked` that they name, in the order of their first row. */

@@ -54,7 +54,7 @@ const largestBatch = 512;
 export class Writer {
   readonly #options: WriterOptions;
   readonly #held = new HeldRows();
-  readonly #foresight = new Foresight();
+  readonly #foresight = new Foresight(this.#held);
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -145,7 +145,7 @@ export class Writer {
     } else {
       const { start, end } = tx.chain;
       this.#held.wrote(written, tx.xact);
-      this.#foresight.learn({ start, end, now: tx.now, ...decided });
+      this.#foresight.learn({ start, end, now: tx.now, ...decided, written });
     }
     this.#options.committed(tx.chain.events, ring);
     return outcomes;
@@ -164,19 +164,22 @@ export class Writer {
     const foreseen = this.#foresight.decide(orders, (clock ?? serverClock).now());
     if (foreseen === undefined) return undefined;
     const { start, chain, now, gathered, writes, outcomes } = foreseen;
+    const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
     try {
-      const server = await commitForeseen(session, foreseen, clock === undefined);
-      if (server === undefined) {
-        this.#foresight.missed();
+      const stored = await commitForeseen(session, foreseen, clock === undefined);
+      if (stored === undefined) {
+        this.#foresight.missed(orders);
         return undefined;
       }
-      serverClock.learn(server, sent, timers.monotonic());
+      serverClock.learn(stored.now, sent, timers.monotonic());
+      this.#held.wrote(written, stored.xact);
+      this.#foresight.hit(orders, { start, end: chain.end, now, gathered, writes, written });
     } catch (error) {
       this.#foresight.forget();
       if (!(error instanceof CommitUnknown)) throw error;
       if (!(await this.#gotThrough(error, tries))) throw error.cause;
+      this.#held.forget(written);
     }
-    this.#foresight.hit({ start, end: chain.end, now, gathered, writes });
     committed(chain.events, writes.ring);
     return outcomes;
   }
