@@ -50,6 +50,8 @@ export class Scheduler implements AttemptHost {
   #ahead: Promise<void> | undefined;
   #aheadAgain = false;
   #room = false;
+  /** Room came free since the last claim was sent. */
+  #freed = false;
   #timer: Timer | undefined;
   #armedFor = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
@@ -145,6 +147,7 @@ export class Scheduler implements AttemptHost {
     this.#deadlines.delete(attempt, order.timeoutMs);
     this.#used.slots -= order.slots;
     this.#used.memory -= order.memory;
+    this.#freed = true;
     this.ringSoon();
   }
 
@@ -158,8 +161,11 @@ export class Scheduler implements AttemptHost {
     }
     if (this.#running.size > 0) return;
     this.#allDone?.();
-    // A look under way sees by itself that nothing runs any more.
-    if (!this.#pulling) this.ring();
+    // A look under way sees by itself that nothing runs any more; one that came back empty needs no second. What the end
+    // of this order has let in, the store rings for.
+    if (this.#pulling) return;
+    if (this.#freed) this.ring();
+    else this.#parts.idle();
   }
 
   async #look(): Promise<void> {
@@ -175,6 +181,7 @@ export class Scheduler implements AttemptHost {
         if (free.slots <= 0 || this.#reserved.keeps(free, this.attempts.size > 0)) continue;
         const { staggerMs, claimBatch } = this.#context.settings;
         const max = staggerMs > 0 ? 1 : Math.min(free.slots, claimBatch);
+        this.#freed = false;
         room = (await this.#claim(free.slots, free.memory, max)) < max;
         if (!room) this.#again = true;
         this.trouble = undefined;
@@ -182,6 +189,7 @@ export class Scheduler implements AttemptHost {
       if (this.attempts.size === 0) this.#parts.idle();
     } catch (error) {
       failed = true;
+      this.#freed = true;
       this.#failed(error);
     } finally {
       this.#pulling = false;
