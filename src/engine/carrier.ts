@@ -1,13 +1,13 @@
 import { asError, CutoverError, type Timer, untilAborted } from "../core/index.ts";
 import type { CompiledPhase, CompiledStep } from "../plan/index.ts";
-import type { ErrorRecord, PhaseState, RunEvent, RunState } from "../store/index.ts";
+import type { ErrorRecord, RunEvent, RunState } from "../store/index.ts";
 import { isApproved } from "./phase-runner.ts";
 import { refreshBasis } from "./approvals.ts";
 import { DeclaredRoutes } from "./declared-routes.ts";
 import { breakOnFault, type Desk, type Graph, type Settings } from "./desk.ts";
 import { AskedProcedures, emergencySteps, runEmergency } from "./emergency.ts";
 import { judgeExit } from "./exit-gates.ts";
-import { Holds } from "./holds.ts";
+import { holdKeys, Holds } from "./holds.ts";
 import { noWayBack, rollbackEvents, type Standing } from "./incidents.ts";
 import { Journal } from "./journal.ts";
 import { Judges } from "./judges.ts";
@@ -202,8 +202,12 @@ export class Carrier implements Desk {
         await this.#sleep();
         return false;
       case "finish":
-        this.live.waitsFor = this.procedures.size === 0 ? "" : `${[...this.procedures].join(", ")} to end`;
-        await untilAborted(this.#asked.settled(), signal);
+        if (this.#asked.names !== "") {
+          this.live.waitsFor = `the procedure ${this.#asked.names} to end`;
+          await untilAborted(this.#asked.settled(), signal);
+          // Meanwhile it may have been paused or taken back: the next look decides anew.
+          return false;
+        }
         await finishRun(this, signal);
         return false;
       case "roll-back":
@@ -325,7 +329,7 @@ export class Carrier implements Desk {
       if (this.#action !== "roll-back" && this.#action !== "wait") this.#work.abort(reason);
     }
     for (const id of this.memory.openIncidents.keys()) this.#incident = id;
-    this.#asked.begin();
+    if (this.#stopped === undefined) this.#asked.begin();
     this.live.changed();
     this.wake();
   }
@@ -383,14 +387,6 @@ export class Carrier implements Desk {
     }
   }
 }
-
-/** Which part of a phase holds a run in these states; it takes its hold back when it looks again. */
-const holdKeys: Readonly<Partial<Record<PhaseState, string>>> = {
-  CHECKING: "check",
-  GATING: "gate",
-  AWAITING_APPROVAL: "gate",
-  SEALED: "complete",
-};
 
 const unknownPhase = (phase: string): CutoverError =>
   new CutoverError("CUTOVER_INTERNAL", { message: `expected a phase of the graph, found "${phase}"` });

@@ -110,6 +110,11 @@ export class AskedProcedures {
     }
   }
 
+  /** Those that run now; empty when none does. */
+  get names(): string {
+    return [...this.#running.keys()].join(", ");
+  }
+
   /** Resolves when none runs. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running.values());

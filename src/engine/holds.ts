@@ -1,4 +1,4 @@
-import type { RunEvent } from "../store/index.ts";
+import type { PhaseState, RunEvent } from "../store/index.ts";
 import type { RunMemory } from "./run-memory.ts";
 import { runTransition } from "./transitions.ts";
 
@@ -38,3 +38,11 @@ export class Holds {
     return holdable && !told ? [runTransition(memory, "hold", { reason })] : [];
   }
 }
+
+/** Which part of a phase holds a run in these states; it takes its hold back when it looks again. */
+export const holdKeys: Readonly<Partial<Record<PhaseState, string>>> = {
+  CHECKING: "check",
+  GATING: "gate",
+  AWAITING_APPROVAL: "gate",
+  SEALED: "complete",
+};

@@ -438,6 +438,25 @@ describe("a trigger that runs a contingency", () => {
     expect(world.did).toEqual(["after", "slow"]);
   });
 
+  test("a run that waits for one to end can still be taken back", async () => {
+    await using rig = await openRig();
+    const world = new World();
+    const endless = step("endless", {
+      run: ({ clock, signal }) => sleep(clock, 600_000, signal),
+    });
+    const handle = await rig.start(
+      world.migration([when(world.condition()).then(contingency("endless"))], {
+        contingencies: [{ name: "endless", on: "manual", steps: [endless] }],
+      }),
+    );
+    world.bad = 1;
+    await rig.clock.advance(5_000);
+    world.open = true;
+    await rig.until(() => handle.live().waitsFor.includes("endless"), 5_000);
+    await handle.rollback("ann", "no");
+    expect(await rig.end(handle)).toMatchObject({ state: "ROLLED_BACK" });
+  });
+
   test("one that fails is noted, and the run goes on", async () => {
     await using rig = await openRig();
     const world = new World();

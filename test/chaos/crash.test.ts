@@ -14,9 +14,9 @@ const walk = join(import.meta.dirname, "walk.ts");
 const endings: Readonly<Record<Ending, string>> = {
   through: "COMPLETED",
   soaks: "COMPLETED",
-  slows: "COMPLETED",
   fails: "ROLLED_BACK",
   trigger: "ROLLED_BACK",
+  slows: "COMPLETED",
   stuck: "ROLLBACK_STUCK",
   unknown: "COMPLETED",
   redefined: "COMPLETED",

@@ -44,9 +44,18 @@ export interface RampOptions extends StepPlacement {
   readonly checkShare?: boolean;
 }
 
+/** One share of a schedule, with limits of its own where it has some. */
+export interface RampShare {
+  /** Percentage, above 0 and at most 100; larger than the one before. */
+  readonly share: number;
+  readonly hold?: Duration;
+  readonly atLeast?: number;
+  readonly atMost?: Duration;
+}
+
 interface RampInput {
   readonly route: string;
-  readonly shares: readonly number[];
+  readonly shares: readonly (number | RampShare)[];
   readonly hold: Duration;
   readonly atLeast: number;
   readonly atMost: Duration;
@@ -72,14 +81,19 @@ interface RampSaved extends Saved {
  *
  * ```ts
  * ramp("queue.submit", [10, 50, 100], { hold: "10m" })
+ * ramp("queue.submit", [{ share: 1, hold: "1h" }, 10, { share: 50, hold: "1d", atMost: "3d" }, 100])
  * ```
  */
-export function ramp(route: string, shares: readonly number[], options: RampOptions = {}): Step {
+export function ramp(
+  route: string,
+  shares: readonly (number | RampShare)[],
+  options: RampOptions = {},
+): Step {
   const { atMost = "24h", gate = errorGate(route) } = options;
   const gates = Array.isArray(gate) ? (gate as readonly GateSpec[]) : [gate as GateSpec];
   const input = given({
     route,
-    shares,
+    shares: shares as unknown as Json,
     hold: options.hold ?? 0,
     atLeast: options.atLeast ?? 100,
     atMost,
@@ -87,7 +101,9 @@ export function ramp(route: string, shares: readonly number[], options: RampOpti
     checkShare: options.checkShare ?? true,
     estimate: options.estimate,
   });
-  const limit = ms(atMost) * (Array.isArray(shares) ? shares.length : 1);
+  const limit = Array.isArray(shares)
+    ? shares.reduce((sum: number, entry: number | RampShare) => sum + ms(limitOf(entry) ?? atMost), 0)
+    : ms(atMost);
   return markPlace(
     { ...placement("ramp", options), kind: rampKind(gates, limit), input } as Step,
     ramp as (...args: never[]) => unknown,
@@ -119,6 +135,18 @@ function rampKind(gates: readonly GateSpec[], limit: number): StepKind {
 
 const read = (input: Json): RampInput => input as unknown as RampInput;
 
+const limitOf = (entry: unknown): Duration | undefined =>
+  typeof entry === "object" && entry !== null ? (entry as RampShare).atMost : undefined;
+
+/** The schedule with the step's limits filled in. */
+const schedule = ({ shares, hold, atLeast, atMost }: RampInput): readonly Required<RampShare>[] =>
+  shares.map((entry) => ({
+    hold,
+    atLeast,
+    atMost,
+    ...(typeof entry === "number" ? { share: entry } : entry),
+  }));
+
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
   const { route, shares, hold, atLeast, atMost, otherwise, checkShare } = input as JsonObject;
@@ -135,34 +163,61 @@ function problems(input: Json): readonly StepProblem[] {
     found.add("shares", "a list of percentages", shares, "write for example [10, 50, 100]");
     return found.list;
   }
-  (shares as readonly Json[]).forEach((share, i) => {
-    const before = i === 0 ? 0 : shares[i - 1];
-    if (
-      typeof share === "number" &&
-      share > 0 &&
-      share <= 100 &&
-      (typeof before !== "number" || share > before)
-    )
-      return;
-    const expected = i === 0 ? "above 0 and at most 100" : `above ${String(before)} and at most 100`;
-    found.add(
-      `shares[${i}]`,
-      expected,
-      share,
-      "shares are percentages and only rise; going back is the rollback's work",
-    );
+  let before: unknown = 0;
+  (shares as readonly Json[]).forEach((entry, i) => {
+    const own = typeof entry === "object" && entry !== null && !Array.isArray(entry);
+    const share = own ? (entry as JsonObject)["share"] : entry;
+    if (own) ownLimits(found, `shares[${i}]`, entry as JsonObject, { hold, atMost });
+    const rises = typeof before !== "number" || (typeof share === "number" && share > before);
+    if (!(typeof share === "number" && share > 0 && share <= 100 && rises))
+      found.add(
+        `shares[${i}]`,
+        i === 0 ? "above 0 and at most 100" : `above ${String(before)} and at most 100`,
+        share,
+        "shares are percentages and only rise; going back is the rollback's work",
+      );
+    before = share;
   });
   return found.list;
 }
 
-const summary = ({ route, shares }: RampInput): string =>
-  `ramp ${route} ${shares.map((share) => `${share} %`).join(" → ")}`;
+const shareKeys = ["share", "hold", "atLeast", "atMost"];
+
+function ownLimits(
+  found: Problems,
+  place: string,
+  entry: JsonObject,
+  step: { readonly hold: Json | undefined; readonly atMost: Json | undefined },
+): void {
+  for (const key of Object.keys(entry))
+    if (!shareKeys.includes(key))
+      found.add(
+        `${place}.${key}`,
+        `one of ${shareKeys.join(", ")}`,
+        key,
+        `remove \`${key}\`: it would do nothing`,
+      );
+  found.duration(`${place}.hold`, entry["hold"]);
+  found.duration(`${place}.atMost`, entry["atMost"]);
+  found.count(`${place}.atLeast`, entry["atLeast"]);
+  const [hold, atMost] = [entry["hold"] ?? step.hold, entry["atMost"] ?? step.atMost];
+  if (ms(hold as Duration) > ms(atMost as Duration))
+    found.add(`${place}.atMost`, 'longer than "hold"', atMost, "raise `atMost` or lower `hold`");
+}
+
+const summary = (input: RampInput): string =>
+  `ramp ${input.route} ${schedule(input)
+    .map(({ share }) => `${share} %`)
+    .join(" → ")}`;
 
 function plan(input: RampInput, gates: readonly GateSpec[]): StepPlan {
-  const held = ms(input.hold) * input.shares.length;
+  const levels = schedule(input);
+  const held = levels.reduce((sum, { hold }) => sum + ms(hold), 0);
   const estimate = input.estimate === undefined ? held : ms(input.estimate);
-  const least = ms(input.hold) > 0 ? `, ${formatDuration(ms(input.hold))} at least` : "";
-  const most = input.otherwise === "ask" ? `, asks a person after ${formatDuration(ms(input.atMost))}` : "";
+  const times = (key: "hold" | "atMost"): string =>
+    [...new Set(levels.map((level) => formatDuration(ms(level[key]))))].join(", ");
+  const least = held > 0 ? `, at least ${times("hold")}` : "";
+  const most = input.otherwise === "ask" ? `, asks a person after ${times("atMost")}` : "";
   return {
     summary: `${summary(input)}, each until ${gates.map((gate) => gate.name).join(" and ")}${least}${most}`,
     ...(estimate > 0 ? { estimateMs: estimate } : {}),
@@ -172,7 +227,8 @@ function plan(input: RampInput, gates: readonly GateSpec[]): StepPlan {
 
 async function start(context: StepContext, gates: readonly GateSpec[]): Promise<Json> {
   const input = read(context.input);
-  const { route, shares } = input;
+  const { route } = input;
+  const shares = schedule(input);
   let saved = await savedOrNew<RampSaved>(context, route, (before) => ({
     before,
     level: 0,
@@ -180,14 +236,14 @@ async function start(context: StepContext, gates: readonly GateSpec[]): Promise<
     levels: [],
   }));
   await requireStage(context, route, "live");
-  for (let level = saved.level; level < shares.length; level++) {
-    saved = await clearLevel(context, input, gates, saved, shares[level] ?? 0);
+  for (const level of shares.slice(saved.level)) {
+    saved = await clearLevel(context, input, gates, saved, level);
     await save(context, saved);
     faultPoint("rollout.level.cleared");
   }
   const last = saved.levels.at(-1)?.["note"];
   const result: JsonObject = {
-    note: `${shares.at(-1)} % on the new side · ${typeof last === "string" ? last : ""}`,
+    note: `${shares.at(-1)?.share} % on the new side · ${typeof last === "string" ? last : ""}`,
     levels: saved.levels,
   };
   return await finish(context, saved, result);
@@ -199,16 +255,12 @@ async function clearLevel(
   input: RampInput,
   gates: readonly GateSpec[],
   saved: RampSaved,
-  share: number,
+  { share, hold, atLeast, atMost }: Required<RampShare>,
 ): Promise<RampSaved> {
   const { route, otherwise } = input;
+  const patience = ms(atMost);
   if (saved.since === null)
-    await awaitSecondWrites(
-      context,
-      route,
-      { stage: "live", share },
-      { patience: ms(input.atMost), otherwise },
-    );
+    await awaitSecondWrites(context, route, { stage: "live", share }, { patience, otherwise });
   const state = await moveRoute(context, route, { stage: "live", share }, saved.since !== null);
   const since = saved.since ?? context.clock.now();
   const begun = { ...saved, since };
@@ -233,14 +285,14 @@ async function clearLevel(
       missing.push(`${gate.name} (${verdict.reason})`);
       if (verdict.waitMs !== undefined) waits.push(verdict.waitMs);
     }
-    const calls = input.atLeast - totals.calls.new;
+    const calls = atLeast - totals.calls.new;
     if (calls > 0) missing.push(`${count(calls)} more calls`);
     if (totals.isSilent(context.clock.now())) missing.push("a report of a door (all are silent)");
     const behind = writes.trouble(await backlogLimit(context, route), false, context.clock.now());
     if (behind !== undefined) missing.push(behind);
-    const left = since + ms(input.hold) - context.clock.now();
+    const left = since + ms(hold) - context.clock.now();
     if (left > 0) {
-      missing.push(`the end of ${formatDuration(ms(input.hold))}`);
+      missing.push(`the end of ${formatDuration(ms(hold))}`);
       waits.push(left);
     }
     if (input.checkShare && !measured.within)
@@ -257,7 +309,7 @@ async function clearLevel(
   const limits: Limits = {
     subject: `${route} at ${share} %`,
     since: saved.asked ?? since,
-    patience: ms(input.atMost),
+    patience,
     otherwise,
     onAnswered: (asked) => save(context, { ...begun, asked }),
   };
