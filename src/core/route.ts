@@ -111,8 +111,8 @@ export interface Interval {
    */
   readonly refused?: Readonly<Record<string, number>>;
   /**
-   * Second writes that the first side has taken and the other has not yet, at the end of the stretch: a gauge, not a
-   * count. Absent: the route has no second writes.
+   * Second writes that are late at the end of the stretch: tried in vain, behind such a one, left by a process that is
+   * gone, or older than 5 s; and those that were lost. A gauge, not a count. Absent: the route has no second writes.
    */
   readonly backlog?: number;
   /** Paths found to differ between two calls of the old side alone, which comparisons therefore pass over. */

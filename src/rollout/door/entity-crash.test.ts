@@ -110,6 +110,7 @@ class Process {
       random: world.random,
       overhead: new Overhead(clock, 5),
       closing: [],
+      sharedEpochs: true,
       mostOpen,
       disk: this.#disk(),
       folder: () => "/journals",

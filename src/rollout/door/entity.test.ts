@@ -442,6 +442,39 @@ describe("stages that forbid a second write", () => {
     expect([after.new.rows.get("a"), after.backlog.converged()]).toEqual(["1", true]);
     await after.rollout.close();
   });
+
+  test("are not compared where each process counts its epochs for itself", async () => {
+    const clock = new ManualClock();
+    const rows: string[] = [];
+    let well = false;
+    const start = (epoch: number) => {
+      const state = [{ route: "r", stage: "dualwrite", epoch }] as const;
+      const rollout = createRollout({ link: null, clock, state });
+      const { put } = rollout.entity("r", {
+        key: (id: string) => id,
+        writes: {
+          put: {
+            old: async (_id: string) => {},
+            new: async (id) => {
+              if (!well) throw new Error("down");
+              rows.push(id);
+            },
+          },
+        },
+        journal: dir,
+      });
+      return { rollout, put };
+    };
+    const before = start(9);
+    await before.put("a");
+    await turns();
+    await before.rollout.close();
+    well = true;
+    const after = start(2);
+    await clock.advance(5_000);
+    expect([rows, after.rollout.backlog("r").converged()]).toEqual([["a"], true]);
+    await after.rollout.close();
+  });
 });
 
 describe("the journal", () => {

@@ -19,6 +19,8 @@ export interface EntitySurroundings extends RouteSurroundings {
   readonly disk: JournalDisk;
   /** The `.cutover` folder, or undefined while there is none. */
   readonly folder: () => string | undefined;
+  /** False where each process counts the epochs of its states for itself. */
+  readonly sharedEpochs: boolean;
   /** Second writes that may be missing in this process; more are only counted. Default 100,000. */
   readonly mostOpen?: number;
 }

@@ -14,6 +14,8 @@ export interface ReplaySpec extends AttemptSpec {
   readonly ids: WriteIds;
   /** Deadlines of callers who wait for an earlier write of their key. */
   readonly live: Deadlines;
+  /** False where each process counts its epochs for itself: then those of another one tell nothing. */
+  readonly sharedEpochs: boolean;
   /** Writes that are not done on both sides, beyond which one more is only counted. */
   readonly mostOpen: number;
 }
@@ -249,7 +251,8 @@ export class Replay {
   }
 
   #adopted(write: RecordedWrite, kept: KeptWrite): Entry {
-    const { id, operation, first, epoch, salt, taken, aside } = write;
+    const { id, operation, first, salt, taken, aside } = write;
+    const epoch = this.#spec.sharedEpochs ? write.epoch : 0;
     const key = write.key ?? undefined;
     const state = taken ? "taken" : "unknown";
     const since = this.#spec.ids.timeOf(id);

@@ -150,6 +150,8 @@ class Door implements Rollout {
   readonly #errors: ErrorReporter;
   readonly #link: Link | null;
   readonly #routes = new Map<string, OpenRoute>();
+  /** False when epochs are counted in this process: by a file of stages, or by `apply` alone. */
+  readonly #sharedEpochs: boolean;
   /** Where journals lie; none when the stages come from elsewhere than a store's folder. */
   readonly #folder: StoreFolder | undefined;
   /** States heard of, of declared routes and of others. */
@@ -173,6 +175,7 @@ class Door implements Rollout {
       this.#known.set(state.route, state);
     }
     const elsewhere = options.link !== undefined || options.url !== undefined || options.file !== undefined;
+    this.#sharedEpochs = options.file === undefined && options.link !== null;
     this.#folder = elsewhere ? undefined : new StoreFolder(options.dir);
     this.#link = chooseLink(options, { clock: this.#clock, random: this.#random, errors: this.#errors });
     this.#link?.open({
@@ -218,6 +221,7 @@ class Door implements Rollout {
       ...around,
       random: this.#random,
       disk: journalDisk,
+      sharedEpochs: this.#sharedEpochs,
       folder: () => this.#folder?.path(),
     });
     this.#routes.set(name, {
