@@ -42,6 +42,9 @@ const declared = new RegExp(
 const alternatives = new RegExp(
   String.raw`^\s*${words}type\s+(\w+)\s*=\s*((?:\|?\s*["'][^"']*["']\s*)(?:\|\s*["'][^"']*["']\s*)+);?\s*$`,
 );
+const oneLine = new RegExp(
+  String.raw`^\s*${words}(enum|struct|interface)\s+(\w+)[^{\n(]*\{\s*([^{}]+?)[\s,;]*\}\s*;?\s*$`,
+);
 const goConstants = /^\s*const\s*\(\s*$/;
 const python = /^(\s*)class\s+(\w+)(?:\(([^)]*)\))?:\s*(?:#.*)?$/;
 const owner =
@@ -75,6 +78,7 @@ export function readCode(rows: readonly string[], language: string): CodeReading
       pythonClass(rows, row, dataclass) ??
       constants(rows, row) ??
       union(line, row) ??
+      inOneLine(line, row) ??
       value(text, offsets, rows, row, within);
     if (python.test(line)) dataclass = false;
     if (found !== undefined) {
@@ -286,4 +290,36 @@ function union(line: string, row: number): Found | undefined {
     row,
   }));
   return { name, shape: "enum", value: entries.map((entry) => entry.value), entries, from: row, to: row };
+}
+
+/** `enum State { Queued, Running }`, `struct Point { x: f32, y: f32 }` on one line. */
+function inOneLine(line: string, row: number): Found | undefined {
+  const found = oneLine.exec(line);
+  if (found === null) return undefined;
+  const [, sort = "", name = "", body = ""] = found;
+  const entries = body.split(/[,;]/).flatMap((part): CodeEntry[] => {
+    const member = memberForm.exec(part.trim());
+    if (member === null) return [];
+    const [, path = "", , type = "", initial] = member;
+    const said = initial ?? type.replace(/^\s*:\s*/, "").trim();
+    const json = constantOf(initial?.trim() ?? "");
+    return [
+      {
+        path,
+        value: json === undefined ? said : json,
+        written: part.trim(),
+        literal: json !== undefined || said === "",
+        row,
+      },
+    ];
+  });
+  if (entries.length !== body.split(/[,;]/).length) return undefined;
+  return {
+    name,
+    shape: sort === "enum" ? "enum" : "struct",
+    value: valueOf(entries),
+    entries,
+    from: row,
+    to: row,
+  };
 }

@@ -43,7 +43,6 @@ const numbers =
   /(?<![\p{Script=Latin}\p{Script=Cyrillic}\p{N}_.,])[-+−]?(?:\d{1,3}(?:[,\u202f]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?)/gu;
 const symbol = /(<=|>=|==|!=|[<>≤≥≠＜＞±])\s*(?:a\s|an\s|the\s)?\s*[~≈]?\s?$/u;
 const article = /(?:^|\s)(?:a|an|the|einem|der|dem|le|la|les|el|los|il|um)\s*$/u;
-const counted = /^\s?(?:[%％]|[x×]|\p{L}{1,12})?\s*/u;
 
 const relative =
   /^[\s_]*(?:(?:of|over|than|from|vs\.?|above|below|compared (?:to|with)|relative to|against|the|its|von|vom|des|der|du|de la|de|del|della|do|da|van|от|的)[\s_]+){0,3}(baseline|old (?:side|system|rate|value|implementation)|old\b|legacy\b|current (?:level|value|system|state)|current\b|today|before\b|previous\b|existing\b|basislinie|ausgangswert|referenz|altsystem|bisher\p{L}*|(?:la )?référence|ancien\p{L}*|línea base|línea de base|actual|linha de base|riferimento|valore attuale|basislijn|referentie|bazow\p{L}*|базов\p{L}*(?: \p{L}+)?|基线|基準値|基準|ベースライン|現行|旧)/iu;
@@ -140,13 +139,14 @@ function comparedAt(text: string, lower: string, at: number, written: string): R
       });
     }
   }
-  const gap = counted.exec(text.slice(end, end + 16))?.[0].length ?? 0;
-  for (const skip of [gap, 0, 1]) {
-    const rest = text.slice(end + skip, end + skip + 8);
-    const tail = behind.find(([each]) => rest.startsWith(each));
+  // `1%を超え`, `250ミリ秒以下`: the word stands behind the unit.
+  const rest = text.slice(end, end + 14);
+  if (!isSign(rest)) return undefined;
+  for (let skip = 0; skip < 9 && !/[\s,、。;；]/.test(rest[skip - 2] ?? ""); skip++) {
+    const tail = behind.find(([each]) => rest.startsWith(each, skip));
     if (tail === undefined) continue;
     const after = text.slice(end, end + 80);
-    const unit = readUnit(text.slice(end, end + skip));
+    const unit = { ...readUnit(rest.slice(0, skip).replace(/を$/, "")), length: skip };
     return threshold(text, at, text.slice(at, end + skip + tail[0].length), {
       comparison: tail[1],
       numberText,
@@ -160,11 +160,13 @@ function comparedAt(text: string, lower: string, at: number, written: string): R
 function wordBefore(
   before: string,
 ): { readonly comparison: Comparison; readonly length: number } | undefined {
-  const bare = before.replace(article, "").trimEnd();
-  for (const [word, comparison] of spoken) {
-    if (!bare.endsWith(word)) continue;
-    const start = bare.length - word.length;
-    if (isSign(word) || beginsAt(bare, start)) return { comparison, length: before.length - start };
+  // `inferior a 5`: the article may be part of the word.
+  for (const bare of [before.trimEnd(), before.replace(article, "").trimEnd()]) {
+    for (const [word, comparison] of spoken) {
+      if (!bare.endsWith(word)) continue;
+      const start = bare.length - word.length;
+      if (isSign(word) || beginsAt(bare, start)) return { comparison, length: before.length - start };
+    }
   }
   return undefined;
 }
@@ -250,6 +252,7 @@ function measureBefore(text: string): string {
       .at(-1) ?? "";
   return clause
     .replace(/^\s*(?:[-*+•]\s+)?(?:if|when|wenn|falls|si|se|als|если|jeśli|如果|若|ensure|target)\s+/iu, "")
+    .replace(/[がはをの]$/u, "")
     .replace(/[\s=:：~≈"'`]+$|^["'`\s]+/gu, "")
     .replace(
       /\s+(?:is|are|be|stays?|remains?|ist|liegt|sind|bleibt|est|reste|es|está|é|è|is|liegt|jest|has|to|by|steigt|falls|rises|drops|goes|grows)$/iu,

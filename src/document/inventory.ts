@@ -72,7 +72,7 @@ export interface Inventory extends Lists {
   readonly file: string;
   /** SHA-256 of the bytes that were read. */
   readonly hash: string;
-  readonly format: "markdown" | "text";
+  readonly format: "markdown" | "asciidoc" | "text";
   readonly title: string;
   /** Lines of the document, and how many of them hold something. */
   readonly lines: { readonly total: number; readonly filled: number; readonly placed: number };

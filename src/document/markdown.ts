@@ -1,6 +1,6 @@
 import MarkdownIt from "markdown-it";
 import { CutoverError } from "../core/index.ts";
-import type { Block, Fence, Item, Table } from "./block.ts";
+import type { Block, Fence, Item, Paragraph, Table } from "./block.ts";
 import { looseItems } from "./loose-items.ts";
 
 /** Lists count twice (list and item), so this is some 60 lists inside each other; plans have four. */
@@ -73,6 +73,15 @@ function afterLine(text: string, line: number): string {
   return text.slice(at);
 }
 
+/** Loose items that follow the words of an item: `2) Check` and then `• Tell` on the next line. */
+function behindFirst(paragraph: Paragraph): readonly Block[] {
+  const [first = "", ...rows] = paragraph.rows;
+  if (rows.length === 0) return [paragraph];
+  const rest = looseItems({ ...paragraph, rows, line: paragraph.line + 1 });
+  if (rest.every(({ type }) => type === "paragraph")) return [paragraph];
+  return [{ ...paragraph, rows: [first], endLine: paragraph.line }, ...rest];
+}
+
 /** Walks the flat token list; each method leaves the cursor behind what it read. */
 class Cursor {
   #at = 0;
@@ -100,7 +109,7 @@ class Cursor {
           const rows = this.#inline().split("\n");
           const paragraph = { type: "paragraph", rows, quoted, ...lines } as const;
           // The words of an item have their mark already: `1. ✅ done` is one item.
-          found.push(...(inItem ? [paragraph] : looseItems(paragraph)));
+          found.push(...(inItem ? behindFirst(paragraph) : looseItems(paragraph)));
           break;
         }
         case "bullet_list_open":

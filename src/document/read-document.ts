@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { CutoverError } from "../core/index.ts";
+import { fromAsciidoc } from "./asciidoc.ts";
 import type { Block } from "./block.ts";
 import { type Context, Draft } from "./draft.ts";
 import { readHeading } from "./heading.ts";
@@ -17,7 +18,8 @@ export interface ReadOptions {
 /**
  * Reads a written plan: phases, steps, checks, limits, commands and the rest of `Inventory`, each with its place and how
  * sure the reading is. Every line that holds something is in a finding or in `unplaced` with a reason; nothing is run,
- * followed or written. Markdown (CommonMark, GFM tables and task lists) and plain text are read.
+ * followed or written. Markdown (CommonMark, GFM tables and task lists), AsciiDoc as far as
+ * plans use it, and plain text are read.
  *
  * @throws CUTOVER_DOCUMENT_FORMAT for other formats and binary files, CUTOVER_DOCUMENT_ENCODING for text that is not
  *   UTF-8, CUTOVER_DOCUMENT_TOO_LARGE beyond 8 MiB, CUTOVER_DOCUMENT_NESTED for lists within lists without end,
@@ -25,7 +27,9 @@ export interface ReadOptions {
  */
 export function readDocument(input: string | Uint8Array, options: ReadOptions = {}): Inventory {
   const source = readSource(input, options.file ?? "plan.md");
-  const blocks = parseMarkdown(source.text, source.file);
+  const { text, blanked } =
+    source.format === "asciidoc" ? fromAsciidoc(source.text) : { text: source.text, blanked: [] };
+  const blocks = parseMarkdown(text, source.file);
   const lines = source.text.split("\n");
   let reading = read(source, lines, blocks, "named");
   // A plan without the word for phase: what stands in its place is tried from the surest to the least.
@@ -34,6 +38,7 @@ export function readDocument(input: string | Uint8Array, options: ReadOptions = 
     const next = read(source, lines, blocks, mode);
     if (next.phases.length > 1) reading = next;
   }
+  for (const line of blanked) reading.draft.form(line);
   return inventoryOf(source, reading);
 }
 
@@ -87,7 +92,7 @@ function inventoryOf(source: Source, reading: Reading): Inventory {
     version: 1,
     file,
     hash,
-    format: format === "asciidoc" ? "text" : format,
+    format,
     title: reading.title,
     lines: { total: draft.lines.length, filled, placed },
     ...draft.lists,
