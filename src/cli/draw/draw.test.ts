@@ -205,6 +205,18 @@ describe("text in a terminal", () => {
 });
 
 describe("the tree of a run", () => {
+  test("names the triggers that people fire, and says which one slows the run and why", () => {
+    const [first, second] = ramping.triggers;
+    if (first === undefined || second === undefined) throw new Error("expected triggers");
+    const triggers = [
+      { ...first, name: "customer impact", manual: true },
+      { ...second, name: "memory > 90 %", action: "throttle", firedAt: start, firedFor: "memory 0.95" },
+    ];
+    const text = shown({ ...ramping, triggers }, 80).join("\n");
+    expect(text).toContain(" throttled: one step at a time, memory > 90 %: memory 0.95");
+    expect(text).toContain(" armed: customer impact (by hand) · memory > 90 %");
+  });
+
   test("shows share, wait, gate, triggers and what is to come in 80 columns", () => {
     expect(shown(ramping, 80, 100, "p pause")).toEqual([
       "work-order-queue · run r7f3k · 01:52                               ● 203 calls/s",
