@@ -85,6 +85,12 @@ class Process {
     };
     const options = {
       key: (key: string) => key,
+      reads: {
+        get: {
+          old: (key: string) => world.sides.old.rows.get(key)?.id ?? "",
+          new: (key: string) => world.sides.new.rows.get(key)?.id ?? "",
+        },
+      },
       writes: {
         put: { old: this.#side("old"), new: this.#side("new") },
       },
@@ -119,6 +125,11 @@ class Process {
 
   get backlog() {
     return this.#entity.backlog;
+  }
+
+  /** Id of the last write of a key, as a caller reads it. */
+  get(key: string): string {
+    return (this.#entity.functions["get"] as unknown as (key: string) => string)(key);
   }
 
   put(key: string): void {
@@ -300,7 +311,8 @@ interface Life {
   readonly dieAt: number;
 }
 
-async function live(world: World, life: Life): Promise<Process> {
+/** @param look sees the process after each step that it survived */
+async function live(world: World, life: Life, look?: (process: Process) => void): Promise<Process> {
   const process = new Process(world, life.dieAt);
   for (const step of life.steps) {
     if (!process.alive) break;
@@ -311,6 +323,7 @@ async function live(world: World, life: Life): Promise<Process> {
       world.state = { ...world.state, stage, share: step.share, epoch: world.state.epoch + 1 };
       process.hear(world.state);
     }
+    if (process.alive) look?.(process);
   }
   return process;
 }
@@ -364,6 +377,20 @@ describe("second writes under crashes", () => {
         expectEqualSides(world, await finish(world));
       }),
       { numRuns: 150 },
+    );
+  });
+
+  test("never hide a write from who reads after its answer, however stage and share change", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 4 }), fc.integer(), async (lives, seed) => {
+        const world = new World(randomOf(seed), false);
+        const look = (process: Process): void => {
+          for (const [key, id] of world.acknowledged)
+            expect(process.get(key) >= id, `the answer for ${key}`).toBe(true);
+        };
+        for (const each of lives) (await live(world, each, look)).kill();
+      }),
+      { numRuns: 100 },
     );
   });
 

@@ -147,8 +147,8 @@ export class JournalReader {
     this.open.delete(id);
     const line = write.key === null ? undefined : this.byKey.get(write.key);
     if (line === undefined) return;
-    const left = line.filter((other) => other.id !== id);
-    if (left.length === 0) this.byKey.delete(write.key ?? "");
-    else this.byKey.set(write.key ?? "", left);
+    if (line[0] === write) line.shift();
+    else line.splice(line.indexOf(write), 1);
+    if (line.length === 0) this.byKey.delete(write.key ?? "");
   }
 }

@@ -59,7 +59,7 @@ export class Attempts {
 
   /** The first side has taken it. Called before the caller hears of it. */
   taken(entry: Entry): void {
-    entry.state = "taken";
+    this.lines.taken(entry);
     if (entry.tally !== undefined) entry.tally.apart++;
     if (entry.kept !== undefined) this.#spec.journal.taken(entry.kept);
     this.#firstEnded(entry);
@@ -121,7 +121,7 @@ export class Attempts {
   kick(entry: Entry): void {
     if (this.#closed) return;
     const line = this.lines.of(entry);
-    const open = line.find((other) => other.state !== "taken");
+    const open = this.lines.untaken(entry) === 0 ? undefined : line.find((other) => other.state !== "taken");
     if (open?.state === "unknown") this.#consider(open);
     const head = line[0];
     if (head?.state === "taken") this.#consider(head);

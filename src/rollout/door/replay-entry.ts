@@ -96,43 +96,71 @@ export function permission(entry: Entry, state: RouteState): "go" | "wait" | "vo
   return (sameStore ? state.epoch > entry.epoch : state.epoch > 0) ? "void" : "wait";
 }
 
-/** Open writes by key, each key's in the order of their ids. A write without a key stands in a line of its own. */
+/** Writes of one key in the order of their ids, and how many of them the first side has not taken. */
+interface Line {
+  readonly entries: Entry[];
+  untaken: number;
+}
+
+/** Open writes by key. A write without a key stands in a line of its own. */
 export class Lines {
-  readonly #lines = new Map<string, Entry[]>();
+  readonly #lines = new Map<string, Line>();
   readonly entries: Map<string, Entry> = new Map<string, Entry>();
 
   of(entry: Entry): readonly Entry[] {
-    return (entry.key === undefined ? undefined : this.#lines.get(entry.key)) ?? [entry];
+    return this.#lineOf(entry)?.entries ?? [entry];
   }
 
   at(key: string): readonly Entry[] | undefined {
-    return this.#lines.get(key);
+    return this.#lines.get(key)?.entries;
+  }
+
+  isHead(entry: Entry): boolean {
+    return this.of(entry)[0] === entry;
+  }
+
+  /** Counted, not sought: a key that everybody writes may have a long line. */
+  untaken(entry: Entry): number {
+    return this.#lineOf(entry)?.untaken ?? (entry.state === "taken" ? 0 : 1);
   }
 
   /** Behind all that are earlier, and never before one that is being written. */
   add(entry: Entry): void {
     this.entries.set(entry.id, entry);
     if (entry.key === undefined) return;
+    const untaken = entry.state === "taken" ? 0 : 1;
     const line = this.#lines.get(entry.key);
     if (line === undefined) {
-      this.#lines.set(entry.key, [entry]);
+      this.#lines.set(entry.key, { entries: [entry], untaken });
       return;
     }
-    let place = line.length;
+    line.untaken += untaken;
+    let place = line.entries.length;
     while (place > 0) {
-      const before = line[place - 1];
+      const before = line.entries[place - 1];
       if (before === undefined || before.id < entry.id || before.running) break;
       place--;
     }
-    line.splice(place, 0, entry);
+    line.entries.splice(place, 0, entry);
+  }
+
+  taken(entry: Entry): void {
+    const line = this.#lineOf(entry);
+    if (line !== undefined && entry.state !== "taken") line.untaken--;
+    entry.state = "taken";
   }
 
   remove(entry: Entry): void {
     this.entries.delete(entry.id);
-    const line = entry.key === undefined ? undefined : this.#lines.get(entry.key);
+    const line = this.#lineOf(entry);
     if (line === undefined || entry.key === undefined) return;
-    if (line[0] === entry) line.shift();
-    else line.splice(line.indexOf(entry), 1);
-    if (line.length === 0) this.#lines.delete(entry.key);
+    if (entry.state !== "taken") line.untaken--;
+    if (line.entries[0] === entry) line.entries.shift();
+    else line.entries.splice(line.entries.indexOf(entry), 1);
+    if (line.entries.length === 0) this.#lines.delete(entry.key);
+  }
+
+  #lineOf(entry: Entry): Line | undefined {
+    return entry.key === undefined ? undefined : this.#lines.get(entry.key);
   }
 }

@@ -97,6 +97,7 @@ export class Replay {
 
   /** Resolves when the first side is done with the earlier writes of the key; undefined when it is already. */
   turn(entry: Entry): Promise<void> | undefined {
+    if (this.lines.untaken(entry) <= 1) return undefined;
     let before: Entry | undefined;
     for (const other of this.lines.of(entry)) {
       if (other === entry) break;
@@ -170,7 +171,14 @@ export class Replay {
       if (entry.since > before) break;
       counted.add(entry);
     }
-    for (const entry of this.#attempts.late) for (const other of this.lines.of(entry)) counted.add(other);
+    const seen = new Set<string>();
+    for (const entry of this.#attempts.late) {
+      if (entry.key === undefined) counted.add(entry);
+      else if (!seen.has(entry.key)) {
+        seen.add(entry.key);
+        for (const other of this.lines.of(entry)) counted.add(other);
+      }
+    }
     return counted.size + this.#spec.journal.lost;
   }
 
@@ -247,7 +255,8 @@ export class Replay {
           "its input could not be written down, and the process that held it is gone",
         );
     }
-    for (const entry of this.#attempts.late) if (!entry.ended && !entry.running) this.#attempts.kick(entry);
+    for (const entry of this.#attempts.late)
+      if (entry.state === "unknown" || this.lines.isHead(entry)) this.#attempts.kick(entry);
   }
 
   #adopted(write: RecordedWrite, kept: KeptWrite): Entry {
