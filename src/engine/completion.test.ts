@@ -4,7 +4,7 @@ import { defineMigration, gate, phase, rate, type Step, step } from "../plan/ind
 import type { Store } from "../store/index.ts";
 import { openRig } from "../testing/engine-rig.ts";
 // A run loads it with the first gate that needs it, and a manual clock would run on meanwhile.
-import "./metric-judge.ts";
+import "./measured-judge.ts";
 
 const done = (name: string) => step(name, { run: () => {}, rollback: () => {} });
 

@@ -3,7 +3,7 @@ import { sleep } from "../core/index.ts";
 import { check, defineMigration, gate, phase, rate, step, type Verdict } from "../plan/index.ts";
 import { openRig } from "../testing/engine-rig.ts";
 // A run loads it with the first gate that needs it, and a manual clock would run on meanwhile.
-import "./metric-judge.ts";
+import "./measured-judge.ts";
 
 const done = (name: string) => step(name, { run: () => {} });
 
