@@ -21,6 +21,8 @@ export interface StreamedCall {
 /**
  * Answers that are streams. Such a call ends when its stream does, and is counted then: as answered, also when the
  * caller stops early; as failed when the stream fails, or when the caller waits for one event longer than the deadline.
+ * One that nobody begins to read within the deadline counts as answered then: objects that are streams besides (a cursor
+ * with `toArray`) may be used in other ways, of which nothing is heard.
  * Its latency is the time to the first event, or to the end when there is none: what comes later is asked for at the
  * caller's own pace.
  */
@@ -67,7 +69,10 @@ class OpenStream implements StreamListener {
   /** Latency in milliseconds, once there is one. */
   #latency = -1;
   #counted = false;
+  #open = true;
   #wait: Wait | undefined;
+  /** Until its reader begins. */
+  #unread: Wait | undefined;
   #recorder: StreamRecorder | undefined;
 
   constructor(call: StreamedCall, clock: Clock, deadlines: Deadlines) {
@@ -79,9 +84,12 @@ class OpenStream implements StreamListener {
   begin(recorder: StreamRecorder | undefined): void {
     this.#recorder = recorder;
     this.#call.tally.apart++;
+    this.#unread = new Wait(() => this.#over(undefined, false));
+    this.#deadlines.add(this.#unread);
   }
 
   asked(): void {
+    this.#touch();
     if (this.#counted || this.#wait !== undefined) return;
     this.#wait = new Wait(() => this.#count(undefined, true));
     this.#deadlines.add(this.#wait);
@@ -95,22 +103,19 @@ class OpenStream implements StreamListener {
   ended(): void {
     this.#came();
     this.#recorder?.close("whole");
-    this.#count(undefined, false);
-    this.#call.tally.apart--;
+    this.#over(undefined, false);
   }
 
   stopped(): void {
     this.#answered();
     this.#recorder?.close("part");
-    this.#count(undefined, false);
-    this.#call.tally.apart--;
+    this.#over(undefined, false);
   }
 
   failed(error: unknown): void {
     this.#answered();
     this.#recorder?.close("failed", error);
-    this.#count({ error }, true);
-    this.#call.tally.apart--;
+    this.#over({ error }, true);
   }
 
   instead(error: unknown): Promise<AsyncIterable<unknown>> | undefined {
@@ -128,9 +133,23 @@ class OpenStream implements StreamListener {
       this.#latency = this.#clock.monotonic() - this.#call.start;
   }
 
+  #touch(): void {
+    if (this.#unread !== undefined) this.#unread.ended = true;
+    this.#unread = undefined;
+  }
+
   #answered(): void {
+    this.#touch();
     if (this.#wait !== undefined) this.#wait.ended = true;
     this.#wait = undefined;
+  }
+
+  /** Nothing more will be counted of it. */
+  #over(failure: { readonly error: unknown } | undefined, failed: boolean): void {
+    this.#count(failure, failed);
+    if (!this.#open) return;
+    this.#open = false;
+    this.#call.tally.apart--;
   }
 
   #count(failure: { readonly error: unknown } | undefined, failed: boolean): void {

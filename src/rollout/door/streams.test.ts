@@ -356,6 +356,18 @@ describe("a streamed answer is counted", () => {
     expect(route.sides().new).toEqual([1, 0]);
   });
 
+  test("as answered when nobody reads it as a stream within the deadline, since it may be used otherwise", async () => {
+    const cursor = () => ({ [Symbol.asyncIterator]: () => stream([1]), toArray: () => [1] });
+    const route = open({ old: cursor, new: cursor }, "complete");
+    const answer = route.fn("a") as ReturnType<typeof cursor>;
+    expect(answer.toArray()).toEqual([1]);
+    expect(route.sides().new).toEqual([0, 0]);
+    await route.clock.advance(1_001);
+    expect(route.sides().new).toEqual([1, 0]);
+    expect(await read(answer)).toEqual([1]);
+    expect(route.sides().new).toEqual([1, 0]);
+  });
+
   test("as failed when the caller waits for an event longer than the deadline, once", async () => {
     let give: (value: number) => void = () => {};
     const route = open(
