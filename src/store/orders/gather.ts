@@ -75,6 +75,8 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
  * they let in better orders: of those a few are enough, since a claim that finds less than there is comes again.
  */
 function spareCandidates(jobs: readonly OrderJob[]): number {
+  // Claims alone take nothing from each other that was not counted: a worker that asks for one order reads three.
+  if (jobs.every((job) => job.do === "claim")) return 2;
   let spare = 16;
   for (const job of jobs) {
     if (job.do === "prioritise") spare++;

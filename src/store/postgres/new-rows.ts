@@ -16,29 +16,50 @@ export interface NewRows {
   readonly values: readonly SqlValue[];
 }
 
+/** So many rows have a text of their own for each number of them. */
+const fewRows = 3;
+
 /**
- * Columns of the same length as rows. One row is a list of values: taken from arrays, its columns would be as many sets
- * of rows, 4 µs of the server for each.
+ * Columns of the same length as rows. A few rows are lists of values: taken from arrays, each column would be a set of
+ * rows by itself, 4 µs of the server. More of them are arrays, so that the text does not depend on their number.
  * @param within name of a query in `WITH`: there are as many copies of the rows as it has rows, none when it has none
  */
 export function newRows(columns: readonly NewColumn[], within?: string): NewRows {
-  const alone = columns[0]?.cells.length === 1;
+  const count = columns[0]?.cells.length ?? 0;
+  const few = count <= fewRows;
   const cells = columns.map(({ name, form, as }, index) => {
-    const cell = alone ? `$${index + 1}::${form === "json" ? "text" : form}` : `new.${name}`;
+    const cell = count === 1 ? `$${index + 1}::${typeOf(form)}` : `new.${name}`;
     return as === undefined ? cell : as(cell);
   });
-  const from = [...(alone ? [] : [source(columns)]), ...(within === undefined ? [] : [within])];
+  const source = count === 1 ? [] : [few ? listed(columns, count) : unnested(columns)];
+  const from = [...source, ...(within === undefined ? [] : [within])];
   return {
     sql: `SELECT ${cells.join(", ")}${from.length === 0 ? "" : ` FROM ${from.join(", ")}`}`,
-    values: columns.map((column) => (alone ? (column.cells[0] ?? null) : arrayOf(column))),
+    values: few ? cellsByRow(columns, count) : columns.map(arrayOf),
   };
 }
 
-function source(columns: readonly NewColumn[]): string {
+const typeOf = (form: NewColumn["form"]): string => (form === "json" ? "text" : form);
+const namesOf = (columns: readonly NewColumn[]): string => columns.map(({ name }) => name).join(", ");
+
+function listed(columns: readonly NewColumn[], count: number): string {
+  const rows = Array.from({ length: count }, (_, row) =>
+    columns.map(({ form }, index) => `$${row * columns.length + index + 1}::${typeOf(form)}`).join(", "),
+  );
+  return `(VALUES ${rows.map((row) => `(${row})`).join(", ")}) AS new (${namesOf(columns)})`;
+}
+
+function cellsByRow(columns: readonly NewColumn[], count: number): readonly SqlValue[] {
+  const values: SqlValue[] = [];
+  for (let row = 0; row < count; row++) for (const { cells } of columns) values.push(cells[row] ?? null);
+  return values;
+}
+
+function unnested(columns: readonly NewColumn[]): string {
   const arrays = columns.map(({ form }, index) =>
     form === "json" ? jsonTexts(index + 1) : `$${index + 1}::${form}[]`,
   );
-  return `unnest(${arrays.join(", ")}) AS new (${columns.map(({ name }) => name).join(", ")})`;
+  return `unnest(${arrays.join(", ")}) AS new (${namesOf(columns)})`;
 }
 
 function arrayOf({ form, cells }: NewColumn): string {
