@@ -233,6 +233,31 @@ describe("the second write", () => {
     await rollout.close();
   });
 
+  test("waits for the deadline of an earlier one of its key that hangs, which is told, and then keeps its place", async () => {
+    const { orders, old, new: candidate, clock, errors, backlog, rollout } = open({ stage: "dualwrite" });
+    const put = old.put.bind(old);
+    let answer = (): void => {};
+    old.put = (write, given) =>
+      given.text === "1"
+        ? new Promise((resolve) => (answer = () => resolve(put(write, given))))
+        : put(write, given);
+    const first = orders.put(order("a", "1"));
+    const second = orders.put(order("a", "2"));
+    await clock.advance(9_000);
+    expect(old.calls).toEqual([]);
+    await clock.advance(2_000);
+    expect(await second).toBe("old took 2");
+    expect(
+      errors.some(({ message }) => message.includes("an earlier write of the same key is still open")),
+    ).toBe(true);
+    expect([candidate.calls.length, backlog.size, backlog.behind]).toEqual([0, 2, 2]);
+    answer();
+    await first;
+    await turns();
+    expect(candidate.calls.map(({ text }) => text)).toEqual(["1", "2"]);
+    await rollout.close();
+  });
+
   test("is not made when the first side refuses, and the caller sees why", async () => {
     const { orders, old, new: candidate, backlog, rollout } = open({ stage: "dualwrite" });
     old.fail = () => new Error("no");
@@ -532,6 +557,34 @@ describe("the journal", () => {
       expect(backlog.converged()).toBe(true);
       await rollout.close();
     }
+  });
+
+  test("with operations that a process does not have is left to one that has them, and told", async () => {
+    const before = open({ stage: "dualwrite" });
+    before.new.fail = () => new Error("down");
+    await before.orders.put(order("a", "1"));
+    await turns();
+    await before.rollout.close();
+    before.new.fail = undefined;
+    const { clock } = before;
+    const errors: CutoverError[] = [];
+    const state = [{ route: "orders", stage: "dualwrite", epoch: 1, salt: "s" }] as const;
+    const other = createRollout({ link: memoryLink(), clock, state, onError: (error) => errors.push(error) });
+    other.entity("orders", {
+      key: (id: string) => id,
+      writes: { remove: { old: async (_id: string) => {}, new: async () => {} } },
+      journal: dir,
+    });
+    await clock.advance(5_000);
+    expect(other.backlog("orders")).toMatchObject({ size: 0, behind: 1 });
+    expect(other.backlog("orders").converged()).toBe(false);
+    expect(errors[0]?.message).toMatch(/wait for a process whose entity "orders" has the operations put/);
+    const after = open({ stage: "dualwrite", clock, old: before.old, new: before.new });
+    await clock.advance(5_000);
+    expect([before.new.rows.get("a"), other.backlog("orders").behind]).toEqual(["1", 0]);
+    expect(other.backlog("orders").converged()).toBe(true);
+    await after.rollout.close();
+    await other.close();
   });
 
   test("with a torn last line and a damaged one keeps the rest, tells, and is not converged until somebody has looked", async () => {

@@ -4,6 +4,11 @@ import type { JournalDisk } from "./journal-disk.ts";
 import { lockPath } from "./journal-file.ts";
 import { JournalReader } from "./journal-reader.ts";
 
+export interface Orphan {
+  readonly reader: JournalReader;
+  readonly lock: { release(): void };
+}
+
 /** Two changes of a folder this far apart, in milliseconds, have two times on every file system that is in use. */
 const stampsDiffer = 2_500;
 
@@ -17,6 +22,8 @@ export class JournalPeers {
   readonly #prefix: string;
   readonly #readers = new Map<string, JournalReader>();
   readonly #own = new Set<string>();
+  /** Journals of doors that are gone which this one cannot finish, as of the last `orphans`. */
+  stranded: JournalReader[] = [];
   /** When the folder had last changed at the last listing. */
   #listed = Number.NaN;
 
@@ -63,19 +70,24 @@ export class JournalPeers {
 
   /**
    * Journals whose doors are gone, each with its lock held now. Of several doors that look at once exactly one gets it.
+   * @param knows whether the door that asks has an operation; a journal with others is left to one that has them all
    */
-  orphans(): readonly { readonly reader: JournalReader; readonly lock: { release(): void } }[] {
-    const found = [];
+  orphans(knows: (operation: string) => boolean): readonly Orphan[] {
+    const found: Orphan[] = [];
+    this.stranded = [];
     for (const [path, reader] of this.#readers) {
       const lock = this.#disk.lock(lockPath(path));
       if (lock === undefined) continue;
       // Somebody else may have finished and removed it between the look and the lock.
-      if (reader.poll()) {
+      if (!reader.poll()) {
+        this.#readers.delete(path);
+        this.#disk.remove(lockPath(path));
+        lock.release();
+      } else if ([...reader.open.values()].every(({ operation }) => knows(operation))) {
         this.own(path);
         found.push({ reader, lock });
       } else {
-        this.#readers.delete(path);
-        this.#disk.remove(lockPath(path));
+        this.stranded.push(reader);
         lock.release();
       }
     }

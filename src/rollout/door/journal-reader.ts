@@ -37,8 +37,6 @@ export class JournalReader {
   damaged: number[] = [];
   /** Bytes of whole lines read so far. */
   size = 0;
-  /** Route that the journal's first line names. */
-  route: string | undefined;
   readonly #disk: JournalDisk;
   #file = -1;
   #lines = 0;
@@ -97,8 +95,7 @@ export class JournalReader {
     }
     switch (record.t) {
       case "journal":
-        this.route = record.route;
-        return;
+        return; // for people who open the file
       case "lost":
         this.lost = record.count;
         return;

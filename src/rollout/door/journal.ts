@@ -165,9 +165,9 @@ export class Journal {
   }
 
   /** Takes over the journals of doors that are gone, and answers their open writes, oldest first. */
-  takeOver(): readonly (readonly [RecordedWrite, KeptWrite])[] {
+  takeOver(knows: (operation: string) => boolean): readonly (readonly [RecordedWrite, KeptWrite])[] {
     const found: (readonly [RecordedWrite, KeptWrite])[] = [];
-    const orphans = this.#attempt("be taken over", () => this.others(0)?.orphans()) ?? [];
+    const orphans = this.#attempt("be taken over", () => this.others(0)?.orphans(knows)) ?? [];
     for (const { reader, lock } of orphans) {
       const adopted = this.#attempt("be taken over", () => this.#adopt(reader, lock));
       if (adopted === undefined) {
@@ -175,7 +175,20 @@ export class Journal {
         lock.release();
       } else found.push(...adopted);
     }
+    for (const reader of this.#peers?.stranded ?? []) {
+      const strange = [...reader.open.values()]
+        .map(({ operation }) => operation)
+        .filter((name) => !knows(name));
+      this.#options.errors.report(strandedError(this.#options.route, reader, [...new Set(strange)]));
+    }
     return found.toSorted(([a], [b]) => (a.id < b.id ? -1 : 1));
+  }
+
+  /** Writes in journals that no living door can finish, as far as this one knows. */
+  get stranded(): number {
+    let stranded = 0;
+    for (const reader of this.#peers?.stranded ?? []) stranded += reader.open.size;
+    return stranded;
   }
 
   async close(): Promise<void> {
@@ -276,5 +289,14 @@ function damaged(reader: JournalReader): CutoverError {
     message: `expected whole lines in ${reader.path}, found ${reader.damaged.length} damaged: ${lines.join(", ")}`,
     details: { lines, damaged: reader.damaged.length, kept: `${reader.path}.damaged` },
     place: `${reader.path}:${lines[0] ?? 0}`,
+  });
+}
+
+function strandedError(route: string, reader: JournalReader, strange: readonly string[]): CutoverError {
+  return new CutoverError("CUTOVER_WRITE_ASIDE", {
+    message: `${reader.open.size} second writes in ${reader.path} wait for a process whose entity ${JSON.stringify(route)} has the operations ${strange.slice(0, 8).join(", ")}`,
+    details: { route, open: reader.open.size, operations: strange.slice(0, 8) },
+    place: reader.path,
+    remedy: "start the application that has them, or declare them here under these names",
   });
 }

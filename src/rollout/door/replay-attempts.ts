@@ -173,10 +173,8 @@ export class Attempts {
     const functions = operations.get(entry.operation);
     const input = functions === undefined ? undefined : this.input(entry);
     if (functions === undefined || input === undefined) {
-      const why =
-        functions === undefined ? "there is no such operation any more" : "its input cannot be read";
       entry.running = false;
-      return this.setAside(entry, why);
+      return this.setAside(entry, "its input cannot be read");
     }
     const side = this.#target(entry);
     const counted = side === entry.first ? undefined : entry.tally;

@@ -179,7 +179,7 @@ export class Replay {
         for (const other of this.lines.of(entry)) counted.add(other);
       }
     }
-    return counted.size + this.#spec.journal.lost;
+    return counted.size + this.#spec.journal.lost + this.#spec.journal.stranded;
   }
 
   /** Gives what was set aside another round of attempts. */
@@ -244,7 +244,7 @@ export class Replay {
 
   /** Continues what doors that are gone have left. */
   #takeOver(): void {
-    for (const [write, kept] of this.#spec.journal.takeOver()) {
+    for (const [write, kept] of this.#spec.journal.takeOver((name) => this.#spec.operations.has(name))) {
       this.#spec.ids.saw(write.id);
       const entry = this.#adopted(write, kept);
       this.lines.add(entry);
