@@ -4,6 +4,7 @@ import { type Dependencies, layerOf, topologicalOrder } from "./dependencies.ts"
 import { expandPhase, type Node } from "./expand.ts";
 import type { GateSpec } from "./gate-spec.ts";
 import type { Migration, MigrationPhase } from "./migration.ts";
+import { originOf } from "./origin.ts";
 import { describe } from "./record.ts";
 import type { StepKind } from "./step-kind.ts";
 import { waveGateKind } from "./wave-gate.ts";
@@ -56,6 +57,8 @@ export interface CompiledStep {
   readonly retries: number;
   /** Set on the built-in step that judges a wave's gates. */
   readonly wave: string | undefined;
+  /** Line of the written plan that asks for it: `PLAN.md:31`. */
+  readonly from: string | undefined;
   readonly summary: string;
 }
 
@@ -143,6 +146,7 @@ function compileSteps(nodes: readonly Node[], phase: string, patienceMs: number)
         step.timeout === undefined ? (step.kind.timeoutMs ?? defaultTimeout) : parseDuration(step.timeout),
       retries: step.retries ?? 0,
       wave: node.wave?.name,
+      from: originOf(step),
       summary: step.kind.summary?.(step.input) ?? step.kind.kind,
     });
   }

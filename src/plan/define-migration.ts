@@ -4,14 +4,13 @@ import { markPlace } from "./place.ts";
 import { type Problem, problemsError } from "./problem.ts";
 import { readChecks, readGates } from "./read-gates.ts";
 import { readPhases } from "./read-phases.ts";
-import { readContingencies, readRisks, readSchedule } from "./read-register.ts";
+import { readContingencies, readPlanDocument, readRisks, readSchedule } from "./read-register.ts";
 import { readTriggers } from "./read-triggers.ts";
 import { readUnits, readWaves } from "./read-units.ts";
 import { isObject, Scope } from "./scope.ts";
 
-const keys = "name title units waves phases triggers verifyOld success risks contingencies schedule".split(
-  " ",
-);
+const keys =
+  "name title units waves phases triggers verifyOld success risks contingencies schedule document".split(" ");
 
 /**
  * Reads a definition whole: fills in defaults, resolves names, and finds everything that is wrong with it before
@@ -72,6 +71,7 @@ function read(scope: Scope, input: MigrationInput): Migration {
     risks: readRisks(scope, input.risks),
     contingencies: readContingencies(scope, input.contingencies),
     schedule: readSchedule(scope, input.schedule),
+    document: readPlanDocument(scope, input.document),
   };
 }
 

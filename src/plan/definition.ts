@@ -20,6 +20,15 @@ export interface MigrationInput {
   readonly risks?: readonly Risk[];
   readonly contingencies?: readonly Contingency[];
   readonly schedule?: { readonly start?: string; readonly end?: string };
+  /** The written plan it was made from; `cutover report --as plan` writes the record's truth back into that text. */
+  readonly document?: PlanDocument;
+}
+
+export interface PlanDocument {
+  /** Path from the definition's folder. */
+  readonly file: string;
+  /** SHA-256 of its bytes when it was imported. */
+  readonly hash: string;
 }
 
 export interface UnitInput {

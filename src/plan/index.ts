@@ -24,6 +24,7 @@ export type {
   Contingency,
   MigrationInput,
   Phase,
+  PlanDocument,
   Risk,
   Step,
   Trigger,
@@ -111,5 +112,6 @@ export type {
   StepProgress,
 } from "./step-kind.ts";
 export { step, type TaskOptions } from "./task.ts";
+export { from } from "./origin.ts";
 export { type EvidenceSort, unproven, type Unproven, type UnprovenOptions } from "./unproven.ts";
 export { contingency, contingencyOf, manual, type ManualOptions, type ThenOptions, when } from "./when.ts";

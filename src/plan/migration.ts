@@ -1,4 +1,13 @@
-import type { Approval, Check, Contingency, Risk, Step, Trigger, WaveInput } from "./definition.ts";
+import type {
+  Approval,
+  Check,
+  Contingency,
+  PlanDocument,
+  Risk,
+  Step,
+  Trigger,
+  WaveInput,
+} from "./definition.ts";
 import type { GateSpec } from "./gate-spec.ts";
 
 /** A definition that was read and found whole: defaults filled in, names resolved, frozen. Made by `defineMigration`. */
@@ -16,6 +25,8 @@ export interface Migration {
   readonly risks: readonly Risk[];
   readonly contingencies: readonly Contingency[];
   readonly schedule: { readonly start?: string; readonly end?: string } | undefined;
+  /** Not covered by the hash: a corrected letter in the document changes nothing that runs. */
+  readonly document: PlanDocument | undefined;
 }
 
 export interface Unit {

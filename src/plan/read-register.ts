@@ -82,6 +82,21 @@ export function readSchedule(
   return input;
 }
 
+export function readPlanDocument(
+  scope: Scope,
+  input: MigrationInput["document"],
+): MigrationInput["document"] | undefined {
+  if (input === undefined) return undefined;
+  const at = scope.in("document");
+  if (!at.object(input, "a document", ["file", "hash"])) return undefined;
+  at.text(input.file, "file", true);
+  if (typeof input.hash !== "string" || !/^[0-9a-f]{64}$/.test(input.hash))
+    at.problem("CUTOVER_PLAN_INVALID", `expected \`hash\` to be a SHA-256, found ${found(input.hash)}`, {
+      remedy: "take both from `cutover import`, or leave `document` out",
+    });
+  return input;
+}
+
 /** ISO 8601 only, and a day that exists: JavaScript reads 30 February as 2 March. */
 function isDate(text: string): boolean {
   const parts = /^(\d{4})-(\d{2})-(\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);

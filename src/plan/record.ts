@@ -3,16 +3,17 @@ import type { CompiledContingency, CompiledPhase, CompiledStep } from "./compile
 import type { Check, TriggerCondition } from "./definition.ts";
 import { type GateSpec, gateToJson, readerText } from "./gate-spec.ts";
 import type { Migration } from "./migration.ts";
+import { originsOf } from "./origin-record.ts";
 
 /**
  * A compiled definition as JSON, twice: `definition` is what the hash covers, `graph()` is what the record keeps (built when it is asked for),
  * with each step's layer and summary added for people. Functions and inputs stand there as digests, so two graphs
  * can be compared and neither source text nor settings leak into reports. Summaries stay out of the hash: a newer
- * Cutover may word them better.
+ * Cutover may word them better. So do the lines of the written plan behind it, which move when the document is edited.
  *
  * `graph`: `{ format, hash, name, title, units, waves, phases: [{ name, title, after, units, forwardOnly, approval,
  * patienceMs, entry, wayBack, exit, steps: [{ id, name, unit, kind, after, reversible, undo, timeoutMs, retries,
- * input, code, wave, layer, summary }] }], triggers, verifyOld, success, contingencies, risks, schedule }`.
+ * input, code, wave, layer, summary }] }], triggers, verifyOld, success, contingencies, risks, schedule, document, origins }`.
  */
 export function describe(parts: Parts): {
   readonly definition: JsonObject;
@@ -21,12 +22,14 @@ export function describe(parts: Parts): {
   const digest = digester();
   return {
     definition: build(parts, digest, (step) => stepData(step, digest)),
-    graph: () =>
-      build(parts, digest, (step) => ({
+    graph: () => ({
+      ...build(parts, digest, (step) => ({
         ...stepData(step, digest),
         layer: step.layer,
         summary: step.summary,
       })),
+      ...originsOf(parts),
+    }),
   };
 }
 
