@@ -23,6 +23,7 @@ export function fromAsciidoc(text: string): { readonly text: string; readonly bl
       return;
     }
     if (table !== undefined) {
+      if (row.startsWith("|===")) blanked.push(index + 1);
       out.push(table[index] ?? "");
       if (/^\|===\s*$/.test(row)) table = undefined;
       return;

@@ -84,6 +84,8 @@ export interface EffortFinding extends FindingBase<"effort"> {
 /** A sum the plan states: `22 days (4.5 weeks) + 1 week buffer = 5 weeks`. All are keys of durations. */
 export interface TotalFinding extends FindingBase<"total"> {
   readonly parts: readonly string[];
+  /** The same amount in another unit, in brackets: `(4.5 weeks)`. */
+  readonly restated: readonly string[];
   readonly buffer: readonly string[];
   readonly result?: string;
 }

@@ -160,7 +160,7 @@ function roleOf(
   if (sort === "span") return "position";
   if (
     /buffer|puffer|slack|reserve|marge|margen|colchón|bufor|буфер|резерв|缓冲|バッファ/iu.test(
-      text.slice(at + written.length, at + written.length + 24),
+      /^[^\d+()=,;]{0,24}/u.exec(text.slice(at + written.length))?.[0] ?? "",
     )
   )
     return "buffer";

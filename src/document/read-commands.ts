@@ -26,8 +26,17 @@ export function readCommands(reading: Reading, block: Fence, context: Context, l
       // A comment like `Step 2: …` or `Day 8: …` above a command says when it is its turn.
       inner = commentStep(reading, command.note ?? "", top, context) ?? inner;
       for (let at = command.noteFrom; at < command.from; at++) {
-        draft.tell(block.first + at);
-        tellFigures(reading, inner, block.rows[at] ?? "", block.first + at);
+        const text = (block.rows[at] ?? "").trim();
+        if (text === "") continue;
+        const why = "comment above a command";
+        draft.add(
+          "notes",
+          "note",
+          { text: text.replace(/^(?:#|--)+\s*/, ""), line: block.first + at, sureness: "certain", why },
+          inner,
+          { role: "point" },
+        );
+        tellFigures(reading, inner, text, block.first + at);
       }
     }
     const said = {

@@ -5,7 +5,7 @@ import { tellMapping } from "./arrows.ts";
 import type { Context } from "./draft.ts";
 import { readName, roleOf } from "./heading.ts";
 import { ownThreshold, tellFigures } from "./passage.ts";
-import { wordsOf } from "./read-data.ts";
+import { wordsOf } from "./data-names.ts";
 import type { Reading } from "./reading.ts";
 
 /** Program text: its literals and declarations are data of the plan, its comments may tell steps and limits; the rest is for people. */
@@ -213,10 +213,10 @@ class LiteralSense {
         tellMapping(
           this.#reading,
           this.#context,
-          `${entry.path} → ${String(entry.value)}`,
+          `${entry.path} → ${textual(entry)}`,
           this.#first + entry.row,
           entry.path,
-          String(entry.value),
+          textual(entry),
           `entry of "${name}"`,
           { columns: {}, group: name },
         );
@@ -241,7 +241,7 @@ class LiteralSense {
     const [first] = entries;
     if (first === undefined) return;
     const units = entries.map((entry) => {
-      const text = String(entry.value);
+      const text = textual(entry);
       return this.#reading.unit(
         {
           title: text,
@@ -286,7 +286,7 @@ class LiteralSense {
     } as const;
     if (this.#context.role === "contingency" || /contingenc|emergency|notfall/i.test(this.#label)) {
       const steps = entries.map((entry) => ({
-        text: String(entry.value),
+        text: textual(entry),
         place: draft.place(this.#first + entry.row),
       }));
       draft.add("contingencies", "contingency", said, this.#context, {
@@ -297,8 +297,8 @@ class LiteralSense {
       const units = entries.map((entry, at) =>
         this.#reading.unit(
           {
-            title: String(entry.value),
-            text: String(entry.value),
+            title: textual(entry),
+            text: textual(entry),
             line: this.#first + entry.row,
             sureness: "likely",
             why: `entry of "${name}"`,
@@ -325,8 +325,8 @@ class LiteralSense {
       entries.forEach((entry, at) =>
         this.#reading.step(
           {
-            title: String(entry.value),
-            text: String(entry.value),
+            title: textual(entry),
+            text: textual(entry),
             line: this.#first + entry.row,
             order: at + 1,
             sureness: "likely",
@@ -361,3 +361,6 @@ class LiteralSense {
     });
   }
 }
+
+/** The text of an entry; what is no text, as written. */
+const textual = ({ value, written }: CodeEntry): string => (typeof value === "string" ? value : written);

@@ -146,8 +146,12 @@ function graph(
     edges,
   );
   const way = context.way === "rollback" || roleOf(title) === "rollback" ? "rollback" : "forward";
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const positions = new Map(order.map((id, at) => [id, at]));
+  const before = new Map<string, number[]>();
+  for (const { from, to } of edges) before.set(to, [...(before.get(to) ?? []), positions.get(from) ?? 0]);
   const items = order.map((id) => {
-    const node = nodes.find((each) => each.id === id);
+    const node = byId.get(id);
     const label = node?.label ?? id;
     const sense = readHeading(label.replace(/\s*(?:rollback|roll back)\s*$/i, ""));
     const number = sense.number === undefined ? {} : { number: sense.number };
@@ -160,7 +164,7 @@ function graph(
     return {
       ...(phase === undefined ? {} : { finding: phase.key }),
       text: label,
-      after: edges.flatMap(({ from, to }) => (to === id ? [order.indexOf(from)] : [])),
+      after: before.get(id) ?? [],
       dependsOn: [],
       place: draft.place(line),
     };
@@ -169,14 +173,23 @@ function graph(
   for (const { label, row } of edges)
     if (label !== undefined) tellFigures(reading, context, label, block.first + row);
   const line = block.first + (nodes[0]?.row ?? 0);
+  const endLine =
+    block.first +
+    Math.max(0, ...nodes.slice(-1).map(({ row }) => row), ...edges.slice(-1).map(({ row }) => row));
   if (items.length > 0) {
     const text = title === "" ? (context.section?.title ?? "picture") : title;
-    draft.add("orders", "order", { text, line, sureness: "certain", why: "a graph of Mermaid" }, context, {
-      title: text,
-      from: "picture",
-      way,
-      items,
-    });
+    draft.add(
+      "orders",
+      "order",
+      { text, line, endLine, sureness: "certain", why: "a graph of Mermaid" },
+      context,
+      {
+        title: text,
+        from: "picture",
+        way,
+        items,
+      },
+    );
   }
   for (const row of unread)
     draft.leave(block.first + row, block.first + row, "a line of a graph that is not read", context);

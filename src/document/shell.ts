@@ -188,7 +188,12 @@ function after(shell: string, cwd: string | null): string | null {
       .replace(/^["']|["']$/g, "")
       .trim();
     if (part.startsWith("popd") || target === "-" || /[$`*~<]/.test(target) || target === "") now = null;
-    else now = target.startsWith("/") ? clean(target) : now === null ? null : clean(`${now}/${target}`);
+    else
+      now = target.startsWith("/")
+        ? clean(target)
+        : now === null
+          ? null
+          : clean(now === "" ? target : `${now}/${target}`);
   }
   return now;
 }

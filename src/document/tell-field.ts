@@ -106,15 +106,26 @@ export function tellTotal(
 ): void {
   if (durations.length === 0) return;
   const equal = text.indexOf("=");
-  const at = (written: string): number => text.indexOf(written);
-  const result = equal === -1 ? undefined : durations.find(({ written }) => at(written) > equal);
-  const rest = durations.filter((duration) => duration !== result);
-  const buffer = rest.filter(({ role }) => role === "buffer");
-  const parts = rest.filter(({ role }) => role !== "buffer");
+  let cursor = 0;
+  const placed = durations.map((duration) => {
+    const at = Math.max(text.indexOf(duration.written, cursor), cursor);
+    cursor = at + duration.written.length;
+    return { duration, at, inBrackets: /[(（][^)）]*$/u.test(text.slice(0, at)) };
+  });
+  const result = equal === -1 ? undefined : placed.find(({ at }) => at > equal)?.duration;
+  const rest = placed.filter(({ duration }) => duration !== result);
+  const buffer = rest.flatMap(({ duration }) => (duration.role === "buffer" ? [duration] : []));
+  const restated = rest.flatMap(({ duration, inBrackets }) =>
+    inBrackets && duration.role !== "buffer" ? [duration] : [],
+  );
+  const parts = rest.flatMap(({ duration }) =>
+    buffer.includes(duration) || restated.includes(duration) ? [] : [duration],
+  );
   for (const duration of durations) if (duration.role !== "buffer") duration.role = "total";
   const said = { text, line, sureness: "likely", why: "a sum of durations" } as const;
   reading.draft.add("totals", "total", said, context, {
     parts: parts.map(({ key }) => key),
+    restated: restated.map(({ key }) => key),
     buffer: buffer.map(({ key }) => key),
     ...(result === undefined ? {} : { result: result.key }),
   });
