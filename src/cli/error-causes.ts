@@ -95,6 +95,19 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_MISSING: "The old system's data folder is not there.",
   CUTOVER_DATA_UNMAPPED: "The old data holds a value that the mapping does not name.",
   CUTOVER_DATA_DIFFERS: "Old and new data are not equal.",
+  CUTOVER_DATA_ADDRESS: "The text names no kind of store that is known, or leaves out where it is.",
+  CUTOVER_DATA_LOCKED: "Another process has the store open, and only one may.",
+  CUTOVER_DATA_DENIED: "The operating system or the database refuses this user.",
+  CUTOVER_DATA_FORMAT:
+    "What lies there is not a store of that kind, is damaged, or was made by a newer version.",
+  CUTOVER_DATA_FULL:
+    "The disk or the space the store may take is used up; nothing of the transaction was kept.",
+  CUTOVER_DATA_REFUSED: "The store does not take a row: its key or value does not fit.",
+  CUTOVER_DATA_COLLECTION: "The store has no collection of that name, or one that cannot be moved.",
+  CUTOVER_DATA_FENCED: "The store refuses writes of this epoch: a cutover has begun or is over.",
+  CUTOVER_DATA_SLOT_LOST: "Changes that a move still needed are no longer kept, or were never captured.",
+  CUTOVER_DATA_NO_CAPTURE:
+    "The store keeps no log of its changes, so it cannot be moved while it is written to.",
   CUTOVER_PORT_IN_USE: "Another process listens on that port.",
   CUTOVER_LISTEN_FAILED: "The machine does not let this process listen on that address.",
   CUTOVER_TOKEN_REQUIRED:

@@ -154,6 +154,25 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_MISSING: entry(2, "give the folder that holds the old system's data"),
   CUTOVER_DATA_UNMAPPED: entry(2, "add the named value to the mapping, or refuse it there by name"),
   CUTOVER_DATA_DIFFERS: entry(4, "see the differences in the report, repair, verify again"),
+  CUTOVER_DATA_ADDRESS: entry(
+    2,
+    "write it as `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR` or `postgres://…`",
+  ),
+  CUTOVER_DATA_LOCKED: entry(
+    6,
+    "end the process that has the store open, or let that process open the door to its data",
+  ),
+  CUTOVER_DATA_DENIED: entry(6, "give this user the right to read and write there, then do the same again"),
+  CUTOVER_DATA_FORMAT: entry(
+    2,
+    "name a store of the kind in the address; one a newer Cutover has worked on needs that version",
+  ),
+  CUTOVER_DATA_FULL: entry(6, "make room on the disk or raise the limit of the store, then resume"),
+  CUTOVER_DATA_REFUSED: entry(4, "correct the named row at its source, or map it to one the target takes"),
+  CUTOVER_DATA_COLLECTION: entry(2, "name a collection that the store has"),
+  CUTOVER_DATA_FENCED: entry(7, "write to the side that is in charge now, or wait until the fence is lifted"),
+  CUTOVER_DATA_SLOT_LOST: entry(4, "begin again: release the slot, then capture and copy anew"),
+  CUTOVER_DATA_NO_CAPTURE: entry(2, "write through the connector's writer, or move while nobody writes"),
 
   CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
   CUTOVER_LISTEN_FAILED: entry(
@@ -254,6 +273,16 @@ export type ErrorCode =
   | "CUTOVER_DATA_MISSING"
   | "CUTOVER_DATA_UNMAPPED"
   | "CUTOVER_DATA_DIFFERS"
+  | "CUTOVER_DATA_ADDRESS"
+  | "CUTOVER_DATA_LOCKED"
+  | "CUTOVER_DATA_DENIED"
+  | "CUTOVER_DATA_FORMAT"
+  | "CUTOVER_DATA_FULL"
+  | "CUTOVER_DATA_REFUSED"
+  | "CUTOVER_DATA_COLLECTION"
+  | "CUTOVER_DATA_FENCED"
+  | "CUTOVER_DATA_SLOT_LOST"
+  | "CUTOVER_DATA_NO_CAPTURE"
   | "CUTOVER_PORT_IN_USE"
   | "CUTOVER_LISTEN_FAILED"
   | "CUTOVER_TOKEN_REQUIRED"
