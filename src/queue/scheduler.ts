@@ -52,6 +52,9 @@ export class Scheduler implements AttemptHost {
   #room = false;
   /** Room came free since the last claim was sent. */
   #freed = false;
+  /** When the next order is due; the store rings when that changes, so an end or a submit alone asks nothing. */
+  #due: number | undefined;
+  #dueKnown = false;
   #timer: Timer | undefined;
   #armedFor = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
@@ -85,8 +88,13 @@ export class Scheduler implements AttemptHost {
     this.#starts = this.#kinds.filter((each) => this.sandboxes.get(each)?.instant === true);
   }
 
-  /** There may be something to do. */
+  /** There may be something to do, or something that becomes due at another time than was known. */
   ring(): void {
+    this.#dueKnown = false;
+    this.#begin();
+  }
+
+  #begin(): void {
     if (this.#stopped) return;
     if (this.#pulling) {
       this.#again = true;
@@ -107,7 +115,7 @@ export class Scheduler implements AttemptHost {
     this.#ringing = true;
     setImmediate(() => {
       this.#ringing = false;
-      this.ring();
+      this.#begin();
     });
   }
 
@@ -220,9 +228,16 @@ export class Scheduler implements AttemptHost {
         this.#aheadAgain = false;
         await this.#reserved.look(this.admission().free);
         this.#arm(await this.#parts.schedules());
-        if (this.#room) this.#arm(await store.orders.nextDue(settings.name));
+        if (!this.#room) continue;
+        if (!this.#dueKnown) {
+          // Before the answer: what rings meanwhile is asked for again.
+          this.#dueKnown = true;
+          this.#due = await store.orders.nextDue(settings.name);
+        }
+        this.#arm(this.#due);
       } while (this.#aheadAgain && !this.#stopped);
     } catch (error) {
+      this.#dueKnown = false;
       this.#failed(error);
     }
   }
