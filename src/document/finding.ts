@@ -20,7 +20,8 @@ export interface FindingBase<Kind extends string> {
    * same when lines move, so that a later reading of a changed document finds what was bound. Equal ones get `~2`, `~3`.
    */
   readonly key: string;
-  /** The words of the document, markup removed, on one line; never shortened, no number altered. */
+  /** The words of the document, markup removed, on one line, no number altered. Of a figure in a line of
+   * more than 400 characters the words around it; otherwise never shortened. */
   readonly text: string;
   readonly place: Place;
   readonly sureness: Sureness;

@@ -25,6 +25,8 @@ export interface FigureOptions {
   readonly action?: string;
 }
 
+const longRow = 400;
+
 /** Adds the durations, percentages and thresholds of a text that begins on this line. */
 export function tellFigures(
   reading: Reading,
@@ -43,7 +45,11 @@ export function tellFigures(
   const rowOf = (offset: number): string => {
     const start = text.lastIndexOf("\n", offset) + 1;
     const end = text.indexOf("\n", offset);
-    return text.slice(start, end === -1 ? undefined : end);
+    const stop = end === -1 ? text.length : end;
+    // In a long line the words around a figure are what it says; a copy of the line for each would fill the memory.
+    return stop - start <= longRow
+      ? text.slice(start, stop)
+      : text.slice(Math.max(start, offset - 120), Math.min(stop, offset + 120));
   };
   const said = (offset: number, written: string): { text: string; line: number; written: string } => ({
     text: rowOf(offset),

@@ -29,8 +29,8 @@ export function readDocument(input: string | Uint8Array, options: ReadOptions = 
   const source = readSource(input, options.file ?? "plan.md");
   const { text, blanked } =
     source.format === "asciidoc" ? fromAsciidoc(source.text) : { text: source.text, blanked: [] };
-  const blocks = parseMarkdown(text, source.file);
   const lines = source.text.split("\n");
+  const blocks = parseMarkdown(withoutData(text), source.file);
   let reading = read(source, lines, blocks, "named");
   // A plan without the word for phase: what stands in its place is tried from the surest to the least.
   for (const mode of otherModes(reading)) {
@@ -39,8 +39,22 @@ export function readDocument(input: string | Uint8Array, options: ReadOptions = 
     if (next.phases.length > 1) reading = next;
   }
   for (const line of blanked) reading.draft.form(line);
+  lines.forEach((line, index) => {
+    if (line.length <= longestLine) return;
+    const reason = `a line of ${line.length} characters is data, not words of a plan`;
+    reading.draft.leave(index + 1, index + 1, reason, { role: "other", way: "forward" });
+  });
   return inventoryOf(source, reading);
 }
+
+/** Beyond this a line is a dump, and what reads sentences would take long over it. */
+const longestLine = 20_000;
+
+const withoutData = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (line.length > longestLine ? "" : line))
+    .join("\n");
 
 /** The same for a file. @throws CUTOVER_DOCUMENT_UNREADABLE when it cannot be opened. */
 export async function readDocumentFile(path: string): Promise<Inventory> {

@@ -13,8 +13,10 @@ import type { Reading } from "./reading.ts";
 /** Wrapped prose is one text; short lines stand each for itself. */
 export function readParagraph(reading: Reading, block: Paragraph, inline: Inline, context: Context): void {
   tellLinks(reading, context, inline, block.line);
+  // A text of hundreds of lines is read line by line: what joins lines is a sentence.
   const wrapped =
     block.rows.length > 1 &&
+    block.rows.length < 200 &&
     block.rows.slice(0, -1).every((row) => row.trim().length > 55 && !/[:：]\s*$|^\s*\*\*/u.test(row));
   if (wrapped) {
     readText(reading, inline.plain, block.line, block.endLine, context, block.quoted);
