@@ -37,6 +37,12 @@ const symbols: Readonly<Record<string, Comparison>> = {
 const spoken: readonly (readonly [string, Comparison])[] = comparisonWords
   .flatMap(([comparison, words]) => words.map((word) => [word, comparison] as const))
   .toSorted(([one], [other]) => other.length - one.length);
+/** By their last letter: of 170 words two or three can end a text. */
+const spokenBy = new Map<string, (readonly [string, Comparison])[]>();
+for (const entry of spoken) {
+  const last = entry[0].at(-1) ?? "";
+  spokenBy.set(last, [...(spokenBy.get(last) ?? []), entry]);
+}
 const behind = spoken.filter(([word]) => isSign(word));
 
 const numbers =
@@ -162,7 +168,7 @@ function wordBefore(
 ): { readonly comparison: Comparison; readonly length: number } | undefined {
   // `inferior a 5`: the article may be part of the word.
   for (const bare of [before.trimEnd(), before.replace(article, "").trimEnd()]) {
-    for (const [word, comparison] of spoken) {
+    for (const [word, comparison] of spokenBy.get(bare.at(-1) ?? "") ?? []) {
       if (!bare.endsWith(word)) continue;
       const start = bare.length - word.length;
       if (isSign(word) || beginsAt(bare, start)) return { comparison, length: before.length - start };

@@ -88,7 +88,14 @@ export class Draft {
     const home = phase?.name ?? unit?.name ?? (section === undefined ? "" : section.title);
     const finding = {
       kind,
-      key: key ?? this.key(kind, home, said.text),
+      // A line has many figures: each is known by itself, not by the line.
+      key:
+        key ??
+        this.key(
+          kind,
+          home,
+          kind === "duration" || kind === "percent" ? (said.written ?? said.text) : said.text,
+        ),
       text: oneLine(said.text),
       place: this.place(said.line, said.endLine, said.written),
       sureness: said.sureness,
@@ -173,7 +180,8 @@ function slugOf(text: string): string {
   return `${words.slice(0, 56).replace(/-$/, "")}-${sha256(words).slice(0, 7)}`;
 }
 
-export const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim();
+export const oneLine = (text: string): string =>
+  (/\s\s|[^\S ]/.test(text) ? text.replace(/\s+/g, " ") : text).trim();
 
 /** A list of a growing finding is written by its reader alone. */
 export function put<T>(list: readonly T[], value: T): void {

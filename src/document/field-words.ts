@@ -262,6 +262,18 @@ export const fieldWords: readonly (readonly [Field, readonly string[]])[] = [
   ],
 ];
 
+const inside: readonly (readonly [Field, readonly string[]])[] = fieldWords.map(([field, list]) => [
+  field,
+  list.filter((word) => isSign(word) || /[%#№]/.test(word)),
+]);
+const heads = new Map<string, (readonly [string, Field])[]>();
+for (const [field, list] of fieldWords) {
+  for (const word of list) {
+    const first = word.slice(0, 1);
+    if (!isSign(word) && !/[%#№]/.test(word)) heads.set(first, [...(heads.get(first) ?? []), [word, field]]);
+  }
+}
+
 const known = new Map<string, Field | undefined>();
 
 /** What a label means, by its first word (or, in scripts without spaces, any word); undefined when it is none of these. */
@@ -269,14 +281,15 @@ export function fieldOf(label: string): Field | undefined {
   if (label.length > 60) return undefined;
   if (known.has(label)) return known.get(label);
   const text = lowered(label.replaceAll("_", " ").trim());
-  const found =
-    text === "" ? undefined : fieldWords.find(([, list]) => list.some((word) => isMeant(text, word)))?.[0];
+  // Short words must be whole; longer ones may be inflected.
+  const head = heads
+    .get(text.slice(0, 1))
+    ?.find(([word]) => text.startsWith(word) && (word.length > 3 || endsAt(text, word.length)));
+  const sign =
+    isSign(text) || /[%#№]/.test(text)
+      ? inside.find(([, list]) => list.some((word) => text.includes(word)))
+      : undefined;
+  const found = head?.[1] ?? sign?.[0];
   if (known.size < 2_000) known.set(label, found);
   return found;
-}
-
-/** Short words must be whole; longer ones may be inflected. */
-function isMeant(text: string, word: string): boolean {
-  if (isSign(word) || /[%#№]/.test(word)) return text.includes(word);
-  return text.startsWith(word) && (word.length > 3 || endsAt(text, word.length));
 }

@@ -18,21 +18,51 @@ interface Token {
 }
 
 /**
- * Blocks of a Markdown text (CommonMark with GFM tables), with their lines. Inline markup is left alone: what it hides
+ * Blocks of a Markdown text (CommonMark with GFM tables) with their lines, chapter after chapter. Inline markup is left alone: what it hides
  * is taken off where a text is read, at a tenth of the cost of a tree.
  * @throws CUTOVER_DOCUMENT_NESTED beyond `deepest` levels; the parser would drop what is deeper without a word.
  */
-export function parseMarkdown(text: string, file: string): readonly Block[] {
+export function* parseMarkdown(text: string, file: string): Generator<readonly Block[]> {
   const parser = new MarkdownIt("default", { html: true, maxNesting: deepest });
   parser.core.ruler.enableOnly(["normalize", "block"]);
   // A reference definition gives no token, and its line would be lost.
   parser.block.ruler.disable("reference");
   const front = frontMatter(text);
-  const rest = front === undefined ? text : "\n".repeat(front.endLine) + afterLine(text, front.endLine);
-  const tokens: readonly Token[] = parser.parse(shielded(rest), {});
-  const cursor = new Cursor(tokens, rest.split("\n"), file);
-  const blocks = cursor.blocks(undefined);
-  return front === undefined ? blocks : [front, ...blocks];
+  if (front !== undefined) yield [front];
+  const lines = text.split("\n");
+  let from = front?.endLine ?? 0;
+  while (from < lines.length) {
+    const to = chapterEnd(lines, from);
+    const chapter = lines.slice(from, to);
+    const tokens: readonly Token[] = parser.parse(shielded(chapter.join("\n")), {});
+    yield new Cursor(tokens, chapter, file, from).blocks(undefined);
+    from = to;
+  }
+}
+
+/** Characters of a chapter: the tokens of a whole book would take more memory than all that is read from it. */
+const chapterSize = 48_000;
+
+/** The line before a heading, once enough is read, where nothing that was begun reaches over it. */
+function chapterEnd(lines: readonly string[], from: number): number {
+  let size = 0;
+  let fence = "";
+  let html = false;
+  for (let at = from; at < lines.length; at++) {
+    const line = lines[at] ?? "";
+    if (size > chapterSize && fence === "" && !html && /^#{1,3} /.test(line)) return at;
+    size += line.length + 1;
+    const mark = /^\s*(`{3,}|~{3,})(.*)$/.exec(line);
+    if (mark !== null) {
+      const [, sign = "", info = ""] = mark;
+      if (fence === "") fence = sign;
+      else if (sign.startsWith(fence) && info.trim() === "") fence = "";
+    } else if (fence === "" && line.includes("<")) {
+      html = /<(?:pre|script|style|textarea)\b|<!--|<\?|<!\[CDATA/i.test(line) || html;
+      if (/-->|<\/(?:pre|script|style|textarea)>|\?>|\]\]>/i.test(line)) html = false;
+    } else if (html && /-->|<\/(?:pre|script|style|textarea)>|\?>|\]\]>/i.test(line)) html = false;
+  }
+  return lines.length;
 }
 
 const shield = "\ue002";
@@ -67,12 +97,6 @@ function frontMatter(text: string): Fence | undefined {
   };
 }
 
-function afterLine(text: string, line: number): string {
-  let at = 0;
-  for (let i = 0; i < line; i++) at = text.indexOf("\n", at) + 1 || text.length;
-  return text.slice(at);
-}
-
 /** Loose items that follow the words of an item: `2) Check` and then `• Tell` on the next line. */
 function behindFirst(paragraph: Paragraph): readonly Block[] {
   const [first = "", ...rows] = paragraph.rows;
@@ -88,8 +112,11 @@ class Cursor {
   readonly #tokens: readonly Token[];
   readonly #lines: readonly string[];
   readonly #file: string;
+  /** Lines of the document before these. */
+  readonly #before: number;
 
-  constructor(tokens: readonly Token[], lines: readonly string[], file: string) {
+  constructor(tokens: readonly Token[], lines: readonly string[], file: string, before: number) {
+    this.#before = before;
     this.#tokens = tokens;
     this.#lines = lines;
     this.#file = file;
@@ -100,7 +127,7 @@ class Cursor {
     const found: Block[] = [];
     for (let token = this.#next(); token !== undefined; token = this.#next()) {
       if (token.type === until) return found;
-      const lines = { line: (token.map?.[0] ?? 0) + 1, endLine: token.map?.[1] ?? 0 };
+      const lines = this.#span(token);
       switch (token.type) {
         case "heading_open":
           found.push({ type: "heading", level: Number(token.tag.slice(1)), raw: this.#inline(), ...lines });
@@ -144,10 +171,15 @@ class Cursor {
     return found;
   }
 
+  #span({ map }: Token): { line: number; endLine: number } {
+    const [start, end] = map ?? [0, 0];
+    return { line: this.#before + start + 1, endLine: this.#before + end };
+  }
+
   #next(): Token | undefined {
     const token = this.#tokens[this.#at++];
     if (token !== undefined && token.level >= deepest - 1) {
-      const line = (token.map?.[0] ?? 0) + 1;
+      const { line } = this.#span(token);
       throw new CutoverError("CUTOVER_DOCUMENT_NESTED", {
         message: `expected at most ${deepest / 2} lists or quotes inside each other, found more`,
         place: `${this.#file}:${line}`,
@@ -168,11 +200,9 @@ class Cursor {
     const items: Item[] = [];
     const close = list.type.replace("open", "close");
     for (let token = this.#next(); token !== undefined && token.type !== close; token = this.#next()) {
-      const [start, end] = token.map ?? [0, 0];
       const number = token.info === "" ? {} : { number: token.info };
       items.push({
-        line: start + 1,
-        endLine: end,
+        ...this.#span(token),
         ...number,
         blocks: this.blocks("list_item_close", false, true),
       });
@@ -186,7 +216,7 @@ class Cursor {
     let cells: string[] = [];
     for (let token = this.#next(); token !== undefined; token = this.#next()) {
       if (token.type === "table_close") break;
-      if (token.type === "tr_open") rows.push({ line: (token.map?.[0] ?? 0) + 1, cells: (cells = []) });
+      if (token.type === "tr_open") rows.push({ line: this.#span(token).line, cells: (cells = []) });
       if (token.type === "inline") cells.push(restored(token.content));
       if (token.type === "thead_close") {
         header = cells;
@@ -200,7 +230,7 @@ class Cursor {
     const fenced = token.type === "fence";
     const rows = restored(token.content).replace(/\n$/, "").split("\n");
     const language = /^[^\s{,:]*/.exec(token.info.trim().replace(/^\{\.?|\}$/g, ""))?.[0] ?? "";
-    const last = this.#lines[endLine - 1] ?? "";
+    const last = this.#lines[endLine - this.#before - 1] ?? "";
     const closed = !fenced || (endLine > line && last.replace(/^[\s>]*/, "").startsWith(token.markup));
     const first = fenced ? line + 1 : line;
     return { type: "fence", language: language.toLowerCase(), rows, first, line, endLine, fenced, closed };

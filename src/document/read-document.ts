@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { CutoverError } from "../core/index.ts";
 import { fromAsciidoc } from "./asciidoc.ts";
-import type { Block } from "./block.ts";
 import { type Context, Draft } from "./draft.ts";
 import { readHeading } from "./heading.ts";
 import type { Inventory } from "./inventory.ts";
@@ -30,12 +29,12 @@ export function readDocument(input: string | Uint8Array, options: ReadOptions = 
   const { text, blanked } =
     source.format === "asciidoc" ? fromAsciidoc(source.text) : { text: source.text, blanked: [] };
   const lines = source.text.split("\n");
-  const blocks = parseMarkdown(withoutData(text), source.file);
-  let reading = read(source, lines, blocks, "named");
+  const words = withoutData(text);
+  let reading = read(source, lines, words, "named");
   // A plan without the word for phase: what stands in its place is tried from the surest to the least.
   for (const mode of otherModes(reading)) {
     if (reading.phases.length > 0) break;
-    const next = read(source, lines, blocks, mode);
+    const next = read(source, lines, words, mode);
     if (next.phases.length > 1) reading = next;
   }
   for (const line of blanked) reading.draft.form(line);
@@ -74,11 +73,12 @@ export async function readDocumentFile(path: string): Promise<Inventory> {
   return readDocument(bytes, { file: path });
 }
 
-function read(source: Source, lines: readonly string[], blocks: readonly Block[], mode: Mode): Reading {
+function read(source: Source, lines: readonly string[], text: string, mode: Mode): Reading {
   const reading = new Reading(new Draft(source.file, lines), mode);
   const base: Context = { role: "other", way: "forward" };
   reading.below = (below, context) => new Walk(reading, context).read(below);
-  new Walk(reading, base).read(blocks);
+  const walk = new Walk(reading, base);
+  for (const blocks of parseMarkdown(text, source.file)) walk.read(blocks);
   return reading;
 }
 

@@ -64,20 +64,24 @@ export class Reading {
 
   findPhase(told: Pick<Told, "number" | "title">): Growing<PhaseFinding> | undefined {
     const wanted = slug(told.title);
-    return (
-      this.phases.find(
-        (phase) =>
-          told.number !== undefined &&
-          phase.number?.toLowerCase() === told.number.toLowerCase() &&
-          (slug(phase.title) === wanted || !this.#defined.has(phase.key)),
-      ) ??
-      this.phases.find(
-        (phase) => told.number !== undefined && phase.number?.toLowerCase() === told.number.toLowerCase(),
-      ) ??
-      this.phases.find(
-        (phase) => slug(phase.title) === wanted && (told.number === undefined || phase.number === undefined),
-      )
-    );
+    const named = this.#phasesBy.get(wanted);
+    if (told.number === undefined) return named;
+    const counted = this.#phasesBy.get(`#${told.number.toLowerCase()}`);
+    // A number that two headings give to different titles: the title decides.
+    if (named !== undefined && named.number?.toLowerCase() === told.number.toLowerCase()) return named;
+    return counted ?? (named?.number === undefined ? named : undefined);
+  }
+
+  /** By the slug of the title and by `#number`; the first to have one keeps it. */
+  readonly #phasesBy: Map<string, Growing<PhaseFinding>> = new Map();
+
+  #index(phase: Growing<PhaseFinding>): void {
+    for (const name of [
+      slug(phase.title),
+      ...(phase.number === undefined ? [] : [`#${phase.number.toLowerCase()}`]),
+    ]) {
+      if (!this.#phasesBy.has(name)) this.#phasesBy.set(name, phase);
+    }
   }
 
   #join(phase: Growing<PhaseFinding>, told: Told, context: Context): void {
@@ -93,11 +97,9 @@ export class Reading {
       phase.why = told.why;
       if (told.title !== told.text) {
         phase.title = told.title;
-        phase.name = this.#free(
-          nameFrom(told.title),
-          this.phases.filter((each) => each !== phase),
-        );
+        phase.name = this.#free(nameFrom(told.title));
       }
+      this.#index(phase);
       if (context.section !== undefined) phase.within = { section: context.section.key };
     } else (phase.also as unknown[]).push(place);
     if (told.claim !== undefined) phase.claim ??= told.claim;
@@ -105,7 +107,7 @@ export class Reading {
 
   #newPhase(told: Told, context: Context): Growing<PhaseFinding> {
     const key = this.draft.key("phase", told.number ?? told.title);
-    const name = this.#free(nameFrom(told.title), this.phases);
+    const name = this.#free(nameFrom(told.title));
     const phase = this.draft.add(
       "phases",
       "phase",
@@ -125,6 +127,7 @@ export class Reading {
       key,
     );
     if (told.defines) this.#defined.add(key);
+    this.#index(phase);
     return phase;
   }
 
@@ -133,7 +136,7 @@ export class Reading {
     told: Told & { readonly order?: number; readonly priority?: string },
     context: Context,
   ): Growing<UnitFinding> {
-    const found = this.units.find((unit) => slug(unit.name) === slug(told.title));
+    const found = this.#unitsBy.get(slug(told.title));
     if (found !== undefined) {
       (found.also as unknown[]).push(this.draft.place(told.line, told.endLine));
       this.draft.tell(told.line, told.endLine);
@@ -143,7 +146,7 @@ export class Reading {
       return found;
     }
     const { order, priority, claim } = told;
-    return this.draft.add(
+    const unit = this.draft.add(
       "units",
       "unit",
       told,
@@ -160,7 +163,11 @@ export class Reading {
       },
       this.draft.key("unit", told.title),
     );
+    this.#unitsBy.set(slug(told.title), unit);
+    return unit;
   }
+
+  readonly #unitsBy: Map<string, Growing<UnitFinding>> = new Map();
 
   defect(
     message: string,
@@ -171,12 +178,13 @@ export class Reading {
     this.draft.add("defects", "defect", said, context, { message });
   }
 
-  #free(base: string, among: readonly { readonly name: string }[]): string {
-    for (let n = 1; ; n++) {
-      const wanted = n === 1 ? base : `${base}-${n}`;
-      if (!among.some((each) => each.name === wanted)) return wanted;
-    }
+  #free(base: string): string {
+    const count = (this.#phaseNames.get(base) ?? 0) + 1;
+    this.#phaseNames.set(base, count);
+    return count === 1 ? base : this.#free(`${base}-${count}`);
   }
+
+  readonly #phaseNames: Map<string, number> = new Map();
 
   /** A step in the order it is met; names are unique beside each other. */
   step(told: Told & { readonly order: number }, context: Context): NonNullable<Context["step"]> {
