@@ -31,6 +31,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DOCUMENT_NESTED: "Lists or quotes stand inside each other more deeply than the reader goes.",
   CUTOVER_DOCUMENT_EMPTY: "The document holds nothing but blank lines.",
   CUTOVER_GATE_INPUT: "A test was given counts or probabilities that cannot be.",
+  CUTOVER_METRIC_UNREADABLE:
+    "A metric's source gave no figure: it did not answer in time, refused, or its answer holds no one number.",
   CUTOVER_STORE_CORRUPT: "The store's file is damaged or is no store. It was left as it is.",
   CUTOVER_STORE_NEWER: "A newer Cutover changed the store in a way that this one cannot read.",
   CUTOVER_STORE_FULL: "The disk is full. What was not acknowledged was not written.",
@@ -105,7 +107,13 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_REFUSED: "The store does not take a row: its key or value does not fit.",
   CUTOVER_DATA_COLLECTION: "The store has no collection of that name, or one that cannot be moved.",
   CUTOVER_DATA_FENCED: "The store refuses writes of this epoch: a cutover has begun or is over.",
+  CUTOVER_DATA_OPTIONS:
+    "An option of a move is unknown or does not fit, or its map function returns something else than rows.",
+  CUTOVER_DATA_NOT_EMPTY:
+    "The place that data is to go to holds rows already, and nobody said that they may be mixed.",
+  CUTOVER_DATA_JOB_CHANGED: "A move that was begun is to go on with other ranges.",
   CUTOVER_DATA_SLOT_LOST: "Changes that a move still needed are no longer kept, or were never captured.",
+  CUTOVER_DATA_CLOSED: "The store was closed before this call.",
   CUTOVER_DATA_NO_CAPTURE:
     "The store keeps no log of its changes, so it cannot be moved while it is written to.",
   CUTOVER_PORT_IN_USE: "Another process listens on that port.",

@@ -45,6 +45,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DOCUMENT_EMPTY: entry(2, "give a document with the plan in it"),
 
   CUTOVER_GATE_INPUT: entry(2, "counts are whole numbers ≥ 0, shares lie in 0…1, probabilities in (0, 1)"),
+  CUTOVER_METRIC_UNREADABLE: entry(
+    6,
+    "ask the source yourself as the message names it; until it answers, the gate holds and a trigger on it does not fire",
+  ),
 
   CUTOVER_STORE_CORRUPT: entry(
     6,
@@ -171,7 +175,14 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_REFUSED: entry(4, "correct the named row at its source, or map it to one the target takes"),
   CUTOVER_DATA_COLLECTION: entry(2, "name a collection that the store has"),
   CUTOVER_DATA_FENCED: entry(7, "write to the side that is in charge now, or wait until the fence is lifted"),
+  CUTOVER_DATA_OPTIONS: entry(2, "correct the named option or what the map function returns"),
+  CUTOVER_DATA_NOT_EMPTY: entry(2, "name an empty target, or remove what is there yourself"),
+  CUTOVER_DATA_JOB_CHANGED: entry(
+    3,
+    "go on with the ranges the job began with, or forget the job and begin anew on an empty target",
+  ),
   CUTOVER_DATA_SLOT_LOST: entry(4, "begin again: release the slot, then capture and copy anew"),
+  CUTOVER_DATA_CLOSED: entry(2, "open the store again"),
   CUTOVER_DATA_NO_CAPTURE: entry(2, "write through the connector's writer, or move while nobody writes"),
 
   CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
@@ -218,6 +229,7 @@ export type ErrorCode =
   | "CUTOVER_DOCUMENT_NESTED"
   | "CUTOVER_DOCUMENT_EMPTY"
   | "CUTOVER_GATE_INPUT"
+  | "CUTOVER_METRIC_UNREADABLE"
   | "CUTOVER_STORE_CORRUPT"
   | "CUTOVER_STORE_NEWER"
   | "CUTOVER_STORE_FULL"
@@ -281,7 +293,11 @@ export type ErrorCode =
   | "CUTOVER_DATA_REFUSED"
   | "CUTOVER_DATA_COLLECTION"
   | "CUTOVER_DATA_FENCED"
+  | "CUTOVER_DATA_OPTIONS"
+  | "CUTOVER_DATA_NOT_EMPTY"
+  | "CUTOVER_DATA_JOB_CHANGED"
   | "CUTOVER_DATA_SLOT_LOST"
+  | "CUTOVER_DATA_CLOSED"
   | "CUTOVER_DATA_NO_CAPTURE"
   | "CUTOVER_PORT_IN_USE"
   | "CUTOVER_LISTEN_FAILED"

@@ -136,8 +136,13 @@ export interface Source extends Reader {
   acknowledge(slot: string, position: Position): Promise<void>;
   /** Ends the capture. Nothing to do when there is none. */
   release(slot: string): Promise<void>;
-  /** End of the log now. */
+  /**
+   * End of the log now. A transaction that a snapshot read before has seen lies at or before it, also when it was visible
+   * before it was on disk (PostgreSQL: the end of what was inserted, not of what was flushed).
+   */
   head(): Promise<Position>;
+  /** Bytes of log kept for this slot, for the throttle; absent when the store cannot say cheaply. */
+  retained?(slot: string): Promise<number>;
   /**
    * Refuses writes of every epoch below `epoch`, waits until transactions that were open have ended, then resolves with
    * the head: no transaction of an older epoch lies after it. Kept over restarts of the store.
@@ -159,11 +164,18 @@ export interface TargetWrite {
   readonly changes: readonly Change[];
   /** Copied rows, written after the changes. */
   readonly rows: readonly (Row & { readonly collection: string })[];
-  /** Replaces the one saved before. At most a few 100 KB. */
-  readonly checkpoint: Uint8Array;
+  /**
+   * Replaces the one saved before. At most a few 100 KB. Absent: the saved one stays, and a job that has none has none;
+   * with no changes and rows this claims the job: from then on smaller fences are refused.
+   */
+  readonly checkpoint?: Uint8Array;
 }
 
-/** A store that data is moved to. */
+/**
+ * A store that data is moved to. Collections whose names begin with `cutover_` are the move's own: they are made at the
+ * first write, hold bytes as they are whatever the store's other rows look like, can be read by name like others, and are
+ * left out of `collections()` and of the log.
+ */
 export interface Target extends Reader {
   /** @throws CUTOVER_LEASE_LOST; a value that does not fit: CUTOVER_DATA_REFUSED, naming collection, key and reason. */
   applyTxn(write: TargetWrite): Promise<void>;

@@ -18,3 +18,14 @@ export type {
   Transaction,
 } from "./connector.ts";
 export { covers, type Fence, type SequenceFence, type SnapshotFence } from "./fence.ts";
+export {
+  type Aside,
+  type DataMap,
+  type Image,
+  type MapFunction,
+  type MapOptions,
+  mapValues,
+  noImage,
+  type Place,
+  type SourceRow,
+} from "./map.ts";
