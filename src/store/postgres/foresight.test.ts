@@ -215,6 +215,17 @@ describe("an order that is claimed as it comes, by the process that takes it in"
     await store.close();
   });
 
+  test("is looked for without a commit, which would wait for the disk", async () => {
+    const sent: string[] = [];
+    const store = await open(server.schema(), { driver: await watched(sent) });
+    sent.length = 0;
+    expect(await give(store)).toEqual([]);
+    expect(sent.filter((text) => text === "COMMIT" || text === "ROLLBACK")).toEqual(["ROLLBACK"]);
+    await store.orders.submit([newOrder("o1")]);
+    expect(await give(store)).toMatchObject([{ id: "o1" }]);
+    await store.close();
+  });
+
   /** Brings `a` to know that the queue is empty. */
   async function emptied(): Promise<{ a: Store; b: Store; schema: string }> {
     const both = await openTwo();

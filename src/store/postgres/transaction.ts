@@ -168,6 +168,16 @@ export class Transaction {
     this.keep(plain("RELEASE job"));
   }
 
+  /** True when calls on orders alone have left nothing to write; what a task has asked for is not looked at. */
+  get isEmpty(): boolean {
+    return this.#kept.length === 0 && this.#ahead.length === 0 && this.#draft.events.length === 0;
+  }
+
+  /** Ends it where nothing was written. A commit would wait for the disk, since it has locked the head. */
+  async leave(): Promise<void> {
+    answersOf(await this.#session.settle([plain("ROLLBACK")]));
+  }
+
   /** Writes events, head and what was kept back, and commits. @throws CommitUnknown */
   async commit(): Promise<void> {
     const { events, end } = this.#draft;

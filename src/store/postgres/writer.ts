@@ -129,7 +129,7 @@ export class Writer {
     if (foreseen !== undefined) return foreseen;
     const { tx, outcomes, ring, written, decided } = await this.#decide(session, jobs);
     try {
-      await tx.commit();
+      await (tx.isEmpty && jobs.every(({ task }) => task === undefined) ? tx.leave() : tx.commit());
     } catch (error) {
       if (!(error instanceof CommitUnknown)) {
         await rollBack(session);
