@@ -99,7 +99,7 @@ export function readComparisons(text: string, lower: string = lowered(text)): re
   if (
     none !== null &&
     !overlaps(found, none.index, none[0]) &&
-    /loss|lost|error|fail|downtime|verlust|fehler|ausfall|perte|erreur|pérdida|error|perda|perdit|verlies|strat|потер|ошиб|丢失|损失|損失|mismatch|duplicat|incident|corrupt/i.test(
+    /loss|lost|error|fail|downtime|verlust|fehler|ausfall|ausfäll|perte|erreur|pérdida|error|perda|perdit|verlies|strat|потер|ошиб|丢失|损失|損失|mismatch|duplicat|incident|corrupt/i.test(
       none[0],
     )
   ) {
@@ -280,7 +280,7 @@ const subjects: readonly (readonly [ThresholdFinding["about"], RegExp])[] = [
   ],
   [
     "error-rate",
-    /error|fail|fehler|ausfall|erreur|échec|fallo|erro|falha|errore|fout|błęd|ошиб|сбо[йе]|错误|失败|故障|エラー|失敗|오류/iu,
+    /error|fail|fehler|ausfall|ausfäll|erreur|échec|fallo|erro|falha|errore|fout|błęd|ошиб|сбо[йе]|错误|失败|故障|エラー|失敗|오류/iu,
   ],
   [
     "latency",

@@ -73,7 +73,8 @@ function readerFor({ at, names }: Columns, context: Context, table: Table): RowR
       at.get("unit") === 0)
   )
     return unit;
-  if (at.has("person") || (at.has("role") && context.role === "roles")) return role;
+  if (at.has("person") || (at.has("owner") && at.has("role")) || (at.has("role") && context.role === "roles"))
+    return role;
   if (at.has("criterion") || context.role === "criteria") return criterion;
   if (at.has("step")) return step;
   if (context.role === "rollback" || context.role === "checklist") return step;

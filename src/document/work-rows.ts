@@ -117,8 +117,11 @@ export const unit: RowReader = (reading, row, columns, context) => {
 };
 
 export const role: RowReader = (reading, row, { at }, context) => {
-  const name = cell(row, at.get("person") ?? at.get("role") ?? 0);
-  const duty = cell(row, at.has("person") ? (at.get("role") ?? (at.get("person") === 0 ? 1 : 0)) : 1);
+  const name = cell(row, at.get("person") ?? at.get("owner") ?? at.get("role") ?? 0);
+  const duty = cell(
+    row,
+    at.has("person") || at.has("owner") ? (at.get("role") ?? (at.get("person") === 0 ? 1 : 0)) : 1,
+  );
   figures(reading, row, context);
   reading.draft.add("roles", "role", said(row, "row of a table of people"), context, {
     name,
