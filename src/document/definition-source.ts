@@ -31,7 +31,10 @@ export class DefinitionSource {
     return `${this.at(place)} ${words}`;
   }
 
-  find<K extends Finding["kind"]>(key: string | undefined, kind: K): Extract<Finding, { kind: K }> | undefined {
+  find<K extends Finding["kind"]>(
+    key: string | undefined,
+    kind: K,
+  ): Extract<Finding, { kind: K }> | undefined {
     const found = key === undefined ? undefined : this.#byKey.get(key);
     return found?.kind === kind ? (found as Extract<Finding, { kind: K }>) : undefined;
   }

@@ -63,12 +63,16 @@ export function commandItem(
   const notes = [
     ...(options.notes ?? []),
     ...(command.note === undefined ? [] : [command.note]),
-    ...command.dangers.map(({ why, irreversible }) => `Look twice: it ${why}${irreversible ? "; nothing brings that back" : ""}.`),
+    ...command.dangers.map(
+      ({ why, irreversible }) => `Look twice: it ${why}${irreversible ? "; nothing brings that back" : ""}.`,
+    ),
     ...(command.cwd === null ? ["The plan does not say in which folder."] : []),
   ];
   if (run === undefined) {
     const why =
-      blanks.length > 0 ? `Fill in ${blanks.join(", ")} first.` : `No shell of this tool reads ${command.language || "it"}.`;
+      blanks.length > 0
+        ? `Fill in ${blanks.join(", ")} first.`
+        : `No shell of this tool reads ${command.language || "it"}.`;
     return claimedStep(source, { words: shell, place }, { ...options, notes: [...notes, why] });
   }
   const irreversible = command.dangers.some((danger) => danger.irreversible);
@@ -83,9 +87,10 @@ export function commandItem(
       unit: unit === undefined ? undefined : unit === unitArgument ? text("unit") : words(unit),
       irreversible: irreversible ? text("true") : undefined,
       review: text("true"),
+      from: words(source.at(place)),
     }),
   );
-  return { line: place.line, irreversible, notes: [...notes, shell], code: fromPlace(source, place, code) };
+  return { line: place.line, irreversible, notes, code };
 }
 
 export const fromPlace = (source: DefinitionSource, place: Place, code: Code): Code =>
@@ -99,9 +104,23 @@ function nameOf(shell: string): string {
 
 /** Words only a shell knows. */
 const builtins = new Set(
-  "alias bg builtin cd declare dirs eval exec exit export fg function hash jobs let local popd pushd read readonly set shift shopt source trap ulimit umask unalias unset wait . : [ [[ ! { ( if for while case until".split(" "),
+  "alias bg builtin cd declare dirs eval exec exit export fg function hash jobs let local popd pushd read readonly set shift shopt source trap ulimit umask unalias unset wait . : [ [[ ! { ( if for while case until".split(
+    " ",
+  ),
 );
-const shells = new Set(["", "bash", "sh", "shell", "zsh", "ksh", "dash", "ash", "console", "shell-session", "terminal"]);
+const shells = new Set([
+  "",
+  "bash",
+  "sh",
+  "shell",
+  "zsh",
+  "ksh",
+  "dash",
+  "ash",
+  "console",
+  "shell-session",
+  "terminal",
+]);
 
 /** The argument list, through a shell where one is needed; undefined for what cannot be run as it stands. */
 export function runnable(command: CommandFinding): readonly string[] | undefined {
@@ -109,7 +128,13 @@ export function runnable(command: CommandFinding): readonly string[] | undefined
   if (blanks.length > 0 || shell.trim() === "" || shell.includes("\0")) return undefined;
   if (!shells.has(language.toLowerCase())) return undefined;
   const first = argv?.[0] ?? "";
-  if (argv !== null && first !== "" && !builtins.has(first) && !first.includes("=") && !argv.some((word) => word.includes("\0")))
+  if (
+    argv !== null &&
+    first !== "" &&
+    !builtins.has(first) &&
+    !first.includes("=") &&
+    !argv.some((word) => word.includes("\0"))
+  )
     return argv;
   return ["sh", "-c", shell];
 }

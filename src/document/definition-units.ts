@@ -59,11 +59,15 @@ function unitItem(
   source.told.add(unit.place.line);
   return {
     notes: [
-      ...(unit.claim === undefined ? [] : [`Said to be ${unit.claim.state} ("${unit.claim.text}"): a claim, no evidence.`]),
+      ...(unit.claim === undefined
+        ? []
+        : [`Said to be ${unit.claim.state} ("${unit.claim.text}"): a claim, no evidence.`]),
       ...(unit.glob ? ["A pattern for many: name them one by one, or keep it as one unit."] : []),
       ...(unit.count === undefined ? [] : [`Stands for ${unit.count}.`]),
       ...notes,
-      ...(duration !== undefined && length !== undefined && duration.written !== length ? [`Effort: ${duration.written}.`] : []),
+      ...(duration !== undefined && length !== undefined && duration.written !== length
+        ? [`Effort: ${duration.written}.`]
+        : []),
       source.mark(unit.place, unit.text),
     ],
     code: object({
@@ -103,7 +107,8 @@ function dependencies(
     const own = kept.get(name) ?? { names: [], notes: [] };
     const stated = unit.after.flatMap((key) => names.get(key) ?? []);
     const before = names.get(findings[index - 1]?.key ?? "");
-    const free = /\b(no|without) (any )?dependenc|independent|keine abhängig|sans dépendance|sin dependencia/i;
+    const free =
+      /\b(no|without) (any )?dependenc|independent|keine abhängig|sans dépendance|sin dependencia/i;
     const implied =
       stated.length === 0 && unit.dependsOn.length === 0 && unit.order !== undefined && !free.test(unit.text);
     const wanted = implied && before !== undefined ? [before] : stated;
@@ -114,8 +119,10 @@ function dependencies(
       else own.names.push(each);
     }
     if (implied && own.names.length > 0) own.notes.push("Waits for the one before, as the plan orders them.");
-    const unknown = unit.dependsOn.filter(
-      (words) => stated.length === 0 || !/\ball\b/i.test(words) ? !findings.some((other) => matches(other, words)) : false,
+    const unknown = unit.dependsOn.filter((words) =>
+      stated.length === 0 || !/\ball\b/i.test(words)
+        ? !findings.some((other) => matches(other, words))
+        : false,
     );
     if (unknown.length > 0) own.notes.push(`Depends also on what is no unit here: ${unknown.join(", ")}.`);
   }

@@ -2,6 +2,7 @@ import { CutoverError, type Duration, faultPoint, type Json, type JsonObject } f
 import { type CommandInput, commandLine, commandProblems, type CommandWords } from "./command-input.ts";
 import type { Step } from "./definition.ts";
 import { parseDurationOrNaN } from "./durations.ts";
+import { from as comesFrom } from "./origin.ts";
 import { markPlace } from "./place.ts";
 import { endLeftBehind, type GroupMark } from "./process-group.ts";
 import { type CommandOutcome, runCommand } from "./run-command.ts";
@@ -36,6 +37,8 @@ export interface CommandOptions {
   readonly irreversible?: boolean;
   /** The run holds before its first start, until a person has read the command. Default false. */
   readonly review?: boolean;
+  /** Line of the written plan that asks for it: `PLAN.md:31`. */
+  readonly from?: string;
 }
 
 /**
@@ -66,7 +69,8 @@ export function command(name: string, options: CommandOptions): Step {
     review: options.review === false ? undefined : options.review,
   });
   const rest = defined({ timeout, retries, after, unit });
-  return markPlace({ name, kind: kindFor(options), input, ...rest } as Step, command);
+  const made = markPlace({ name, kind: kindFor(options), input, ...rest } as Step, command);
+  return options.from === undefined ? made : comesFrom(options.from, made);
 }
 
 function kindFor(options: CommandOptions): StepKind {
@@ -150,8 +154,9 @@ function asked(context: StepContext): boolean {
 }
 
 function reviewText(input: Json): string {
-  const { run, cwd } = read(input);
-  return `it waits for a person to read \`${commandLine(run)}\`${cwd === undefined ? "" : ` in ${cwd}`} before it runs`;
+  const { run, rollback, cwd } = read(input);
+  const back = rollback === undefined ? "" : `, taken back by \`${commandLine(rollback)}\`,`;
+  return `it waits for a person to read \`${commandLine(run)}\`${cwd === undefined ? "" : ` in ${cwd}`}${back} before it runs`;
 }
 
 async function carryOut(context: StepContext, words: CommandWords, role: string): Promise<CommandOutcome> {
@@ -169,7 +174,8 @@ async function carryOut(context: StepContext, words: CommandWords, role: string)
       await context.saveCheckpoint({ ...mark });
     },
   });
-  await context.evidence(role, { command: [...words], cwd, ...outcome, ms: Math.round(outcome.ms) });
+  const { stdout: _, ...facts } = outcome;
+  await context.evidence(role, { command: [...words], cwd, ...facts, ms: Math.round(outcome.ms) });
   return outcome;
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../core/index.ts";
 import type { Check, CheckContext, CheckResult, Phase } from "./definition.ts";
 import type { CustomGate, Verdict } from "./gate-spec.ts";
+import { from as comesFrom } from "./origin.ts";
 import { markPlace } from "./place.ts";
 
 /**
@@ -12,11 +13,17 @@ import { markPlace } from "./place.ts";
  * ```
  */
 export function phase(name: string, body: PhaseBody): Phase {
-  return markPlace({ steps: [], ...body, name }, phase);
+  const { from, ...members } = body;
+  const made = markPlace({ steps: [], ...members, name }, phase);
+  return from === undefined ? made : comesFrom(from, made);
 }
 
 /** A phase without its name; one that only checks, judges or asks for approval needs no steps. */
-export type PhaseBody = Omit<Phase, "name" | "steps"> & Partial<Pick<Phase, "steps">>;
+export type PhaseBody = Omit<Phase, "name" | "steps"> &
+  Partial<Pick<Phase, "steps">> & {
+    /** Line of the written plan that asks for it: `PLAN.md:31`. */
+    readonly from?: string;
+  };
 
 /**
  * A question the tool answers itself, for `entry` and `wayBack`. `run` looks, touches nothing, and answers with

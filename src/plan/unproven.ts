@@ -13,6 +13,8 @@ export interface UnprovenOptions {
   readonly by?: readonly EvidenceSort[];
   /** As a step: steps of the same phase that come before. Default: the step listed before. */
   readonly after?: readonly string[];
+  /** As a step: the unit it belongs to. */
+  readonly unit?: string;
 }
 
 /** Every sort, with how a person would say it. */
@@ -63,6 +65,10 @@ export class Unproven implements Check, CustomGate {
     return this.#options.after;
   }
 
+  get unit(): string | undefined {
+    return this.#options.unit;
+  }
+
   /** As a check it answers "no", as a step it holds. */
   get run(): (context: CheckContext | StepContext) => CheckResult & JsonObject {
     return () => {
@@ -111,8 +117,8 @@ export function unproven(text: string, options: UnprovenOptions = {}): Unproven 
   if (typeof text !== "string" || text.trim() === "")
     refuse("expected unproven() to name what has no proof, found no text", 'write unproven("backup taken")');
   for (const key of Object.keys(options))
-    if (!["from", "by", "after"].includes(key))
-      refuse(`unproven() knows no \`${key}\``, "it knows `from`, `by` and `after`");
+    if (!["from", "by", "after", "unit"].includes(key))
+      refuse(`unproven() knows no \`${key}\``, "it knows `from`, `by`, `after` and `unit`");
   const by: unknown = options.by ?? [];
   if (!Array.isArray(by) || by.some((sort) => !Object.hasOwn(sorts, sort as string)))
     refuse(

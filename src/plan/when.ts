@@ -3,6 +3,7 @@ import type { Trigger, TriggerAction, TriggerCondition } from "./definition.ts";
 import type { ComposedCondition } from "./composed-gate.ts";
 import type { GateSpec } from "./gate-spec.ts";
 import type { Condition } from "./measures.ts";
+import { from as comesFrom } from "./origin.ts";
 import { markPlace } from "./place.ts";
 import type { RunCondition } from "./run-conditions.ts";
 import { isObject } from "./scope.ts";
@@ -10,6 +11,8 @@ import { isObject } from "./scope.ts";
 export interface ManualOptions {
   /** Phases it is armed in. Default: all, from the run's first step to its last. */
   readonly phases?: readonly string[];
+  /** Line of the written plan that asks for it: `PLAN.md:31`. */
+  readonly from?: string;
 }
 
 export interface ThenOptions extends ManualOptions {
@@ -43,11 +46,10 @@ export function when(condition: GateSpec | Condition | ComposedCondition | RunCo
   // Not a promise: nothing awaits a trigger, and no other word reads as well. An await on it would
   // call this with a function, which validation refuses as an unknown action.
   const then = (action: TriggerAction, options: ThenOptions = {}): Trigger => {
-    const { name, ...rest } = options;
-    return markPlace(
-      { name: name ?? (isObject(given) ? bad.name : "when(…)"), condition: bad, action, ...stated(rest) },
-      then,
-    );
+    const { name, from, ...rest } = options;
+    const words = name ?? (isObject(given) ? bad.name : "when(…)");
+    const made = markPlace({ name: words, condition: bad, action, ...stated(rest) }, then);
+    return from === undefined ? made : comesFrom(from, made);
   };
   return { then };
 }
@@ -57,8 +59,12 @@ export function when(condition: GateSpec | Condition | ComposedCondition | RunCo
  * `manual("customer impact").then("rollback")`. A `throttle` or `hold` lasts until somebody lifts it.
  */
 export function manual(name: string): { then(action: TriggerAction, options?: ManualOptions): Trigger } {
-  const then = (action: TriggerAction, options: ManualOptions = {}): Trigger =>
-    markPlace({ name, condition: { type: "manual", name }, action, ...stated(options) }, then);
+  const then = (action: TriggerAction, options: ManualOptions = {}): Trigger => {
+    const { from, ...rest } = options;
+    const condition = { type: "manual", name } as const;
+    const made: Trigger = markPlace({ name, condition, action, ...stated(rest) }, then);
+    return from === undefined ? made : comesFrom(from, made);
+  };
   return { then };
 }
 

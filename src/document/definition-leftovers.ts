@@ -1,0 +1,177 @@
+import type { DefinitionSource } from "./definition-source.ts";
+import { PhaseDraft } from "./definition-phases.ts";
+import { claimOfCheck, claimOfCriterion, type Proofs } from "./definition-proofs.ts";
+import type { Procedure } from "./definition-registers.ts";
+import { commandItem, stepItem } from "./definition-steps.ts";
+import { Names, slug } from "./definition-words.ts";
+import type { Finding } from "./inventory.ts";
+import type { CommandFinding, StepFinding } from "./work-finding.ts";
+
+type Work = StepFinding | CommandFinding;
+
+/** Steps and commands that stand in no phase and belong to no unit, in the order of the document. */
+export function looseWork(source: DefinitionSource): readonly Work[] {
+  const loose = ({ within }: Finding): boolean => within.phase === undefined && within.unit === undefined;
+  return [...source.inventory.steps, ...source.inventory.commands]
+    .filter(loose)
+    .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
+}
+
+export const isWayBack = (source: DefinitionSource, work: Work): boolean =>
+  (work.kind === "step" && work.way === "rollback") ||
+  source.rolesAbove(work).some((role) => role === "rollback" || role === "contingency");
+
+/** Ways back told outside of the phases, by the heading they stand under. */
+export function waysBack(source: DefinitionSource): readonly Procedure[] {
+  const parents = parentsOf(source);
+  const groups = Map.groupBy(
+    looseWork(source).filter((work) => isWayBack(source, work) && !parents.has(work.key)),
+    ({ within }) => within.section ?? "",
+  );
+  return [...groups].map(([section, parts]) => {
+    const heading = source.find(section, "section");
+    const line = heading?.place.line ?? parts[0]?.place.line ?? 1;
+    const title = heading?.title.trim() === "" ? heading.text : (heading?.title ?? "way back");
+    return { title, line, parts };
+  });
+}
+
+const parentsOf = (source: DefinitionSource): ReadonlySet<string | undefined> =>
+  new Set([...source.inventory.steps, ...source.inventory.commands].map(({ within }) => within.step));
+
+/** A plan without phases: each heading that has work under it is one. */
+export function phasesOfSections(source: DefinitionSource, names: Names): readonly PhaseDraft[] {
+  const parents = parentsOf(source);
+  const work = looseWork(source).filter((each) => !isWayBack(source, each) && !parents.has(each.key));
+  const groups = Map.groupBy(work, ({ within }) => within.section ?? "");
+  return [...groups].map(([section, parts]) => {
+    const heading = source.find(section, "section");
+    const title = heading?.text.trim() ?? "";
+    const line = heading?.place.line ?? parts[0]?.place.line ?? 1;
+    const draft = new PhaseDraft(source, {
+      name: names.take(
+        slug(heading?.title ?? ""),
+        slug(title),
+        heading === undefined ? "migration" : `part-${line}`,
+      ),
+      claim: title === "" ? "the migration" : title,
+      line,
+      ...(heading === undefined ? {} : { title, from: source.at(heading.place) }),
+    });
+    source.told.add(line);
+    addWork(source, parts, draft);
+    return draft;
+  });
+}
+
+function addWork(source: DefinitionSource, parts: readonly Work[], draft: PhaseDraft): void {
+  const options = { names: draft.stepNames };
+  for (const part of parts) {
+    const item = part.kind === "step" ? stepItem(source, part, options) : commandItem(source, part, options);
+    if (item !== undefined) draft.steps.push(item);
+  }
+}
+
+/**
+ * Places work that stands outside of the phases of a plan that has some: timetables go on from phase to phase as their
+ * words name classes of units or phases; what is to be ready before goes to the first checklist; cleaning up to the last
+ * phase; what is left is to be shown by the end of the run.
+ */
+export function placeLooseWork(
+  source: DefinitionSource,
+  phases: readonly PhaseDraft[],
+  success: Proofs,
+  scopes: readonly (string | undefined)[],
+): void {
+  const [first, last] = [phases[0], phases.at(-1)];
+  if (first === undefined || last === undefined) return;
+  const parents = parentsOf(source);
+  let current = 0;
+  for (const work of looseWork(source)) {
+    if (isWayBack(source, work) || parents.has(work.key)) continue;
+    const roles = source.rolesAbove(work);
+    const headings = source.headingsAbove(work);
+    const claim = { words: work.text, place: work.place };
+    if (roles.includes("timeline")) {
+      current = Math.max(current, named(work.text, phases, scopes) ?? current);
+      addWork(source, [work], phases[current] ?? last);
+    } else if (
+      /\bpre[- ]?(migration|cutover|flight)|\bbefore\b|prerequisit|preparation|vorbereitung|prépara|prepara/i.test(
+        headings,
+      )
+    ) {
+      first.entry.add(claim);
+    } else if (
+      roles.includes("cleanup") ||
+      /\bpost[- ]?(migration|cutover)|clean[- ]?up|aufräum|nettoyage|limpieza/i.test(headings)
+    ) {
+      addWork(source, [work], last);
+    } else success.add(claim);
+  }
+}
+
+/** Position of the phase that words speak of, by the class of its units (`P2`) or its number. */
+function named(
+  words: string,
+  phases: readonly PhaseDraft[],
+  scopes: readonly (string | undefined)[],
+): number | undefined {
+  const classes = (text: string): ReadonlySet<string> => {
+    const found = new Set<string>();
+    for (const [, letter = "", from = "", to] of text.matchAll(
+      /\b([A-Z])(\d+)(?:\s*[-–—/]\s*[A-Z]?(\d+))?\b/g,
+    ))
+      for (let number = Number(from); number <= Math.min(Number(to ?? from), Number(from) + 100); number += 1)
+        found.add(`${letter}${number}`);
+    return found;
+  };
+  const said = classes(words);
+  const found = phases.findIndex((_, index) => {
+    const scope = classes(scopes[index] ?? "");
+    return [...said].some((each) => scope.has(each));
+  });
+  return found === -1 ? undefined : found;
+}
+
+/** Checks, criteria and limits that stand in no phase. */
+export function placeLooseProofs(
+  source: DefinitionSource,
+  phases: readonly PhaseDraft[],
+  success: Proofs,
+): void {
+  const { inventory } = source;
+  const [first, last] = [phases[0], phases.at(-1)];
+  for (const check of inventory.checks) {
+    if (check.within.phase !== undefined || check.within.unit !== undefined) continue;
+    const claim = claimOfCheck(check);
+    if (check.guards === "entry" && first !== undefined) first.entry.add(claim);
+    else if (check.guards === "cleanup" && last !== undefined) last.exit.add(claim);
+    else success.add(claim);
+  }
+  for (const criterion of inventory.criteria)
+    if (
+      criterion.within.phase === undefined &&
+      criterion.within.unit === undefined &&
+      criterion.check === undefined
+    )
+      success.add(claimOfCriterion(criterion));
+  const spoken = new Set([
+    ...inventory.triggers.flatMap(({ thresholds }) => thresholds),
+    ...[...inventory.checks, ...inventory.criteria].flatMap(({ thresholds }) => thresholds),
+  ]);
+  for (const threshold of inventory.thresholds) {
+    if (spoken.has(threshold.key) || threshold.does !== undefined || source.told.has(threshold.place.line))
+      continue;
+    const draft = phases.find(
+      ({ from }) => from !== undefined && from === phaseOf(source, threshold.within.phase),
+    );
+    const claim = { words: threshold.text, place: threshold.place, thresholds: [threshold.key] };
+    if (draft === undefined) success.add(claim);
+    else draft.exit.add(claim);
+  }
+}
+
+function phaseOf(source: DefinitionSource, key: string | undefined): string | undefined {
+  const phase = source.find(key, "phase");
+  return phase === undefined ? undefined : source.at(phase.place);
+}
