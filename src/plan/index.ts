@@ -111,6 +111,7 @@ export type {
   StepProblem,
   StepProgress,
 } from "./step-kind.ts";
+export { type CommandOutcome, type CommandRun, runCommand } from "./run-command.ts";
 export { step, type TaskOptions } from "./task.ts";
 export { from } from "./origin.ts";
 export { type EvidenceSort, unproven, type Unproven, type UnprovenOptions } from "./unproven.ts";

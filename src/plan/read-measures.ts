@@ -57,6 +57,7 @@ export function measureProblems(measure: Measure): string[] {
     case "mean":
       if (typeof measure.read !== "function")
         problems.push(`expected \`read\` to be a function, found ${found(measure.read)}`);
+      problems.push(...sourceProblems(measure.read));
       if (measure.of === "mean" && !(measure.everyMs > 0))
         problems.push("expected `every` to be a duration above 0");
       break;
@@ -73,6 +74,12 @@ export function measureProblems(measure: Measure): string[] {
     case "backlog":
   }
   return problems;
+}
+
+/** What a source (`cutover/metrics`) found wrong with its own options: it never throws where it is written. */
+export function sourceProblems(read: unknown): readonly string[] {
+  const { problems } = (typeof read === "function" ? read : {}) as { readonly problems?: unknown };
+  return Array.isArray(problems) ? problems.map((problem) => `its source ${String(problem)}`) : [];
 }
 
 function routeProblems(measure: Measure): readonly string[] {

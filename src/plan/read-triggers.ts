@@ -1,6 +1,7 @@
 import type { Contingency, MigrationInput, Trigger } from "./definition.ts";
 import { nameOneOf } from "./nearest.ts";
 import { readAlarm } from "./read-gates.ts";
+import { sourceProblems } from "./read-measures.ts";
 import type { RunCondition } from "./run-conditions.ts";
 import { found, isObject, type Scope } from "./scope.ts";
 import { contingencyOf } from "./when.ts";
@@ -147,6 +148,7 @@ function conditionProblems(condition: RunCondition): readonly string[] {
       break;
     case "growth":
       say(typeof condition.read === "function", "`read` to be a function", condition.read);
+      problems.push(...sourceProblems(condition.read).map((problem) => `${condition.name}: ${problem}`));
       say(Number.isFinite(condition.limit), "a finite limit", condition.limit);
       time("per", condition.perMs);
       break;

@@ -12,6 +12,8 @@ export interface CommandOutcome {
   /** Standard output and error as they came, bounded. */
   readonly output: string;
   readonly outputBytes: number;
+  /** Standard output alone, bounded. */
+  readonly stdout: BoundedOutput;
 }
 
 export interface CommandRun {
@@ -47,7 +49,11 @@ export async function runCommand(run: CommandRun): Promise<CommandOutcome> {
     detached: true, // its own group, so that it ends together with everything it started
   });
   const output = new BoundedOutput();
-  child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
+  const stdout = new BoundedOutput();
+  child.stdout.on("data", (chunk: Buffer) => {
+    output.push(chunk);
+    stdout.push(chunk);
+  });
   child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
   const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const ended = new Promise<{ exit: number | null; signal: string | null }>((resolve, reject) => {
@@ -74,6 +80,7 @@ export async function runCommand(run: CommandRun): Promise<CommandOutcome> {
         ms: clock.monotonic() - began,
         output: output.text(),
         outputBytes: output.bytes,
+        stdout,
       };
   } catch (error) {
     end();
