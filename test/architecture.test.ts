@@ -87,7 +87,7 @@ const map = arrows();
 /** What a single file may take from a library, and where that was decided. */
 const libraries: Readonly<Record<string, string>> = {
   "queue/schedule-time.ts": "croner", // docs/decisions/0009-cron-by-croner.md
-  // docs/decisions/0015-readers-of-documents.md
+  // docs/decisions/0018-readers-of-documents.md
   "document/markdown.ts": "markdown-it",
   "document/yaml.ts": "yaml",
   "document/toml.ts": "smol-toml",
