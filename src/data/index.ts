@@ -1,3 +1,13 @@
+export { CapturedStore } from "./capture-store.ts";
+export {
+  type BatchOperation,
+  CaptureWriter,
+  captureWriter,
+  CollectedBatch,
+  type KeyRange,
+  type WriterOptions,
+} from "./capture-writer.ts";
+export { type MemoryContents, type MemoryStoreOptions, openMemoryStore } from "./connectors/memory.ts";
 export type {
   Change,
   Chunk,

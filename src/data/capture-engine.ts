@@ -1,0 +1,50 @@
+import type { Change, ChunkLimit, Collection, Range, Row } from "./connector.ts";
+
+/**
+ * What an ordered store of bytes has to be able to do so that `CapturedStore` makes a source and target of it: snapshots
+ * and all-or-nothing batches. Capture, fences, jobs and checkpoints are written once, above this.
+ */
+export interface ByteEngine {
+  /** As in `Reader.name`. */
+  readonly name: string;
+  /** How long a change by another process may go unseen by one who follows the log; absent: there is no other process. */
+  readonly pollMs?: number;
+  collections(): Promise<readonly Collection[]>;
+  /** Whether rows can be kept under this name. */
+  has(collection: string): boolean;
+  /** Why the store cannot hold this row; undefined when it can. */
+  refusal(change: Change): string | undefined;
+  /** One snapshot of everything, records included. */
+  view(): ByteView;
+  /**
+   * Runs `body` while no other writer can, and applies what it returns, all or nothing. When `body` throws, nothing of it
+   * is applied and the error goes to the caller. Resolves when the result is visible, with `durable` when it is on disk.
+   */
+  write(body: WriteBody, durable: boolean): Promise<void>;
+  /** Calls `listener` after every write of this process; gives back how to stop. */
+  onWrite(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Reads the records as they are now and says what to write. Synchronous: it may run inside a database's transaction. */
+export type WriteBody = (record: (key: Uint8Array) => Uint8Array | undefined) => readonly Put[];
+
+export interface Put {
+  /** `reserved` for records. */
+  readonly collection: string;
+  readonly key: Uint8Array;
+  /** Null: remove it. */
+  readonly value: Uint8Array | null;
+}
+
+export interface ByteView {
+  readonly record: (key: Uint8Array) => Uint8Array | undefined;
+  get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Rows from the start of the range; `reserved` is a collection too. */
+  rows(range: Range, limit: ChunkLimit): Promise<{ readonly rows: readonly Row[]; readonly end: boolean }>;
+  count(range: Range): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** The collection in which records of capture, jobs and fences lie. No application's collection can have this name. */
+export const reserved = "\u0000cutover";

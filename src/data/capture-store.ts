@@ -1,0 +1,370 @@
+import { type Clock, CutoverError, faultPoint, systemClock } from "../core/index.ts";
+import { type ByteEngine, type ByteView, type Put, reserved } from "./capture-engine.ts";
+import { encodeRecordOf } from "./capture-journal.ts";
+import { followJournal } from "./capture-log.ts";
+import {
+  checkFormat,
+  checkpointKey,
+  epochIn,
+  fenceKey,
+  formatBytes,
+  jobFenceIn,
+  journalKey,
+  keys,
+  prunedIn,
+  sequenceIn,
+  slotsBytes,
+  slotsIn,
+} from "./capture-records.ts";
+import { bytesOfNumber, keyText } from "./bytes.ts";
+import type {
+  Change,
+  Chunk,
+  ChunkLimit,
+  Collection,
+  DataStore,
+  LogBatch,
+  Position,
+  Range,
+  Row,
+  TargetWrite,
+} from "./connector.ts";
+import { positionOf, sequenceOf } from "./position.ts";
+
+/** Rows read at once by a scan. */
+const scanLimit: ChunkLimit = { rows: 1_000, bytes: 8_388_608 };
+/** Journal records removed in one transaction. */
+const pruneAtOnce = 1_000;
+
+/** Source and target over any `ByteEngine`: journal, slots, epochs, jobs and checkpoints. */
+export class CapturedStore implements DataStore {
+  readonly #engine: ByteEngine;
+  readonly #clock: Clock;
+  #closed = false;
+
+  /** @throws CUTOVER_DATA_FORMAT when a newer version has worked on the store */
+  constructor(engine: ByteEngine, clock: Clock = systemClock) {
+    this.#engine = engine;
+    this.#clock = clock;
+  }
+
+  get name(): string {
+    return this.#engine.name;
+  }
+
+  /** Refuses a store on which a newer version has worked. Called once, by whoever opens the engine. */
+  async check(): Promise<this> {
+    const view = this.#engine.view();
+    try {
+      checkFormat(view.record, this.name);
+      return this;
+    } finally {
+      await view.close();
+    }
+  }
+
+  async collections(): Promise<readonly Collection[]> {
+    return this.#engine.collections();
+  }
+
+  get(collection: string, wanted: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const at = placeOf(collection);
+    return this.#read(collection, (view) =>
+      view.get(
+        at.collection,
+        wanted.map((key) => at.key(key)),
+      ),
+    );
+  }
+
+  async *scan(
+    range: Range,
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<readonly Row[], void, void> {
+    this.#known(range.collection);
+    const view = this.#engine.view();
+    try {
+      let rest = range;
+      for (let end = false; !end;) {
+        options.signal?.throwIfAborted();
+        const part = await rowsOf(view, rest, scanLimit);
+        end = part.end;
+        const last = part.rows.at(-1);
+        if (last === undefined) return;
+        rest = { ...range, after: last.key };
+        yield part.rows;
+      }
+    } finally {
+      await view.close();
+    }
+  }
+
+  count(range: Range): Promise<number> {
+    return this.#read(range.collection, (view) => view.count(placeOf(range.collection).range(range)));
+  }
+
+  async capture(slot: string): Promise<Position> {
+    let position = 0;
+    await this.#engine.write((record) => {
+      const slots = slotsIn(record);
+      const known = slots.get(slot);
+      position = known ?? sequenceIn(record);
+      if (known !== undefined) return [];
+      slots.set(slot, position);
+      return [put(keys.slots, slotsBytes(slots)), put(keys.format, formatBytes)];
+    }, true);
+    return positionOf(position);
+  }
+
+  snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk> {
+    return this.#read(range.collection, async (view) => {
+      const { rows, end } = await rowsOf(view, range, limit);
+      return { rows, end, fence: { kind: "sequence", upTo: String(sequenceIn(view.record)) } };
+    });
+  }
+
+  log(
+    slot: string,
+    from: Position,
+    options: { readonly signal: AbortSignal; readonly without?: readonly string[] },
+  ): AsyncIterable<LogBatch> {
+    const without = new Set(options.without ?? []);
+    return followJournal(this.#engine, { slot, from, without, signal: options.signal, clock: this.#clock });
+  }
+
+  async acknowledge(slot: string, position: Position): Promise<void> {
+    const upTo = sequenceOf(position, this.name);
+    await this.#engine.write((record) => {
+      const slots = slotsIn(record);
+      const known = slots.get(slot);
+      if (known === undefined || known >= upTo) return [];
+      slots.set(slot, Math.min(upTo, sequenceIn(record)));
+      return [put(keys.slots, slotsBytes(slots))];
+    }, false);
+    await this.#prune();
+  }
+
+  async release(slot: string): Promise<void> {
+    await this.#engine.write((record) => {
+      const slots = slotsIn(record);
+      return slots.delete(slot) ? [put(keys.slots, slotsBytes(slots))] : [];
+    }, true);
+    await this.#prune();
+  }
+
+  async head(): Promise<Position> {
+    return this.#read(undefined, async (view) => Promise.resolve(positionOf(sequenceIn(view.record))));
+  }
+
+  async fence(epoch: number, options: { readonly signal: AbortSignal }): Promise<Position> {
+    options.signal.throwIfAborted();
+    checkEpoch(epoch);
+    let head = 0;
+    // Writers stand in one line: whoever was before this write has committed when it runs, whoever comes after sees it.
+    await this.#engine.write((record) => {
+      head = sequenceIn(record);
+      if (epochIn(record) >= epoch) return [];
+      return [put(keys.epoch, bytesOfNumber(epoch)), put(keys.format, formatBytes)];
+    }, true);
+    return positionOf(head);
+  }
+
+  async lift(epoch: number): Promise<void> {
+    checkEpoch(epoch);
+    await this.#engine.write(() => [put(keys.epoch, bytesOfNumber(epoch))], true);
+  }
+
+  async applyTxn(write: TargetWrite): Promise<void> {
+    const changes: readonly Change[] = [...write.changes, ...write.rows];
+    for (const change of changes) this.#refuse(change);
+    await this.#engine.write((record) => {
+      const seen = jobFenceIn(record, write.job);
+      if (write.fence < seen) throw staleFence(this.name, write, seen);
+      return [
+        ...this.#journalled(record, changes, write.origin),
+        put(fenceKey(write.job), bytesOfNumber(write.fence)),
+        ...(write.checkpoint === undefined ? [] : [put(checkpointKey(write.job), write.checkpoint)]),
+        put(keys.format, formatBytes),
+      ];
+    }, true);
+    faultPoint("data.target.after-commit");
+  }
+
+  checkpoint(job: string): Promise<Uint8Array | undefined> {
+    return this.#read(undefined, async (view) => Promise.resolve(view.record(checkpointKey(job))));
+  }
+
+  async forget(job: string): Promise<void> {
+    await this.#engine.write(() => [put(fenceKey(job), null), put(checkpointKey(job), null)], true);
+  }
+
+  /**
+   * Writes as an application does: all of it or nothing, into the journal while a slot is open. Applications use a
+   * writer, which has the calls they know; this is what writers are made of.
+   * @throws CUTOVER_DATA_FENCED when `epoch` is below the one in charge; CUTOVER_DATA_REFUSED when a row does not fit
+   */
+  async write(
+    changes: readonly Change[],
+    options: { readonly epoch?: number; readonly durable?: boolean } = {},
+  ): Promise<void> {
+    const { epoch = 0, durable = false } = options;
+    checkEpoch(epoch);
+    for (const change of changes) this.#refuse(change);
+    await this.#engine.write((record) => {
+      const least = epochIn(record);
+      if (epoch < least) throw fenced(this.name, epoch, least);
+      return this.#journalled(record, changes, "");
+    }, durable);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#engine.close();
+  }
+
+  #journalled(
+    record: (key: Uint8Array) => Uint8Array | undefined,
+    changes: readonly Change[],
+    origin: string,
+  ): readonly Put[] {
+    const puts = changes.some(isOwn) ? changes.map(placed) : changes;
+    const told = puts === changes ? changes : changes.filter((change) => !isOwn(change));
+    if (told.length === 0 || record(keys.slots) === undefined) return puts;
+    const sequence = sequenceIn(record) + 1;
+    return [
+      ...puts,
+      put(journalKey(sequence), encodeRecordOf({ at: this.#clock.now(), origin, changes: told })),
+      put(keys.sequence, bytesOfNumber(sequence)),
+    ];
+  }
+
+  /** Removes what no slot needs. In parts, so that no writer waits long behind a journal that grew large. */
+  async #prune(): Promise<void> {
+    for (let left = true; left;) {
+      await this.#engine.write((record) => {
+        const pruned = prunedIn(record);
+        const needed = Math.min(sequenceIn(record), ...slotsIn(record).values());
+        const upTo = Math.min(needed, pruned + pruneAtOnce);
+        left = upTo < needed;
+        if (upTo <= pruned) return [];
+        const gone = Array.from({ length: upTo - pruned }, (_, index) => journalKey(pruned + 1 + index));
+        return [...gone.map((key) => put(key, null)), put(keys.pruned, bytesOfNumber(upTo))];
+      }, false);
+    }
+  }
+
+  async #read<T>(collection: string | undefined, body: (view: ByteView) => Promise<T>): Promise<T> {
+    if (collection !== undefined) this.#known(collection);
+    const view = this.#engine.view();
+    try {
+      return await body(view);
+    } finally {
+      await view.close();
+    }
+  }
+
+  #known(collection: string): void {
+    if (collection.startsWith(ownPrefix)) return;
+    if (collection !== reserved && this.#engine.has(collection)) return;
+    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
+      message: `expected a collection of ${this.name}, found "${collection}", which it does not have`,
+      place: this.name,
+      details: { collection },
+    });
+  }
+
+  #refuse(change: Change): void {
+    this.#known(change.collection);
+    const reason = this.#engine.refusal(isOwn(change) ? placed(change) : change);
+    if (reason !== undefined) throw rowRefused(this.name, change, reason);
+  }
+}
+
+/** CUTOVER_DATA_REFUSED for one row. */
+export function rowRefused(
+  store: string,
+  { collection, key }: { readonly collection: string; readonly key: Uint8Array },
+  reason: string,
+): CutoverError {
+  const where = collection === "" ? "" : ` of "${collection}"`;
+  return new CutoverError("CUTOVER_DATA_REFUSED", {
+    message: `${store} cannot hold row ${keyText(key)}${where}: ${reason}`,
+    place: store,
+    details: { collection, key: Buffer.from(key.subarray(0, 256)).toString("hex"), reason },
+  });
+}
+
+/** CUTOVER_DATA_FENCED for a writer of an older epoch. */
+export function fenced(store: string, epoch: number, least: number): CutoverError {
+  return new CutoverError("CUTOVER_DATA_FENCED", {
+    message: `expected a writer of epoch ${least} or later, found epoch ${epoch}: this side is no longer in charge`,
+    place: store,
+    details: { epoch, least },
+  });
+}
+
+/** CUTOVER_LEASE_LOST for a move whose place was taken. */
+export function staleFence(
+  store: string,
+  { job, fence }: { readonly job: string; readonly fence: number },
+  seen: number,
+): CutoverError {
+  return new CutoverError("CUTOVER_LEASE_LOST", {
+    message: `job "${job}" was taken over: its fence is ${seen}, this writer holds ${fence}`,
+    place: store,
+    details: { job, fence, seen },
+  });
+}
+
+export function checkEpoch(epoch: number): void {
+  if (Number.isSafeInteger(epoch) && epoch >= 0) return;
+  throw new CutoverError("CUTOVER_DATA_FENCED", {
+    message: `expected an epoch that is a whole number from 0 on, found ${epoch}`,
+  });
+}
+
+/** Collections of moves: their rows lie among the records, each after the name of its collection. */
+const ownPrefix = "cutover_";
+const isOwn = ({ collection }: { readonly collection: string }): boolean => collection.startsWith(ownPrefix);
+
+interface Place {
+  readonly collection: string;
+  readonly key: (key: Uint8Array) => Uint8Array;
+  readonly range: (range: Range) => Range;
+  readonly row: (row: Row) => Row;
+}
+
+function placeOf(collection: string): Place {
+  if (!isOwn({ collection }))
+    return { collection, key: (key) => key, range: (range) => range, row: (row) => row };
+  const start = Buffer.from(`x${collection}\0`);
+  const key = (own: Uint8Array): Uint8Array => Buffer.concat([start, own]);
+  return {
+    collection: reserved,
+    key,
+    range: ({ after, upTo }) => ({
+      collection: reserved,
+      after: after === undefined ? start.subarray(0, -1) : key(after),
+      upTo: upTo === undefined ? Buffer.from(`x${collection}\u0001`) : key(upTo),
+    }),
+    row: (row) => ({ key: row.key.subarray(start.length), value: row.value }),
+  };
+}
+
+const placed = (change: Change): Put => {
+  const at = placeOf(change.collection);
+  return { collection: at.collection, key: at.key(change.key), value: change.value };
+};
+
+async function rowsOf(
+  view: ByteView,
+  range: Range,
+  limit: ChunkLimit,
+): Promise<{ readonly rows: readonly Row[]; readonly end: boolean }> {
+  const at = placeOf(range.collection);
+  const part = await view.rows(at.range(range), limit);
+  return isOwn(range) ? { rows: part.rows.map(at.row), end: part.end } : part;
+}
+
+const put = (key: Uint8Array, value: Uint8Array | null): Put => ({ collection: reserved, key, value });
