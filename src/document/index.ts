@@ -41,3 +41,15 @@ export type {
   RowFinding,
   Unplaced,
 } from "./matter-finding.ts";
+export { gatherFacts, type Gathered, type GatherOptions } from "./lint/gather-facts.ts";
+export { lintDocument } from "./lint/lint-document.ts";
+export type { FoundValue, FoundValues, LintFacts } from "./lint/facts.ts";
+export {
+  type LintFinding,
+  type LintPlace,
+  type LintRule,
+  lintRules,
+  type LintSeverity,
+} from "./lint/finding.ts";
+export { toSarif } from "./lint/sarif.ts";
+export { type Scan, scanFolder } from "./against/scan-folder.ts";

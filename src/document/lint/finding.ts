@@ -59,13 +59,13 @@ export interface Told {
   readonly also?: readonly LintPlace[];
 }
 
-export type Tell = (
-  rule: LintRule,
-  at: { readonly place: Place; readonly text: string },
-  told: Told,
-) => void;
+export type Tell = (rule: LintRule, at: { readonly place: Place; readonly text: string }, told: Told) => void;
 
-export const lineOf = (place: Place, what: string): LintPlace => ({ file: place.file, line: place.line, what });
+export const lineOf = (place: Place, what: string): LintPlace => ({
+  file: place.file,
+  line: place.line,
+  what,
+});
 
 /** A text of the document inside a message: on one line, no longer than a line. */
 export function quoted(text: string): string {

@@ -1,0 +1,89 @@
+import { plural } from "../report/index.ts";
+import { gatherFacts, type Inventory, lintDocument, type LintFinding, toSarif } from "../document/index.ts";
+import type { CommandContext, OptionSpec } from "./command.ts";
+import { type Line, span } from "./draw/line.ts";
+
+/** Options of `cutover import` that belong to looking instead of writing. */
+export const lintOptions: Readonly<Record<"lint" | "against" | "sarif", OptionSpec>> = {
+  lint: { type: "boolean", help: "look for what usually sinks such plans; writes nothing" },
+  against: {
+    type: "string",
+    value: "DIR",
+    help: "with --lint: hold it against the real data or code in DIR",
+  },
+  sarif: { type: "boolean", help: "with --lint: print SARIF 2.1.0, for code hosts" },
+};
+
+/**
+ * Prints what is wrong with a plan that was read, and gives the exit code: 2 with errors, else 0. Writes no file.
+ * `path` is the document's as the user gave it; null for one that came through a pipe.
+ */
+export async function lintPlan(
+  context: CommandContext,
+  plan: { readonly inventory: Inventory; readonly source: string; readonly path: string | null },
+): Promise<number> {
+  const { inventory, source, path } = plan;
+  const against = context.args.text("against");
+  const { facts, scan } = await gatherFacts(inventory, {
+    source,
+    path,
+    cwd: context.cwd,
+    now: context.clock.now(),
+    ...(against === undefined ? {} : { against }),
+  });
+  const findings = lintDocument(inventory, facts);
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  const warnings = findings.length - errors;
+  const code = errors > 0 ? 2 : 0;
+  const { terminal } = context;
+  if (context.args.flag("sarif")) {
+    terminal.json(toSarif(findings, context.version));
+    return code;
+  }
+  if (context.json) {
+    terminal.json({ file: inventory.file, hash: inventory.hash, errors, warnings, against: scan, findings });
+    return code;
+  }
+  for (const finding of findings) for (const line of linesOf(finding)) terminal.line(line);
+  for (const { file, reason } of scan?.unread ?? [])
+    terminal.line([span(`  not read: ${file}: ${reason}`, "dim")]);
+  const mark = errors > 0 ? span("✖", "bad") : warnings > 0 ? span("◐", "wait") : span("✔", "good");
+  const told =
+    findings.length === 0
+      ? "nothing found that sinks such plans"
+      : `${plural(errors, "error")}, ${plural(warnings, "warning")}`;
+  const read = scan === null ? "" : ` · ${plural(scan.files, "file")} read in ${against ?? ""}`;
+  terminal.line([mark, span(` ${inventory.file}: ${told}`), span(read, "dim")]);
+  return code;
+}
+
+/** Places, at most so many a finding: the rest is in `--json`. */
+const shownPlaces = 6;
+
+function linesOf({
+  rule,
+  severity,
+  place,
+  text,
+  expected,
+  found,
+  remedy,
+  also,
+}: LintFinding): readonly Line[] {
+  const shown = also.slice(0, shownPlaces);
+  return [
+    [
+      span(`${place.file}:${place.line}:${place.column}  `, "bold"),
+      span(severity, severity === "error" ? "bad" : "wait"),
+      span(`  ${rule}`),
+      span(`  ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`, "dim"),
+    ],
+    [span(`  expected ${expected}`)],
+    [span(`  found ${found}`)],
+    ...shown.map((other): Line => [span(`    ${other.file}:${other.line}  ${other.what}`, "dim")]),
+    ...(also.length > shown.length
+      ? [[span(`    and ${also.length - shown.length} more, see --json`, "dim")]]
+      : []),
+    [span(`  → ${remedy}`)],
+  ];
+}
