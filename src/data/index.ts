@@ -27,6 +27,8 @@ export type {
   TargetWrite,
   Transaction,
 } from "./connector.ts";
+export { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
+export { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";
 export { covers, type Fence, type SequenceFence, type SnapshotFence } from "./fence.ts";
 export {
   type Aside,
