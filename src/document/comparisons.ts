@@ -60,7 +60,7 @@ const noUnit =
 const unnumbered =
   /(<=|>=|≤|≥|<|>|at least|no worse than|not below)\s*(?:the\s+)?(baseline|current level|current|old)(?![\p{L}])/giu;
 const zero =
-  /(?:^|[\s(:])(zero|keinerlei|null|cero|zéro|aucune?|nul|零|0)\s+((?:data |daten|pertes? |pérdida |perda )?\p{L}[\p{L} -]{2,40})/iu;
+  /(?:^|[\s(:])(zero|no|keinerlei|keine?|null|cero|zéro|aucune?|nul|nessun[oa]?|sin|sem|geen|brak|без|нет|零|0)\s+((?:data |daten|pertes? |pérdida |perda )?\p{L}[\p{L} -]{2,40})/iu;
 const plus = /(?<![\p{L}\p{N}.,])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)(\s?%)?\+(?:\s+(\p{L}[\p{L} -]{0,40}))?/gu;
 const available =
   /(?<![\p{L}\p{N}.,])(\d+(?:[.,]\d+)?)\s?([%％])\s*((?:\p{L}+ ){0,2}(?:availability|uptime|coverage|verfügbarkeit|disponibilit\p{L}*|disponibilidad|доступност\p{L}*|可用性|可用率|稼働率))/iu;

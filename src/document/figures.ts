@@ -65,7 +65,12 @@ const percentWord =
 export function readFigures(text: string): Figures {
   const lower = lowered(text);
   const digits = /\d/.test(text);
-  if (!digits && !/zero|null|keine|aucun|cero|zéro|nul|零|baseline|current/.test(lower))
+  if (
+    !digits &&
+    !/zero|no |null|kein|aucun|cero|zéro|nul|nessun|sin |sem |geen|brak|без|нет|零|baseline|current/.test(
+      lower,
+    )
+  )
     return { durations: [], percents: [], thresholds: [] };
   return {
     durations: digits ? readDurations(text, lower) : [],

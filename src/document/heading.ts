@@ -35,7 +35,7 @@ signs.sort(([one], [other]) => other.length - one.length);
 
 const chinese = "[一二三四五六七八九十]{1,3}";
 /** A letter or a Roman number is one only behind a space: `Phase A`, not `Phased`. */
-const numeral = `(?:(?<=\\s)(?:[ivxIVX]{1,5}|[a-hA-H])|\\d{1,3}(?:\\.\\d{1,3}){0,4}[a-z]?(?:\\s?[-–—+&]\\s?\\d{1,3})?|${chinese})`;
+const numeral = `(?:(?<=\\s)(?:[ivxIVX]{1,5}|[A-Z]-?\\d{1,2}|[a-hA-H])|\\d{1,3}(?:\\.\\d{1,3}){0,4}[a-z]?(?:\\s?[-–—+&]\\s?\\d{1,3})?|${chinese})`;
 const numberBehind = new RegExp(
   `^\\s*(?:#|[Nn]r\\.?|[Nn]o\\.?|[Nn][º°]|№)?\\s*(${numeral})(?![\\p{Script=Latin}\\p{Script=Cyrillic}\\p{N}])\\.?\\s*[)\\]]?\\s*(?:[:：.–—\\-|,、)]+\\s*)?(.*)$`,
   "u",

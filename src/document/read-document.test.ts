@@ -197,6 +197,61 @@ describe("a plan of another layout", () => {
     expect(plan.unplaced).toEqual([]);
   });
 
+  test("phases of a table are the chapters of the same names; a condition above commands is a trigger", () => {
+    const plan = read("topics.md");
+    expect(plan.phases.map(({ name, claim, place }) => [name, claim?.state, place.line])).toEqual([
+      ["discovery", "done", 9],
+      ["dual-publish", "in-progress", 15],
+      ["consumer-switch", "open", 23],
+    ]);
+    expect(plan.checks.map(({ ticked }) => ticked)).toEqual([true, true, false, false, false]);
+    expect(plan.ramps[0]?.stages.map(({ percent }) => percent)).toEqual([1, 10, 50, 100]);
+    expect(plan.commands.map(({ shell }) => shell)).toEqual([
+      "kubectl set env deploy/api PULSAR=false",
+      "kubectl rollout restart deploy/api",
+    ]);
+    expect(plan.triggers.map(({ text }) => text)).toEqual([
+      "If p99 > 800ms for 5 minutes, flip pulsar.enabled=false",
+    ]);
+    expect(plan.calendar.map(({ title, start, end }) => [title, start, end])).toEqual([
+      ["Discovery", "2026-01-05", "2026-01-17"],
+      ["Dual publish", "2026-01-19", "2026-02-14"],
+    ]);
+  });
+
+  test("a runbook in plain text: Roman numbers, capitals as headings, boxes without dashes", () => {
+    const plan = read("runbook.txt");
+    expect(plan.format).toBe("text");
+    expect(plan.title).toBe("MIGRATION RUNBOOK - CUSTOMER DB TO POSTGRES");
+    expect(plan.phases.map(({ number, name }) => [number, name])).toEqual([
+      ["I", "prepare"],
+      ["II", "replicate"],
+      ["III", "cut-over"],
+    ]);
+    expect(plan.steps.map(({ title, way }) => [title, way])).toContainEqual([
+      "Point DNS back to the old host",
+      "rollback",
+    ]);
+    expect(plan.checks.map(({ ticked }) => ticked)).toEqual([false, false, false, true]);
+    expect(plan.risks).toHaveLength(2);
+    expect(plan.unplaced).toEqual([]);
+  });
+
+  test("milestones with letters, two labels on one line, conditions with an action of their own", () => {
+    const plan = read("milestones.md");
+    expect(plan.phases.map(({ number, title, after }) => [number, title, after])).toEqual([
+      ["M1", "Groundwork", []],
+      ["M2", "Cutover", ["phase:m1"]],
+    ]);
+    expect(plan.triggers.map(({ action, does }) => [action, does])).toEqual([
+      ["throttle", "throttle"],
+      ["rollback", "rollback"],
+      ["rollback", "rollback"],
+    ]);
+    expect(plan.efforts).toHaveLength(1);
+    expect(plan.totals[0]?.buffer).toHaveLength(1);
+  });
+
   test("an inventory is plain JSON, and its keys stay when lines move", () => {
     const text = readFileSync(join(import.meta.dirname, "fixtures/lager.md"), "utf8");
     const before = readDocument(text, { file: "lager.md" });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { CutoverError } from "../core/index.ts";
 import { fromAsciidoc } from "./asciidoc.ts";
-import { type Context, Draft } from "./draft.ts";
+import { type Context, Draft, slug } from "./draft.ts";
 import { readHeading } from "./heading.ts";
 import type { Inventory } from "./inventory.ts";
 import { parseMarkdown } from "./markdown.ts";
@@ -37,6 +37,8 @@ export function readDocument(input: string | Uint8Array, options: ReadOptions = 
     const next = read(source, lines, words, mode);
     if (next.phases.length > 1) reading = next;
   }
+  const expected = phasesAsHeadings(reading);
+  if (expected.size > 0) reading = read(source, lines, words, reading.mode, expected);
   for (const line of blanked) reading.draft.form(line);
   lines.forEach((line, index) => {
     if (line.length <= longestLine) return;
@@ -73,13 +75,29 @@ export async function readDocumentFile(path: string): Promise<Inventory> {
   return readDocument(bytes, { file: path });
 }
 
-function read(source: Source, lines: readonly string[], text: string, mode: Mode): Reading {
-  const reading = new Reading(new Draft(source.file, lines), mode);
+function read(
+  source: Source,
+  lines: readonly string[],
+  text: string,
+  mode: Mode,
+  expected?: ReadonlySet<string>,
+): Reading {
+  const reading = new Reading(new Draft(source.file, lines), mode, expected);
   const base: Context = { role: "other", way: "forward" };
   reading.below = (below, context) => new Walk(reading, context).read(below);
   const walk = new Walk(reading, base);
   for (const blocks of parseMarkdown(text, source.file)) walk.read(blocks);
   return reading;
+}
+
+/** Titles of phases known from elsewhere that are headings too: `## 1. Discovery` below a table of phases. */
+function phasesAsHeadings({ draft, phases }: Reading): ReadonlySet<string> {
+  const headings = new Map(draft.lists.sections.map((section) => [slug(section.title), section]));
+  return new Set(
+    phases
+      .map(({ title }) => slug(title))
+      .filter((title) => headings.get(title)?.role !== "phase" && headings.has(title)),
+  );
 }
 
 function otherModes(reading: Reading): readonly Mode[] {

@@ -54,8 +54,7 @@ function readPlain(reading: Reading, block: Fence, context: Context): void {
   const filled = block.rows.filter((row) => row.trim() !== "");
   if (filled.some((row) => branch.test(row))) readTree(reading, block, context);
   else if (
-    block.fenced &&
-    filled.every((row) => /^\s*(?:#|\$ |❯ )/.test(row) || startsWithProgram(row.trim()))
+    filled.every((row) => (block.fenced && /^\s*(?:#|\$ |❯ )/.test(row)) || startsWithProgram(row.trim()))
   )
     readCommands(reading, block, context, "sh");
   else if (block.language === "output" || block.language === "log")

@@ -10,6 +10,9 @@ import { tellField } from "./tell-field.ts";
 import { isTriggerSection, tellTrigger } from "./tell-trigger.ts";
 import type { Reading } from "./reading.ts";
 
+/** `**Owner:** Ana **Effort:** 3 days` are two things on one line. */
+const labelled = /(?=\*\*[^*\n]{2,40}[:：]\*\*\s)/u;
+
 /** Wrapped prose is one text; short lines stand each for itself. */
 export function readParagraph(reading: Reading, block: Paragraph, inline: Inline, context: Context): void {
   tellLinks(reading, context, inline, block.line);
@@ -23,8 +26,11 @@ export function readParagraph(reading: Reading, block: Paragraph, inline: Inline
     return;
   }
   block.rows.forEach((row, index) => {
-    const { plain } = block.rows.length === 1 ? inline : readInline(row);
-    readText(reading, plain, block.line + index, block.line + index, context, block.quoted);
+    const labels = row.split(labelled).filter((part) => part.trim() !== "");
+    for (const part of labels.length > 1 ? labels : [row]) {
+      const { plain } = block.rows.length === 1 && labels.length < 2 ? inline : readInline(part);
+      readText(reading, plain, block.line + index, block.line + index, context, block.quoted);
+    }
   });
 }
 

@@ -49,7 +49,10 @@ function readerFor({ at, names }: Columns, context: Context, table: Table): RowR
     table.rows.some(({ cells }) => /[<>≤≥]/.test(cells.slice(1).join(" ")))
   )
     return threshold;
-  if (at.get("phase") !== undefined && (at.get("phase") === 0 || phaseLike(table, at.get("phase") ?? 0)))
+  if (
+    at.get("phase") !== undefined &&
+    (at.get("phase") === 0 || names.length > 2 || phaseLike(table, at.get("phase") ?? 0))
+  )
     return phase;
   if (
     table.rows.length > 1 &&

@@ -25,11 +25,14 @@ export class Reading {
   readonly draft: Draft;
   readonly mode: Mode;
   title = "";
+  /** Titles of phases that an earlier reading found in tables, charts or data: headings of this name are the same phases. */
+  readonly expected: ReadonlySet<string>;
   /** Reads what stands below an item. Handed in, because the walk imports the readers. */
   below: (blocks: readonly Block[], context: Context) => void = () => undefined;
   readonly #defined: Set<string> = new Set();
 
-  constructor(draft: Draft, mode: Mode) {
+  constructor(draft: Draft, mode: Mode, expected: ReadonlySet<string> = new Set()) {
+    this.expected = expected;
     this.draft = draft;
     this.mode = mode;
   }
@@ -97,7 +100,8 @@ export class Reading {
       phase.why = told.why;
       if (told.title !== told.text) {
         phase.title = told.title;
-        phase.name = this.#free(nameFrom(told.title));
+        const name = nameFrom(told.title);
+        if (name !== phase.name) phase.name = this.#free(name);
       }
       this.#index(phase);
       if (context.section !== undefined) phase.within = { section: context.section.key };

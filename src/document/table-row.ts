@@ -34,7 +34,7 @@ export function figures(
 ): ReturnType<typeof tellFigures>["durations"] {
   const durations = row.cells.flatMap(({ plain }, index) => {
     if (but.includes(index)) return [];
-    tellDates(reading, context, plain, row.line, row.cells[0]?.plain ?? plain);
+    tellDates(reading, context, plain, row.line, titleOf(row));
     return tellFigures(reading, context, plain, row.line, options).durations;
   });
   reading.draft.tell(row.line);
@@ -58,3 +58,7 @@ export const said = (
   sureness: "certain",
   why,
 });
+
+/** The first cell that is more than a number. */
+const titleOf = ({ cells, text }: Row): string =>
+  cells.find(({ plain }) => /\p{L}/u.test(plain))?.plain ?? text;

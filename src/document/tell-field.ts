@@ -78,10 +78,7 @@ export function tellField(
     else if (phase !== undefined) {
       for (const name of wanted.names) {
         const sense = readName(name);
-        const other = reading.findPhase({
-          title: sense.title,
-          ...(sense.number === undefined ? {} : { number: sense.number }),
-        });
+        const other = reading.findPhase({ title: sense.title, number: sense.number ?? name });
         if (other !== undefined && other !== phase) put(phase.after, other.key);
       }
     }

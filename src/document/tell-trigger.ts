@@ -31,16 +31,18 @@ export function tellTrigger(
       : /automat|автомат|自动|自動/iu.test(title)
         ? "automatic"
         : "unknown");
-  const action = context.role === "rollback" || doing(title).does === undefined ? "rollback" : title;
-  const { thresholds } = tellFigures(reading, context, plain, line, { sense: "limit", action: "rollback" });
-  const said = {
+  const said = /(?:→|⇒|->|=>)\s*(.+)$/su.exec(plain)?.[1]?.trim();
+  const above = context.role === "rollback" || doing(title).does === undefined ? "rollback" : title;
+  const action = said ?? above;
+  const { thresholds } = tellFigures(reading, context, plain, line, { sense: "limit", action });
+  const base = {
     text: plain,
     line,
     endLine,
     sureness: "likely",
     why: `under "${context.section?.title ?? ""}"`,
   } as const;
-  reading.draft.add("triggers", "trigger", said, context, {
+  reading.draft.add("triggers", "trigger", base, context, {
     mode,
     thresholds: thresholds.map(({ key }) => key),
     action,

@@ -58,7 +58,7 @@ export const roleWords: readonly (readonly [SectionRole, readonly string[]])[] =
   [
     "rollback",
     words(
-      "rollback|roll back|roll-back|rolling back|back-out|backout|fall back|way back|revert|abort",
+      "rollback|stop condition|stop criteria|kill criteria|roll back|roll-back|rolling back|back-out|backout|fall back|way back|revert|abort",
       "undo|restore plan|rückfall|rückweg|rückabwicklung|rückrollen|zurückroll|rückkehr|abbruch",
       "retour arrière|retour en arrière|annulation|marche arrière|abandon|reversión|reversion",
       "vuelta atrás|marcha atrás|retroceso|reversão|desfazer|ripristino|annullamento|terugdraai",

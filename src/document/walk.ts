@@ -1,6 +1,6 @@
 import type { Block, Heading, Paragraph } from "./block.ts";
 import { splitClaim } from "./claims.ts";
-import type { Context } from "./draft.ts";
+import { type Context, slug } from "./draft.ts";
 import { type HeadingSense, readHeading } from "./heading.ts";
 import { readInline } from "./inline.ts";
 import { tellFigures, tellLinks } from "./passage.ts";
@@ -89,7 +89,13 @@ export class Walk {
   }
 
   #paragraph(block: Paragraph, next: Block | undefined): void {
-    const [row = ""] = block.rows;
+    const [row = "", ...more] = block.rows;
+    // In plain text the words of a chapter begin on the line below its title.
+    if (more.length > 0 && !block.quoted && this.#plainHeading(row)) {
+      this.#paragraph({ ...block, rows: [row], endLine: block.line }, undefined);
+      this.#paragraph({ ...block, rows: more, line: block.line + 1 }, next);
+      return;
+    }
     const inline = readInline(block.rows.join("\n"));
     const single = block.rows.length === 1;
     const bold = inline.lead !== undefined && /^[\s:：.]*$/u.test(inline.lead.rest) && single;
@@ -193,8 +199,14 @@ export class Walk {
     this.#frames.push({ level, title: text, context, container: sense.container });
     const read = tellFigures(reading, context, text, line, {
       role: kind === "unit" ? "effort" : context.phase === undefined ? "other" : "phase",
-      ...(role === "rollback" ? {} : {}),
     });
+    if (level === colonLevel && role === "rollback" && read.thresholds.length > 0) {
+      const why = "a condition above what is to be done then";
+      const thresholds = read.thresholds.map(({ key }) => key);
+      for (const threshold of read.thresholds) threshold.sense = "limit";
+      const fact = { mode: "unknown", thresholds, action: "rollback", does: "rollback" } as const;
+      draft.add("triggers", "trigger", { text, line, sureness: "likely", why }, context, fact);
+    }
     const attached = kind === "phase" || role === "timeline" ? context.phase : undefined;
     if (attached !== undefined)
       for (const { key } of read.durations) (attached.durations as string[]).push(key);
@@ -225,6 +237,7 @@ export class Walk {
       return sense.number === undefined && level > 6 ? "none" : "unit";
     if (sense.named && sense.role === "step") return "step";
     if (above.phase !== undefined) return "none";
+    if (!sense.named && this.#reading.expected.has(slug(sense.title))) return "phase";
     if (mode === "periods" && sense.period) return "phase";
     const parent = this.#frames.at(-1);
     if (

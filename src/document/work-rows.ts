@@ -13,7 +13,8 @@ export const phase: RowReader = (reading, row, columns, context) => {
   const split = splitClaim(text);
   const sense = readHeading(split.title);
   const bare = /^#?(\d{1,3}[a-z]?|[IVX]{1,5}|[A-H])\.?$/.exec(split.title)?.[1];
-  const number = sense.number ?? bare;
+  const counted = /^#?(\d{1,3})\.?$/.exec(cell(row, at.get("order")))?.[1];
+  const number = sense.number ?? bare ?? counted;
   const naming =
     bare === undefined
       ? ""
