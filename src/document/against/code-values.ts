@@ -185,7 +185,7 @@ function goConstants(code: string): readonly Listed[] {
 /** A dictionary of texts by texts: its keys and its values are two lists. */
 function dictionaries(code: string): readonly Listed[] {
   return all(
-    /\b(\w+)\b[^=;\n{}]{0,60}=\s*(?:Object\.freeze\(\s*|map\[\w+\]\w+\s*)?\{([^{}]*)\}/g,
+    /\b(?!(?:const|let|var|val|export|static|final|public|private|readonly|type|return)\b)(\w+)\b[^=;\n{}]{0,60}=\s*(?:Object\.freeze\(\s*|map\[\w+\]\w+\s*)?\{([^{}]*)\}/g,
     code,
   ).flatMap((found) => {
     const body = found[2] ?? "";
@@ -210,7 +210,7 @@ function dictionaries(code: string): readonly Listed[] {
 /** `const STATUSES = ["a", "b"]`, `z.enum(["a", "b"])`, `("a", "b")` bound to a name. */
 const lists = (code: string): readonly Listed[] =>
   all(
-    /\b(\w+)\b[^=:;\n[\](){}]{0,40}[=:]\s*(?:[\w.]+\(\s*)?[[({]\s*((?:["'][^"'\n]{1,64}["']\s*,\s*)+["'][^"'\n]{1,64}["'])\s*,?\s*[\])}]/g,
+    /\b(?!(?:const|let|var|val|export|static|final|public|private|readonly|type|return)\b)(\w+)\??\s*(?::\s*[^=;\n]{0,60}=|[=:])\s*(?:[\w.]+\(\s*)?[[({]\s*((?:["'][^"'\n]{1,64}["']\s*,\s*)+["'][^"'\n]{1,64}["'])\s*,?\s*[\])}]/g,
     code,
   ).map((found) => ({
     name: found[1] ?? "",

@@ -23,7 +23,11 @@ export function checkOrder(inventory: Inventory, tell: Tell): void {
   for (const graph of graphs)
     for (const cycle of cyclesOf(graph)) {
       const names = cycle.map(({ name }) => name);
-      const key = names.toSorted().join("\n");
+      // Units and the list that orders them tell the same circle.
+      const key = cycle
+        .map(({ place }) => place.line)
+        .toSorted((a, b) => a - b)
+        .join(" ");
       const [first] = cycle.toSorted(
         (a, b) => a.place.line - b.place.line || a.place.column - b.place.column,
       );

@@ -25,7 +25,7 @@ function wayBack(inventory: Inventory, tell: Tell): void {
     ...inventory.contingencies.filter(({ text }) => /rollback|roll back|restore|zurück|retour/iu.test(text)),
   ];
   const backOrders = orders.filter(({ way }) => way === "rollback");
-  const told = phases.some(({ wayBack: own }) => own !== undefined);
+  const told = phases.some(({ wayBack: own }) => own?.forwardOnly === false);
   const work = phases.length + inventory.units.length + steps.length + commands.length;
   const first = sections[0] ?? phases[0] ?? steps[0] ?? commands[0];
   if (all.length === 0 && backOrders.length === 0 && !told && first !== undefined && work > 0) {
@@ -41,15 +41,17 @@ function wayBack(inventory: Inventory, tell: Tell): void {
   const named = new Set([
     ...backOrders.flatMap(({ items }) => items.flatMap(({ finding }) => finding ?? [])),
     ...all.flatMap(({ within }) => within.phase ?? []),
-    ...phases.filter(({ wayBack: own }) => own !== undefined).map(({ key }) => key),
+    ...phases.filter(({ wayBack: own }) => own?.forwardOnly === false).map(({ key }) => key),
   ]);
   const namedPhases = phases.filter(({ key }) => named.has(key));
   const general = all.some(({ within }) => within.phase === undefined) && backOrders.length === 0;
   if (namedPhases.length === 0 || general) return;
   const places = namedPhases.map(({ place, title }) => lineOf(place, `${title} has one`));
-  for (const phase of phases.filter(({ key }) => !named.has(key)))
+  const have = namedPhases.length === 1 ? "has" : "have";
+  // One that is forward only says so; whether somebody approves it is another rule's question.
+  for (const phase of phases.filter(({ key, wayBack: own }) => !named.has(key) && own === undefined))
     tell("no-way-back", phase, {
-      expected: `a way back of its own, as ${namedPhases.map(nameOf).join(", ")} have`,
+      expected: `a way back of its own, as ${namedPhases.map(nameOf).join(", ")} ${have}`,
       found: "none",
       remedy: "say how this phase is taken back, or that it is forward only and who approves that",
       also: places,

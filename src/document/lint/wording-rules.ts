@@ -13,14 +13,15 @@ const vague: readonly RegExp[] = [
 ];
 /** What makes such a word measurable after all: a number, a program, a named report, a comparison that can be run. */
 const measured =
-  /\d|`[^`]+`|(?<!\p{L})(?:zero|null|keine?|aucune?|ningun\p{L}*|nessun\p{L}*|geen|żadn\p{L}+|no|none|all|every|each|alle|jede\p{L}*|tous|toutes|todos|todas|tutti|tutte|все)(?!\p{L})|零|全部|所有|すべて|全て|모든/iu;
+  /\d|(?<!\p{L})(?:zero|null|keine?|aucune?|ningun\p{L}*|nessun\p{L}*|geen|żadn\p{L}+|no|none|all|every|each|alle|jede\p{L}*|tous|toutes|todos|todas|tutti|tutte|все)(?!\p{L})|零|全部|所有|すべて|全て|모든/iu;
 
 /** Criteria and ticks that say nothing a machine or a person could decide. */
 export function checkWording(inventory: Inventory, tell: Tell): void {
   const checks = inventory.checks.filter(({ guards }) => guards !== "task" && guards !== "cleanup");
   const criteria = inventory.criteria.filter(({ check }) => check === undefined);
+  const commands = new Set(inventory.commands.map(({ place }) => place.line));
   for (const item of [...checks, ...criteria]) {
-    if (item.thresholds.length > 0 || measured.test(item.text)) continue;
+    if (item.thresholds.length > 0 || measured.test(item.text) || commands.has(item.place.line)) continue;
     if (item.kind === "check" && item.mentions.length > 0) continue;
     const found = vague.map((words) => words.exec(item.text)?.[0]).find((word) => word !== undefined);
     if (found === undefined) continue;
