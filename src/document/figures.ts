@@ -102,7 +102,10 @@ export function readDurations(text: string, lower: string = lowered(text)): read
     const [low] = match;
     const at = match.index;
     if (at < from) continue;
-    if (found.slice(0, spansFound).some((each) => at >= each.at && at < each.at + each.written.length))
+    if (
+      spansFound > 0 &&
+      found.slice(0, spansFound).some((each) => at >= each.at && at < each.at + each.written.length)
+    )
       continue;
     let end = at + low.length;
     const range = second.exec(lower.slice(end, end + 16));

@@ -37,14 +37,16 @@ export function tellFigures(
 ): FiguresTold {
   const read = readFigures(text);
   const { draft } = reading;
+  const flat = !text.includes("\n");
   const lineAt = (offset: number): number => {
     let at = line;
+    if (flat) return at;
     for (let i = text.indexOf("\n"); i !== -1 && i < offset; i = text.indexOf("\n", i + 1)) at++;
     return at;
   };
   const rowOf = (offset: number): string => {
-    const start = text.lastIndexOf("\n", offset) + 1;
-    const end = text.indexOf("\n", offset);
+    const start = flat ? 0 : text.lastIndexOf("\n", offset) + 1;
+    const end = flat ? -1 : text.indexOf("\n", offset);
     const stop = end === -1 ? text.length : end;
     // In a long line the words around a figure are what it says; a copy of the line for each would fill the memory.
     return stop - start <= longRow

@@ -192,7 +192,8 @@ export class Reading {
 
   /** A step in the order it is met; names are unique beside each other. */
   step(told: Told & { readonly order: number }, context: Context): NonNullable<Context["step"]> {
-    const home = context.phase?.key ?? context.unit?.key ?? "";
+    const home = homeOf(context);
+    this.#steps.set(home, (this.#steps.get(home) ?? 0) + 1);
     const base = nameFrom(told.title);
     const count = (this.#names.get(`${home} ${base}`) ?? 0) + 1;
     this.#names.set(`${home} ${base}`, count);
@@ -210,6 +211,12 @@ export class Reading {
   }
 
   readonly #names: Map<string, number> = new Map();
+  readonly #steps: Map<string, number> = new Map();
+
+  /** How many steps the phase or unit has so far. */
+  stepsIn(context: Context): number {
+    return this.#steps.get(homeOf(context)) ?? 0;
+  }
 
   /** Says of a phase, unit or step that it waits for another. */
   waits(one: { after: readonly string[] }, other: { readonly key: string }): void {
@@ -226,3 +233,5 @@ function nameFrom(title: string): string {
     .replace(/^-|-$/g, "");
   return name === "" ? "unnamed" : name;
 }
+
+const homeOf = ({ phase, unit }: Context): string => `${phase?.key ?? ""} ${unit?.key ?? ""}`;

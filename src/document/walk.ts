@@ -188,10 +188,7 @@ export class Walk {
       context = { ...outer, unit, role: "unit" };
     } else if (kind === "step") {
       const { step: _step, ...outer } = context;
-      const order =
-        draft.lists.steps.filter(
-          ({ within }) => within.phase === context.phase?.key && within.unit === context.unit?.key,
-        ).length + 1;
+      const order = reading.stepsIn(context) + 1;
       const step = reading.step({ ...told, order, defines: true }, level >= boldLevel ? context : outer);
       // What stands below a step heading says how it is done; a role of its own (rollback, criteria) still counts.
       context = { ...outer, step, role: step.way === "rollback" ? "rollback" : "step" };
