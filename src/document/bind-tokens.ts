@@ -31,14 +31,7 @@ export function tokens(source: string): readonly Token[] {
     else {
       wordPattern.lastIndex = at;
       const word = wordPattern.exec(source)?.[0];
-      if (word === undefined)
-        push(
-          "mark",
-          at +
-            ((source.codePointAt(at) ?? 0 > 0xffff)
-              ? String.fromCodePoint(source.codePointAt(at) ?? 0).length
-              : 1),
-        );
+      if (word === undefined) push("mark", at + String.fromCodePoint(source.codePointAt(at) ?? 0).length);
       else push("word", at + word.length);
     }
   }

@@ -73,7 +73,8 @@ export function readName(text: string): HeadingSense {
   const direct = byName(short);
   if (direct !== undefined) return direct;
   const found = leadingNumber.exec(short);
-  const number = found?.[1] ?? found?.[2];
+  const raw = found?.[1] ?? found?.[2];
+  const number = raw === undefined ? undefined : arabic(raw);
   const title = text.slice(found?.[0].length ?? 0).trim();
   const inner = number === undefined ? undefined : byName(title.slice(0, 300));
   const own = number === undefined ? {} : { number };
@@ -109,7 +110,8 @@ function byName(text: string): HeadingSense | undefined {
   const counted = ordinal.exec(text);
   const role = counted === null ? undefined : named.get(lowered(counted[3] ?? ""));
   if (counted !== null && role !== undefined) return numbered(role, text, counted[1] ?? "", counted[4] ?? "");
-  if (someOther.test(text)) return undefined;
+  // `一、准备阶段`: the number comes off first.
+  if (someOther.test(text) || leadingNumber.test(text)) return undefined;
   const title = phaseBehind.exec(text)?.[1]?.trim();
   return title === undefined || /^(?:the|die|la|le|el|il|de)$/i.test(title)
     ? undefined

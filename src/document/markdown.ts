@@ -1,6 +1,7 @@
 import MarkdownIt from "markdown-it";
 import { CutoverError } from "../core/index.ts";
 import type { Block, Fence, Item, Paragraph, Table } from "./block.ts";
+import { readName } from "./heading.ts";
 import { looseItems } from "./loose-items.ts";
 
 /** Lists count twice (list and item), so this is some 60 lists inside each other; plans have four. */
@@ -34,7 +35,7 @@ export function* parseMarkdown(text: string, file: string): Generator<readonly B
   while (from < lines.length) {
     const to = chapterEnd(lines, from);
     const chapter = lines.slice(from, to);
-    const tokens: readonly Token[] = parser.parse(shielded(chapter.join("\n")), {});
+    const tokens: readonly Token[] = parser.parse(shielded(withHeadings(chapter).join("\n")), {});
     yield new Cursor(tokens, chapter, file, from).blocks(undefined);
     from = to;
   }
@@ -63,6 +64,25 @@ function chapterEnd(lines: readonly string[], from: number): number {
     } else if (html && /-->|<\/(?:pre|script|style|textarea)>|\?>|\]\]>/i.test(line)) html = false;
   }
   return lines.length;
+}
+
+/**
+ * `Sprint 2: Data` right below an item is the next chapter to everybody but Markdown, which goes on with the item. Only the
+ * parser sees the sign of a heading; the line keeps its words and its number.
+ */
+function withHeadings(lines: readonly string[]): readonly string[] {
+  let fence = "";
+  return lines.map((line, at) => {
+    const mark = /^\s*(`{3,}|~{3,})/.exec(line)?.[1] ?? "";
+    if (mark !== "") fence = fence === "" ? mark : mark.startsWith(fence) ? "" : fence;
+    if (fence !== "" || line.length > 90 || !/^\p{L}[^|`<>]*\d/u.test(line) || /[.;,!?。]$/u.test(line))
+      return line;
+    if (!/^\s*(?:[-*+•]|\d{1,3}[.)])\s|^\s+\S/.test(lines[at - 1] ?? "")) return line;
+    const { named, number, role, title } = readName(line);
+    const heading =
+      named && number !== undefined && (role === "phase" || role === "timeline") && title !== line;
+    return heading ? `## ${line}` : line;
+  });
 }
 
 const shield = "\ue002";

@@ -252,6 +252,55 @@ describe("a plan of another layout", () => {
     expect(plan.totals[0]?.buffer).toHaveLength(1);
   });
 
+  test.each([
+    [
+      "# P\n\n## 一、准备阶段\n1. 备份\n## 二、灰度阶段\n1. 放量\n",
+      [
+        ["1", "准备"],
+        ["2", "灰度"],
+      ],
+    ],
+    [
+      "# P\n\n## 1단계: 준비\n- a\n## 2단계: 전환\n- b\n",
+      [
+        ["1", "준비"],
+        ["2", "전환"],
+      ],
+    ],
+    [
+      "Plan\n----\nSprint 1: API\n- [ ] a\nSprint 2: Data\n- [ ] b\n",
+      [
+        ["1", "API"],
+        ["2", "Data"],
+      ],
+    ],
+    [
+      "# P\n\n## 1. Inventory\n- a\n## 2. Adapter\n- b\n## 3. Success criteria\n- c\n",
+      [
+        ["1", "Inventory"],
+        ["2", "Adapter"],
+      ],
+    ],
+    [
+      "# P\n\n## Fasi\n\n1. **Copia** (1 settimana)\n2. **Cambio** – subito\n",
+      [
+        ["1", "Copia"],
+        ["2", "Cambio"],
+      ],
+    ],
+    [
+      "# P\n\n### Milestone A: One\n- a\n### Milestone B: Two\n- b\n",
+      [
+        ["A", "One"],
+        ["B", "Two"],
+      ],
+    ],
+  ])("phases are found however they are written: %j", (text, expected) => {
+    const { phases, unplaced } = readDocument(text);
+    expect(phases.map(({ number, title }) => [number, title])).toEqual(expected);
+    expect(unplaced).toEqual([]);
+  });
+
   test("an inventory is plain JSON, and its keys stay when lines move", () => {
     const text = readFileSync(join(import.meta.dirname, "fixtures/lager.md"), "utf8");
     const before = readDocument(text, { file: "lager.md" });

@@ -32,8 +32,14 @@ export function tellField(
     const role = field === "duration" ? (phase === undefined ? "other" : "phase") : field;
     const { durations } = tellFigures(reading, context, text, line, { role });
     if (durations.length === 0) return false;
-    if (field === "total" || durations.length > 2) tellTotal(reading, text, line, durations, context);
-    if (phase !== undefined && role === "phase") for (const { key } of durations) put(phase.durations, key);
+    // `Dauer gesamt: 7 Wochen` below the last phase speaks of the plan.
+    const whole =
+      field === "total" ||
+      durations.length > 2 ||
+      /total|overall|gesamt|complessiv|итого|всего|общ|总|合計|합계/iu.test(label);
+    if (whole) tellTotal(reading, text, line, durations, context);
+    if (phase !== undefined && role === "phase" && !whole)
+      for (const { key } of durations) put(phase.durations, key);
     const [first] = durations;
     if (field === "effort" && first !== undefined) {
       const effort = draft.add("efforts", "effort", said, context, {
