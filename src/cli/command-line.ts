@@ -104,6 +104,7 @@ const interruptible: ReadonlySet<string> = new Set([
   "worker",
   "serve",
   "queue stats",
+  "simulate",
 ]);
 
 /** First signal: asks the command to stop cleanly. Second: ends at once, as a crash would; resume copes with both. */

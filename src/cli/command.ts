@@ -7,6 +7,8 @@ import type { Terminal } from "./terminal.ts";
 export interface Arguments {
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
+  /** All values of an option that may be given more than once. */
+  texts(name: string): readonly string[];
   flag(name: string): boolean;
 }
 

@@ -9,8 +9,17 @@ interface Entry {
 /** Every command, in the order in which help lists them. Loaded when used: a start costs what it needs. */
 export const commands: Readonly<Record<string, Entry>> = {
   init: { summary: "write a small migration that runs at once", load: () => import("./commands/init.ts") },
+  import: {
+    summary: "make a definition from a written plan",
+    load: () => import("./commands/import.ts"),
+  },
+  bind: { summary: "say how a claim is shown", load: () => import("./commands/bind.ts") },
   plan: { summary: "print what would happen; touches nothing", load: () => import("./commands/plan.ts") },
   check: { summary: "prove that a definition is whole", load: () => import("./commands/check.ts") },
+  simulate: {
+    summary: "play ramps and triggers against faults",
+    load: () => import("./commands/simulate.ts"),
+  },
   run: { summary: "carry a migration from its first phase", load: () => import("./commands/run.ts") },
   resume: { summary: "go on with a run after a stop or crash", load: () => import("./commands/resume.ts") },
   status: { summary: "show runs and what can be done now", load: () => import("./commands/status.ts") },

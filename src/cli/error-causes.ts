@@ -30,7 +30,12 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DOCUMENT_TOO_LARGE: "The document is larger than a plan can be.",
   CUTOVER_DOCUMENT_NESTED: "Lists or quotes stand inside each other more deeply than the reader goes.",
   CUTOVER_DOCUMENT_EMPTY: "The document holds nothing but blank lines.",
+  CUTOVER_CLAIM_UNKNOWN: "The definition holds no claim without proof of these words.",
+  CUTOVER_CLAIM_AMBIGUOUS: "More than one claim of the definition has these words.",
+  CUTOVER_BIND_INVALID: "The evidence cannot take the place of the claim, or cannot be read.",
   CUTOVER_GATE_INPUT: "A test was given counts or probabilities that cannot be.",
+  CUTOVER_SIMULATION_INPUT:
+    "Declared traffic or a fault could not be read, would change nothing, or the migration moves no route.",
   CUTOVER_METRIC_UNREADABLE:
     "A metric's source gave no figure: it did not answer in time, refused, or its answer holds no one number.",
   CUTOVER_STORE_CORRUPT: "The store's file is damaged or is no store. It was left as it is.",
@@ -114,8 +119,12 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_JOB_CHANGED: "A move that was begun is to go on with other ranges.",
   CUTOVER_DATA_SLOT_LOST: "Changes that a move still needed are no longer kept, or were never captured.",
   CUTOVER_DATA_CLOSED: "The store was closed before this call.",
+  CUTOVER_DATA_IO: "The store could not read or write, for a reason of its own.",
   CUTOVER_DATA_NO_CAPTURE:
     "The store keeps no log of its changes, so it cannot be moved while it is written to.",
+  CUTOVER_DATA_ORDER: "A store gave its rows in another order than that of their keys, or one twice.",
+  CUTOVER_DATA_BACKUP:
+    "A backup is incomplete, was changed, or holds other bytes than those that were written; the message names where.",
   CUTOVER_PORT_IN_USE: "Another process listens on that port.",
   CUTOVER_LISTEN_FAILED: "The machine does not let this process listen on that address.",
   CUTOVER_TOKEN_REQUIRED:

@@ -31,6 +31,13 @@ export function readArguments(name: string, command: Command, argv: readonly str
       if (value === "") throw usage(name, command, `expected a value for --${option}, found an empty one`);
       return typeof value === "string" ? value : undefined;
     },
+    texts: (option) => {
+      const given = values[option];
+      const all = Array.isArray(given) ? given.map(String) : [];
+      if (all.includes(""))
+        throw usage(name, command, `expected a value for --${option}, found an empty one`);
+      return all;
+    },
     flag: (option) => values[option] === true,
   };
 }
@@ -43,9 +50,9 @@ function parse(
 ): { values: Readonly<Record<string, unknown>>; positionals: readonly string[] } {
   try {
     const config = Object.fromEntries(
-      Object.entries(options).map(([option, { type, short }]) => [
+      Object.entries(options).map(([option, { type, short, multiple }]) => [
         option,
-        { type, ...(short === undefined ? {} : { short }) },
+        { type, ...(short === undefined ? {} : { short }), ...(multiple === undefined ? {} : { multiple }) },
       ]),
     );
     return parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: true });

@@ -43,8 +43,12 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DOCUMENT_TOO_LARGE: entry(2, "split it, or take logs and data out of it"),
   CUTOVER_DOCUMENT_NESTED: entry(2, "flatten the list at the named line"),
   CUTOVER_DOCUMENT_EMPTY: entry(2, "give a document with the plan in it"),
+  CUTOVER_CLAIM_UNKNOWN: entry(2, "name a claim that `cutover plan` lists as unproven"),
+  CUTOVER_CLAIM_AMBIGUOUS: entry(2, "name it by its line in the plan, for example PLAN.md:31"),
+  CUTOVER_BIND_INVALID: entry(2, "choose a sort of evidence that can stand there; see `cutover help bind`"),
 
   CUTOVER_GATE_INPUT: entry(2, "counts are whole numbers ≥ 0, shares lie in 0…1, probabilities in (0, 1)"),
+  CUTOVER_SIMULATION_INPUT: entry(2, "see `cutover help simulate` for what each option takes"),
   CUTOVER_METRIC_UNREADABLE: entry(
     6,
     "ask the source yourself as the message names it; until it answers, the gate holds and a trigger on it does not fire",
@@ -183,7 +187,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   ),
   CUTOVER_DATA_SLOT_LOST: entry(4, "begin again: release the slot, then capture and copy anew"),
   CUTOVER_DATA_CLOSED: entry(2, "open the store again"),
+  CUTOVER_DATA_IO: entry(6, "mend what the message names, then resume"),
   CUTOVER_DATA_NO_CAPTURE: entry(2, "write through the connector's writer, or move while nobody writes"),
+  CUTOVER_DATA_ORDER: entry(4, "read the store with a connector that gives keys in the order of their bytes"),
+  CUTOVER_DATA_BACKUP: entry(4, "use another backup; keep this one to see what happened to it"),
 
   CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
   CUTOVER_LISTEN_FAILED: entry(
@@ -228,7 +235,11 @@ export type ErrorCode =
   | "CUTOVER_DOCUMENT_TOO_LARGE"
   | "CUTOVER_DOCUMENT_NESTED"
   | "CUTOVER_DOCUMENT_EMPTY"
+  | "CUTOVER_CLAIM_UNKNOWN"
+  | "CUTOVER_CLAIM_AMBIGUOUS"
+  | "CUTOVER_BIND_INVALID"
   | "CUTOVER_GATE_INPUT"
+  | "CUTOVER_SIMULATION_INPUT"
   | "CUTOVER_METRIC_UNREADABLE"
   | "CUTOVER_STORE_CORRUPT"
   | "CUTOVER_STORE_NEWER"
@@ -298,7 +309,10 @@ export type ErrorCode =
   | "CUTOVER_DATA_JOB_CHANGED"
   | "CUTOVER_DATA_SLOT_LOST"
   | "CUTOVER_DATA_CLOSED"
+  | "CUTOVER_DATA_IO"
   | "CUTOVER_DATA_NO_CAPTURE"
+  | "CUTOVER_DATA_ORDER"
+  | "CUTOVER_DATA_BACKUP"
   | "CUTOVER_PORT_IN_USE"
   | "CUTOVER_LISTEN_FAILED"
   | "CUTOVER_TOKEN_REQUIRED"

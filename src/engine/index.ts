@@ -8,7 +8,10 @@ export {
 } from "./engine.ts";
 export { askDecision, type Decision } from "./decisions.ts";
 export { engineFaultPoints } from "./fault-points.ts";
+export { createJudges, type GateJudges } from "./gate-judges.ts";
+export type { Judgement, Look } from "./judges.ts";
 export type { LiveVerdict, LiveView } from "./live.ts";
+export type { JudgeSources, MeasuredStore } from "./metric-judge.ts";
 export {
   type ActOptions,
   approveRecorded,

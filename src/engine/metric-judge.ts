@@ -6,9 +6,14 @@ import type { Judgement } from "./judges.ts";
 import { MeanFeed } from "./mean-feed.ts";
 import { type Tally, tally } from "./tally.ts";
 
+/** What judges read of a store. */
+export interface MeasuredStore {
+  readonly routes: Pick<Store["routes"], "arrivals" | "get" | "intervals">;
+}
+
 export interface MetricSources {
   readonly runId: string;
-  readonly store: Store;
+  readonly store: MeasuredStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly readMemory: (() => number | Promise<number>) | undefined;

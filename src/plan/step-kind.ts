@@ -40,6 +40,11 @@ export interface StepKind {
    * is started again (so `start` must then be safe to repeat).
    */
   verify?(context: StepContext): Promise<StepOutcome>;
+  /**
+   * `start`, for simulations: it may change routes, judge and wait, all through its context, and touches nothing else. A
+   * kind without it is passed over there, as if it had been done at once.
+   */
+  simulate?(context: StepContext): Promise<Json>;
   complete?(context: StepContext): Promise<void>;
   rollback?(context: StepContext): Promise<void>;
   /** True when `rollback` only tidies up after a crash (ends a process left behind): plans show "nothing to undo". */

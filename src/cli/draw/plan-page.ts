@@ -88,10 +88,11 @@ function stepRows(step: PlannedStep, columns: number): readonly Line[] {
 
 function facts(plan: PlanReport, columns: number): readonly Line[] {
   const { wayBack } = plan;
-  const armed = plan.triggers.map(({ name, action, manual, for: debounce, phases }) => {
+  const armed = plan.triggers.map(({ name, action, manual, for: debounce, phases, unproven }) => {
     const where = phases === null ? "" : ` (${phases.join(", ")})`;
     const when = manual ? " (by hand)" : debounce === null ? "" : ` for ${formatDuration(debounce)}`;
-    return `${name}${when} → ${actionWords(action)}${where}`;
+    const silent = unproven ? ", ⚠ unproven: it never fires" : "";
+    return `${name}${when} → ${actionWords(action)}${where}${silent}`;
   });
   const back = [
     wayBack.provenBefore.length === 0 ? "" : `proven before ${wayBack.provenBefore.join(", ")}`,

@@ -127,6 +127,7 @@ function rampKind(gates: readonly GateSpec[], limit: number): StepKind {
     summary: (input) => summary(read(input)),
     plan: (input) => plan(read(input), gates),
     start: (context) => start(context, gates),
+    simulate: (context) => start(context, gates),
     verify: async (context) => askSaved(context),
     rollback: (context) => goBack(context, read(context.input).route),
     fingerprint: () => gates.map(gateText).join("\n"),

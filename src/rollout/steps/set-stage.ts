@@ -59,6 +59,7 @@ const setStageKind = (patience: number): StepKind => ({
     };
   },
   start,
+  simulate: start,
   verify: async (context) => {
     const { route, stage, share } = read(context.input);
     const found = await settingOf(context, route);

@@ -111,6 +111,7 @@ function shadowKind(gate: GateSpec, patience: number): StepKind {
     summary: (input) => summary(read(input), gate),
     plan: (input) => plan(read(input), gate),
     start: (context) => start(context, gate),
+    simulate: (context) => start(context, gate),
     verify: async (context) => askSaved(context),
     rollback: (context) => goBack(context, read(context.input).route),
     fingerprint: () => gateText(gate),

@@ -1,0 +1,4 @@
+export type { FaultResult, HealthyResult, NoticedBy } from "./case-result.ts";
+export { type Fault, readFault } from "./fault.ts";
+export { simulate, type SimulationOptions, type SimulationResult } from "./simulate.ts";
+export { readCount, readTraffic, type Traffic, type TrafficOptions, usualTraffic } from "./traffic.ts";
