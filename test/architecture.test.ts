@@ -91,6 +91,7 @@ const libraries: Readonly<Record<string, string>> = {
   "document/markdown.ts": "markdown-it",
   "document/yaml.ts": "yaml",
   "document/toml.ts": "smol-toml",
+  "data/digest/row-hash.ts": "xxhash-wasm",
 };
 
 /** Rooms that tests use, not programs: they may bring the test's own tools. */

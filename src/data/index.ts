@@ -41,3 +41,11 @@ export {
   type Place,
   type SourceRow,
 } from "./map.ts";
+export { digestText } from "./digest/digest.ts";
+export { type DigestOptions, digestRange, leavesOf } from "./digest/leaves.ts";
+export { newSeed, readSeed, type RowHash, rowHash, seedText } from "./digest/row-hash.ts";
+export type { Difference, DifferenceCounts, DifferenceKind } from "./verify/difference.ts";
+export type { Unexplained } from "./verify/findings.ts";
+export { repair, type Repaired, type RepairOptions } from "./verify/repair.ts";
+export { type Verification, verify, type VerifyOptions } from "./verify/verify.ts";
+export type { CollectionVerdict } from "./verify/verify-ranges.ts";

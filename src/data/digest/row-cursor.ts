@@ -1,0 +1,92 @@
+import { CutoverError } from "../../core/index.ts";
+import { compareBytes, keyText } from "../bytes.ts";
+import type { Range, Reader, Row } from "../connector.ts";
+
+/**
+ * Rows of a range one after the other. The next batch is asked for while this one is worked on, so that two stores are
+ * read at the same time.
+ */
+export class RowCursor implements AsyncDisposable {
+  readonly #batches: AsyncIterator<readonly Row[]>;
+  readonly #name: string;
+  #last: Uint8Array | undefined;
+  #coming: Promise<IteratorResult<readonly Row[]>> | undefined;
+  /** The batch at hand and where in it the cursor stands. */
+  rows: readonly Row[] = [];
+  at = 0;
+  #done = false;
+
+  /** `name`: the store, for messages. */
+  constructor(batches: AsyncIterable<readonly Row[]>, name: string) {
+    this.#name = name;
+    this.#batches = batches[Symbol.asyncIterator]();
+    this.#ask();
+  }
+
+  /** Whether a row stands here; fetches the next batch when this one is used up. */
+  async filled(): Promise<boolean> {
+    while (this.at >= this.rows.length) {
+      if (this.#done || this.#coming === undefined) return false;
+      const next = await this.#coming;
+      this.#coming = undefined;
+      if (next.done === true) {
+        this.#done = true;
+        this.rows = [];
+        this.at = 0;
+        return false;
+      }
+      this.rows = next.value;
+      this.at = 0;
+      this.#ordered();
+      this.#ask();
+    }
+    return true;
+  }
+
+  /** First place in this batch whose key lies after `upTo`. */
+  past(upTo: Uint8Array | undefined): number {
+    const last = this.rows.at(-1);
+    if (upTo === undefined || last === undefined || compareBytes(last.key, upTo) <= 0)
+      return this.rows.length;
+    let low = this.at;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareBytes((this.rows[middle] as Row).key, upTo) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#done = true;
+    // A batch that is still coming would otherwise be a rejection that nobody hears.
+    await this.#coming?.catch(() => undefined);
+    await this.#batches.return?.();
+  }
+
+  /** Ranges mean nothing in a store whose order is another one: a wrong connector would look like a wrong copy. */
+  #ordered(): void {
+    for (const { key } of this.rows) {
+      if (this.#last !== undefined && compareBytes(this.#last, key) >= 0)
+        throw new CutoverError("CUTOVER_DATA_ORDER", {
+          message: `expected keys in the order of their bytes, each once, found ${keyText(key)} after ${keyText(this.#last)}`,
+          place: this.#name,
+        });
+      this.#last = key;
+    }
+  }
+
+  #ask(): void {
+    this.#coming = this.#batches.next();
+    this.#coming.catch(() => undefined);
+  }
+}
+
+/** Cursor over a range of a store, or over nothing where the store has no such collection. */
+export function openCursor(reader: Reader | undefined, range: Range, signal?: AbortSignal): RowCursor {
+  if (reader === undefined) return new RowCursor(nothing(), "");
+  return new RowCursor(reader.scan(range, signal === undefined ? {} : { signal }), reader.name);
+}
+
+async function* nothing(): AsyncGenerator<readonly Row[]> {}
