@@ -30,6 +30,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DOCUMENT_TOO_LARGE: "The document is larger than a plan can be.",
   CUTOVER_DOCUMENT_NESTED: "Lists or quotes stand inside each other more deeply than the reader goes.",
   CUTOVER_DOCUMENT_EMPTY: "The document holds nothing but blank lines.",
+  CUTOVER_DOCUMENT_DRIFT:
+    "The written plan was changed after it was imported, so its lines are not those the record speaks of.",
   CUTOVER_CLAIM_UNKNOWN: "The definition holds no claim without proof of these words.",
   CUTOVER_CLAIM_AMBIGUOUS: "More than one claim of the definition has these words.",
   CUTOVER_BIND_INVALID: "The evidence cannot take the place of the claim, or cannot be read.",

@@ -43,6 +43,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DOCUMENT_TOO_LARGE: entry(2, "split it, or take logs and data out of it"),
   CUTOVER_DOCUMENT_NESTED: entry(2, "flatten the list at the named line"),
   CUTOVER_DOCUMENT_EMPTY: entry(2, "give a document with the plan in it"),
+  CUTOVER_DOCUMENT_DRIFT: entry(
+    2,
+    "import it again with `cutover import`, or give the text that was imported with --plan",
+  ),
   CUTOVER_CLAIM_UNKNOWN: entry(2, "name a claim that `cutover plan` lists as unproven"),
   CUTOVER_CLAIM_AMBIGUOUS: entry(2, "name it by its line in the plan, for example PLAN.md:31"),
   CUTOVER_BIND_INVALID: entry(2, "choose a sort of evidence that can stand there; see `cutover help bind`"),
@@ -235,6 +239,7 @@ export type ErrorCode =
   | "CUTOVER_DOCUMENT_TOO_LARGE"
   | "CUTOVER_DOCUMENT_NESTED"
   | "CUTOVER_DOCUMENT_EMPTY"
+  | "CUTOVER_DOCUMENT_DRIFT"
   | "CUTOVER_CLAIM_UNKNOWN"
   | "CUTOVER_CLAIM_AMBIGUOUS"
   | "CUTOVER_BIND_INVALID"

@@ -53,3 +53,9 @@ export {
 } from "./lint/finding.ts";
 export { toSarif } from "./lint/sarif.ts";
 export { type Scan, scanFolder } from "./against/scan-folder.ts";
+export { writeDefinition, type WriteOptions } from "./write-definition.ts";
+export { bindClaim, type Bound, type Evidence } from "./bind-definition.ts";
+export type { ClaimRole, WrittenClaim } from "./bind-claims.ts";
+export { type DiffLine, lineDifference } from "./merge-lines.ts";
+export { type WriteBackOptions, writeBack, type WrittenBack } from "./way-out/write-back.ts";
+export type { RecordedItem, RecordedProof, RecordedRun, RecordedState } from "./way-out/record.ts";

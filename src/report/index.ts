@@ -1,6 +1,13 @@
 export { buildRunView, RunViewer, type RunViewOptions } from "./run-viewer.ts";
 export { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
 export { type CoverageLine, routeCoverage, type RouteCoverage } from "./route-coverage.ts";
+export {
+  type PlanItem,
+  type PlanItemState,
+  type PlanProof,
+  type PlanRecord,
+  readPlanRecord,
+} from "./plan-record.ts";
 export { renderHtml } from "./render-html.ts";
 export {
   auditLine,
