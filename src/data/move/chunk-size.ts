@@ -1,0 +1,35 @@
+import type { ChunkLimit } from "../connector.ts";
+
+export interface ChunkSizing {
+  /** How long reading or writing a chunk shall take, milliseconds; default 500. */
+  readonly targetMs: number;
+  /** Most rows of a chunk; default 50,000. */
+  readonly rows: number;
+  /** Most bytes of a chunk; default 8 MiB. One row is read however large it is. */
+  readonly bytes: number;
+}
+
+export const defaultSizing: ChunkSizing = { targetMs: 500, rows: 50_000, bytes: 8_388_608 };
+
+/** Rows of the first chunk, before anything was measured. */
+const firstRows = 1_000;
+
+export function firstChunk({ rows, bytes }: ChunkSizing): ChunkLimit {
+  return { rows: Math.min(firstRows, rows), bytes };
+}
+
+/**
+ * The next chunk's limit after one of `rows` rows took `ms` (the longer of reading and writing): as many as would have taken the
+ * target time, at most twice and at least half as many as were asked for, so that one odd measurement does little.
+ */
+export function nextChunk(
+  sizing: ChunkSizing,
+  asked: ChunkLimit,
+  measured: { readonly rows: number; readonly ms: number },
+): ChunkLimit {
+  // Of few rows, at the end of a range or because they are large, little can be learned but that they took long.
+  const full = measured.rows >= asked.rows;
+  const factor = Math.min(2, Math.max(0.5, sizing.targetMs / Math.max(measured.ms, 1)));
+  const wanted = full || factor < 1 ? Math.round(asked.rows * factor) : asked.rows;
+  return { rows: Math.min(sizing.rows, Math.max(1, wanted)), bytes: sizing.bytes };
+}

@@ -1,0 +1,303 @@
+import { asError, CutoverError, faultPoint } from "../../core/index.ts";
+import type { Change, Collection, Position } from "../connector.ts";
+import { Bell } from "./bell.ts";
+import { ChunkFeed } from "./chunk-feed.ts";
+import { type HoldMeasures, holdReason } from "./holding.ts";
+import { type Images, mapped, type PlacedRow, unchanged, type Written } from "./images.ts";
+import { LogFeed } from "./log-feed.ts";
+import type { MoveSettings } from "./move-options.ts";
+import type { MoveState } from "./move-state.ts";
+import { type MoveEvent, type MoveProgress, RateMeter } from "./progress.ts";
+import { StallWatch } from "./stall-watch.ts";
+
+/** Bytes of changes that one transaction of the target takes, and that wait for one, at most about. */
+const changesAtOnce = 4_194_304;
+const changesWaiting = 16_777_216;
+/** How often the source is told what it need not keep, and asked how much it keeps, milliseconds. */
+const acknowledgeEveryMs = 1_000;
+const askRetainedEveryMs = 1_000;
+
+const closeWithinMs = 5_000;
+
+/** Where a move ends: when everything is copied and, with a position, the log is applied to there and not further. */
+export interface Stop {
+  readonly position?: Position;
+}
+
+/** What one transaction of the target is going to hold. */
+interface Due {
+  readonly changes: readonly Change[];
+  readonly rows: readonly PlacedRow[];
+  /** A chunk is among it. */
+  readonly chunk: boolean;
+}
+
+/** Carries a move on from where it stands, until it is told to stop. */
+export class Mover {
+  readonly #settings: MoveSettings;
+  readonly #state: MoveState;
+  readonly #images: Images;
+  readonly #bell = new Bell();
+  readonly #rate = new RateMeter();
+  readonly #log: LogFeed;
+  readonly #chunks: ChunkFeed;
+  readonly #watch: StallWatch;
+  readonly #totals: { readonly rows?: number; readonly bytes?: number };
+  #stop: Stop | undefined;
+  #paused = false;
+  #failed: { readonly error: unknown } | undefined;
+  #writing = false;
+  /** What the target has saved, and what the source was told of it. */
+  #saved: Position;
+  #acknowledged: Position;
+  #savedAt: number;
+  #acknowledgedAt: number;
+  #retained: { readonly at: number; readonly bytes: number | undefined } | undefined;
+
+  constructor(settings: MoveSettings, state: MoveState, collections: readonly Collection[]) {
+    const { source, target, slot, without, clock, sizing, map, stalledAfterMs } = settings;
+    this.#settings = settings;
+    this.#state = state;
+    this.#saved = this.#acknowledged = state.position;
+    this.#savedAt = this.#acknowledgedAt = clock.monotonic();
+    this.#totals = totalsOf(state, collections);
+    this.#images = map === undefined ? unchanged : mapped(map, target);
+    const bell = this.#bell;
+    const feed = { source, clock, bell };
+    this.#log = new LogFeed({ ...feed, slot, from: state.position, without, most: changesWaiting });
+    const { ranges } = state;
+    this.#chunks = new ChunkFeed({ ...feed, ranges, sizing, held: () => this.#held() }, state.place);
+    this.#rate.add(clock.monotonic(), state.counts);
+    const tell = (event: MoveEvent): void => this.#tell(event);
+    this.#watch = new StallWatch({
+      clock,
+      afterMs: stalledAfterMs,
+      onEvent: tell,
+      reason: () => this.#waitsFor(),
+    });
+  }
+
+  stopAt(stop: Stop): void {
+    this.#stop = stop;
+    this.#bell.ring();
+  }
+
+  /** Ends the move after what is being written. */
+  pause(): void {
+    this.#paused = true;
+    this.#bell.ring();
+  }
+
+  /** Resolves with whether the move came to where it was to stop; false after a pause. */
+  async run(onCopied: () => void): Promise<boolean> {
+    const { clock, progressEveryMs } = this.#settings;
+    const tick = (): void => {
+      this.#tell({ type: "progress", progress: this.progress() });
+      timer = clock.after(progressEveryMs, tick);
+    };
+    let timer = clock.after(progressEveryMs, tick);
+    try {
+      let copied = false;
+      for (;;) {
+        if (this.#failed !== undefined) throw this.#failed.error;
+        if (this.#paused) return false;
+        const due = await this.#gather();
+        if (due !== undefined) await this.#write(due);
+        if (this.#state.copied && !copied) {
+          copied = true;
+          onCopied();
+          this.#tell({ type: "copied", progress: this.progress() });
+        }
+        if (this.#isOver()) {
+          await this.#acknowledge();
+          return true;
+        }
+        if (due === undefined && !this.#paused) await this.#bell.heard();
+      }
+    } finally {
+      timer.cancel();
+      this.#watch.close();
+      await this.#close();
+    }
+  }
+
+  /** A source that does not answer any more does not hold up the end. */
+  async #close(): Promise<void> {
+    const { clock } = this.#settings;
+    const late = Promise.withResolvers<void>();
+    const timer = clock.after(closeWithinMs, late.resolve);
+    await Promise.race([Promise.all([this.#log.close(), this.#chunks.close()]), late.promise]);
+    timer.cancel();
+  }
+
+  progress(): MoveProgress {
+    const { counts, copied, position } = this.#state;
+    const { rows: totalRows, bytes: totalBytes } = this.#totals;
+    const now = this.#settings.clock.monotonic();
+    const { rows, bytes } = copied ? { rows: 0, bytes: 0 } : this.#rate.at(now);
+    const left = totalRows === undefined ? undefined : Math.max(0, totalRows - counts.rows - counts.dropped);
+    const { held } = this.#chunks;
+    return {
+      ...counts,
+      copied,
+      position,
+      rowsPerSecond: rows,
+      bytesPerSecond: bytes,
+      lagMs: this.#log.waitsFor,
+      ...(totalRows === undefined ? {} : { totalRows }),
+      ...(totalBytes === undefined ? {} : { totalBytes }),
+      ...(copied || left === undefined || rows <= 0 ? {} : { leftMs: (left / rows) * 1_000 }),
+      ...(held === undefined ? {} : { held }),
+    };
+  }
+
+  /** Takes what there is to write. Changes always come first, and a chunk only when the log has come to where it was read. */
+  async #gather(): Promise<Due | undefined> {
+    const state = this.#state;
+    const before = state.position;
+    const batch = this.#log.take(changesAtOnce);
+    const upTo = state.copied ? this.#stop?.position : undefined;
+    const changes = batch === undefined ? [] : state.apply(batch, upTo);
+    const applied = await this.#map((known) => this.#images.ofChanges(changes, known));
+    if (state.position !== before) this.#watch.moved();
+
+    let copied: Written = { changes: [], rows: [], aside: 0 };
+    const chunk = this.#chunks.peek();
+    const taken = chunk !== undefined && state.isReady(chunk) ? state.copy(chunk) : undefined;
+    if (taken === "again") this.#chunks.restart(state.place);
+    else if (taken !== undefined) {
+      copied = await this.#map((known) => this.#images.ofRows(taken.collection, taken.rows, known));
+    }
+    const isChunk = taken !== undefined && taken !== "again";
+    if (changes.length === 0 && !isChunk && !this.#isSaveDue()) return undefined;
+    return {
+      changes: copied.changes.length === 0 ? applied.changes : [...applied.changes, ...copied.changes],
+      rows: copied.rows,
+      chunk: isChunk,
+    };
+  }
+
+  async #map(
+    run: (before: { readonly aside: boolean; readonly now: number }) => Promise<Written>,
+  ): Promise<Written> {
+    const { clock, asideLimit, job } = this.#settings;
+    const written = await run({ aside: this.#state.counts.aside > 0, now: clock.now() });
+    if (written.aside === 0) return written;
+    this.#state.countAside(written.aside);
+    const { reason = "" } = written;
+    const { aside } = this.#state.counts;
+    if (aside > asideLimit) {
+      throw new CutoverError("CUTOVER_DATA_UNMAPPED", {
+        message: `expected at most ${asideLimit} rows without an image, found ${aside}; one of them: ${reason}`,
+        place: job,
+        details: { job, aside, limit: asideLimit, reason },
+        remedy: "let the map function give these rows an image, or raise `asideLimit`; then resume",
+      });
+    }
+    this.#tell({ type: "aside", rows: written.aside, reason });
+    return written;
+  }
+
+  async #write({ changes, rows, chunk }: Due): Promise<void> {
+    const { target, clock, job, fence, origin } = this.#settings;
+    const { position } = this.#state;
+    const checkpoint = this.#state.encode();
+    const began = clock.monotonic();
+    faultPoint("data.move.before-write");
+    this.#writing = true;
+    await target.applyTxn({ job, fence, origin, changes, rows, checkpoint });
+    this.#writing = false;
+    faultPoint("data.move.written");
+    this.#saved = position;
+    this.#savedAt = clock.monotonic();
+    this.#watch.moved();
+    this.#rate.add(this.#savedAt, this.#state.counts);
+    if (chunk) this.#chunks.taken(this.#savedAt - began);
+    if (this.#savedAt - this.#acknowledgedAt >= acknowledgeEveryMs) await this.#acknowledge();
+  }
+
+  /** Only what the target has committed: what is acknowledged is gone. */
+  async #acknowledge(): Promise<void> {
+    if (this.#saved === this.#acknowledged) return;
+    const { source, slot, clock } = this.#settings;
+    const position = this.#saved;
+    faultPoint("data.move.before-acknowledge");
+    await source.acknowledge(slot, position);
+    faultPoint("data.move.acknowledged");
+    this.#acknowledged = position;
+    this.#acknowledgedAt = clock.monotonic();
+  }
+
+  #isOver(): boolean {
+    if (!this.#state.copied || this.#stop === undefined) return false;
+    const { position } = this.#stop;
+    return position === undefined || (this.#state.position >= position && this.#saved >= position);
+  }
+
+  /** A place in the log is worth a transaction of its own now and then, so that the source need not keep what is behind it. */
+  #isSaveDue(): boolean {
+    const { position, copied } = this.#state;
+    if (position === this.#saved) return false;
+    const stop = this.#stop?.position;
+    if (copied && stop !== undefined && position >= stop) return true;
+    return this.#settings.clock.monotonic() - this.#savedAt >= this.#settings.checkpointEveryMs;
+  }
+
+  async #held(): Promise<string | undefined> {
+    const { hold, source, slot, clock } = this.#settings;
+    const now = clock.monotonic();
+    if (source.retained !== undefined && !(this.#retained && now - this.#retained.at < askRetainedEveryMs)) {
+      this.#retained = { at: now, bytes: await source.retained(slot) };
+    }
+    const found: HoldMeasures = {
+      lagMs: this.#log.waitsFor,
+      retainedBytes: this.#retained?.bytes,
+      latencyMs: hold.latency === undefined ? undefined : await hold.latency.measure(),
+    };
+    return holdReason(hold, found);
+  }
+
+  /** What the move waits for although something is to be done. */
+  #waitsFor(): string | undefined {
+    const { source, target, clock, stalledAfterMs } = this.#settings;
+    const { copied, position } = this.#state;
+    if (this.#writing) return `${target.name} has not answered to a write`;
+    const { held } = this.#chunks;
+    if (!copied && held !== undefined) return held;
+    if (clock.monotonic() - this.#log.heardAt >= stalledAfterMs)
+      return `the log of ${source.name} says nothing`;
+    if (!copied) {
+      if (this.#chunks.readingSince !== undefined) return `${source.name} has not answered to a read`;
+      return `rows that were read wait for the log of ${source.name}, which has come to ${position}`;
+    }
+    const stop = this.#stop?.position;
+    return stop === undefined
+      ? undefined
+      : `the log of ${source.name} has come to ${position}, not to ${stop}`;
+  }
+
+  #tell(event: MoveEvent): void {
+    try {
+      this.#settings.onEvent(event);
+    } catch (error) {
+      this.#failed ??= { error: asError(error) };
+      this.#bell.ring();
+    }
+  }
+}
+
+/** Rows and bytes of whole collections; of parts of them nothing is known. */
+function totalsOf(
+  { ranges }: MoveState,
+  collections: readonly Collection[],
+): { readonly rows?: number; readonly bytes?: number } {
+  let rows: number | undefined = 0;
+  let bytes: number | undefined = 0;
+  for (const { collection, after, upTo } of ranges) {
+    const found = collections.find(({ name }) => name === collection);
+    const whole = after === undefined && upTo === undefined;
+    rows = whole && rows !== undefined && found?.rows !== undefined ? rows + found.rows : undefined;
+    bytes = whole && bytes !== undefined && found?.bytes !== undefined ? bytes + found.bytes : undefined;
+  }
+  return { ...(rows === undefined ? {} : { rows }), ...(bytes === undefined ? {} : { bytes }) };
+}
