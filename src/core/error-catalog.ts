@@ -190,6 +190,14 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     "go on with the ranges the job began with, or forget the job and begin anew on an empty target",
   ),
   CUTOVER_DATA_SLOT_LOST: entry(4, "begin again: release the slot, then capture and copy anew"),
+  CUTOVER_DATA_SCHEMA_CHANGED: entry(
+    4,
+    "release the slot, give the target the same tables, then capture and copy anew; leave tables as they are while they move",
+  ),
+  CUTOVER_DATA_UNAVAILABLE: entry(
+    6,
+    "start the server, or correct host and port of the address; then resume: what was acknowledged is there",
+  ),
   CUTOVER_DATA_CLOSED: entry(2, "open the store again"),
   CUTOVER_DATA_IO: entry(6, "mend what the message names, then resume"),
   CUTOVER_DATA_NO_CAPTURE: entry(2, "write through the connector's writer, or move while nobody writes"),
@@ -313,6 +321,8 @@ export type ErrorCode =
   | "CUTOVER_DATA_NOT_EMPTY"
   | "CUTOVER_DATA_JOB_CHANGED"
   | "CUTOVER_DATA_SLOT_LOST"
+  | "CUTOVER_DATA_SCHEMA_CHANGED"
+  | "CUTOVER_DATA_UNAVAILABLE"
   | "CUTOVER_DATA_CLOSED"
   | "CUTOVER_DATA_IO"
   | "CUTOVER_DATA_NO_CAPTURE"
