@@ -2,7 +2,7 @@ import { type Duration, formatDuration, type Json, type JsonObject, markPlace } 
 import type { Step, StepContext, StepKind, StepProblem } from "../../plan/index.ts";
 import { QuietProof } from "./quiet-proof.ts";
 import { RouteWatch } from "./route-watch.ts";
-import { given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
+import { given, ms, optionsOf, placement, Problems, type StepPlacement, unknownIn } from "./step-input.ts";
 import { count, type Look, waitFor } from "./waiting.ts";
 
 export interface QuietOptions extends StepPlacement {
@@ -11,6 +11,11 @@ export interface QuietOptions extends StepPlacement {
   /** Fails when there is no such time within this long. Default 24 h. */
   readonly patience?: Duration;
 }
+
+const known: Readonly<Record<Exclude<keyof QuietOptions, keyof StepPlacement>, true>> = {
+  for: true,
+  patience: true,
+};
 
 interface QuietInput {
   readonly route: string;
@@ -29,8 +34,14 @@ interface QuietInput {
  */
 export function quiet(route: string, options: QuietOptions): Step {
   // Plain JavaScript may leave the options out; validation then says that `for` is missing.
-  const { patience = "24h", for: time, ...rest } = (options as Partial<QuietOptions> | undefined) ?? {};
-  const input = given({ route, for: time, patience, estimate: rest.estimate });
+  const { patience = "24h", for: time, ...rest } = optionsOf<Partial<QuietOptions>>(options);
+  const input = given({
+    route,
+    for: time,
+    patience,
+    estimate: rest.estimate,
+    unknown: unknownIn(options, known),
+  });
   return markPlace(
     { ...placement("quiet", rest), kind: quietKind(ms(patience)), input } as Step,
     quiet as (...args: never[]) => unknown,
@@ -60,7 +71,8 @@ const quietKind = (patience: number): StepKind => ({
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, for: time, patience } = input as JsonObject;
+  const { route, for: time, patience, unknown } = input as JsonObject;
+  found.unknown(unknown, known);
   found.route(route);
   found.duration("patience", patience);
   if (time === undefined || !(ms(time as Duration) > 0))

@@ -15,10 +15,12 @@ import {
   gateText,
   given,
   ms,
+  optionsOf,
   placement,
   Problems,
   stepGateProblems,
   type StepPlacement,
+  unknownIn,
 } from "./step-input.ts";
 import { type MeasuredShare, measuredShare, shareJson, Totals } from "./totals.ts";
 import { count, type Limits, type Look, type Otherwise, refuseFailure, waitFor } from "./waiting.ts";
@@ -43,6 +45,15 @@ export interface RampOptions extends StepPlacement {
    */
   readonly checkShare?: boolean;
 }
+
+const known: Readonly<Record<Exclude<keyof RampOptions, keyof StepPlacement>, true>> = {
+  hold: true,
+  gate: true,
+  atLeast: true,
+  atMost: true,
+  otherwise: true,
+  checkShare: true,
+};
 
 /** One share of a schedule, with limits of its own where it has some. */
 export interface RampShare {
@@ -87,8 +98,9 @@ interface RampSaved extends Saved {
 export function ramp(
   route: string,
   shares: readonly (number | RampShare)[],
-  options: RampOptions = {},
+  rampOptions: RampOptions = {},
 ): Step {
+  const options = optionsOf(rampOptions);
   const { atMost = "24h", gate = errorGate(route) } = options;
   const gates = Array.isArray(gate) ? (gate as readonly GateSpec[]) : [gate as GateSpec];
   const input = given({
@@ -100,6 +112,7 @@ export function ramp(
     otherwise: options.otherwise ?? "fail",
     checkShare: options.checkShare ?? true,
     estimate: options.estimate,
+    unknown: unknownIn(rampOptions, known),
   });
   const limit = Array.isArray(shares)
     ? shares.reduce((sum: number, entry: number | RampShare) => sum + ms(limitOf(entry) ?? atMost), 0)
@@ -150,7 +163,8 @@ const schedule = ({ shares, hold, atLeast, atMost }: RampInput): readonly Requir
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, shares, hold, atLeast, atMost, otherwise, checkShare } = input as JsonObject;
+  const { route, shares, hold, atLeast, atMost, otherwise, checkShare, unknown } = input as JsonObject;
+  found.unknown(unknown, known);
   found.route(route);
   found.duration("hold", hold);
   found.duration("atMost", atMost);

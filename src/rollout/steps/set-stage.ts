@@ -10,7 +10,7 @@ import type { Step, StepContext, StepKind, StepProblem } from "../../plan/index.
 import { moveRoute, requireStage, settingOf } from "./change-route.ts";
 import { finish, goBack, type Saved, savedOrNew } from "./saved.ts";
 import { awaitSecondWrites } from "./second-writes.ts";
-import { given, ms, placement, Problems, type StepPlacement } from "./step-input.ts";
+import { given, ms, optionsOf, placement, Problems, type StepPlacement, unknownIn } from "./step-input.ts";
 
 export interface SetStageOptions extends StepPlacement {
   /** Percentage of keys for stage `live`. Default 0 there; no other stage has one. */
@@ -18,6 +18,11 @@ export interface SetStageOptions extends StepPlacement {
   /** Longest time that missing second writes may keep the stage from advancing; then it fails. Default 24 h. */
   readonly patience?: Duration;
 }
+
+const known: Readonly<Record<Exclude<keyof SetStageOptions, keyof StepPlacement>, true>> = {
+  share: true,
+  patience: true,
+};
 
 interface SetStageInput {
   readonly route: string;
@@ -30,9 +35,17 @@ interface SetStageInput {
  * A step that sets a stage and waits for nothing but missing second writes where it goes forward, for example `dualwrite`
  * before a copy, or `complete` at the end. The way back is the stage of before.
  */
-export function setStage(route: string, stage: Stage, options: SetStageOptions = {}): Step {
+export function setStage(route: string, stage: Stage, setOptions: SetStageOptions = {}): Step {
+  const options = optionsOf(setOptions);
   const { patience = "24h" } = options;
-  const input = given({ route, stage, share: options.share ?? 0, patience, estimate: options.estimate });
+  const input = given({
+    route,
+    stage,
+    share: options.share ?? 0,
+    patience,
+    estimate: options.estimate,
+    unknown: unknownIn(setOptions, known),
+  });
   return markPlace(
     { ...placement("set-stage", options), kind: setStageKind(ms(patience)), input } as Step,
     setStage as (...args: never[]) => unknown,
@@ -71,7 +84,8 @@ const setStageKind = (patience: number): StepKind => ({
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, stage, share, patience } = input as JsonObject;
+  const { route, stage, share, patience, unknown } = input as JsonObject;
+  found.unknown(unknown, known);
   found.route(route);
   found.duration("patience", patience);
   if (!stages.includes(stage as Stage))

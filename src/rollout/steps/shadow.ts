@@ -15,10 +15,12 @@ import {
   gateText,
   given,
   ms,
+  optionsOf,
   placement,
   Problems,
   stepGateProblems,
   type StepPlacement,
+  unknownIn,
 } from "./step-input.ts";
 import { Totals } from "./totals.ts";
 import { count, type Limits, type Look, type Otherwise, refuseFailure, waitFor } from "./waiting.ts";
@@ -43,6 +45,15 @@ export interface ShadowOptions extends StepPlacement {
    */
   readonly otherwise?: "fail" | "ask";
 }
+
+const known: Readonly<Record<Exclude<keyof ShadowOptions, keyof StepPlacement>, true>> = {
+  for: true,
+  until: true,
+  atLeast: true,
+  operations: true,
+  patience: true,
+  otherwise: true,
+};
 
 interface ShadowInput {
   readonly route: string;
@@ -71,7 +82,8 @@ interface ShadowSaved extends Saved {
  * shadow("queue.submit", { for: "10m" })
  * ```
  */
-export function shadow(route: string, options: ShadowOptions = {}): Step {
+export function shadow(route: string, shadowOptions: ShadowOptions = {}): Step {
+  const options = optionsOf(shadowOptions);
   const { until = 0.001, patience = "24h" } = options;
   const gate = typeof until === "number" ? mismatchGate(route, until) : until;
   const input = given({
@@ -83,6 +95,7 @@ export function shadow(route: string, options: ShadowOptions = {}): Step {
     otherwise: options.otherwise ?? "fail",
     estimate: options.estimate,
     until: typeof until === "number" ? until : undefined,
+    unknown: unknownIn(shadowOptions, known),
   });
   return markPlace(
     { ...placement("shadow", options), kind: shadowKind(gate, ms(patience)), input } as Step,
@@ -122,7 +135,8 @@ const read = (input: Json): ShadowInput => input as unknown as ShadowInput;
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, for: least, atLeast, operations, patience, otherwise, until } = input as JsonObject;
+  const { route, for: least, atLeast, operations, patience, otherwise, until, unknown } = input as JsonObject;
+  found.unknown(unknown, known);
   found.route(route);
   found.duration("for", least);
   found.duration("patience", patience);

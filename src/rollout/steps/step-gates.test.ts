@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { GateSpec, Step } from "../../plan/index.ts";
 import { allOf, coverage, defineMigration, mean, p99, phase, rate, split } from "../../plan/index.ts";
 import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import { quiet } from "./quiet.ts";
 import { ramp } from "./ramp.ts";
+import { setStage } from "./set-stage.ts";
 import { shadow } from "./shadow.ts";
 // A run loads it with the first gate that needs it, and a manual clock would run on meanwhile.
 import "../../engine/measured-judge.ts";
@@ -65,5 +67,27 @@ describe("a gate of a step", () => {
   test("that never fails is fine: a shadow may wait for coverage", () => {
     const until = coverage("orders", { atLeast: 20 });
     expect(() => withStep(shadow("orders", { until }))).not.toThrow();
+  });
+});
+
+describe("options of a step", () => {
+  test.each<readonly [string, Step, RegExp]>([
+    ["a gate of a shadow", shadow("r", { gate: rate.mismatch().below(0.1) } as object), /no "gate"/],
+    ["a misspelt hold of a ramp", ramp("r", [50], { holds: "1m" } as object), /no "holds"/],
+    ["patience of a ramp", ramp("r", [50], { patience: "1m" } as object), /no "patience"/],
+    ["a gate of quiet", quiet("r", { for: "1s", gate: 1 } as never), /no "gate"/],
+    ["atLeast of a stage", setStage("r", "shadow", { atLeast: 1 } as object), /no "atLeast"/],
+    ["null", ramp("r", [50], null as never), /the options to be an object/],
+    ["a number", shadow("r", 7 as never), /the options to be an object/],
+  ])("that it does not know are refused: %s", (_, step, message) => {
+    expect(() => withStep(step)).toThrow(message);
+  });
+
+  test("that it knows are accepted, those of every step too", () => {
+    const placed = { name: "n", estimate: "1m" } as const;
+    expect(() => withStep(shadow("r", { ...placed, for: "1s", until: 0.1, atLeast: 1 }))).not.toThrow();
+    expect(() => withStep(ramp("r", [50], { ...placed, hold: "1s", checkShare: false }))).not.toThrow();
+    expect(() => withStep(quiet("r", { ...placed, for: "1s" }))).not.toThrow();
+    expect(() => withStep(setStage("r", "live", { ...placed, share: 5 }))).not.toThrow();
   });
 });

@@ -4,6 +4,7 @@ import {
   errorCatalog,
   type Json,
   type JsonObject,
+  nameOneOf,
   parseDuration,
 } from "../../core/index.ts";
 import {
@@ -26,6 +27,31 @@ export interface StepPlacement {
   /** How long it takes, for `cutover plan`. */
   readonly estimate?: Duration;
 }
+
+/** Options of every step, for `unknownIn`. */
+const placements: Readonly<Record<keyof StepPlacement, true>> = {
+  name: true,
+  after: true,
+  unit: true,
+  estimate: true,
+};
+
+/**
+ * Names of options that the step does not know, as the member `unknown` of its input, where validation refuses them with
+ * their place: a builder never throws. A gate given as `gate` to a step that wants `until` would judge nothing.
+ */
+export function unknownIn(options: unknown, known: Readonly<Record<string, true>>): string[] | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return ["options"];
+  const names = Object.keys(options).filter(
+    (name) => !Object.hasOwn(known, name) && !Object.hasOwn(placements, name),
+  );
+  return names.length === 0 ? undefined : names;
+}
+
+/** Options as plain JavaScript may leave them: what is no object holds none, and is refused by `unknownIn`. */
+export const optionsOf = <T extends object>(options: T | undefined): T =>
+  typeof options === "object" && options !== null ? options : ({} as T);
 
 export function placement(kind: string, options: StepPlacement): Pick<Step, "name" | "after" | "unit"> {
   const { name = kind, after, unit } = options;
@@ -73,6 +99,18 @@ export class Problems {
       remedy,
       place,
     });
+  }
+
+  /** @param found what `unknownIn` gave */
+  unknown(found: Json | undefined, known: Readonly<Record<string, true>>): void {
+    if (!Array.isArray(found)) return;
+    const names = [...Object.keys(known), ...Object.keys(placements)];
+    for (const name of found as readonly string[])
+      this.list.push({
+        message: name === "options" ? "expected the options to be an object" : `the step knows no "${name}"`,
+        remedy: nameOneOf(name, names, `remove "${name}": it would do nothing`),
+        place: name,
+      });
   }
 
   route(found: Json | undefined): void {
