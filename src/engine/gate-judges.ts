@@ -9,7 +9,9 @@ export interface GateJudges {
   evaluate(condition: GateSpec | ThroughputCondition, look: Look): Promise<Judgement>;
 }
 
-export function createJudges(sources: JudgeSources): GateJudges {
+/** Loads the statistics first, so that a judgement waits for nothing but its measurements. */
+export async function createJudges(sources: JudgeSources): Promise<GateJudges> {
+  await import("./measured-judge.ts");
   const judges = new Judges(sources);
   const flows = new Map<string, ThroughputJudge>();
   return {

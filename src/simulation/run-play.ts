@@ -49,9 +49,9 @@ export interface Played {
 /** Clock time at which runs begin; each a random part of an hour later, since doors begin anew with each hour. */
 const epoch = Date.UTC(2026, 0, 1);
 const hourMs = 3_600_000;
-/** Looks are a second apart at first, later a 25th of the time since the last change: detection is told to 4 %. */
+/** Looks are a second apart at first, later a 16th of the time since the last change: detection is told to 6 %. */
 const closest = 1_000;
-const part = 25;
+const part = 16;
 const farthest = 300_000;
 /** Times after a change at which something is likely to be due; stretches end on them, so that holds are kept exactly. */
 const marks = [1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1_440].map(
@@ -62,8 +62,37 @@ const longestHold = 3_600_000;
 /** A step that neither waits for the clock nor ends within so many turns waits for the real world. */
 const mostTurns = 10_000;
 
+interface Surroundings {
+  readonly clock: StageClock;
+  readonly routes: PlayedRoutes;
+  /** Routes that measures without a route add up. */
+  readonly touched: Set<string>;
+  readonly judges: GateJudges;
+}
+
 /** Plays a migration once, with the real steps and judges, from the first phase to the last or until it is stopped. */
-export class RunPlay {
+export async function playRun(options: PlayOptions): Promise<Played> {
+  const { script, seed, run, fault } = options;
+  const random = createRandom(seed, run, textSeed(fault?.text ?? ""));
+  const clock = new StageClock(epoch + Math.floor(random.next() * hourMs));
+  const routes = new PlayedRoutes(saltOf(options));
+  const touched = new Set(script.routes);
+  const judges = await createJudges({
+    runId: "simulation",
+    store: routes.store,
+    clock,
+    log: silentLog,
+    readMemory: undefined,
+    touched,
+    declared: async () => undefined,
+  });
+  return await new RunPlay(options, { clock, routes, touched, judges }).play();
+}
+
+/** The salt of a run's routes, so that each run spreads the keys anew. */
+const saltOf = ({ seed, run }: PlayOptions): string => `simulated-${seed}-${run}`;
+
+class RunPlay {
   readonly #options: PlayOptions;
   readonly #clock: StageClock;
   readonly #routes: PlayedRoutes;
@@ -82,28 +111,19 @@ export class RunPlay {
   /** A person was asked, or a trigger holds the run and does not let go: nobody is there, so the run ends here. */
   #waitsForPeople = false;
 
-  constructor(options: PlayOptions) {
+  constructor(options: PlayOptions, { clock, routes, touched, judges }: Surroundings) {
     this.#options = options;
     const { script, seed, run, fault, world } = options;
-    const random = createRandom(seed, run, textSeed(fault?.text ?? ""));
-    this.#start = epoch + Math.floor(random.next() * hourMs);
+    this.#clock = clock;
+    this.#routes = routes;
+    this.#touched = touched;
+    this.#judges = judges;
+    this.#start = clock.now();
     this.#changedAt = this.#start;
-    this.#clock = new StageClock(this.#start);
-    this.#routes = new PlayedRoutes(`simulated-${seed}-${run}`);
-    this.#touched = new Set(script.routes);
-    this.#judges = createJudges({
-      runId: "simulation",
-      store: this.#routes.store,
-      clock: this.#clock,
-      log: silentLog,
-      readMemory: undefined,
-      touched: this.#touched,
-      declared: async () => undefined,
-    });
-    this.#alarms = new Alarms(script.compiled.triggers, this.#judges, this.#start);
+    this.#alarms = new Alarms(script.compiled.triggers, judges, this.#start);
     for (const [index, route] of script.routes.entries()) {
-      const own = createRandom(seed, run * 1_000 + index, textSeed(fault?.text ?? "") + 1);
-      this.#worlds.set(route, new World(world, own, `simulated-${seed}-${run}/${route}`));
+      const random = createRandom(seed, run * 1_000 + index, textSeed(fault?.text ?? "") + 1);
+      this.#worlds.set(route, new World(world, random, `${saltOf(options)}/${route}`));
     }
   }
 
@@ -185,8 +205,8 @@ export class RunPlay {
   async #pass(phase: string): Promise<boolean> {
     this.#options.signal.throwIfAborted();
     const from = this.#clock.now();
-    const ms = this.#stretch(from);
     this.#begin(from);
+    const ms = this.#stretch(from);
     this.#clock.move(ms);
     for (const state of this.#routes.states) {
       const world = this.#worlds.get(state.route);

@@ -3,7 +3,7 @@ import { type FaultResult, faultResult, type HealthyResult, healthyResult } from
 import { failingPart, type Fault } from "./fault.ts";
 import { refuse } from "./input.ts";
 import { LatencyDraw } from "./latency-draw.ts";
-import { type Played, RunPlay } from "./run-play.ts";
+import { type Played, playRun } from "./run-play.ts";
 import { scriptOf } from "./script.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -70,7 +70,7 @@ export async function simulate(migration: Migration, options: SimulationOptions)
     const played: Played[] = [];
     for (let run = 1; run <= runs && !signal.aborted; run++) {
       try {
-        played.push(await new RunPlay({ script, world, fault, seed, run, signal }).play());
+        played.push(await playRun({ script, world, fault, seed, run, signal }));
       } catch (thrown) {
         if (signal.aborted) break;
         throw thrown;

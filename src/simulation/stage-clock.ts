@@ -35,8 +35,8 @@ export class StageClock implements Clock {
 
   /** Calls everything that is due, in the order in which it was asked for. */
   fire(): void {
-    for (const entry of [...this.#waiting]) {
-      if (entry.at > this.#now) continue;
+    const due = [...this.#waiting].filter(({ at }) => at <= this.#now);
+    for (const entry of due) {
       this.#waiting.delete(entry);
       entry.fn();
     }

@@ -69,8 +69,8 @@ export const command: Command = {
       seed,
       route,
       signal: interrupted,
-      progress: progress.tell,
-    }).finally(progress.clear);
+      progress: (told) => progress.tell(told),
+    }).finally(() => progress.clear());
     if (context.json) terminal.json(result);
     else {
       for (const line of simulationPage(result, terminal.columns())) terminal.line(line);

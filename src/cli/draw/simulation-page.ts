@@ -77,7 +77,7 @@ function healthyLines(
   return lines;
 }
 
-const widths = [24, 11, 9, 9, 9, 8, 7];
+const widths = [22, 9, 9, 9, 9, 11, 9];
 
 const row = (cells: readonly string[]): string =>
   `  ${cells
@@ -90,7 +90,7 @@ const row = (cells: readonly string[]): string =>
     .join("")}`;
 
 const headLine = (): Line => [
-  span(row(["fault", "noticed", "median", "90 %", "at", "calls", "keys hit"].map((word) => word)), "dim"),
+  span(row(["fault", "noticed", "median", "90 %", "at", "calls hit", "keys hit"]), "dim"),
 ];
 
 function faultLines(result: FaultResult, columns: number): readonly Line[] {
