@@ -1,6 +1,7 @@
 import type { DefinitionSource } from "./definition-source.ts";
+import { isWayBack } from "./definition-back.ts";
 import { PhaseDraft } from "./definition-phases.ts";
-import { claimOfCheck, claimOfCriterion, type Proofs } from "./definition-proofs.ts";
+import { claimOfCheck, claimOfCriterion } from "./definition-proofs.ts";
 import type { Procedure } from "./definition-registers.ts";
 import { commandItem, stepItem } from "./definition-steps.ts";
 import { Names, slug } from "./definition-words.ts";
@@ -17,10 +18,6 @@ export function looseWork(source: DefinitionSource): readonly Work[] {
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
-export const isWayBack = (source: DefinitionSource, work: Work): boolean =>
-  (work.kind === "step" && work.way === "rollback") ||
-  source.rolesAbove(work).some((role) => role === "rollback" || role === "contingency");
-
 /** Ways back told outside of the phases, by the heading they stand under. */
 export function waysBack(source: DefinitionSource): readonly Procedure[] {
   const parents = parentsOf(source);
@@ -36,7 +33,7 @@ export function waysBack(source: DefinitionSource): readonly Procedure[] {
   });
 }
 
-const parentsOf = (source: DefinitionSource): ReadonlySet<string | undefined> =>
+export const parentsOf = (source: DefinitionSource): ReadonlySet<string | undefined> =>
   new Set([...source.inventory.steps, ...source.inventory.commands].map(({ within }) => within.step));
 
 /** A plan without phases: each heading that has work under it is one. */
@@ -75,12 +72,12 @@ function addWork(source: DefinitionSource, parts: readonly Work[], draft: PhaseD
 /**
  * Places work that stands outside of the phases of a plan that has some: timetables go on from phase to phase as their
  * words name classes of units or phases; what is to be ready before goes to the first checklist; cleaning up to the last
- * phase; what is left is to be shown by the end of the run.
+ * phase; what is left is to be shown before the last phase ends, as are the plan's criteria of success: a gate holds there,
+ * where `success` would only be told.
  */
 export function placeLooseWork(
   source: DefinitionSource,
   phases: readonly PhaseDraft[],
-  success: Proofs,
   scopes: readonly (string | undefined)[],
 ): void {
   const [first, last] = [phases[0], phases.at(-1)];
@@ -106,7 +103,7 @@ export function placeLooseWork(
       /\bpost[- ]?(migration|cutover)|clean[- ]?up|aufräum|nettoyage|limpieza/i.test(headings)
     ) {
       addWork(source, [work], last);
-    } else success.add(claim);
+    } else last.exit.add(claim);
   }
 }
 
@@ -134,19 +131,15 @@ function named(
 }
 
 /** Checks, criteria and limits that stand in no phase. */
-export function placeLooseProofs(
-  source: DefinitionSource,
-  phases: readonly PhaseDraft[],
-  success: Proofs,
-): void {
+export function placeLooseProofs(source: DefinitionSource, phases: readonly PhaseDraft[]): void {
   const { inventory } = source;
   const [first, last] = [phases[0], phases.at(-1)];
+  if (first === undefined || last === undefined) return;
   for (const check of inventory.checks) {
     if (check.within.phase !== undefined || check.within.unit !== undefined) continue;
     const claim = claimOfCheck(check);
-    if (check.guards === "entry" && first !== undefined) first.entry.add(claim);
-    else if (check.guards === "cleanup" && last !== undefined) last.exit.add(claim);
-    else success.add(claim);
+    if (check.guards === "entry") first.entry.add(claim);
+    else last.exit.add(claim);
   }
   for (const criterion of inventory.criteria)
     if (
@@ -154,20 +147,21 @@ export function placeLooseProofs(
       criterion.within.unit === undefined &&
       criterion.check === undefined
     )
-      success.add(claimOfCriterion(criterion));
+      last.exit.add(claimOfCriterion(criterion));
   const spoken = new Set([
     ...inventory.triggers.flatMap(({ thresholds }) => thresholds),
     ...[...inventory.checks, ...inventory.criteria].flatMap(({ thresholds }) => thresholds),
   ]);
-  for (const threshold of inventory.thresholds) {
+  // Of two readings of one line, the one that names what is measured.
+  const named = inventory.thresholds.toSorted((a, b) => Number(a.measure === "") - Number(b.measure === ""));
+  for (const threshold of named) {
     if (spoken.has(threshold.key) || threshold.does !== undefined || source.told.has(threshold.place.line))
       continue;
     const draft = phases.find(
       ({ from }) => from !== undefined && from === phaseOf(source, threshold.within.phase),
     );
     const claim = { words: threshold.text, place: threshold.place, thresholds: [threshold.key] };
-    if (draft === undefined) success.add(claim);
-    else draft.exit.add(claim);
+    (draft ?? last).exit.add(claim);
   }
 }
 

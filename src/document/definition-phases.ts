@@ -7,7 +7,8 @@ import type { UnitsDraft } from "./definition-units.ts";
 import { Names, slug } from "./definition-words.ts";
 import type { RampFinding } from "./figure-finding.ts";
 import type { Finding } from "./inventory.ts";
-import type { PhaseFinding } from "./work-finding.ts";
+import { attachWayBack, isWayBack } from "./definition-back.ts";
+import type { CommandFinding, PhaseFinding } from "./work-finding.ts";
 
 /** A phase while it is put together. */
 export class PhaseDraft {
@@ -20,6 +21,8 @@ export class PhaseDraft {
   readonly exit: Proofs;
   readonly steps: StepItem[] = [];
   readonly stepNames: Names = new Names();
+  /** Commands that take it back. */
+  readonly back: CommandFinding[] = [];
   units: readonly string[] | undefined;
   forwardOnly = false;
   approval = false;
@@ -120,8 +123,9 @@ export function fillPhase(source: DefinitionSource, draft: PhaseDraft, key: stri
     (a, b) => a.place.line - b.place.line || a.place.column - b.place.column,
   );
   for (const part of parts) {
-    if (part.kind === "step" && part.way === "rollback") {
-      draft.wayBack.add({ words: part.text, place: part.place });
+    if (isWayBack(source, part)) {
+      if (part.kind === "command") draft.back.push(part);
+      else if (!parents.has(part.key)) draft.wayBack.add({ words: part.text, place: part.place });
       continue;
     }
     if (part.kind === "step" && parents.has(part.key)) {
@@ -172,6 +176,7 @@ function rampStep(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft
   const holds = ramp.stages.map(({ hold }) => source.duration(hold));
   const held = holds.some((hold) => hold !== undefined);
   const name = routeOf(source, ramp, draft);
+  const step = draft.stepNames.take("ramp");
   const steps = ramp.stages.flatMap(({ percent }, index): Code[] => {
     if (percent === 0) return [];
     const hold = holds[index];
@@ -193,7 +198,7 @@ function rampStep(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft
       args: [
         words(name),
         held ? list(steps) : numbers(above),
-        object({ name: words(draft.stepNames.take("ramp")) }),
+        ...(step === "ramp" ? [] : [object({ name: words(step) })]),
       ],
     }),
   };
@@ -210,14 +215,18 @@ function routeOf(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft)
   return slug(of ?? "") || slug(source.inventory.title) || "traffic";
 }
 
+/** A phase of which the plan tells no work stands for its goal. */
+export function claimGoal(source: DefinitionSource, draft: PhaseDraft): void {
+  if (!draft.empty) return;
+  const place = { file: "", line: draft.line, column: 1, endLine: draft.line };
+  const claim = { words: draft.claim, place, name: draft.name };
+  draft.steps.push(claimedStep(source, claim, { names: draft.stepNames }));
+}
+
 /** Code of the phases that a draft becomes: from its first step that cannot be taken back, it is a forward-only one. */
-export function phaseItems(source: DefinitionSource, draft: PhaseDraft, names: Names): readonly CodeItem[] {
-  if (draft.empty) {
-    const place = { file: "", line: draft.line, column: 1, endLine: draft.line };
-    draft.steps.push(
-      claimedStep(source, { words: draft.claim, place, name: draft.name }, { names: draft.stepNames }),
-    );
-  }
+export function phaseItems(draft: PhaseDraft, names: Names): readonly CodeItem[] {
+  if (draft.back.length > 0 && !attachWayBack(draft.steps, draft.back))
+    for (const { shell, place } of draft.back) draft.wayBack.add({ words: shell, place });
   const cut = draft.forwardOnly ? 0 : draft.steps.findIndex(({ irreversible }) => irreversible);
   const entry = draft.entry.items;
   const exit = draft.exit.items;
@@ -230,25 +239,12 @@ export function phaseItems(source: DefinitionSource, draft: PhaseDraft, names: N
         code: code(draft.name, { entry, steps: draft.steps, exit, wayBack, approved: draft.approval }),
       },
     ];
-  const final = {
-    entry: [],
-    wayBack: [],
-    exit,
-    steps: draft.steps.slice(cut),
-    forwardOnly: true,
-    approved: true,
-  };
-  if (cut === 0 && entry.length + wayBack.length === 0)
-    return [{ notes: draft.notes, code: code(draft.name, final) }];
-  if (cut <= 0) return [{ notes: draft.notes, code: code(draft.name, { ...final, entry, wayBack }) }];
-  const first = code(draft.name, {
-    entry,
-    wayBack,
-    steps: draft.steps.slice(0, cut),
-    exit: [],
-    approved: false,
-  });
-  const last = code(names.take(`${draft.name}-final`), final);
+  // What is to be shown is shown before anything is gone for good.
+  const final = { entry: [], wayBack: [], steps: draft.steps.slice(cut), forwardOnly: true, approved: true };
+  if (cut === 0) return [{ notes: draft.notes, code: code(draft.name, { ...final, entry, wayBack, exit }) }];
+  const begun = draft.steps.slice(0, cut);
+  const first = code(draft.name, { entry, wayBack, steps: begun, exit, approved: false });
+  const last = code(names.take(`${draft.name}-final`), { ...final, exit: [] });
   return [
     { notes: draft.notes, code: first },
     { notes: ["From here on nothing brings back what is gone: one person has to approve."], code: last },

@@ -121,7 +121,9 @@ export function draftTriggers(
   function triggerItem(
     trigger: Pick<TriggerFinding, "text" | "place" | "thresholds" | "does" | "mode">,
   ): CodeItem {
-    const said = trigger.text.trim() === "" ? `line ${trigger.place.line}` : trigger.text;
+    // Cells of a table read as one sentence.
+    const said =
+      trigger.text.trim() === "" ? `line ${trigger.place.line}` : trigger.text.replaceAll(" | ", " · ");
     let name = said;
     for (let number = 2; names.has(name); number += 1) name = `${said} (${number})`;
     names.add(name);
@@ -132,11 +134,7 @@ export function draftTriggers(
     const byHand = condition === undefined && (trigger.mode === "manual" || key === undefined);
     const first = byHand
       ? call("manual", words(name))
-      : call(
-          "when",
-          condition ??
-            unprovenCode(said, { from: source.at(trigger.place), by: ["command", "metric", "data"] }),
-        );
+      : call("when", condition ?? unprovenCode(said, { from: source.at(trigger.place), by: ["metric"] }));
     const options = object({ name: byHand ? undefined : words(name), from: words(source.at(trigger.place)) });
     const notes = byHand && trigger.mode !== "manual" ? ["No figure shows it: a person fires it."] : [];
     return { notes, code: { type: "chain", first, method: "then", args: [words(trigger.does), options] } };

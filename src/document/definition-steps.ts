@@ -136,5 +136,11 @@ export function runnable(command: CommandFinding): readonly string[] | undefined
     !argv.some((word) => word.includes("\0"))
   )
     return argv;
-  return ["sh", "-c", shell];
+  const own = language.toLowerCase();
+  // Braces that make several words, tests in double brackets and the like are no plain shell's.
+  const more = /\{[^{}\s]*,[^{}\s]*\}|\{\d+\.\.\d+\}|\[\[|<<<|[<>]\(|&>|\|&|\bsource\s/.test(shell);
+  return [ownShells.has(own) ? own : more ? "bash" : "sh", "-c", shell];
 }
+
+/** Blocks that name one of these are read by it. */
+const ownShells = new Set(["bash", "zsh", "ksh", "dash", "ash"]);

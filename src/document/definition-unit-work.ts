@@ -1,3 +1,4 @@
+import { isWayBack } from "./definition-back.ts";
 import { PhaseDraft } from "./definition-phases.ts";
 import { claimOfCheck } from "./definition-proofs.ts";
 import type { DefinitionSource } from "./definition-source.ts";
@@ -27,6 +28,7 @@ export function addUnitWork(
     const phase = byScope ?? own ?? (home ??= homeOf(source, phases, findings, names));
     if (phase.units !== undefined && !phase.units.includes(name)) phase.units = [...phase.units, name];
     phase.steps.push(...workOf(source, unit, name, phase));
+    if (phase === own) phase.steps.sort((a, b) => a.line - b.line);
   }
 }
 
@@ -76,8 +78,8 @@ function workOf(
     (a, b) => a.place.line - b.place.line || a.place.column - b.place.column,
   );
   for (const part of parts) {
-    if (part.kind === "step" && part.way === "rollback") {
-      phase.wayBack.add({ words: part.text, place: part.place });
+    if (isWayBack(source, part)) {
+      if (!parents.has(part.key)) phase.wayBack.add({ words: part.text, place: part.place });
       continue;
     }
     if (part.kind === "step" && parents.has(part.key)) {

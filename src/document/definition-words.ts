@@ -50,7 +50,7 @@ const asks: Readonly<Record<EvidenceSort, RegExp>> = {
   command:
     /\b(tests?|testing|tested|compil\w*|builds?|lint\w*|clippy|sanitizer|static analysis|coverage|warnings?|benchmark\w*|cyclic|circular|regression|passes|passing|typecheck\w*|scans?|binary|executable|script)\b/i,
   metric:
-    /\b(error rate|errors?|latency|throughput|p\d{2}|response times?|performance|regression|degradation|memory|cpu|availability|uptime|downtime|metrics?|health\w*|traffic|queue|load|monitor\w*|stable|stability)\b/i,
+    /\b(error rate|errors?|latency|throughput|p\d{2}|response times?|performance|regression|degradation|memory|cpu|availability|uptime|downtime|metrics?|health\w*|traffic|monitor\w*|stable|stability)\b/i,
   data: /\b(data|back-?ups?|restor\w*|rows?|records?|integrity|loss|lost|checksums?|counts?|consisten\w*|corrupt\w*|duplicates?|schema|tables?|migrated|inventory)\b/i,
   approval:
     /\b(approv\w*|review\w*|sign(ed)?[- ]?off|notif\w*|stakeholders?|documentation|documented|docs|trained|training|decisions?|decide|agree\w*|communicat\w*|team|plan|playbook|manual\w*|customer|announce\w*)\b/i,
@@ -58,7 +58,9 @@ const asks: Readonly<Record<EvidenceSort, RegExp>> = {
 
 /** Sorts of evidence that fit the words; undefined when they say nothing of it: then any sort does. */
 export function evidenceFor(claim: string, of: readonly EvidenceSort[]): readonly EvidenceSort[] | undefined {
-  const fits = of.filter((sort) => asks[sort].test(claim));
+  // `tests_passing` and `testsPassing` say the same as words do.
+  const said = claim.replaceAll("_", " ").replaceAll(/([a-z])([A-Z])/g, "$1 $2");
+  const fits = of.filter((sort) => asks[sort].test(said));
   return fits.length === 0 || fits.length === of.length ? undefined : fits;
 }
 

@@ -7,14 +7,14 @@ import {
   list,
   object,
   print,
-  quote,
   usedIn,
   words,
   wrapped,
 } from "./definition-code.ts";
 import { phasesOfSections, placeLooseProofs, placeLooseWork, waysBack } from "./definition-leftovers.ts";
-import { PhaseDraft, draftPhase, fillPhase, phaseItems } from "./definition-phases.ts";
-import { Proofs } from "./definition-proofs.ts";
+import { importLine } from "./bind-imports.ts";
+import { claimGoal, PhaseDraft, draftPhase, fillPhase, phaseItems } from "./definition-phases.ts";
+import { attachWayBack } from "./definition-back.ts";
 import {
   type Constant,
   draftContingencies,
@@ -29,6 +29,7 @@ import { addUnitWork } from "./definition-unit-work.ts";
 import { draftUnits } from "./definition-units.ts";
 import { Names, slug } from "./definition-words.ts";
 import type { Inventory } from "./inventory.ts";
+import { definitionOf, withDigests } from "./merge-entries.ts";
 
 export interface WriteOptions {
   /** Name of the document as the definition gives it in places. Default: the last part of the inventory's file. */
@@ -54,20 +55,26 @@ export function writeDefinition(inventory: Inventory, options: WriteOptions = {}
   const findings = inventory.phases;
   const phases = findings.map((phase) => draftPhase(source, phase, units, names));
   for (const [index, draft] of phases.entries()) fillPhase(source, draft, findings[index]?.key ?? "");
-  const success = new Proofs(source, "gates");
   if (phases.length === 0) phases.push(...phasesOfSections(source, names));
-  else
-    placeLooseWork(
-      source,
-      phases,
-      success,
-      findings.map(({ scope }) => scope),
-    );
   addUnitWork(source, units, phases, findings, names);
   const back = waysBack(source);
   if (phases.length === 0) {
     const title = inventory.title.trim() === "" ? "the migration" : inventory.title;
     phases.push(new PhaseDraft(source, { name: names.take("migration"), claim: title, line: 1 }));
+  }
+  for (const draft of phases) claimGoal(source, draft);
+  if (findings.length > 0)
+    placeLooseWork(
+      source,
+      phases,
+      findings.map(({ scope }) => scope),
+    );
+  for (const { parts } of back) {
+    const commands = parts.filter((part) => part.kind === "command");
+    const [begins] = phases.filter(({ steps }) =>
+      steps.some(({ code }) => code.type === "call" && code.name === "command"),
+    );
+    if (begins !== undefined && commands.length === parts.length) attachWayBack(begins.steps, commands);
   }
   approvals(source, phases);
   const triggers = draftTriggers(source, {
@@ -77,7 +84,7 @@ export function writeDefinition(inventory: Inventory, options: WriteOptions = {}
   const risks = draftRisks(source);
   const contingencies = draftContingencies(source, back);
   const maps = draftMaps(source);
-  placeLooseProofs(source, phases, success);
+  placeLooseProofs(source, phases);
   const some = (items: readonly CodeItem[]): Code | undefined =>
     items.length === 0 ? undefined : list(items);
   const migration = object({
@@ -87,13 +94,13 @@ export function writeDefinition(inventory: Inventory, options: WriteOptions = {}
     schedule: schedule === undefined ? undefined : scheduleCode(schedule),
     units: some(units.units),
     waves: some(units.waves),
-    phases: list(phases.flatMap((phase) => phaseItems(source, phase, names))),
+    phases: list(phases.flatMap((phase) => phaseItems(phase, names))),
     triggers: some(triggers),
-    success: some(success.items),
     risks: some(risks),
     contingencies: some(contingencies),
   });
-  return fileText(source, migration, maps);
+  const file = fileText(source, migration, maps);
+  return withDigests(file, definitionOf(file));
 }
 
 /** Who signs off closes the last phase; a team is no name that anybody approves under. */
@@ -129,12 +136,6 @@ function fileText(source: DefinitionSource, migration: Code, maps: readonly Cons
 }
 
 const plain = (name: string): string => name.replace("type ", "");
-
-function importLine(names: readonly string[], door: string): string {
-  const flat = `import { ${names.join(", ")} } from ${quote(door)};`;
-  if (columnsOf(flat) <= 110) return flat;
-  return `import {\n${names.map((name) => `  ${name},\n`).join("")}} from ${quote(door)};`;
-}
 
 function constant({ name, notes, code }: Constant): readonly string[] {
   const start = `export const ${name} = `;

@@ -39,6 +39,7 @@ export async function dryRun(migration: Migration): Promise<PlanReport> {
       manual: condition.type === "manual",
       for: debounce === undefined ? null : parseDuration(debounce),
       phases: armed ?? null,
+      unproven: condition instanceof Unproven,
     })),
     wayBack: wayBack(compiled, steps),
     success: compiled.success.map(nameOf),

@@ -1,4 +1,15 @@
 export {
+  byHand,
+  type ByHandOptions,
+  commandCheck,
+  commandGate,
+  dataCheck,
+  dataGate,
+  type DataProbe,
+  dataStep,
+  type ProofCommand,
+} from "./bound-evidence.ts";
+export {
   mean,
   type MeanMeasure,
   type MeanOptions,

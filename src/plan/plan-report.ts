@@ -38,6 +38,8 @@ export interface PlanReport {
     readonly for: number | null;
     /** Null: armed throughout. */
     readonly phases: readonly string[] | null;
+    /** Nobody has said how its condition is measured: it never fires. */
+    readonly unproven: boolean;
   }[];
   readonly wayBack: {
     /** Phases that begin only after their way back was proven. */
