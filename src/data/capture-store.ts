@@ -26,6 +26,7 @@ import type {
   LogBatch,
   Position,
   Range,
+  Reader,
   Row,
   TargetWrite,
 } from "./connector.ts";
@@ -68,13 +69,7 @@ export class CapturedStore implements DataStore {
   }
 
   get(collection: string, wanted: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
-    const at = placeOf(collection);
-    return this.#read(collection, (view) =>
-      view.get(
-        at.collection,
-        wanted.map((key) => at.key(key)),
-      ),
-    );
+    return this.#read(collection, (view) => getFrom(view, collection, wanted));
   }
 
   async *scan(
@@ -84,16 +79,7 @@ export class CapturedStore implements DataStore {
     this.#known(range.collection);
     const view = this.#engine.view();
     try {
-      let rest = range;
-      for (let end = false; !end;) {
-        options.signal?.throwIfAborted();
-        const part = await rowsOf(view, rest, scanLimit);
-        end = part.end;
-        const last = part.rows.at(-1);
-        if (last === undefined) return;
-        rest = { ...range, after: last.key };
-        yield part.rows;
-      }
+      yield* scanOf(view, range, options.signal);
     } finally {
       await view.close();
     }
@@ -101,6 +87,12 @@ export class CapturedStore implements DataStore {
 
   count(range: Range): Promise<number> {
     return this.#read(range.collection, (view) => view.count(placeOf(range.collection).range(range)));
+  }
+
+  async snapshot(): Promise<Reader> {
+    const view = this.#engine.view();
+    const known = (collection: string): void => this.#known(collection);
+    return new Moment(this.name, await this.#engine.collections(), view, known);
   }
 
   async capture(slot: string): Promise<Position> {
@@ -278,6 +270,81 @@ export class CapturedStore implements DataStore {
     this.#known(change.collection);
     const reason = this.#engine.refusal(isOwn(change) ? placed(change) : change);
     if (reason !== undefined) throw rowRefused(this.name, change, reason);
+  }
+}
+
+/** Everything as one view shows it. */
+class Moment implements Reader {
+  readonly name: string;
+  readonly #collections: readonly Collection[];
+  readonly #view: ByteView;
+  readonly #known: (collection: string) => void;
+
+  constructor(
+    name: string,
+    collections: readonly Collection[],
+    view: ByteView,
+    known: (collection: string) => void,
+  ) {
+    this.name = name;
+    this.#collections = collections;
+    this.#view = view;
+    this.#known = known;
+  }
+
+  collections(): Promise<readonly Collection[]> {
+    return Promise.resolve(this.#collections);
+  }
+
+  async get(collection: string, wanted: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.#known(collection);
+    return getFrom(this.#view, collection, wanted);
+  }
+
+  scan(
+    range: Range,
+    options: { readonly signal?: AbortSignal } = {},
+  ): AsyncGenerator<readonly Row[], void, void> {
+    this.#known(range.collection);
+    return scanOf(this.#view, range, options.signal);
+  }
+
+  async count(range: Range): Promise<number> {
+    this.#known(range.collection);
+    return this.#view.count(placeOf(range.collection).range(range));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#view.close();
+  }
+}
+
+function getFrom(
+  view: ByteView,
+  collection: string,
+  wanted: readonly Uint8Array[],
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const at = placeOf(collection);
+  return view.get(
+    at.collection,
+    wanted.map((key) => at.key(key)),
+  );
+}
+
+async function* scanOf(
+  view: ByteView,
+  range: Range,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly Row[], void, void> {
+  let rest = range;
+  for (let end = false; !end;) {
+    signal?.throwIfAborted();
+    const part = await rowsOf(view, rest, scanLimit);
+    end = part.end;
+    const last = part.rows.at(-1);
+    if (last === undefined) return;
+    rest = { ...range, after: last.key };
+    yield part.rows;
   }
 }
 

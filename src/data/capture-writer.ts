@@ -1,5 +1,6 @@
 import { CutoverError } from "../core/index.ts";
 import { compareBytes } from "./bytes.ts";
+import { refuseOptions } from "./capture-options.ts";
 import type { CapturedStore } from "./capture-store.ts";
 import type { Change } from "./connector.ts";
 
@@ -46,7 +47,7 @@ export class CaptureWriter {
 
   constructor(store: CapturedStore, options: WriterOptions = {}) {
     const { collection = "", epoch = 0, durable = false, ...unknown } = options;
-    refuseUnknown("writer", unknown);
+    refuseOptions("a writer", unknown);
     this.#store = store;
     this.#collection = collection;
     this.#epoch = typeof epoch === "number" ? () => epoch : epoch;
@@ -90,7 +91,7 @@ export class CaptureWriter {
   /** Rows in the order of their keys, as they stood when the first was read. */
   async *iterator(range: KeyRange = {}): AsyncGenerator<[Uint8Array, Uint8Array], void, void> {
     const { gt, gte, lt, lte, limit = Number.POSITIVE_INFINITY, ...unknown } = range;
-    refuseUnknown("iterator", unknown);
+    refuseOptions("an iterator", unknown);
     let left = limit;
     if (left <= 0) return;
     const after = gt ?? (gte === undefined ? undefined : before(gte));
@@ -171,13 +172,4 @@ function before(key: Uint8Array): Uint8Array | undefined {
   if (last === undefined) return undefined;
   if (last === 0) return key.subarray(0, -1);
   return Buffer.concat([key.subarray(0, -1), Buffer.from([last - 1]), Buffer.alloc(64, 0xff)]);
-}
-
-function refuseUnknown(what: string, unknown: Readonly<Record<string, unknown>>): void {
-  const names = Object.keys(unknown);
-  if (names.length === 0) return;
-  throw new CutoverError("CUTOVER_DATA_OPTIONS", {
-    message: `expected options that a ${what} knows, found ${names.map((name) => `"${name}"`).join(", ")}`,
-    place: what,
-  });
 }

@@ -7,6 +7,8 @@ export {
   type KeyRange,
   type WriterOptions,
 } from "./capture-writer.ts";
+export type { LevelDb } from "./connectors/leveldb-driver.ts";
+export { LevelStore, type LevelStoreOptions, openLevelDb } from "./connectors/leveldb.ts";
 export { type MemoryContents, type MemoryStoreOptions, openMemoryStore } from "./connectors/memory.ts";
 export type {
   Change,
