@@ -78,7 +78,7 @@ export function mapped(map: DataMap, target: Pick<Reader, "get">): Images {
 
 /** Collects what a map gives in one transaction. */
 class Writing {
-  /** Places of the images of the row that came last. */
+  /** Places of the images of the row that changed last. */
   lastPlaces: readonly Place[] = [];
   readonly #map: DataMap;
   readonly #before: Before;
@@ -113,6 +113,7 @@ class Writing {
     if (aside || this.#aside > 0) this.#changes.push({ collection: keptIn.aside, key: kept, value: null });
     const row = value === null ? undefined : { collection, key, value };
     const images = row === undefined ? [] : this.#imagesOf(row);
+    this.lastPlaces = images;
     for (const place of had) {
       if (images.some((image) => samePlace(image, place))) continue;
       this.#changes.push({ collection: place.collection, key: place.key, value: null });
@@ -139,7 +140,6 @@ class Writing {
   #imagesOf(row: SourceRow): readonly (Place & { readonly value: Uint8Array })[] {
     const { images, aside }: Mapped = imagesOf(this.#map, row);
     this.#check(row, images);
-    this.lastPlaces = images;
     if (aside !== undefined) {
       this.#aside++;
       this.#reason ??= aside;
