@@ -14,6 +14,7 @@ export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
   type FirstErrors,
   type Interval,
+  type KeyLoadGauge,
   type LatencyCounts,
   type MismatchSample,
   type RouteDeclaration,

@@ -55,6 +55,17 @@ export interface FirstErrors {
 }
 
 /**
+ * How unevenly the keys of a route call, at its present stage and share: estimates of what this door has seen since it heard of them.
+ * A share is kept for keys; by this it is known how far the calls may be from it.
+ */
+export interface KeyLoadGauge {
+  /** `√Σ c²` over the calls c of each key: √calls when every key calls once, the number of calls when one makes them all. */
+  readonly norm: number;
+  /** Calls of the key that calls most. */
+  readonly heaviest: number;
+}
+
+/**
  * What one door measured on one route in one stretch of time at one epoch. Calls are counted when they end, under the
  * epoch they began at; one that does not end within the route's deadline counts as failed then. A route without calls
  * reports once a second, with zeros.
@@ -115,6 +126,8 @@ export interface Interval {
    * gone, or older than 5 s; and those that were lost. A gauge, not a count. Absent: the route has no second writes.
    */
   readonly backlog?: number;
+  /** Where the side of a key is drawn by lot (`live`, share between 0 and 100 %), once there were calls. A gauge, not a count. */
+  readonly keyLoad?: KeyLoadGauge;
   /** Paths found to differ between two calls of the old side alone, which comparisons therefore pass over. */
   readonly volatile?: readonly string[];
   /** Time that the door's own work off the caller's path took from this process in the stretch, milliseconds. */

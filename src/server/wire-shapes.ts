@@ -76,6 +76,7 @@ const intervalShape = shape(
     differing: shape({ operations: mapOf(count, 500), cohorts: mapOf(count, 500) }),
     refused: mapOf(count, 500),
     backlog: count,
+    keyLoad: shape({ norm: count, heaviest: count }),
     partial: count,
     volatile: listOf(text(500), 200),
     overheadMs: within(0, Number.MAX_SAFE_INTEGER),

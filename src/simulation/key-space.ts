@@ -45,6 +45,17 @@ export class KeySpace {
     return this.#before[count] ?? 1;
   }
 
+  /** `√Σ w²` over the weights w of all keys, and the greatest: how uneven they are. */
+  get unevenness(): { readonly norm: number; readonly heaviest: number } {
+    let [squares, heaviest] = [0, 0];
+    for (let i = 0; i < this.size; i++) {
+      const weight = this.weightOf(i + 1) - this.weightOf(i);
+      squares += weight * weight;
+      heaviest = Math.max(heaviest, weight);
+    }
+    return { norm: Math.sqrt(squares), heaviest };
+  }
+
   /** A key between two positions, drawn by weight. */
   draw(random: Random, from: number, to: number): number {
     const [low, high] = [this.weightOf(from), this.weightOf(to)];

@@ -1,4 +1,4 @@
-import type { FirstErrors, Interval, LatencyCounts, RouteState } from "../core/index.ts";
+import type { FirstErrors, Interval, KeyLoadGauge, LatencyCounts, RouteState } from "../core/index.ts";
 import { failingPart, type Fault } from "./fault.ts";
 import { KeySpace } from "./key-space.ts";
 import { LatencyDraw } from "./latency-draw.ts";
@@ -43,12 +43,16 @@ export class World {
   /** For faults that hit calls of all keys alike: calls of all keys by how many keys the new side had. */
   readonly #slowed = new Map<number, number>();
   #intervals = 0;
+  readonly #unevenness: KeyLoadGauge;
+  /** Calls at the present epoch: how far calls may be from the share depends on who made them since it was set. */
+  readonly #since = { epoch: 0, calls: 0 };
 
   constructor(options: WorldOptions, random: Random, salt: string) {
     this.#options = options;
     this.#random = random;
     const { keys, skew, rhythm } = options.traffic;
     this.#keys = new KeySpace({ keys, skew, salt });
+    this.#unevenness = this.#keys.unevenness;
     this.#rhythm = rhythmOf(rhythm, random);
     this.#failed = new Uint8Array(keys);
     this.#hurt = new Uint8Array(keys);
@@ -117,7 +121,18 @@ export class World {
       operations: Object.fromEntries(
         operations.map((name) => [name, Math.floor(compared / operations.length)]),
       ),
-      ...(lots ? { firstErrors } : {}),
+      ...(lots ? { firstErrors, keyLoad: this.#keyLoad(state.epoch, calls.old + calls.new) } : {}),
+    };
+  }
+
+  /** What a door would say of n calls that keys make by their weights w: of c calls of a key the mean of c² is (nw)² + nw. */
+  #keyLoad(epoch: number, more: number): KeyLoadGauge {
+    if (this.#since.epoch !== epoch) Object.assign(this.#since, { epoch, calls: 0 });
+    const calls = (this.#since.calls += more);
+    const { norm, heaviest } = this.#unevenness;
+    return {
+      norm: Math.ceil(Math.sqrt((calls * norm) ** 2 + calls)),
+      heaviest: Math.ceil(calls * heaviest),
     };
   }
 

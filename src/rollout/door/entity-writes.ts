@@ -38,6 +38,7 @@ export function entityWrite(parts: WriteParts): AnyFunction {
     const self: Write = { id, operation, key, side: first, attempt: 0, again: false };
     const watch = ledger.cohort[first];
     const assigned = sideOfStage(ledger, key);
+    if (key !== undefined && isShared(ledger)) ledger.cohort.tally.keyLoad.add(ledger.bucketOf(key));
     const result = answerAndTell(ledger, parts[first], watch, self, args, (ok, error) => {
       if (ok) return replay.taken(entry);
       // A key that is held to one side says nothing about the share.

@@ -75,7 +75,9 @@ export function answerByShare(
   if (limit < buckets) {
     key = keyOf(parts, args);
     if (key === undefined) return answer(ledger, parts.old, cohort.old, self, args);
-    if (ledger.bucketOf(key) >= limit) return answerOfKey(ledger, parts.old, cohort.old, self, args, key);
+    const bucket = ledger.bucketOf(key);
+    cohort.tally.keyLoad.add(bucket);
+    if (bucket >= limit) return answerOfKey(ledger, parts.old, cohort.old, self, args, key);
   }
   if (failsOver) return answerOrFailOver(parts, self, args, key);
   if (key === undefined) return answer(ledger, parts.new, cohort.new, self, args);

@@ -1,6 +1,7 @@
 import type { Interval, RouteState, SideCounts } from "../../core/index.ts";
 import { buckets, shareLimit } from "./bucket.ts";
 import { FirstErrorList } from "./first-errors.ts";
+import { KeyLoad } from "./key-load.ts";
 import { latencyBucket, latencyBuckets, latencyCounts } from "./latency.ts";
 
 /** Most names of operations or cohorts kept apart; a name made from an id would otherwise fill the memory. */
@@ -82,6 +83,7 @@ export class Tally {
   /** The door's own work besides the calls, milliseconds. */
   overheadMs = 0;
   readonly firstErrors: FirstErrorList = new FirstErrorList();
+  readonly keyLoad: KeyLoad = new KeyLoad();
   /** Calls off the callers' paths that began at this epoch and have not ended. */
   apart = 0;
   readonly #operations = new NamedCounts();
@@ -132,6 +134,7 @@ export class Tally {
   /** The interval since the last one. `period`: which one the first errors belong to. */
   take(id: string, door: string, now: number, period: number): Interval {
     const { route, epoch, stage, share } = this.state;
+    const keyLoad = this.keyLoad.read();
     const to = Math.max(now, this.#from); // the wall clock may have been set back
     const interval: Interval = {
       id,
@@ -154,6 +157,7 @@ export class Tally {
       mismatches: this.mismatches,
       failedOver: this.failedOver,
       ...(this.followsKeys ? { firstErrors: this.firstErrors.take(period) } : {}),
+      ...(keyLoad === undefined ? {} : { keyLoad }),
       ...this.#coverage(),
       ...(this.partial === 0 ? {} : { partial: this.partial }),
       ...(this.volatile.length === 0 ? {} : { volatile: this.volatile }),

@@ -1,4 +1,4 @@
-import type { Interval, JsonObject } from "../../core/index.ts";
+import type { Interval, JsonObject, KeyLoadGauge } from "../../core/index.ts";
 
 /** An idle door reports once a second; after longer silence than this nobody watches the new side, milliseconds. */
 const longestSilence = 5_000;
@@ -12,6 +12,7 @@ export class Totals {
   mismatches = 0;
   shadow = { calls: 0, errors: 0, timeouts: 0, skipped: 0 };
   readonly operations: Map<string, number> = new Map();
+  readonly #doors = new Map<string, { calls: number; gauge: KeyLoadGauge | undefined }>();
   #lastReport = Number.NEGATIVE_INFINITY;
 
   /** True when no door has reported lately, whatever was gathered before. `now`: wall-clock milliseconds. */
@@ -19,7 +20,24 @@ export class Totals {
     return now - this.#lastReport > longestSilence;
   }
 
+  /**
+   * How unevenly keys call, over all doors. Doors may see the same keys: then norms add up, else they add up to more than there
+   * is, and the bounds are wider than they need be. A door that does not tell counts as if every call had a key of its own.
+   */
+  get keyLoad(): KeyLoadGauge {
+    const load = { norm: 0, heaviest: 0 };
+    for (const { calls, gauge } of this.#doors.values()) {
+      load.norm += gauge?.norm ?? Math.sqrt(calls);
+      load.heaviest += gauge?.heaviest ?? Math.min(1, calls);
+    }
+    return load;
+  }
+
   add(interval: Interval): void {
+    const door = this.#doors.get(interval.door) ?? { calls: 0, gauge: undefined };
+    door.calls += interval.old.calls + interval.new.calls;
+    if ((interval.keyLoad?.norm ?? 0) >= (door.gauge?.norm ?? 0)) door.gauge = interval.keyLoad ?? door.gauge;
+    this.#doors.set(interval.door, door);
     this.#lastReport = Math.max(this.#lastReport, interval.to);
     this.calls.old += interval.old.calls;
     this.calls.new += interval.new.calls;
@@ -46,6 +64,8 @@ export interface MeasuredShare {
   readonly low: number;
   readonly high: number;
   readonly within: boolean;
+  /** True when nearly all calls are of one key: then no part of the calls says anything about the share. */
+  readonly oneKey: boolean;
 }
 
 /**
@@ -53,19 +73,28 @@ export interface MeasuredShare {
  * for a day raises no false alarm in a year of days.
  */
 const deviations = 5;
+/** At 100 %: keys held to the side that has their newest state, calls that began before. */
+const strays = 0.02;
+/** √0.56: one key makes three calls of four. */
+const almostAll = 0.75;
 
 /**
- * Is the part of calls that the new side got the assigned share? `p ± 5·√(p(1−p)/n)`, one call of slack besides; at 0
- * and 100 % the bounds are the share itself. Counts calls: where a few keys make most calls it may miss its bounds.
+ * Is the part of calls that the new side got the assigned share p? Keys are drawn, and each brings all its calls along: with
+ * c calls of a key and n of all, the variance is p(1−p)·Σc²/n². Bounds are `p ± (5·√(p(1−p)·Σc²) + max c)/n`; the heaviest
+ * key is added since one that is drawn with a small chance is no normal deviation. At 100 % two points are forgiven.
  */
 export function measuredShare(
   assigned: number,
   calls: { readonly old: number; readonly new: number },
+  load: KeyLoadGauge = { norm: Math.sqrt(calls.old + calls.new), heaviest: 1 },
 ): MeasuredShare {
   const total = calls.old + calls.new;
   const part = assigned / 100;
+  const lots = part * (1 - part);
+  const norm = Math.min(load.norm, total);
+  const heaviest = Math.min(load.heaviest, norm);
   const spread =
-    part * (1 - part) > 0 && total > 0 ? deviations * Math.sqrt((part * (1 - part)) / total) + 1 / total : 0;
+    total === 0 ? 0 : lots > 0 ? (deviations * Math.sqrt(lots) * norm + heaviest) / total : strays;
   const low = Math.max(0, part - spread);
   const high = Math.min(1, part + spread);
   const measured = total === 0 ? undefined : calls.new / total;
@@ -75,7 +104,17 @@ export function measuredShare(
     low: percent(low),
     high: percent(high),
     within: measured === undefined || (measured >= low - 1e-12 && measured <= high + 1e-12),
+    oneKey: lots > 0 && total > 0 && norm > almostAll * total,
   };
+}
+
+/** What keeps a share from being cleared, in words; undefined when nothing does. */
+export function shareTrouble({ within, oneKey, low, high, measured }: MeasuredShare): string | undefined {
+  const shown = (value: number | undefined): number => Number((value ?? 0).toPrecision(3));
+  if (oneKey)
+    return "calls of more keys: nearly all are of one key, which says nothing about a share (is `key` right? else `checkShare: false`)";
+  if (within) return undefined;
+  return `${shown(low)}–${shown(high)} % of the calls on the new side, found ${shown(measured)} %, which neither chance nor heavy keys explain`;
 }
 
 export function shareJson(share: MeasuredShare): JsonObject {
