@@ -29,13 +29,16 @@ export interface PlayedPhase {
  * @param route play only the steps of this route
  * @throws CUTOVER_SIMULATION_INPUT when nothing of the migration moves a route
  */
-export function scriptOf(migration: Migration, route?: string): Script {
+export function scriptOf(
+  migration: Migration,
+  { route, source }: { readonly route: string | undefined; readonly source: string },
+): Script {
   const compiled = compile(migration);
   const routes = routesOf(compiled);
   if (routes.length === 0)
     throw new CutoverError("CUTOVER_SIMULATION_INPUT", {
       message: `expected ${migration.name} to have steps that move a route, found none of shadow, ramp, setStage or quiet`,
-      place: migration.name,
+      place: source,
       remedy:
         'a simulation plays how a route is moved: add ramp("ROUTE", [10, 50, 100]), or use `cutover plan`',
     });

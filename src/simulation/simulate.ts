@@ -13,6 +13,8 @@ export interface SimulationOptions {
   /** Runs of each case: the healthy one, and one for each fault. */
   readonly runs: number;
   readonly seed: number;
+  /** Where the definition stands, for errors. Default: its name. */
+  readonly source?: string;
   /** Play only the steps of this route. */
   readonly route?: string | undefined;
   /** Ends it early; what was played until then is told. */
@@ -52,7 +54,7 @@ export interface SimulationResult {
  */
 export async function simulate(migration: Migration, options: SimulationOptions): Promise<SimulationResult> {
   const { traffic, faults, runs, seed, route, signal, progress } = options;
-  const script = scriptOf(migration, route);
+  const script = scriptOf(migration, { route, source: options.source ?? migration.name });
   for (const fault of faults)
     if (fault.kind === "error" && failingPart(fault, traffic.baseError) <= traffic.baseError)
       refuse(

@@ -1,6 +1,8 @@
+import { formatDuration } from "../../core/index.ts";
 import { readCount, readFault, readTraffic, simulate, usualTraffic } from "../../simulation/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { simulationPage } from "../draw/simulation-page.ts";
+import { cut } from "../draw/text-width.ts";
 import { findDefinition } from "../find-definition.ts";
 import { lastSource } from "../last-source.ts";
 import { loadMigration } from "../load-migration.ts";
@@ -68,6 +70,7 @@ export const command: Command = {
       runs,
       seed,
       route,
+      source: file,
       signal: interrupted,
       progress: (told) => progress.tell(told),
     }).finally(() => progress.clear());
@@ -84,30 +87,29 @@ export const command: Command = {
 
 type Told = { readonly fault: string | undefined; readonly run: number; readonly runs: number };
 
-/** On a terminal one line that is written over; elsewhere a line for each case that is done. */
+/** On a terminal one line that is written over; elsewhere a line when it begins, and one for each case that is done. */
 function progressOf({ terminal, clock, json }: CommandContext): { tell(told: Told): void; clear(): void } {
+  const painted = terminal.live && !json;
   let shownAt = Number.NEGATIVE_INFINITY;
   let began = clock.monotonic();
+  let told = 0;
   return {
     tell({ fault = "all is well", run, runs }) {
+      told++;
       const now = clock.monotonic();
-      if (!terminal.live || json) {
-        if (run === runs && !json)
-          terminal.aside(`${fault}: ${runs} runs in ${((now - began) / 1_000).toFixed(1)} s`);
-        if (run === runs) began = now;
-        return;
+      if (painted && now - shownAt >= 100) {
+        shownAt = now;
+        const line = `  ${fault} · run ${run} of ${runs} · Ctrl-C tells what there is`;
+        terminal.write(`\r\u001b[K${cut(line, terminal.columns() - 1)}`);
       }
-      if (now - shownAt < 100) return;
-      shownAt = now;
-      terminal.write(
-        `\r\u001b[K  ${fault}  run ${run} of ${runs}  (Ctrl-C tells what there is)`.slice(
-          0,
-          terminal.columns() + 4,
-        ),
-      );
+      if (painted) return;
+      if (told === 1) terminal.aside(`plays ${runs} runs of each case; Ctrl-C tells what there is`);
+      if (run < runs) return;
+      terminal.aside(`${fault}: ${runs} runs in ${formatDuration(now - began)}`);
+      began = now;
     },
     clear() {
-      if (terminal.live && !json) terminal.write("\r\u001b[K");
+      if (painted) terminal.write("\r\u001b[K");
     },
   };
 }

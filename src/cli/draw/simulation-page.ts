@@ -8,24 +8,21 @@ import type {
   Traffic,
 } from "../../simulation/index.ts";
 import { type Line, span } from "./line.ts";
-import { cut, textWidth } from "./text-width.ts";
+import { cut, flow, pad, textWidth, wrap } from "./text-width.ts";
 
 /** What a simulation showed, in lines of at most `columns`. */
 export function simulationPage(result: SimulationResult, columns: number): readonly Line[] {
   const { migration, routes, healthy, faults, seed } = result;
   const lines: Line[] = [
     [span(migration, "bold"), span(` · simulated: ${routes.join(", ")} · nothing was touched`, "dim")],
-    ...wrapped([...trafficWords(result.traffic), `seed ${seed}`], " · ", columns).map((text) => [
-      span(text, "dim"),
-    ]),
+    ...indented(flow([...trafficWords(result.traffic), `seed ${seed}`], columns - 2), 2),
     [],
     ...healthyLines(healthy, columns),
   ];
   if (faults.length > 0) lines.push([], headLine(), ...faults.flatMap((fault) => faultLines(fault, columns)));
   const notes = notesOf(result);
   if (notes.length > 0) lines.push([]);
-  for (const note of notes)
-    for (const text of wrapped(note.split(" "), " ", columns)) lines.push([span(text, "dim")]);
+  for (const note of notes) lines.push(...indented(wrap(note, columns - 2), 2));
   return lines;
 }
 
@@ -53,25 +50,20 @@ function healthyLines(
         `${good ? "✔ " : ""}${falseAlarms.runs} of ${plural(runs, "run")} alarmed for nothing`,
         good ? "good" : "wait",
       ),
-      span(` (true rate ${percent(low)} – ${percent(high)})`),
     ],
+    [span(`${inset}95 % sure: the true rate lies between ${percent(low)} and ${percent(high)}`, "dim")],
     ...by.map((each) => noticeLine(each, columns)),
   ];
   if (notCleared.runs > 0) {
-    lines.push([
-      span("                "),
-      span(`${notCleared.runs} of ${runs} were not shown to be good in time`, "bad"),
-    ]);
+    lines.push([span(inset), span(`${notCleared.runs} of ${runs} were not shown to be good in time`, "bad")]);
     lines.push(...notCleared.by.map((each) => noticeLine(each, columns)));
     if (notCleared.reason !== undefined)
-      lines.push(
-        ...wrapped(notCleared.reason.split(" "), " ", columns, 16).map((text) => [span(text, "dim")]),
-      );
+      lines.push(...indented(wrap(notCleared.reason, columns - inset.length), inset.length));
   }
   if (duration !== undefined)
     lines.push([
       span(
-        `                the whole way takes ${formatDuration(duration.median)}, 9 of 10 at most ${formatDuration(duration.p90)}`,
+        `${inset}the whole way takes ${formatDuration(duration.median)}, 9 of 10 at most ${formatDuration(duration.p90)}`,
       ),
     ]);
   return lines;
@@ -80,14 +72,10 @@ function healthyLines(
 const widths = [22, 9, 9, 9, 9, 11, 9];
 
 const row = (cells: readonly string[]): string =>
-  `  ${cells
-    .map((cell, index) => {
-      const width = widths[index] ?? 8;
-      const shown = cut(cell, width - 1);
-      const space = " ".repeat(Math.max(0, width - textWidth(shown)));
-      return index === 0 ? shown + space : space + shown;
-    })
-    .join("")}`;
+  `  ${cells.map((cell, index) => (index === 0 ? pad(cell, widths[0] ?? 0) : ` ${pad(cell, (widths[index] ?? 9) - 1, "left")}`)).join("")}`;
+
+/** Where what belongs to the line above begins. */
+const inset = " ".repeat(16);
 
 const headLine = (): Line => [
   span(row(["fault", "noticed", "median", "90 %", "at", "calls hit", "keys hit"]), "dim"),
@@ -95,7 +83,6 @@ const headLine = (): Line => [
 
 function faultLines(result: FaultResult, columns: number): readonly Line[] {
   const { fault, runs, reached, detected, stopped, detection, where, by, hit } = result;
-  const time = (ms: number | undefined): string => (ms === undefined ? "—" : formatDuration(ms));
   if (reached === 0) return [[span(row([fault, "—"])), span("  no run came so far", "wait")]];
   const cells = [
     fault,
@@ -107,19 +94,27 @@ function faultLines(result: FaultResult, columns: number): readonly Line[] {
     number(hit.keys),
   ];
   const tone = detected === reached ? "plain" : detected * 2 >= reached ? "wait" : "bad";
-  const lines: Line[] = [[span(row(cells), tone)], ...by.map((each) => noticeLine(each, columns))];
-  if (detected === 0) lines.push([span("                nothing in this migration notices it", "bad")]);
+  // A fault with place and time may be longer than its column: then it has a line of its own.
+  const long = textWidth(fault) >= (widths[0] ?? 0);
+  const head: readonly Line[] = long
+    ? [[span(`  ${fault}`, tone)], [span(row(["", ...cells.slice(1)]), tone)]]
+    : [[span(row(cells), tone)]];
+  const lines: Line[] = [...head, ...by.map((each) => noticeLine(each, columns))];
+  if (detected === 0) lines.push([span(`${inset}nothing in this migration notices it`, "bad")]);
   else if (stopped < detected)
-    lines.push([
-      span(`                ${detected - stopped} went on to the end: nothing stopped them`, "wait"),
-    ]);
-  if (reached < runs)
-    lines.push([span(`                ${runs - reached} of ${runs} never came so far`, "dim")]);
+    lines.push([span(`${inset}${detected - stopped} went on to the end: nothing stopped them`, "wait")]);
+  if (reached < runs) lines.push([span(`${inset}${runs - reached} of ${runs} never came so far`, "dim")]);
   return lines;
 }
 
+/** In few columns: hours have no minutes. */
+function time(ms: number | undefined): string {
+  if (ms === undefined) return "—";
+  return ms < 3_600_000 ? formatDuration(ms) : `${Number((ms / 3_600_000).toPrecision(3))} h`;
+}
+
 const noticeLine = ({ by, action, runs }: NoticedBy, columns: number): Line => [
-  span(cut(`                ${action}: ${by} (${plural(runs, "run")})`, columns), "dim"),
+  span(cut(`${inset}${action}: ${by} (${plural(runs, "run")})`, columns), "dim"),
 ];
 
 function notesOf({ leftOut, passedOver, whole, faults }: SimulationResult): readonly string[] {
@@ -140,19 +135,8 @@ function notesOf({ leftOut, passedOver, whole, faults }: SimulationResult): read
   ];
 }
 
-/** Words in lines of at most `columns`, indented. */
-function wrapped(words: readonly string[], between: string, columns: number, indent = 2): readonly string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of words) {
-    const longer = line === "" ? word : line + between + word;
-    if (line !== "" && textWidth(longer) + indent > columns) {
-      lines.push(line);
-      line = word;
-    } else line = longer;
-  }
-  return [...lines, line].map((text) => " ".repeat(indent) + text);
-}
+const indented = (texts: readonly string[], by: number): readonly Line[] =>
+  texts.map((text) => [span(" ".repeat(by) + text, "dim")]);
 
 const number = (value: number): string => Number(value.toPrecision(6)).toLocaleString("en");
 const percent = (part: number): string => `${Number((part * 100).toPrecision(2))} %`;
