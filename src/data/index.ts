@@ -9,6 +9,7 @@ export {
 } from "./capture-writer.ts";
 export type { LevelDb } from "./connectors/leveldb-driver.ts";
 export { LevelStore, type LevelStoreOptions, openLevelDb } from "./connectors/leveldb.ts";
+export { type LmdbStoreOptions, openLmdb } from "./connectors/lmdb.ts";
 export { type MemoryContents, type MemoryStoreOptions, openMemoryStore } from "./connectors/memory.ts";
 export type {
   Change,

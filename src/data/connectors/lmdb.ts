@@ -1,0 +1,111 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../../core/index.ts";
+import { reserved } from "../capture-engine.ts";
+import { refuseOptions } from "../capture-options.ts";
+import { CapturedStore } from "../capture-store.ts";
+import type { Collection } from "../connector.ts";
+import { type LmdbDb, type LmdbRoot, loadLmdb } from "./lmdb-driver.ts";
+import { LmdbEngine } from "./lmdb-engine.ts";
+import { checkLmdbFile, type NamedDatabase, namedDatabase } from "./lmdb-root.ts";
+import { demand, storeError, whatIsAt, wrongKind } from "./place.ts";
+
+export interface LmdbStoreOptions {
+  /** Makes the environment when there is none. Default false. */
+  readonly create?: boolean;
+  /** Named databases that are made when they are not there; `""` is the root. Default: those that are there. */
+  readonly collections?: readonly string[];
+  /** Size in bytes the environment may grow to. Default: it grows as needed. */
+  readonly mapSize?: number;
+  readonly clock?: Clock;
+}
+
+/** The named database of our records, in which no application writes. */
+const recordsName = "cutover.records";
+const binary = { encoding: "binary", keyEncoding: "binary", cache: false } as const;
+/** Named databases an environment may have open; the package's own default of 12 is soon too few for tables. */
+const mostDatabases = 512;
+
+/**
+ * Opens an LMDB by the package `lmdb`; several processes may have it open. Rows are the bytes as they lie there. The
+ * application writes through `captureWriter`, in whichever process.
+ * @throws CUTOVER_DATA_MISSING, CUTOVER_DATA_FORMAT, CUTOVER_DATA_DENIED, CUTOVER_DRIVER_MISSING
+ *
+ * @example
+ * await using store = await openLmdb("data/new", { create: true });
+ * await captureWriter(store).put(key, value);
+ */
+export async function openLmdb(path: string, options: LmdbStoreOptions = {}): Promise<CapturedStore> {
+  const { create = false, collections, mapSize, clock = systemClock, ...unknown } = options;
+  refuseOptions("openLmdb", unknown);
+  const name = `lmdb:${path}`;
+  const driver = await loadLmdb();
+  const noSubdir = checkPath(path, name, create);
+  let root: LmdbRoot;
+  try {
+    root = driver.open({
+      path,
+      ...binary,
+      maxDbs: mostDatabases,
+      noSubdir,
+      ...(mapSize === undefined ? {} : { mapSize }),
+    });
+  } catch (error) {
+    throw storeError(error, name);
+  }
+  try {
+    const { databases, problems } = databasesOf(root, collections);
+    return await new CapturedStore(new LmdbEngine(name, root, databases, problems), clock).check();
+  } catch (error) {
+    await root.close();
+    throw storeError(error, name);
+  }
+}
+
+/** Whether it is a single file. */
+function checkPath(path: string, name: string, create: boolean): boolean {
+  const found = whatIsAt(path, name);
+  demand(found, path, name, create);
+  if (found === "nothing") return false;
+  try {
+    if (found === "folder" && !existsSync(join(path, "data.mdb"))) {
+      if (create) return false;
+      throw wrongKind(name, `an LMDB, which has a file ${join(path, "data.mdb")}`, "a folder without it");
+    }
+    checkLmdbFile(path, name);
+  } catch (error) {
+    throw storeError(error, name);
+  }
+  return found === "file";
+}
+
+function databasesOf(
+  root: LmdbRoot,
+  wanted: readonly string[] | undefined,
+): { readonly databases: ReadonlyMap<string, LmdbDb>; readonly problems: readonly Collection[] } {
+  const databases = new Map<string, LmdbDb>([["", root]]);
+  const problems: Collection[] = [];
+  for (const { name, duplicates } of named(root)) {
+    if (name === recordsName) continue;
+    if (duplicates) problems.push({ name, problem: "keys may have several values (dupSort)" });
+    else {
+      const db = root.openDB({ name, create: false, ...binary });
+      if (db === undefined) problems.push({ name, problem: "the package lmdb cannot open it" });
+      else databases.set(name, db);
+    }
+  }
+  for (const name of wanted ?? [])
+    if (name !== "" && !databases.has(name)) databases.set(name, root.openDB({ name, ...binary }) as LmdbDb);
+  databases.set(reserved, root.openDB({ name: recordsName, ...binary }) as LmdbDb);
+  return { databases, problems };
+}
+
+/** Read whole before any is opened: opening one begins a transaction of its own. */
+function named(root: LmdbRoot): readonly NamedDatabase[] {
+  const found: NamedDatabase[] = [];
+  for (const { key, value } of root.getRange({})) {
+    const database = namedDatabase(key, value);
+    if (database !== undefined) found.push(database);
+  }
+  return found;
+}
