@@ -1,7 +1,11 @@
+import { resolve } from "node:path";
+import { CutoverError } from "../core/index.ts";
 import { plural } from "../report/index.ts";
-import { gatherFacts, type Inventory, lintDocument, type LintFinding, toSarif } from "../document/index.ts";
+import { gatherFacts, lintDocument, type LintFinding, readDocument, toSarif } from "../document/index.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { type Line, span } from "./draw/line.ts";
+import { readPlanBytes } from "./plan-bytes.ts";
+import { readInput } from "./standard-input.ts";
 
 /** Options of `cutover import` that belong to looking instead of writing. */
 export const lintOptions: Readonly<Record<"lint" | "against" | "sarif", OptionSpec>> = {
@@ -15,14 +19,31 @@ export const lintOptions: Readonly<Record<"lint" | "against" | "sarif", OptionSp
 };
 
 /**
- * Prints what is wrong with a plan that was read, and gives the exit code: 2 with errors, else 0. Writes no file.
- * `path` is the document's as the user gave it; null for one that came through a pipe.
+ * Whether looking is wanted instead of writing.
+ * @throws CUTOVER_CLI_USAGE for options that would do nothing
  */
-export async function lintPlan(
-  context: CommandContext,
-  plan: { readonly inventory: Inventory; readonly source: string; readonly path: string | null },
-): Promise<number> {
-  const { inventory, source, path } = plan;
+export function wantsLint(context: CommandContext): boolean {
+  const { args } = context;
+  const has = (option: string): boolean => args.flag(option) || args.text(option) !== undefined;
+  const lint = args.flag("lint");
+  const idle = (lint ? ["out", "force", "prune", "dry-run", "unplaced"] : ["against", "sarif"]).find(has);
+  if (idle === undefined) return lint;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: lint ? `expected --lint alone, found it with --${idle}` : `expected --${idle} only with --lint`,
+    remedy: lint ? `leave --${idle} out: nothing is written` : "add --lint",
+  });
+}
+
+/**
+ * Prints what is wrong with a written plan, and gives the exit code: 2 with errors, else 0. Writes no file. `named` is its
+ * path, or `-` for the standard input.
+ * @throws CUTOVER_DOCUMENT_… for what cannot be read
+ */
+export async function lintPlan(context: CommandContext, named: string): Promise<number> {
+  const path = named === "-" ? null : named;
+  const bytes = path === null ? await readInput() : await readPlanBytes(resolve(context.cwd, path), named);
+  const inventory = readDocument(bytes, { file: path ?? "stdin.md" });
+  const source = new TextDecoder().decode(bytes);
   const against = context.args.text("against");
   const { facts, scan } = await gatherFacts(inventory, {
     source,

@@ -19,6 +19,7 @@ import type { Command, CommandContext } from "../command.ts";
 import { differenceLines } from "../draw/difference.ts";
 import { changeLines, inventoryLines, unplacedLines } from "../draw/inventory-lines.ts";
 import { span } from "../draw/line.ts";
+import { lintOptions, lintPlan, wantsLint } from "../lint-plan.ts";
 import { loadMigration } from "../load-migration.ts";
 import { commonJsManifest } from "../module-type.ts";
 import { fileExists, replaceFile } from "../replace-file.ts";
@@ -30,6 +31,7 @@ export const command: Command = {
     "Reads a written plan and writes it as a definition: what it shows no proof of stands there as unproven, and a run holds at it. Nothing of the plan is run. With - the plan is read from the standard input.",
     "Onto a definition that an earlier import wrote, it brings what changed in the plan: what people bound or wrote stays. What the plan no longer has goes where nobody touched it; else it is told and kept, until --prune.",
     "Any other file is not touched without --force.",
+    "With --lint nothing is written: it tells what usually sinks such plans, each with its line. Exit code 2 when it finds errors, 0 otherwise; warnings do not change it.",
   ],
   options: {
     out: { type: "string", value: "FILE", help: "the definition (default crossing.ts)" },
@@ -37,6 +39,7 @@ export const command: Command = {
     prune: { type: "boolean", help: "also remove what was bound and is gone from the plan" },
     "dry-run": { type: "boolean", help: "show what would be written, write nothing" },
     unplaced: { type: "boolean", help: "show each line of the plan that could not be read, and why" },
+    ...lintOptions,
   },
   words: 1,
   async run(context) {
@@ -46,6 +49,7 @@ export const command: Command = {
         message: "expected a written plan, found none",
         remedy: "usage: cutover import PLAN.md [--out FILE]; - reads the standard input",
       });
+    if (wantsLint(context)) return await lintPlan(context, named);
     if (context.args.flag("force") && context.args.flag("prune"))
       throw new CutoverError("CUTOVER_CLI_USAGE", {
         message: "expected --force or --prune, found both",

@@ -68,8 +68,9 @@ export function writeBack(
   }
   for (const line of claimLines(inventory, lines)) {
     if (states.has(line) || fences.has(line)) continue;
-    const state = homes(line);
-    const status = editStatus(lines[line - 1] ?? "", state, pen);
+    const status = editStatus(lines[line - 1] ?? "", homes.above(line), pen);
+    // A check or step of its own never borrows the state of what it stands in: that would tick what nothing shows.
+    const state = status === undefined ? homes.of(line) : homes.above(line);
     const after = status ?? editAny(lines, line, lines[line - 1] ?? "", state, pen);
     if (after === lines[line - 1]) continue;
     if (state === undefined || !isShown(state)) refuted++;
@@ -78,7 +79,7 @@ export function writeBack(
   for (const entry of inventory.calendar) {
     const { line } = entry.place;
     if (!fences.has(line) || entry.start === undefined) continue;
-    page.replace(line, (text) => editTask(text, entry, states.get(line) ?? homes(line), run.at));
+    page.replace(line, (text) => editTask(text, entry, states.get(line) ?? homes.of(line), run.at));
   }
   const shownLines = [...states.values()].filter(isShown).length;
   const counts = { lines: states.size, shown: shownLines, refuted, elsewhere: unmatched.length };
@@ -140,11 +141,14 @@ function claimLines(inventory: Inventory, lines: readonly string[]): readonly nu
   return [...found].toSorted((a, b) => a - b);
 }
 
-/** The state of what a line stands in: a claim on a unit's heading speaks of the unit, a status line of what is above it. */
-function homesOf(
-  inventory: Inventory,
-  states: ReadonlyMap<number, LineState>,
-): (line: number) => LineState | undefined {
+interface Homes {
+  /** The state of the phase, unit or step that this line names: its heading, its row, its bar in a chart. */
+  readonly of: (line: number) => LineState | undefined;
+  /** The same, or of the one whose part the line stands in: for `Status:` lines. */
+  readonly above: (line: number) => LineState | undefined;
+}
+
+function homesOf(inventory: Inventory, states: ReadonlyMap<number, LineState>): Homes {
   const owners = [...inventory.phases, ...inventory.units, ...inventory.steps];
   const byLine = new Map<number, LineState>();
   const heads: { readonly line: number; readonly state: LineState | undefined }[] = [];
@@ -163,11 +167,14 @@ function homesOf(
   }
   const sections = inventory.sections.map(({ place }) => place.line);
   heads.sort((a, b) => a.line - b.line);
-  return (line) => {
-    const direct = byLine.get(line);
-    if (direct !== undefined) return direct;
-    const section = sections.findLast((each) => each <= line) ?? 0;
-    return heads.findLast((head) => head.line <= line && head.line >= section)?.state;
+  const checks = new Set(inventory.checks.map(({ place }) => place.line));
+  const of = (line: number): LineState | undefined => (checks.has(line) ? undefined : byLine.get(line));
+  return {
+    of,
+    above: (line) => {
+      const section = sections.findLast((each) => each <= line) ?? 0;
+      return of(line) ?? heads.findLast((head) => head.line <= line && head.line >= section)?.state;
+    },
   };
 }
 
