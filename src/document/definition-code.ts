@@ -38,7 +38,7 @@ export const object = (
 ): Code => ({
   type: "object",
   members: Object.entries(members).flatMap(([key, code]) =>
-    code === undefined ? [] : [{ key, code, notes: notes[key] ?? [] }],
+    code === undefined ? [] : [{ key, code, notes: Object.hasOwn(notes, key) ? (notes[key] ?? []) : [] }],
   ),
 });
 
@@ -60,19 +60,6 @@ export function quote(value: string): string {
 export const comment = (words: string): string =>
   // eslint-disable-next-line no-control-regex
   `// ${words.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]+/g, " ").trim()}`.trimEnd();
-
-/** Comment lines of at most so many columns. */
-export function wrapped(words: string, width: number = columns - 12): readonly string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of words.split(/\s+/)) {
-    if (line !== "" && columnsOf(`${line} ${word}`) > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === "" ? word : `${line} ${word}`;
-  }
-  return [...lines, line].filter((each) => each !== "");
-}
 
 /** The code, its first line beginning at column `at`, with `after` columns to follow its last. */
 export function print(code: Code, indent: number, at: number, after: number): string {
@@ -199,7 +186,10 @@ function printMember(member: CodeMember, indent: number): string {
   return `${notes}${pad}${name}: ${print(code, indent, column, 1)},`;
 }
 
-const key = (name: string): string => (/^[A-Za-z_$][\w$]*$/.test(name) ? name : quote(name));
+const key = (name: string): string =>
+  /^(?=[\u0000-\uffff]*$)[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*$/u.test(name)
+    ? name
+    : quote(name);
 
 function onOneLine(code: Code): string | undefined {
   switch (code.type) {

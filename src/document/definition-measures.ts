@@ -56,7 +56,7 @@ function measured(threshold: ThresholdFinding, as: "gate" | "trigger"): Code | u
   const verb = as === "gate" ? "below" : "above";
   const factor = factorOf(threshold);
   if (about === "error-rate" && isRate(threshold)) {
-    if (factor !== undefined && factor > 1) return worse("rate.error()", "rate", factor);
+    if (factor !== undefined && factor > 1 && factor <= 1000) return worse("rate.error()", "rate", factor);
     const limit = partOf(threshold);
     if (limit !== undefined) return text(`rate.error().${verb}(${limit})`, "rate");
   }
@@ -68,7 +68,7 @@ function measured(threshold: ThresholdFinding, as: "gate" | "trigger"): Code | u
     const limit = partOf(threshold);
     if (limit !== undefined) return text(`memory().${verb}(${limit})`, "memory");
   }
-  if (about === "latency" && factor !== undefined && factor > 1) {
+  if (about === "latency" && factor !== undefined && factor > 1 && factor <= 1000) {
     const name = { 0.5: "p50", 0.95: "p95", 0.99: "p99" }[String(threshold.quantile)];
     if (name !== undefined) return worse(`${name}()`, name, factor);
   }

@@ -1,3 +1,4 @@
+import { parseDuration } from "../core/index.ts";
 import { type Code, type CodeItem, list, object, text, words } from "./definition-code.ts";
 import { numbers } from "./definition-measures.ts";
 import { claimOfCheck, claimOfCriterion, Proofs } from "./definition-proofs.ts";
@@ -180,14 +181,21 @@ function rampStep(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft
   const steps = ramp.stages.flatMap(({ percent }, index): Code[] => {
     if (percent === 0) return [];
     const hold = holds[index];
-    return [object({ share: text(String(percent)), hold: hold === undefined ? undefined : words(hold) })];
+    // A day is the longest a share may take unless it says so itself.
+    const long = hold !== undefined && parseDuration(hold) >= 86_400_000;
+    return [
+      object({
+        share: text(String(percent)),
+        hold: hold === undefined ? undefined : words(hold),
+        atMost: long ? words(hold.replace(/[\d.]+/, (amount) => String(Number(amount) * 2))) : undefined,
+      }),
+    ];
   });
-  const each = ramp.stages.map((stage) => source.mark(stage.place, stage.text));
   return {
     line: place.line,
+    ofUnit: false,
     irreversible: false,
     notes: [
-      ...each,
       "Name the route as the application declares it: rollout.route(name, …).",
       ...(shares[0] === 0 ? ["The 0 % before it is the route as it stands."] : []),
       ramp.text,

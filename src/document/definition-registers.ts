@@ -158,7 +158,7 @@ export interface Constant extends CodeItem {
 /** One constant for each table of old and new; what lacks a side is listed by name. */
 export function draftMaps(source: DefinitionSource): readonly Constant[] {
   const groups = Map.groupBy(source.inventory.mappings, ({ group }) => group);
-  const names = new Names();
+  const names = new Names("");
   const maps: Constant[] = [];
   for (const [group, pairs] of groups) {
     const base = camel(slug(group)) || "map";

@@ -7,6 +7,8 @@ import type { CommandFinding, StepFinding } from "./work-finding.ts";
 /** A step as it will stand in a phase. */
 export interface StepItem extends CodeItem {
   readonly line: number;
+  /** It belongs to a unit. */
+  readonly ofUnit: boolean;
   /** It cannot be taken back: its phase has to be a forward-only one. */
   readonly irreversible: boolean;
 }
@@ -35,6 +37,7 @@ export function claimedStep(
   });
   return {
     line: place.line,
+    ofUnit: options.unit !== undefined,
     irreversible: false,
     notes: options.notes ?? [],
     code: call("step", words(name), unproven),
@@ -90,7 +93,7 @@ export function commandItem(
       from: words(source.at(place)),
     }),
   );
-  return { line: place.line, irreversible, notes, code };
+  return { line: place.line, ofUnit: unit !== undefined, irreversible, notes, code };
 }
 
 export const fromPlace = (source: DefinitionSource, place: Place, code: Code): Code =>

@@ -28,8 +28,28 @@ export function addUnitWork(
     const phase = byScope ?? own ?? (home ??= homeOf(source, phases, findings, names));
     if (phase.units !== undefined && !phase.units.includes(name)) phase.units = [...phase.units, name];
     phase.steps.push(...workOf(source, unit, name, phase));
-    if (phase === own) phase.steps.sort((a, b) => a.line - b.line);
   }
+  for (const phase of phases) keepTogether(phase);
+}
+
+/**
+ * Puts the work of units into one block, where the first of it stands in the plan. A step of no unit waits for all units
+ * listed before it: one between two units that depend on each other the other way round would close a circle.
+ */
+function keepTogether(phase: PhaseDraft): void {
+  const [units, plain] = [
+    phase.steps.filter(({ ofUnit }) => ofUnit),
+    phase.steps.filter(({ ofUnit }) => !ofUnit),
+  ];
+  const first = Math.min(...units.map(({ line }) => line));
+  const before = plain.filter(({ line }) => line <= first);
+  phase.steps.splice(
+    0,
+    phase.steps.length,
+    ...before,
+    ...units,
+    ...plain.filter((step) => !before.includes(step)),
+  );
 }
 
 const inListedOrder = (source: DefinitionSource, units: UnitsDraft): readonly UnitFinding[] =>

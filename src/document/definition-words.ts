@@ -34,12 +34,17 @@ export function slug(title: string, limit: number = 60): string {
 /** Names that are given once each: the second `test` becomes `test-2`. */
 export class Names {
   readonly #taken = new Set<string>();
+  readonly #separator: string;
+
+  constructor(separator = "-") {
+    this.#separator = separator;
+  }
 
   /** The first of `wishes` that says anything, made unique. */
   take(...wishes: readonly string[]): string {
     const wish = wishes.find((each) => each !== "") ?? "item";
     let name = wish;
-    for (let number = 2; this.#taken.has(name); number += 1) name = `${wish}-${number}`;
+    for (let number = 2; this.#taken.has(name); number += 1) name = `${wish}${this.#separator}${number}`;
     this.#taken.add(name);
     return name;
   }

@@ -103,6 +103,7 @@ class Merge {
       isUsed(text, name),
     );
     text = withImports(text, "cutover/rollout", ramps, new Set());
+    text = withHeader(text, this.#theirs.source);
     return { text: withDigests(text, this.#theirs), changes: paired(this.#changes) };
   }
 
@@ -110,11 +111,20 @@ class Merge {
   #keepUp(entry: Entry, now: Entry): void {
     if (!entry.whole && entry.digest !== now.digest && !this.#written.has(now.digest)) {
       const untouched = this.#written.has(entry.digest);
-      this.#tell("changed", untouched ? "done" : "kept", now, entry);
+      // The hash of the document changes with every letter of it; that says nothing of its own.
+      if (now.container !== "" || now.id !== "document")
+        this.#tell("changed", untouched ? "done" : "kept", now, entry);
       if (untouched) {
         this.#edits.push({ start: entry.start, end: entry.end, text: this.#code(now, entry) });
         return;
       }
+    }
+    for (const [index, comment] of entry.lead.entries()) {
+      const same = ({ text }: { readonly text: string }): boolean =>
+        withoutLines(text) === withoutLines(comment.text);
+      const fresh = now.lead.filter(same)[entry.lead.slice(0, index).filter(same).length];
+      if (fresh !== undefined && fresh.text !== comment.text)
+        this.#edits.push({ start: comment.start, end: comment.end, text: fresh.text });
     }
     const place = now.place;
     for (const each of entry.places)
@@ -241,6 +251,21 @@ class Merge {
       ...(before === undefined || before.claim === claim ? {} : { before: before.claim }),
     });
   }
+}
+
+/** A comment as it stays when lines of the plan move. */
+const withoutLines = (comment: string): string => comment.replaceAll(/:\d+/g, "");
+
+const headerLine = /^\/\/ (?:Written by `cutover import` from|Time: |Read, and without a place|Not read: )/;
+
+/** The lines at the top that say what was read, as the plan has them now; what people wrote among them stays. */
+function withHeader(text: string, fresh: string): string {
+  const header = fresh.split("\n").filter((line) => headerLine.test(line));
+  const lines = text.split("\n");
+  const first = lines.findIndex((line) => headerLine.test(line));
+  if (first === -1) return text;
+  const kept = lines.filter((line, index) => index < first || !headerLine.test(line));
+  return [...kept.slice(0, first), ...header, ...kept.slice(first)].join("\n");
 }
 
 const idOf = ({ container, id }: Entry): string => `${container}\n${id}`;

@@ -16,13 +16,14 @@ export interface Entry {
   readonly end: number;
   /** Without comments. */
   readonly codeStart: number;
+  readonly lead: readonly Token[];
   readonly line: number;
   /** Of its code without line numbers and white space: equal for what was written from equal words. */
   readonly digest: string;
   readonly unproven: boolean;
   /** A phase or procedure: its parts are entries themselves. */
   readonly whole: boolean;
-  /** Texts of places in it: in its own code and the comment above, not in its parts. */
+  /** Texts of places in its own code, not in its parts. */
   readonly places: readonly { readonly start: number; readonly end: number; readonly text: string }[];
 }
 
@@ -158,7 +159,12 @@ function entryOf(
   if (id === undefined || id === "") return undefined;
   const entry = plainEntry(source, part, container, id);
   const places = placesIn(part, container === "phases" || container === "contingencies");
-  return { ...entry, claim: claimIn(part) ?? mark?.[2] ?? id, places, place: places[0]?.text };
+  return {
+    ...entry,
+    claim: entry.whole ? id : (claimIn(part) ?? mark?.[2] ?? id),
+    places,
+    place: places[0]?.text ?? mark?.[1],
+  };
 }
 
 /** The entry's own builder carries its claim as first argument. */
@@ -197,6 +203,7 @@ function plainEntry(source: string, part: Part, container: string, id: string): 
     start,
     end: part.end,
     codeStart: part.start,
+    lead: part.lead,
     line: lineOf(source, part.start),
     digest: digestOf(code),
     unproven: /\bunproven\s*\(/.test(code),
@@ -211,12 +218,10 @@ function constantOf(source: string, statement: Part): Entry | undefined {
   if (first?.text !== "export" || second?.text !== "const" || name === undefined) return undefined;
   const mark = statement.lead.map(({ text }) => markPattern.exec(text)).findLast((each) => each !== null);
   if (mark === undefined) return undefined;
-  const places = statement.lead.flatMap((comment) => placeInComment(comment));
   return {
     ...plainEntry(source, statement, "constants", name.text),
     claim: `table ${name.text}`,
     place: mark?.[1],
-    places,
   };
 }
 
@@ -243,14 +248,7 @@ function placesIn(part: Part, ownOnly: boolean): Entry["places"] {
     if (token !== undefined && text !== undefined && /:\d+$/.test(text))
       found.push({ start: token.start + 1, end: token.end - 1, text });
   }
-  return [...found, ...part.lead.flatMap(placeInComment)];
-}
-
-function placeInComment(comment: Token): Entry["places"] {
-  const place = markPattern.exec(comment.text)?.[1];
-  return place === undefined
-    ? []
-    : [{ start: comment.start + 3, end: comment.start + 3 + place.length, text: place }];
+  return found;
 }
 
 /** Equal for code that differs in white space, comments and lines of the plan only. */

@@ -9,7 +9,6 @@ import {
   print,
   usedIn,
   words,
-  wrapped,
 } from "./definition-code.ts";
 import { phasesOfSections, placeLooseProofs, placeLooseWork, waysBack } from "./definition-leftovers.ts";
 import { importLine } from "./bind-imports.ts";
@@ -170,10 +169,9 @@ function header(source: DefinitionSource): readonly string[] {
     ...totals.map((each) => `Time: ${each}`),
     ...(kept.length === 0
       ? []
-      : wrapped(
+      : [
           `Read, and without a place in a definition: ${kept.join(", ")}. \`cutover import --json\` has them.`,
-          106,
-        )),
+        ]),
     ...(unplaced === 0
       ? []
       : [
