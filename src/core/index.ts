@@ -9,6 +9,7 @@ export { type RandomBytes, shortId, timeId } from "./ids.ts";
 export { canonicalForm, canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
 export type { Link, LinkedDoor } from "./link.ts";
 export { type Log, silentLog } from "./log.ts";
+export { type BacklogGauge, DoorBacklogs } from "./door-backlogs.ts";
 export { nameOneOf, nearest } from "./nearest.ts";
 export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {

@@ -1,28 +1,13 @@
-import { formatDuration } from "../core/index.ts";
+import { type BacklogGauge, DoorBacklogs, formatDuration } from "../core/index.ts";
 import { type Examiner, noUse } from "./examiner.ts";
 import { requireCount, requireNonNegative, requireOneOf } from "./input.ts";
 import type { BacklogRule } from "./rules.ts";
 
-/** What a door said last, and when. */
-interface Gauge {
-  readonly open: number;
-  readonly to: number;
-}
-
-/** A door reports every second; one that has not for so long is gone, or cut off. */
-const silenceMs = 30_000;
-/** A door's report may come so late after its newer ones; one that is older still says that its clock was set back. */
-const lateMs = 10_000;
 /** How far back the pace is looked at at which the backlog shrinks. */
 const paceMs = 60_000;
 
-/** Doors are named `host:pid`; a journal lies on its host. */
-const hostOf = (door: string): string => door.split(":")[0] as string;
-
 /**
- * Second writes that are open, the sum of each door's newest gauge. What a door had open when it fell silent keeps
- * counting, for nobody has seen it done, and is named; until a door on the same host has reported for 30 s longer, which
- * then has found those writes in the journal there and counts them itself. Below the limit for `forMs` without a break: pass. At or above
+ * Second writes that are open, as `DoorBacklogs` counts them; doors that fell silent with some are named. Below the limit for `forMs` without a break: pass. At or above
  * it: holds, or (`over: "fail"`) fails once that has lasted `forMs`. Holds while no door reports: silence is no proof
  * of an empty journal. Reports from before the stretch that is judged count too, since a gauge stands until the next.
  */
@@ -30,30 +15,20 @@ export function examineBacklog({ limit, over, forMs }: BacklogRule): Examiner {
   requireCount("limit", limit, 1);
   requireOneOf("over", over, ["hold", "fail"]);
   requireNonNegative("forMs", forMs);
-  const doors = new Map<string, Gauge>();
-  /** Newest end of an interval, and since when the sum has been on its side of the limit. */
-  let newest = Number.NEGATIVE_INFINITY;
+  const doors = new DoorBacklogs();
+  /** Since when the sum has been on its side of the limit. */
   let since = Number.NEGATIVE_INFINITY;
   let above = false;
-  let samples: readonly Gauge[] = [];
-
-  const sum = (): number => [...doors.values()].reduce((total, { open }) => total + open, 0);
+  let samples: readonly BacklogGauge[] = [];
 
   const add = (door: string, open: number, to: number): void => {
-    const known = doors.get(door);
-    if (known !== undefined && to < known.to && to >= known.to - lateMs) return;
-    if (to < newest - silenceMs && known !== undefined) {
-      // The clock was set back: what lasted before cannot be compared with what comes now.
-      since = newest = to;
+    const taken = doors.take(door, open, to);
+    if (taken === "late") return;
+    if (taken === "set-back") {
+      since = to;
       samples = [];
     }
-    doors.set(door, { open, to });
-    newest = Math.max(newest, to);
-    for (const [name, gauge] of doors) {
-      const done = gauge.open === 0 && gauge.to < newest - silenceMs;
-      if (done || (hostOf(name) === hostOf(door) && to > gauge.to + silenceMs)) doors.delete(name);
-    }
-    const total = sum();
+    const { open: total, newest } = doors;
     if (total >= limit !== above || since === Number.NEGATIVE_INFINITY) since = to;
     above = total >= limit;
     samples = [...samples.filter((sample) => sample.to > newest - paceMs), { open: total, to: newest }].slice(
@@ -78,19 +53,18 @@ export function examineBacklog({ limit, over, forMs }: BacklogRule): Examiner {
     add: take,
     remember: take,
     read: noUse,
-    finding(now = newest) {
-      if (doors.size === 0)
+    finding(now = doors.newest) {
+      const { newest, open: total } = doors;
+      if (doors.doors.size === 0)
         return { kind: "hold", reason: "no door has reported second writes yet", figures: { limit } };
-      const total = sum();
-      const silent = [...doors].filter(([, { to }]) => now - to > silenceMs);
-      const lost = silent.filter(([, { open }]) => open > 0);
-      const mute = silent.length === doors.size;
+      const lost = doors.lost(now);
+      const mute = doors.isMute(now);
       const lasted = Math.max(0, newest - since);
       const long = lasted >= forMs;
       const kind = mute || !long ? "hold" : !above ? "pass" : over;
       const wait = mute || lost.length > 0 ? Number.NaN : above ? drained() + forMs : forMs - lasted;
       const told = lost.map(
-        ([door, { open, to }]) => `${open} of ${door}, silent for ${formatDuration(now - to)}`,
+        ({ door, open, silentMs }) => `${open} of ${door}, silent for ${formatDuration(silentMs)}`,
       );
       const parts = [
         `${total} open, limit ${limit}`,
@@ -107,8 +81,8 @@ export function examineBacklog({ limit, over, forMs }: BacklogRule): Examiner {
           open: total,
           limit,
           lastedMs: lasted,
-          doors: Object.fromEntries([...doors].map(([door, { open }]) => [door, open])),
-          silent: lost.map(([door]) => door),
+          doors: Object.fromEntries([...doors.doors].map(([door, { open }]) => [door, open])),
+          silent: lost.map(({ door }) => door),
         },
         ...(kind === "hold" && Number.isFinite(wait) ? { waitMs: Math.max(0, Math.round(wait)) } : {}),
       };

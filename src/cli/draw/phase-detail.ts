@@ -12,7 +12,7 @@ import {
   verdictFaces,
 } from "../../report/index.ts";
 import { type Line, lineWidth, span } from "./line.ts";
-import { pad, textWidth, wrap } from "./text-width.ts";
+import { cut, pad, textWidth, wrap } from "./text-width.ts";
 
 /** Most steps shown under one phase. */
 const mostSteps = 8;
@@ -111,9 +111,10 @@ function verdictLines(verdict: VerdictView, columns: number): readonly Line[] {
 
 /** A remark in at most two lines. */
 function note(text: string, columns: number): readonly Line[] {
-  return wrap(visible(text), columns - 8)
-    .slice(0, 2)
-    .map((part) => [span(`       ${part}`, "dim")]);
+  const parts = wrap(visible(text), columns - 8);
+  const shown = parts.slice(0, 2);
+  if (parts.length > shown.length) shown[1] = cut(`${shown[1] ?? ""} …`, columns - 7);
+  return shown.map((part) => [span(`       ${part}`, "dim")]);
 }
 
 /** Old beside new while both answer, or while shadow calls are compared. */

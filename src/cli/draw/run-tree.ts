@@ -1,4 +1,4 @@
-import { formatDuration } from "../../core/index.ts";
+import { formatDuration, visible } from "../../core/index.ts";
 import {
   perSecond,
   type PhaseView,
@@ -10,7 +10,10 @@ import {
 import { bar } from "./bar.ts";
 import { ends, fit, type Line, span } from "./line.ts";
 import { partOf, phaseDetail } from "./phase-detail.ts";
-import { flow, pad, textWidth } from "./text-width.ts";
+import { flow, pad, textWidth, wrap } from "./text-width.ts";
+
+/** Lines that the reason of a run that stands still may take. */
+const mostReasonLines = 5;
 
 export interface TreeOptions {
   readonly columns: number;
@@ -81,7 +84,13 @@ function phaseLine(phase: PhaseView, view: RunView, nameWidth: number, columns: 
 function footer(view: RunView, { columns, keys }: TreeOptions): readonly Line[] {
   const lines: Line[] = [];
   if (view.run.reason !== "" && view.run.state !== "RUNNING") {
-    lines.push([span(` ${runFaces[view.run.state].word}: `, "wait"), span(view.run.reason)]);
+    const head = ` ${runFaces[view.run.state].word}: `;
+    // Why it stands still is what people came to read: it gets the lines it needs, up to a bound.
+    const parts = wrap(visible(view.run.reason), columns - textWidth(head) - 2);
+    for (const [index, part] of parts.slice(0, mostReasonLines).entries()) {
+      const more = index === mostReasonLines - 1 && parts.length > mostReasonLines ? " …" : "";
+      lines.push([span(index === 0 ? head : " ".repeat(textWidth(head)), "wait"), span(part + more)]);
+    }
   }
   for (const override of view.overrides) {
     lines.push([span(" ⚠ override ", "wait"), span(`${override.what} (${override.by}: ${override.reason})`)]);

@@ -292,12 +292,13 @@ async function clearLevel(
     for (const interval of news) if (interval.epoch === state.epoch) totals.add(interval);
     measured = measuredShare(share, totals.calls, totals.keyLoad);
     const missing: string[] = [];
+    const gated: string[] = [];
     const waits: number[] = [];
     for (const gate of gates) {
       const verdict = await context.judge(gate, { since });
       refuseFailure(gate.name, verdict);
       if (verdict.kind === "pass") continue;
-      missing.push(`${gate.name} (${verdict.reason})`);
+      gated.push(`${gate.name} (${verdict.reason})`);
       if (verdict.waitMs !== undefined) waits.push(verdict.waitMs);
     }
     const calls = atLeast - totals.calls.new;
@@ -313,9 +314,10 @@ async function clearLevel(
     const wrong = input.checkShare ? shareTrouble(measured) : undefined;
     if (wrong !== undefined) missing.push(wrong);
     return {
-      missing,
+      // Gates have lines of their own wherever there is room: what else is missing stands where nothing cuts it off.
+      missing: [...missing, ...gated],
       share,
-      note: `${share} % · ${line(totals)}`,
+      note: line(totals),
       waitMs: waits.length === 0 ? undefined : Math.max(...waits),
     };
   };

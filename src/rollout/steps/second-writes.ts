@@ -1,38 +1,25 @@
-import { formatDuration, type Interval, type RouteState, type Stage, stages } from "../../core/index.ts";
+import {
+  DoorBacklogs,
+  formatDuration,
+  type Interval,
+  type RouteState,
+  type Stage,
+  stages,
+} from "../../core/index.ts";
 import type { StepContext } from "../../plan/index.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { count, type Limits, waitFor } from "./waiting.ts";
 
-/** A door reports every second; one that has not for so long is gone, or cut off, milliseconds. */
-const longestSilence = 30_000;
 /** How far back a step looks for doors that were there before it began, milliseconds. */
 const reach = 60_000;
 
-interface Gauge {
-  readonly open: number;
-  readonly to: number;
-}
-
-/**
- * Second writes that one side has taken and the other has not: the sum of what each door said last. A door that fell
- * silent with open writes keeps counting, until a door on its host has reported so much longer that it must have found
- * them in the journal there.
- */
+/** Second writes that are missing, and whether a stage may advance with them. */
 export class SecondWrites {
-  readonly #doors = new Map<string, Gauge>();
+  readonly #doors = new DoorBacklogs();
 
   take(intervals: readonly Interval[]): void {
-    for (const { door, backlog, to } of intervals) {
-      if (backlog === undefined || to < (this.#doors.get(door)?.to ?? Number.NEGATIVE_INFINITY)) continue;
-      this.#doors.set(door, { open: backlog, to });
-    }
-    for (const [door, gauge] of this.#doors) {
-      const heir = [...this.#doors].some(
-        ([other, { to }]) =>
-          other !== door && hostOf(other) === hostOf(door) && to > gauge.to + longestSilence,
-      );
-      if (heir) this.#doors.delete(door);
-    }
+    for (const { door, backlog, to } of intervals)
+      if (backlog !== undefined) this.#doors.take(door, backlog, to);
   }
 
   /**
@@ -41,22 +28,20 @@ export class SecondWrites {
    * @param due whether second writes are made now, so that a door must report them
    */
   trouble(limit: number | undefined, due: boolean, now: number): string | undefined {
-    const doors = [...this.#doors];
-    if (doors.every(([, { to }]) => now - to > longestSilence))
-      if (due && limit !== undefined) return "a report of the doors on their second writes";
-    const open = doors.reduce((sum, [, gauge]) => sum + gauge.open, 0);
+    if (due && limit !== undefined && this.#doors.isMute(now))
+      return "a report of the doors on their second writes";
+    const { open } = this.#doors;
     if (open <= (limit ?? 0)) return undefined;
-    const silent = doors
-      .filter(([, gauge]) => gauge.open > 0 && now - gauge.to > longestSilence)
+    const silent = this.#doors
+      .lost(now)
       .map(
-        ([door, gauge]) => `${count(gauge.open)} of ${door}, silent for ${formatDuration(now - gauge.to)}`,
+        ({ door, open: left, silentMs }) =>
+          `${count(left)} of ${door}, silent for ${formatDuration(silentMs)}`,
       );
     const told = silent.length === 0 ? "" : ` (${silent.join(", ")})`;
     return `second writes: ${count(open)} are missing, limit ${count(limit ?? 0)}${told}`;
   }
 }
-
-const hostOf = (door: string): string => door.split(":")[0] ?? door;
 
 /** Stages at which every write is made on both sides. */
 const dual: readonly Stage[] = ["dualwrite", "rampdown"];

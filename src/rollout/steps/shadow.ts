@@ -204,13 +204,13 @@ async function start(context: StepContext, gate: GateSpec): Promise<Json> {
     coverage = coverageOf(input.operations, declared, totals);
     const left = since + ms(input.for) - context.clock.now();
     const missing = [
-      ...(verdict.kind === "pass" ? [] : [`${gate.name} (${verdict.reason})`]),
       ...(totals.compared >= input.atLeast
         ? []
         : [`${count(input.atLeast - totals.compared)} more comparisons`]),
       ...(coverage.missing.length === 0 ? [] : [`a call of ${coverage.missing.join(", ")}`]),
       ...(totals.isSilent(context.clock.now()) ? ["a report of a door (all are silent)"] : []),
       ...(left <= 0 ? [] : [`the end of ${formatDuration(ms(input.for))}`]),
+      ...(verdict.kind === "pass" ? [] : [`${gate.name} (${verdict.reason})`]),
     ];
     const waits = [verdict.waitMs, left > 0 ? left : undefined].filter((wait) => wait !== undefined);
     return {
