@@ -58,8 +58,7 @@ export function quote(value: string): string {
 
 /** One comment line; what could end the line or hide in it becomes a space. */
 export const comment = (words: string): string =>
-  // eslint-disable-next-line no-control-regex
-  `// ${words.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ufeff]+/g, " ").trim()}`.trimEnd();
+  `// ${words.replaceAll(/[\p{Cc}\u2028\u2029\ufeff]+/gu, " ").trim()}`.trimEnd();
 
 /** The code, its first line beginning at column `at`, with `after` columns to follow its last. */
 export function print(code: Code, indent: number, at: number, after: number): string {
@@ -187,7 +186,7 @@ function printMember(member: CodeMember, indent: number): string {
 }
 
 const key = (name: string): string =>
-  /^(?=[\u0000-\uffff]*$)[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*$/u.test(name)
+  /^(?!.*[\u{10000}-\u{10ffff}])[\p{L}\p{Nl}$_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}$]*$/u.test(name)
     ? name
     : quote(name);
 

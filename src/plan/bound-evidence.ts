@@ -1,4 +1,4 @@
-import { CutoverError, type JsonObject, sleep, systemClock } from "../core/index.ts";
+import { CutoverError, type Json, type JsonObject, sleep, systemClock } from "../core/index.ts";
 import { commandLine, commandProblems, type CommandWords } from "./command-input.ts";
 import type { Check, CheckResult, Step } from "./definition.ts";
 import { parseDurationOrNaN } from "./durations.ts";
@@ -67,8 +67,8 @@ export function commandGate(name: string, options: ProofCommand): CustomGate {
     ),
     judge: ({ problem, ms }): Verdict =>
       problem === null
-        ? { kind: "pass", reason: `${commandLine(run)} ended well after ${String(ms)} ms` }
-        : { kind: "fail", reason: `${commandLine(run)} ${String(problem)}` },
+        ? { kind: "pass", reason: `${commandLine(run)} ended well after ${said(ms)} ms` }
+        : { kind: "fail", reason: `${commandLine(run)} ${said(problem)}` },
   };
   return placed(gate, options.from);
 }
@@ -99,7 +99,7 @@ export function dataGate(
       type: "custom",
       name,
       collect: textual(collect, String(probe)),
-      judge: ({ ok, note }): Verdict => ({ kind: ok === true ? "pass" : "fail", reason: String(note) }),
+      judge: ({ ok, note }): Verdict => ({ kind: ok === true ? "pass" : "fail", reason: said(note) }),
     },
     options.from,
   );
@@ -190,6 +190,10 @@ function textual<F extends (...args: never[]) => unknown>(run: F, text: string):
 
 const fingerprintOf = ({ run, cwd, exit }: ProofCommand): string => JSON.stringify({ run, cwd, exit });
 
+/** Of recorded evidence, which is JSON of any form, as words. */
+const said = (value: Json | undefined): string =>
+  typeof value === "string" ? value : JSON.stringify(value ?? null);
+
 const known = ["run", "cwd", "exit", "timeout", "from"];
 
 function readProof(builder: string, options: ProofCommand): void {
@@ -266,7 +270,7 @@ const factsOf = (
 const told = ({ run }: ProofCommand, facts: JsonObject): string =>
   facts["problem"] === null
     ? `${commandLine(run)} ended well`
-    : `${commandLine(run)} ${String(facts["problem"])}`;
+    : `${commandLine(run)} ${said(facts["problem"])}`;
 
 function answerOf(name: string, answer: unknown): CheckResult {
   if (typeof answer === "boolean") return { ok: answer, note: answer ? "yes" : "no" };

@@ -1,4 +1,5 @@
 import { stripTypeScriptTypes } from "node:module";
+import { runInThisContext } from "node:vm";
 import * as main from "../../src/index.ts";
 import type { Migration } from "../../src/index.ts";
 import * as rollout from "../../src/rollout/index.ts";
@@ -21,8 +22,9 @@ export function loadText(text: string, modules: Readonly<Record<string, object>>
     })
     .replace(/^export default (\w+);$/m, "");
   const answer = `return { default: migration, ${names.join(", ")} };`;
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval, no-new-func
-  const run = new Function("doors", `"use strict";\n${body}\n${answer}`) as (doors: object) => Loaded;
+  const run = runInThisContext(`(doors) => { "use strict";\n${body}\n${answer}\n}`) as (
+    doors: object,
+  ) => Loaded;
   return run(doors);
 }
 
