@@ -30,6 +30,7 @@ export type {
   TargetWrite,
   Transaction,
 } from "./connector.ts";
+export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";
 export { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
 export { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";
 export { covers, type Fence, type SequenceFence, type SnapshotFence } from "./fence.ts";

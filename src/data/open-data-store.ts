@@ -1,0 +1,59 @@
+import { type Clock, CutoverError, nameOneOf } from "../core/index.ts";
+import { refuseOptions } from "./capture-options.ts";
+import type { DataStore } from "./connector.ts";
+import { openLevelDb } from "./connectors/leveldb.ts";
+import { openLmdb } from "./connectors/lmdb.ts";
+
+export interface OpenDataStoreOptions {
+  /** Makes the store when there is none, as for a target. Default false. */
+  readonly create?: boolean;
+  /** Collections the store is to have; those of a key-value store or folder are made. Default: what is there. */
+  readonly collections?: readonly string[];
+  readonly clock?: Clock;
+}
+
+type Open = (where: string, options: OpenDataStoreOptions) => Promise<DataStore>;
+
+/** One line a kind of store: how its address begins, an example, and what opens the rest of it. */
+const kinds: Readonly<Record<string, { readonly example: string; readonly open: Open }>> = {
+  leveldb: { example: "leveldb:PATH", open: openLevelDb },
+  lmdb: { example: "lmdb:PATH", open: openLmdb },
+};
+
+/**
+ * Opens the store an address names: `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR`, `postgres://…`.
+ * @throws CUTOVER_DATA_ADDRESS for another text; what the connector throws: CUTOVER_DATA_MISSING, CUTOVER_DATA_FORMAT,
+ * CUTOVER_DATA_LOCKED, CUTOVER_DATA_DENIED, CUTOVER_DRIVER_MISSING
+ *
+ * @example
+ * await using store = await openDataStore("leveldb:data/old");
+ */
+export async function openDataStore(address: string, options: OpenDataStoreOptions = {}): Promise<DataStore> {
+  const { create, collections, clock, ...unknown } = options;
+  refuseOptions("openDataStore", unknown);
+  const colon = address.indexOf(":");
+  const scheme = colon < 0 ? "" : address.slice(0, colon);
+  const kind = Object.hasOwn(kinds, scheme) ? kinds[scheme] : undefined;
+  if (kind === undefined) throw wrongAddress(address, scheme);
+  const where = address.slice(colon + 1);
+  if (where === "")
+    throw new CutoverError("CUTOVER_DATA_ADDRESS", {
+      message: `expected ${kind.example}, found "${address}", which does not say where`,
+      place: address,
+    });
+  return kind.open(where, {
+    ...(create === undefined ? {} : { create }),
+    ...(collections === undefined ? {} : { collections }),
+    ...(clock === undefined ? {} : { clock }),
+  });
+}
+
+function wrongAddress(address: string, scheme: string): CutoverError {
+  const examples = Object.values(kinds).map(({ example }) => example);
+  // A path or a password may stand behind the colon: only what names the kind is shown.
+  const found = scheme === "" ? "a text without a kind of store before a colon" : `"${scheme}:"`;
+  return new CutoverError("CUTOVER_DATA_ADDRESS", {
+    message: `expected an address of a store (${examples.join(", ")}), found ${found}`,
+    remedy: nameOneOf(scheme, Object.keys(kinds), "write it as one of these"),
+  });
+}
