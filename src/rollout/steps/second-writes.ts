@@ -46,7 +46,7 @@ export class SecondWrites {
 /** Stages at which every write is made on both sides. */
 const dual: readonly Stage[] = ["dualwrite", "rampdown"];
 
-const writesTwice = (state: Pick<RouteState, "stage"> | undefined): boolean =>
+export const writesTwice = (state: Pick<RouteState, "stage"> | undefined): boolean =>
   state !== undefined && dual.includes(state.stage);
 
 /** The smallest limit that an application declares; undefined where none declares second writes. */

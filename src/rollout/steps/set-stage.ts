@@ -7,9 +7,10 @@ import {
   stages,
 } from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepProblem } from "../../plan/index.ts";
-import { moveRoute, requireStage, settingOf } from "./change-route.ts";
-import { finish, goBack, type Saved, savedOrNew } from "./saved.ts";
-import { awaitSecondWrites } from "./second-writes.ts";
+import { moveRoute, requireStage } from "./change-route.ts";
+import { awaitDoors } from "./heard.ts";
+import { askSaved, finish, goBack, type Saved, savedOrNew } from "./saved.ts";
+import { awaitSecondWrites, writesTwice } from "./second-writes.ts";
 import { given, ms, optionsOf, placement, Problems, type StepPlacement, unknownIn } from "./step-input.ts";
 
 export interface SetStageOptions extends StepPlacement {
@@ -32,8 +33,8 @@ interface SetStageInput {
 }
 
 /**
- * A step that sets a stage and waits for nothing but missing second writes where it goes forward, for example `dualwrite`
- * before a copy, or `complete` at the end. The way back is the stage of before.
+ * A step that sets a stage, for example `dualwrite` before a copy, or `complete` at the end. It waits for missing second writes
+ * where it goes forward, and at stages with second writes (`dualwrite`, `rampdown`) until every door that reports has heard of it. The way back is the stage of before.
  */
 export function setStage(route: string, stage: Stage, setOptions: SetStageOptions = {}): Step {
   const options = optionsOf(setOptions);
@@ -73,12 +74,8 @@ const setStageKind = (patience: number): StepKind => ({
   },
   start,
   simulate: start,
-  verify: async (context) => {
-    const { route, stage, share } = read(context.input);
-    const found = await settingOf(context, route);
-    const there = context.checkpoint() !== undefined && found.stage === stage && found.share === share;
-    return there ? { kind: "done", result: { note: summary(read(context.input)) } } : { kind: "not-done" };
-  },
+  // The stage alone does not say that the doors have heard of it; setting it again changes nothing.
+  verify: async (context) => askSaved(context),
   rollback: (context) => goBack(context, read(context.input).route),
 });
 
@@ -102,6 +99,8 @@ async function start(context: StepContext): Promise<Json> {
   const saved = await savedOrNew<Saved>(context, route, (before) => ({ before }));
   await requireStage(context, route, stage);
   await awaitSecondWrites(context, route, { stage, share }, { patience: ms(patience) });
-  const { epoch } = await moveRoute(context, route, { stage, share }, false);
+  const state = await moveRoute(context, route, { stage, share }, false);
+  const { epoch } = state;
+  if (writesTwice(state)) await awaitDoors(context, state, { patience: ms(patience) });
   return await finish(context, saved, { note: summary(read(context.input)), epoch });
 }

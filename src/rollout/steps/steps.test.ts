@@ -418,6 +418,34 @@ describe("shadow", () => {
   });
 });
 
+describe("set-stage to dualwrite", () => {
+  test("ends when every door goes by it, so that a copy behind it misses no write", async () => {
+    world.application();
+    world.report({ door: "slow:1" });
+    const { error } = await world.run(setStage("r", "dualwrite"), 8_000);
+    expect(error).toBeDefined();
+    expect(world.notes.at(-1)).toContain("waits for slow:1 to hear of it");
+    world.report({ door: "slow:1" });
+    expect((await world.run(setStage("r", "dualwrite"))).error).toBeUndefined();
+  });
+
+  test("a door that has ended is not waited for, and where none is there only a moment passes", async () => {
+    const before = world.clock.now();
+    expect((await world.run(setStage("r", "dualwrite"))).error).toBeUndefined();
+    expect(world.clock.now() - before).toBeLessThan(4_000);
+    world.checkpoint = undefined;
+    world.report({ door: "gone:1" });
+    expect((await world.run(setStage("r", "rampdown"), 60_000)).error).toBeUndefined();
+  });
+
+  test("names the door that has not heard when patience ends", async () => {
+    world.application();
+    world.report({ door: "slow:1" });
+    const { error } = await world.run(setStage("r", "dualwrite", { patience: "5s" }));
+    expect(String(error)).toContain("still missing: slow:1 to hear of it");
+  });
+});
+
 describe("ramp", () => {
   test("clears one share after the other with evidence of its own, and keeps the measured share", async () => {
     world.application();
