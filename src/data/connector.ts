@@ -111,6 +111,11 @@ export interface Reader extends AsyncDisposable {
   /** All rows of the range in key order, in batches, as one snapshot where the store can. */
   scan(range: Range, options?: { readonly signal?: AbortSignal }): AsyncIterable<readonly Row[]>;
   count(range: Range): Promise<number>;
+  /**
+   * A reader of one moment: whatever is read through it, of whichever collection, is as it stood then. Whoever asks for it
+   * disposes of it. Absent where the store has no such thing: each scan is then of a moment of its own.
+   */
+  snapshot?(): Promise<Reader>;
 }
 
 /** A store that data is moved from, while it is written to. */

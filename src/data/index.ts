@@ -60,3 +60,8 @@ export type { HoldLimits, LatencyLimit } from "./move/holding.ts";
 export { type Move, moveData, type MoveResult, startMove } from "./move/move-data.ts";
 export type { MoveOptions } from "./move/move-options.ts";
 export type { MoveEvent, MoveProgress } from "./move/progress.ts";
+export { backup, type Backup, type BackupOptions } from "./backup/backup.ts";
+export { type BackupReader, openBackup } from "./backup/backup-reader.ts";
+export type { BackupCollection, BackupManifest } from "./backup/format.ts";
+export { type BackupProof, keepProof, proofOf } from "./backup/proof.ts";
+export { restore, type Restored, type RestoreOptions } from "./backup/restore.ts";
