@@ -2,21 +2,17 @@ import type { Migration } from "../plan/index.ts";
 import { type FaultResult, faultResult, type HealthyResult, healthyResult } from "./case-result.ts";
 import { failingPart, type Fault } from "./fault.ts";
 import { refuse } from "./input.ts";
-import { LatencyDraw } from "./latency-draw.ts";
-import { type Played, playRun } from "./run-play.ts";
+import type { Played } from "./run-play.ts";
+import { type PlayerOptions, type RunPlayer, runPlayer } from "./run-player.ts";
 import { scriptOf } from "./script.ts";
 import type { Traffic } from "./traffic.ts";
 
-export interface SimulationOptions {
-  readonly traffic: Traffic;
+export interface SimulationOptions extends PlayerOptions {
   readonly faults: readonly Fault[];
   /** Runs of each case: the healthy one, and one for each fault. */
   readonly runs: number;
-  readonly seed: number;
-  /** Where the definition stands, for errors. Default: its name. */
-  readonly source?: string;
-  /** Play only the steps of this route. */
-  readonly route?: string | undefined;
+  /** Who plays the runs, side by side. Default: this thread alone. */
+  readonly players?: readonly RunPlayer[];
   /** Ends it early; what was played until then is told. */
   readonly signal: AbortSignal;
   /** Called after each run. `fault`: undefined while all is well. */
@@ -53,8 +49,8 @@ export interface SimulationResult {
  * @throws CUTOVER_SIMULATION_INPUT when the migration moves no route, or a fault would change nothing
  */
 export async function simulate(migration: Migration, options: SimulationOptions): Promise<SimulationResult> {
-  const { traffic, faults, runs, seed, route, signal, progress } = options;
-  const script = scriptOf(migration, { route, source: options.source ?? migration.name });
+  const { traffic, faults, runs, seed, signal, progress } = options;
+  const script = scriptOf(migration, { route: options.route, source: options.source ?? migration.name });
   for (const fault of faults)
     if (fault.kind === "error" && failingPart(fault, traffic.baseError) <= traffic.baseError)
       refuse(
@@ -62,27 +58,31 @@ export async function simulate(migration: Migration, options: SimulationOptions)
         `more failures than without it (${traffic.baseError * 100} % of the calls)`,
         fault.text,
       );
-  const healthy = new LatencyDraw(traffic.latency);
+  const players = options.players ?? [runPlayer(migration, options)];
   const leftOut = new Set(script.leftOut);
 
   const playAll = async (fault: Fault | undefined): Promise<readonly Played[]> => {
-    const faulty = fault?.kind === "latency" ? new LatencyDraw(traffic.latency, fault.size.amount) : healthy;
-    const draws = { healthy, faulty };
-    const world = { traffic, fault, draws, timed: script.timed, operations: script.operations };
     const played: Played[] = [];
-    for (let run = 1; run <= runs && !signal.aborted; run++) {
-      try {
-        played.push(await playRun({ script, world, fault, seed, run, signal }));
-      } catch (thrown) {
-        if (signal.aborted) break;
-        throw thrown;
+    let [next, done] = [1, 0];
+    const lane = async (player: RunPlayer): Promise<void> => {
+      while (next <= runs && !signal.aborted) {
+        const run = next++;
+        try {
+          played[run - 1] = await player.play(fault, run, signal);
+        } catch (thrown) {
+          if (signal.aborted) return;
+          throw thrown;
+        }
+        progress?.({ fault: fault?.text, run: ++done, runs });
+        // Somebody may want to stop it.
+        await new Promise<void>((resolve) => void setImmediate(resolve));
       }
-      progress?.({ fault: fault?.text, run, runs });
-      // Somebody may want to stop it.
-      await new Promise<void>((resolve) => void setImmediate(resolve));
-    }
-    for (const { leftOut: gates } of played) for (const gate of gates) leftOut.add(gate);
-    return played;
+    };
+    await Promise.all(players.map(lane));
+    // Ended early, some may be missing in between.
+    const found = Object.values(played);
+    for (const { leftOut: gates } of found) for (const gate of gates) leftOut.add(gate);
+    return found;
   };
 
   const calm = healthyResult(await playAll(undefined));

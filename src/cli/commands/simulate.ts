@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { formatDuration } from "../../core/index.ts";
 import { readCount, readFault, readTraffic, simulate, usualTraffic } from "../../simulation/index.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -6,6 +7,7 @@ import { cut } from "../draw/text-width.ts";
 import { findDefinition } from "../find-definition.ts";
 import { lastSource } from "../last-source.ts";
 import { loadMigration } from "../load-migration.ts";
+import { threadPlayers, threadsFor } from "../simulation/thread-players.ts";
 import { inStore } from "../store-place.ts";
 
 /** Twice and five times the failures, slower, wrong answers, and a crash with half of the keys on the new side. */
@@ -63,16 +65,16 @@ export const command: Command = {
     const file = await findDefinition(args.positionals[0], context, () => lastSource(context));
     const migration = await loadMigration(file);
     const progress = progressOf(context);
-    const route = args.text("route");
+    const played = { traffic, seed, route: args.text("route"), source: file };
+    const threads = threadsFor(runs, availableParallelism());
+    await using pool = threads === 1 ? undefined : threadPlayers(file, played, threads);
     const result = await simulate(migration, {
-      traffic,
+      ...played,
       faults,
       runs,
-      seed,
-      route,
-      source: file,
       signal: interrupted,
       progress: (told) => progress.tell(told),
+      ...(pool === undefined ? {} : { players: pool.players }),
     }).finally(() => progress.clear());
     if (context.json) terminal.json(result);
     else {
