@@ -32,12 +32,16 @@ const parameters: readonly string[] = [
  */
 export function readAddress(address: string): PostgresAddress {
   if (!/^postgres(ql)?:\/\//.test(address) || !URL.canParse(address))
-    throw refused("expected an address like postgres://USER@HOST:PORT/DATABASE, found one that cannot be read");
+    throw refused(
+      "expected an address like postgres://USER@HOST:PORT/DATABASE, found one that cannot be read",
+    );
   const url = new URL(address);
   const bare = [url.pathname, url.search].some((part) => part.includes("@"));
   if (url.hash !== "" || bare || !isEncoded(url.username, url.password, url.pathname))
     throw refused("expected one @ in the address and no # or bare %, found more");
-  const unknown = [...url.searchParams.keys()].find((name) => name !== "schema" && !parameters.includes(name));
+  const unknown = [...url.searchParams.keys()].find(
+    (name) => name !== "schema" && !parameters.includes(name),
+  );
   if (unknown !== undefined)
     throw refused(
       `expected parameters that are known in the address, found ${JSON.stringify(unknown)}`,

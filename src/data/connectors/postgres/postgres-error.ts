@@ -1,4 +1,10 @@
-import { asError, CutoverError, type ErrorCode, isCutoverError, type JsonObject } from "../../../core/index.ts";
+import {
+  asError,
+  CutoverError,
+  type ErrorCode,
+  isCutoverError,
+  type JsonObject,
+} from "../../../core/index.ts";
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -10,7 +16,11 @@ const gone: Meaning = {
   code: "CUTOVER_DATA_UNAVAILABLE",
   expected: "expected a PostgreSQL server that answers",
 };
-const denied = (expected: string, remedy: string): Meaning => ({ code: "CUTOVER_DATA_DENIED", expected, remedy });
+const denied = (expected: string, remedy: string): Meaning => ({
+  code: "CUTOVER_DATA_DENIED",
+  expected,
+  remedy,
+});
 const changed: Meaning = {
   code: "CUTOVER_DATA_SCHEMA_CHANGED",
   expected: "expected tables and columns as they were when the store was opened",
@@ -23,7 +33,10 @@ const slotGone: Meaning = {
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const meanings: Readonly<Record<string, Meaning>> = {
   "28P01": denied("expected the server to accept user and password", "correct them in the address"),
-  "28000": denied("expected the server to let this user in", "correct the user in the address, or pg_hba.conf"),
+  "28000": denied(
+    "expected the server to let this user in",
+    "correct the user in the address, or pg_hba.conf",
+  ),
   "42501": denied(
     "expected the rights that moving data needs",
     "GRANT what the message names; capture needs the attribute REPLICATION and ownership of the tables",
@@ -39,7 +52,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
   "42703": changed,
   "3F000": changed,
   "58P01": slotGone,
-  "CUF01": { code: "CUTOVER_DATA_FENCED", expected: "expected a writer of the epoch in charge" },
+  CUF01: { code: "CUTOVER_DATA_FENCED", expected: "expected a writer of the epoch in charge" },
 };
 const classes: Readonly<Record<string, Meaning>> = {
   "08": gone,

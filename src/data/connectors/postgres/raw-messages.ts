@@ -10,7 +10,10 @@ const passedOver: ReadonlySet<number> = new Set([0x48, 0x57, 0x53, 0x4e, 0x41]);
  *
  * @param onData gets bytes of one message, from `at` to `end`; they are good until it returns
  */
-export function takeMessages(stream: PgStream, onData: (data: Buffer, at: number, end: number) => void): void {
+export function takeMessages(
+  stream: PgStream,
+  onData: (data: Buffer, at: number, end: number) => void,
+): void {
   const driver = stream.listeners("data")[0] as (chunk: Buffer) => void;
   let waiting: Buffer[] = [];
   let held = 0;

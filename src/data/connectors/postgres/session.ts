@@ -63,7 +63,9 @@ export class Session {
   /** Of several statements in one text the rows of the last that has some. */
   query(text: string, values?: readonly unknown[]): Promise<PgResult["rows"]> {
     return this.#turn(async () => {
-      const result = await (values === undefined ? this.#client.query(text) : this.#client.query(text, values));
+      const result = await (values === undefined
+        ? this.#client.query(text)
+        : this.#client.query(text, values));
       if (!Array.isArray(result)) return (result as PgResult).rows;
       return (result as readonly PgResult[]).findLast(({ rows }) => rows.length > 0)?.rows ?? [];
     });

@@ -1,0 +1,72 @@
+import type { ChunkLimit, Range, Row } from "../../connector.ts";
+import type { SnapshotFence } from "../../fence.ts";
+import { RowReader } from "./row-reader.ts";
+import type { Session } from "./session.ts";
+import { orderBy, readFrom, selectList, type Shape, within } from "./shape.ts";
+
+/** What is read beyond a limit before the connection is given up: how large rows are shows only when they come. */
+const mostBeyond = 16_777_216;
+/** Rows asked for first in a table of which nothing is known. */
+const firstRows = 500;
+
+/** `xmin:xmax:a,b` as PostgreSQL writes a snapshot. */
+export function fenceOf(snapshot: string): SnapshotFence {
+  const [xmin = "0", xmax = "0", running = ""] = snapshot.split(":");
+  return { kind: "snapshot", xmin, xmax, running: running === "" ? [] : running.split(",") };
+}
+
+export function copyOut(shape: Shape, range: Range, store: string, limit?: number): string {
+  return `COPY (SELECT ${selectList(shape)} FROM ${readFrom(shape)} WHERE ${within(shape, range, store)}
+    ORDER BY ${orderBy(shape)}${limit === undefined ? "" : ` LIMIT ${limit}`}) TO STDOUT (FORMAT binary)`;
+}
+
+/** Bytes of a row on average, by what was read before. */
+export type RowSizes = Map<string, number>;
+
+/**
+ * Rows from the start of a range within the session's snapshot. COPY cannot be told to end after so many bytes, so rows are asked
+ * for in parts, each as many as should fit by the size of those before.
+ */
+export async function readRows(
+  session: Session,
+  shape: Shape,
+  range: Range,
+  limit: ChunkLimit,
+  { store, sizes }: { readonly store: string; readonly sizes: RowSizes },
+): Promise<{ readonly rows: readonly Row[]; readonly end: boolean }> {
+  const { name } = shape.collection;
+  const reader = new RowReader(shape);
+  let rest = range;
+  for (;;) {
+    const before = reader.count;
+    // One more than asked for tells whether there is more.
+    const left = limit.rows + 1 - before;
+    const size = sizes.get(name);
+    const fit = size === undefined ? firstRows : Math.ceil((limit.bytes - reader.bytes) / size) + 1;
+    const wanted = Math.max(1, Math.min(left, fit));
+    let beyond = 0;
+    let over = false;
+    try {
+      await session.receive(copyOut(shape, rest, store, wanted), (data, at, end) => {
+        if (over) {
+          beyond += end - at;
+          if (beyond > mostBeyond) session.destroy("rows are larger than was foreseen");
+          return;
+        }
+        reader.read(data, at, end);
+        over = reader.bytes > limit.bytes && reader.count > 1;
+      });
+    } catch (error) {
+      if (beyond <= mostBeyond) throw error;
+    }
+    if (reader.count > 0) sizes.set(name, Math.max(1, reader.bytes / reader.count));
+    if (over || reader.count > limit.rows) {
+      const rows = reader.take();
+      rows.pop();
+      return { rows, end: false };
+    }
+    if (reader.count - before < wanted) return { rows: reader.take(), end: true };
+    rest = { ...rest, after: reader.last as Uint8Array };
+    reader.again();
+  }
+}

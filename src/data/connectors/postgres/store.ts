@@ -1,0 +1,393 @@
+import { type Clock, CutoverError } from "../../../core/index.ts";
+import type {
+  Chunk,
+  ChunkLimit,
+  Collection,
+  DataStore,
+  LogBatch,
+  Position,
+  Range,
+  Row,
+  TargetWrite,
+} from "../../connector.ts";
+import { encodeRecord } from "../../record-codec.ts";
+import type { PostgresAddress } from "./address.ts";
+import { Applier, isOwn } from "./applier.ts";
+import { ownSchema, ownShape, readTables, signatureSql } from "./catalog.ts";
+import { copyOut, fenceOf, readRows, type RowSizes } from "./chunks.ts";
+import { valueOfText } from "./column-kind.ts";
+import type { PgDriver } from "./driver.ts";
+import { EpochGuard } from "./epoch-guard.ts";
+import { LogFollower } from "./log-follower.ts";
+import { lsnOf, placeAt, positionAt } from "./lsn.ts";
+import { dataError, isGone } from "./postgres-error.ts";
+import { RowReader } from "./row-reader.ts";
+import { type Role, Sessions } from "./sessions.ts";
+import type { Session } from "./session.ts";
+import { keyColumns, keyTexts, quoted, readFrom, type Shape, within } from "./shape.ts";
+import { Slots } from "./slots.ts";
+
+/** Rows given at once by a scan. */
+const scanLimit = { rows: 1_000, bytes: 8_388_608 };
+/** Keys of one query. */
+const keysAtOnce = 5_000;
+const readSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/** Tables of a PostgreSQL database. See docs/spec/data-postgres.md. */
+export class PostgresStore implements DataStore {
+  readonly name: string;
+  readonly #address: PostgresAddress;
+  readonly #sessions: Sessions;
+  readonly #slots: Slots;
+  readonly #guard: EpochGuard;
+  readonly #applier: Applier;
+  readonly #follower: LogFollower;
+  readonly #sizes: RowSizes = new Map();
+  /** As they were when they were first seen: rows read and written are of these columns. */
+  readonly #shapes = new Map<string, Shape>();
+
+  constructor(driver: PgDriver, address: PostgresAddress, clock: Clock) {
+    this.name = address.name;
+    this.#address = address;
+    this.#sessions = new Sessions(driver, address);
+    const control = (): Promise<Session> => this.#sessions.get("control");
+    this.#slots = new Slots(control, this.name, clock);
+    this.#guard = new EpochGuard(() => this.#sessions.open("fence"), this.name, clock);
+    this.#applier = new Applier({
+      session: () => this.#sessions.get("write"),
+      shapeOf: (collection) => this.#shape(collection),
+      store: this.name,
+    });
+    this.#follower = new LogFollower({
+      sessions: this.#sessions,
+      slots: this.#slots,
+      store: this.name,
+      clock,
+      shapes: () => this.#logged(),
+      get: (shape, keys, xid) => this.#visible(shape, keys, xid),
+    });
+  }
+
+  /** Tries the connection, so that an address that leads nowhere is told at once. */
+  async check(): Promise<this> {
+    await this.#run("control", async (session) => {
+      const [row] = await session.query("SELECT current_setting('server_encoding') AS encoding");
+      if (row?.["encoding"] !== "SQL_ASCII") return;
+      throw new CutoverError("CUTOVER_DATA_FORMAT", {
+        message: "expected a database with an encoding, found SQL_ASCII: nobody knows what its text means",
+        place: this.name,
+      });
+    });
+    await this.#load();
+    const known = new Set([...this.#shapes.values()].map(({ schema }) => schema));
+    const schemas = this.#address.schemas ?? [];
+    const found = await this.#run("control", (session) =>
+      session.query("SELECT nspname AS name FROM pg_namespace WHERE nspname = ANY($1)", [schemas]),
+    );
+    const missing = schemas.find(
+      (schema) => !known.has(schema) && !found.some(({ name }) => name === schema),
+    );
+    if (missing === undefined) return this;
+    throw new CutoverError("CUTOVER_DATA_MISSING", {
+      message: `expected schema "${missing}" in the database, found none of that name`,
+      place: this.name,
+      remedy: "make it, or correct the name in the address",
+    });
+  }
+
+  async collections(): Promise<readonly Collection[]> {
+    const shapes = await this.#load();
+    return shapes.map(({ collection, signature }) => {
+      const known = this.#shapes.get(collection.name);
+      if (known === undefined || known.signature === signature) return collection;
+      return { ...collection, problem: "its columns have changed since the store was opened: open it again" };
+    });
+  }
+
+  async get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    const shape = await this.#shape(collection);
+    return this.#read("point", async (session) => {
+      if (!(await this.#exists(session, shape))) return keys.map(() => undefined);
+      return this.#values(session, shape, keys);
+    });
+  }
+
+  async *scan(
+    range: Range,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): AsyncIterable<readonly Row[]> {
+    signal?.throwIfAborted();
+    const shape = await this.#shape(range.collection);
+    const sql = copyOut(shape, range, this.name);
+    const session = await this.#sessions.open("scan");
+    const stop = (): void => session.destroy("the scan was stopped");
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      await session.query(readSnapshot);
+      if (!(await this.#exists(session, shape))) return;
+      const reader = new RowReader(shape);
+      let wake = (): void => {};
+      let ended: { readonly error?: unknown } | undefined;
+      session
+        .receive(sql, (data, at, end) => {
+          reader.read(data, at, end);
+          if (reader.count < scanLimit.rows && reader.bytes < scanLimit.bytes) return;
+          session.pause();
+          wake();
+        })
+        .then(
+          () => (ended = {}),
+          (error: unknown) => (ended = { error }),
+        )
+        .finally(() => wake());
+      for (;;) {
+        if (ended === undefined && reader.count < scanLimit.rows && reader.bytes < scanLimit.bytes) {
+          session.resume();
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+        signal?.throwIfAborted();
+        if (ended?.error !== undefined) throw ended.error;
+        if (reader.count > 0) yield reader.take();
+        else if (ended !== undefined) return;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw dataError(error, this.name);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      session.destroy("the scan is over");
+    }
+  }
+
+  async count(range: Range): Promise<number> {
+    const shape = await this.#shape(range.collection);
+    const where = within(shape, range, this.name);
+    return this.#read("point", async (session) => {
+      if (!(await this.#exists(session, shape))) return 0;
+      const [row] = await session.query(`SELECT count(*) AS rows FROM ${readFrom(shape)} WHERE ${where}`);
+      return Number(row?.["rows"]);
+    });
+  }
+
+  async capture(slot: string): Promise<Position> {
+    const tables = await this.#movable();
+    return this.#guarded(async () => positionAt(await this.#slots.capture(slot, tables)));
+  }
+
+  async snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk> {
+    const shape = await this.#shape(range.collection);
+    return this.#read("copy", async (session) => {
+      const signature = shape.raw ? "NULL" : signatureSql(String(shape.oid));
+      const [row] = await session.query(
+        `${readSnapshot}; SELECT pg_current_snapshot()::text AS snapshot, ${signature} AS signature`,
+      );
+      try {
+        const fence = fenceOf(row?.["snapshot"] ?? "");
+        if (!shape.raw && row?.["signature"] !== shape.signature) throw this.#changed(shape);
+        if (!(await this.#exists(session, shape))) return { rows: [], fence, end: true };
+        const { rows, end } = await readRows(session, shape, range, limit, {
+          store: this.name,
+          sizes: this.#sizes,
+        });
+        return { rows, fence, end };
+      } finally {
+        if (session.lost === undefined) await session.query("ROLLBACK");
+      }
+    });
+  }
+
+  log(
+    slot: string,
+    from: Position,
+    options: { readonly signal: AbortSignal; readonly without?: readonly string[] },
+  ): AsyncIterable<LogBatch> {
+    return this.#follower.follow(slot, placeAt(from, this.name), options);
+  }
+
+  async acknowledge(slot: string, position: Position): Promise<void> {
+    const { lsn } = placeAt(position, this.name);
+    await this.#guarded(() => this.#follower.acknowledge(slot, lsn));
+  }
+
+  async release(slot: string): Promise<void> {
+    await this.#guarded(() => this.#follower.release(slot));
+  }
+
+  async head(): Promise<Position> {
+    return this.#read("control", async (session) => {
+      const [row] = await session.query(
+        "SELECT pg_current_wal_insert_lsn()::text AS inserted, pg_current_wal_flush_lsn()::text AS flushed",
+      );
+      const inserted = lsnOf(row?.["inserted"] ?? "0/0");
+      // What is not on disk is in no log yet, and without a commit it may stay so; a place behind the header of a page is reached
+      // by its first record. Either way a small record behind it brings the log there.
+      if (lsnOf(row?.["flushed"] ?? "0/0") < inserted || (inserted & 0x1fffn) <= 0x40n)
+        await session.query("SELECT pg_logical_emit_message(true, 'cutover.flush', '')");
+      return positionAt(inserted);
+    });
+  }
+
+  async retained(slot: string): Promise<number> {
+    return this.#guarded(async () => (await this.#slots.known(slot)).retained);
+  }
+
+  async fence(epoch: number, { signal }: { readonly signal: AbortSignal }): Promise<Position> {
+    signal.throwIfAborted();
+    this.#guard.check(epoch);
+    const tables = await this.#movable();
+    await this.#guarded(() => this.#guard.raise(epoch, tables, signal), signal);
+    return this.head();
+  }
+
+  async lift(epoch: number): Promise<void> {
+    this.#guard.check(epoch);
+    const tables = await this.#movable();
+    await this.#guarded(() => this.#guard.lower(epoch, tables));
+  }
+
+  async applyTxn(write: TargetWrite): Promise<void> {
+    await this.#run("write", () => this.#applier.apply(write));
+  }
+
+  checkpoint(job: string): Promise<Uint8Array | undefined> {
+    return this.#run("write", () => this.#applier.checkpoint(job));
+  }
+
+  forget(job: string): Promise<void> {
+    return this.#run("write", () => this.#applier.forget(job));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#follower.close();
+    await this.#sessions.close();
+  }
+
+  /** Reads the catalogue. Tables seen before stay as they were: a change of theirs has to be noticed. */
+  async #load(): Promise<readonly Shape[]> {
+    const shapes = await this.#read("control", (session) => readTables(session, this.#address.schemas));
+    for (const shape of shapes) {
+      if (!this.#shapes.has(shape.collection.name)) this.#shapes.set(shape.collection.name, shape);
+    }
+    return shapes;
+  }
+
+  async #movable(): Promise<readonly Shape[]> {
+    return (await this.#load()).filter(({ collection }) => collection.problem === undefined);
+  }
+
+  async #shape(collection: string): Promise<Shape> {
+    if (isOwn(collection)) return this.#own(collection);
+    if (!this.#shapes.has(collection)) await this.#load();
+    const shape = this.#shapes.get(collection);
+    if (shape !== undefined && shape.collection.problem === undefined) return shape;
+    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
+      message:
+        shape === undefined
+          ? `expected a table of ${this.name} as schema.table, found "${collection}", which it does not have`
+          : `expected a table that can be moved, found "${collection}": ${shape.collection.problem}`,
+      place: this.name,
+      details: { collection },
+    });
+  }
+
+  #own(collection: string): Shape {
+    if (Buffer.byteLength(collection) <= 63) return ownShape(collection);
+    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
+      message: `expected the name of a collection of a move in at most 63 bytes, found "${collection}"`,
+      place: this.name,
+    });
+  }
+
+  /** A collection that a move keeps for itself is made at the first write. */
+  async #exists(session: Session, shape: Shape): Promise<boolean> {
+    if (!shape.raw) return true;
+    const [row] = await session.query("SELECT to_regclass($1) IS NOT NULL AS there", [
+      `${ownSchema}.${quoted(shape.table)}`,
+    ]);
+    return row?.["there"] === "t";
+  }
+
+  async #values(
+    session: Session,
+    shape: Shape,
+    keys: readonly Uint8Array[],
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    const found: (Uint8Array | undefined)[] = keys.map(() => undefined);
+    const columns = keyColumns(shape);
+    const sql = `SELECT w.place::text AS place, ${shape.columns.map(({ name }, at) => `t.${quoted(name)} AS c${at}`).join(", ")}
+      FROM unnest(${columns.map((_, at) => `$${at + 1}::text[]`).join(", ")}) WITH ORDINALITY AS w(${columns.map((_, at) => `k${at}`).join(", ")}, place)
+      JOIN ${readFrom(shape)} AS t ON ${columns.map(({ name, cast }, at) => `t.${quoted(name)} = w.k${at}::${cast}`).join(" AND ")}`;
+    for (let from = 0; from < keys.length; from += keysAtOnce) {
+      const texts = keys.slice(from, from + keysAtOnce).map((key) => keyTexts(shape, key, this.name));
+      const rows = await session.query(
+        sql,
+        columns.map((_, at) => texts.map((key) => key[at])),
+      );
+      for (const row of rows) {
+        const values = shape.columns.map(({ kind }, at) => {
+          const text = row[`c${at}`];
+          return text === null || text === undefined ? null : valueOfText(kind, Buffer.from(text));
+        });
+        found[from + Number(row["place"]) - 1] = shape.raw ? (values[1] as Uint8Array) : encodeRecord(values);
+      }
+    }
+    return found;
+  }
+
+  /** The rows of these keys in a snapshot that has seen a transaction; undefined when it is not visible yet. */
+  async #visible(
+    shape: Shape,
+    keys: readonly Uint8Array[],
+    xid: string,
+  ): Promise<readonly (Uint8Array | undefined)[] | undefined> {
+    return this.#read("point", async (session) => {
+      const [row] = await session.query(
+        `${readSnapshot}; SELECT pg_visible_in_snapshot('${xid}'::xid8, pg_current_snapshot()) AS seen`,
+      );
+      try {
+        return row?.["seen"] === "t" ? await this.#values(session, shape, keys) : undefined;
+      } finally {
+        if (session.lost === undefined) await session.query("ROLLBACK");
+      }
+    });
+  }
+
+  async #logged(): Promise<(schema: string, table: string) => Shape | undefined> {
+    if (this.#shapes.size === 0) await this.#load();
+    const shapes = [...this.#shapes.values()].filter(({ collection }) => collection.problem === undefined);
+    const byName = new Map(shapes.map((shape) => [`${shape.schema}\0${shape.table}`, shape]));
+    return (schema, table) => byName.get(`${schema}\0${table}`);
+  }
+
+  #changed(shape: Shape): CutoverError {
+    return new CutoverError("CUTOVER_DATA_SCHEMA_CHANGED", {
+      message: `expected "${shape.collection.name}" with the columns it had when the store was opened, found others`,
+      place: this.name,
+      details: { collection: shape.collection.name },
+    });
+  }
+
+  /** Reads once more when the connection was lost: reading twice does no harm. */
+  async #read<T>(role: Role, body: (session: Session) => Promise<T>): Promise<T> {
+    try {
+      return await this.#run(role, body);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      return await this.#run(role, body);
+    }
+  }
+
+  /** Those who use the connection of a role come one after the other. */
+  #run<T>(role: Role, body: (session: Session) => Promise<T>): Promise<T> {
+    return this.#guarded(() => this.#sessions.use(role, body));
+  }
+
+  async #guarded<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw dataError(error, this.name);
+    }
+  }
+}
