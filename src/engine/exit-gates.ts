@@ -1,5 +1,5 @@
 import { formatDuration } from "../core/index.ts";
-import type { CompiledPhase, Verdict } from "../plan/index.ts";
+import { type CompiledPhase, isUnproven, type Verdict } from "../plan/index.ts";
 import { refreshBasis } from "./approvals.ts";
 import type { Desk } from "./desk.ts";
 import { rollbackEvents } from "./incidents.ts";
@@ -15,6 +15,7 @@ import { phaseTransition } from "./transitions.ts";
 export async function judgeExit(desk: Desk, phase: CompiledPhase, signal: AbortSignal): Promise<void> {
   const { memory, holds, journal } = desk;
   const held: string[] = [];
+  const hopeless: string[] = [];
   for (const gate of phase.exit) {
     const before = lastVerdict(memory, { gate: gate.name, role: "exit", phase: phase.name });
     const { verdict, evidence } = await judgeOne(desk, phase, gate, signal);
@@ -31,6 +32,7 @@ export async function judgeExit(desk: Desk, phase: CompiledPhase, signal: AbortS
       await journal.write(...given);
       if (given.length > 0) desk.fault("engine.gate.after-verdict");
       if (verdict.kind === "hold") held.push(`${gate.name}: ${verdict.reason}`);
+      if (verdict.kind === "hold" && isUnproven(gate)) hopeless.push(`${gate.name}: ${verdict.reason}`);
       continue;
     }
     // A failure that already led to a hold for want of a way back is not told again at every look.
@@ -43,7 +45,7 @@ export async function judgeExit(desk: Desk, phase: CompiledPhase, signal: AbortS
     return;
   }
   if (signal.aborted) return;
-  await (held.length > 0 ? keepHolding(desk, phase, held) : passed(desk, phase));
+  await (held.length > 0 ? keepHolding(desk, phase, held, hopeless) : passed(desk, phase));
 }
 
 async function judgeOne(
@@ -80,11 +82,21 @@ async function passed(desk: Desk, phase: CompiledPhase): Promise<void> {
   await journal.write(...basis.events, ...holds.events(memory));
 }
 
-async function keepHolding(desk: Desk, phase: CompiledPhase, held: readonly string[]): Promise<void> {
+async function keepHolding(
+  desk: Desk,
+  phase: CompiledPhase,
+  held: readonly string[],
+  hopeless: readonly string[],
+): Promise<void> {
   const { memory, holds, journal, settings } = desk;
   if (memory.phase(phase.name) === "AWAITING_APPROVAL") {
     // What people were asked to approve no longer stands.
     await journal.write(phaseTransition(memory, phase.name, "doubt", held.join("; ")));
+  }
+  if (hopeless.length > 0) {
+    // No patience helps where nobody has said yet how it is shown.
+    holds.set("gate", hopeless.join("; "));
+    return await journal.write(...holds.events(memory));
   }
   const first = [...memory.verdicts()]
     .filter(({ role, phase: of }) => role === "exit" && of === phase.name)

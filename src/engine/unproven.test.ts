@@ -46,6 +46,25 @@ test("a phase does not begin while a claim of its checklist has no proof", async
   expect(await rig.store.runs.steps(handle.id)).toEqual([]);
 });
 
+test("a phase does not end while a claim of its end has no proof: the run holds at once, whatever the patience", async () => {
+  await using rig = await openRig();
+  const migration = defineMigration({
+    name: "ended",
+    phases: [
+      phase("deploy", {
+        steps: [step("a", { run: () => {} })],
+        exit: [unproven("zero data loss", { from: "PLAN.md:40", by: ["data"] })],
+        patience: "365d",
+      }),
+    ],
+  });
+  const handle = await rig.start(migration);
+  await rig.until(() => handle.live().state === "HOLDING");
+  expect(handle.live().reason).toBe(
+    "zero data loss: not proven (PLAN.md:40): a data check would settle it, see `cutover bind`",
+  );
+});
+
 test("a reviewed command runs once a person said that it has not run yet, and never before", async () => {
   const dir = mkdtempSync(join(tmpdir(), "cutover-review-"));
   try {

@@ -125,5 +125,5 @@ export type {
 export { type CommandOutcome, type CommandRun, runCommand } from "./run-command.ts";
 export { step, type TaskOptions } from "./task.ts";
 export { from } from "./origin.ts";
-export { type EvidenceSort, unproven, type Unproven, type UnprovenOptions } from "./unproven.ts";
+export { type EvidenceSort, isUnproven, unproven, type Unproven, type UnprovenOptions } from "./unproven.ts";
 export { contingency, contingencyOf, manual, type ManualOptions, type ThenOptions, when } from "./when.ts";

@@ -129,3 +129,6 @@ export function unproven(text: string, options: UnprovenOptions = {}): Unproven 
     refuse("expected `by` to name a sort of evidence, found an empty list", "leave `by` out for any sort");
   return new Unproven(text, options);
 }
+
+/** Whether nobody has said yet how this check or gate is shown: time alone never settles it. */
+export const isUnproven = (item: object): boolean => item instanceof Unproven;
