@@ -30,7 +30,7 @@ const functionSql = `CREATE SCHEMA IF NOT EXISTS ${ownSchema};
   END $$`;
 
 /** Serialises the making of what all stores of a database share. */
-export const makeLock = `SELECT pg_advisory_xact_lock(7308895138, 1)`;
+export const makeLock = `SELECT pg_advisory_xact_lock(7308895138)`;
 
 /** Refuses writers of older epochs by a trigger that is there only while there is a fence. */
 export class EpochGuard {

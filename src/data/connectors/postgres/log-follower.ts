@@ -103,8 +103,8 @@ export class LogFollower {
     rang: () => void,
   ): Promise<Replication> {
     const { slots, sessions, store, clock, shapes } = this.#options;
-    const { confirmed } = await slots.known(slot);
-    if (from.lsn < confirmed)
+    const { began, confirmed } = await slots.known(slot);
+    if (from.lsn < confirmed && began < confirmed)
       throw slots.lost(
         slot,
         `what lies after ${positionAt(from.lsn)} was acknowledged up to ${positionAt(confirmed)}`,

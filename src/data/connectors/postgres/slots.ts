@@ -7,8 +7,8 @@ import { type Shape, tableName } from "./shape.ts";
 
 /** How long a slot may still be in use by a connection that was just ended. */
 const busyMs = 10_000;
-/** Said of a publication once its slot was made: without it, a slot that is not there never was. */
-const made = "cutover: captured";
+/** Said of a publication once its slot was made, with where that was: without it, a slot that is not there never was. */
+const made = "cutover captured from ";
 
 /** Slots belong to the whole server and take few letters, so that the name tells the database and the slot by a hash. */
 export function slotName(database: string, slot: string): string {
@@ -23,6 +23,8 @@ export function slotName(database: string, slot: string): string {
 export interface SlotState {
   /** What lies before was acknowledged. */
   readonly confirmed: bigint;
+  /** Where the capture began: nothing before is the slot's. */
+  readonly began: bigint;
   /** Bytes of log kept for it. */
   readonly retained: number;
   readonly active: boolean;
@@ -47,7 +49,7 @@ export class Slots {
     const control = await this.#control();
     const name = await this.name(slot);
     const [publication] = await control.query(
-      `SELECT obj_description(oid, 'pg_publication') = ${`'${made}'`} AS made FROM pg_publication WHERE pubname = $1`,
+      `SELECT obj_description(oid, 'pg_publication') AS made FROM pg_publication WHERE pubname = $1`,
       [name],
     );
     const state = await this.find(slot);
@@ -56,7 +58,7 @@ export class Slots {
       await this.#checkTables(control, name, tables);
       return state.confirmed;
     }
-    if (publication?.["made"] === "t") throw this.lost(slot, "the slot was dropped");
+    if (publication?.["made"]?.startsWith(made) === true) throw this.lost(slot, "the slot was dropped");
     await this.#checkServer(control);
     if (tables.length === 0)
       throw new CutoverError("CUTOVER_DATA_COLLECTION", {
@@ -72,8 +74,9 @@ export class Slots {
       `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
       [name],
     );
-    await control.query(`COMMENT ON PUBLICATION ${name} IS '${made}'`);
-    return lsnOf(created?.["lsn"] ?? "0/0");
+    const lsn = created?.["lsn"] ?? "0/0";
+    await control.query(`COMMENT ON PUBLICATION ${name} IS '${made}${lsn}'`);
+    return lsnOf(lsn);
   }
 
   /** @throws CUTOVER_DATA_SLOT_LOST when there is no such slot, or what it kept is gone */
@@ -87,14 +90,16 @@ export class Slots {
     const control = await this.#control();
     const [row] = await control.query(
       `SELECT confirmed_flush_lsn::text AS confirmed, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::text AS retained,
-        active, wal_status FROM pg_replication_slots WHERE slot_name = $1`,
+        active, wal_status, (SELECT obj_description(p.oid, 'pg_publication') FROM pg_publication p WHERE p.pubname = slot_name) AS made
+        FROM pg_replication_slots WHERE slot_name = $1`,
       [await this.name(slot)],
     );
     if (row === undefined) return undefined;
-    const { confirmed, retained, active, wal_status: status } = row;
+    const { confirmed, retained, active, made: said, wal_status: status } = row;
     if (status === "lost" || confirmed === null || confirmed === undefined)
       throw this.lost(slot, "the server has removed the log it needs (max_slot_wal_keep_size)");
-    return { confirmed: lsnOf(confirmed), retained: Number(retained ?? 0), active: active === "t" };
+    const began = said?.startsWith(made) === true ? lsnOf(said.slice(made.length)) : 0n;
+    return { began, confirmed: lsnOf(confirmed), retained: Number(retained ?? 0), active: active === "t" };
   }
 
   /** While nobody follows the slot. */
