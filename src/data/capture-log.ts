@@ -59,7 +59,7 @@ async function readAfter(engine: ByteEngine, following: Following, at: number): 
       if (sequence !== at + index + 1)
         throw lost(engine, following.slot, `record ${at + index + 1} is not there`);
       const { at: time, origin, changes } = decodeRecordOf(value, `${engine.name} journal ${sequence}`);
-      if (following.without.has(origin)) continue;
+      if (changes.length === 0 || following.without.has(origin)) continue;
       transactions.push({ tx: String(sequence), position: positionOf(sequence), at: time, changes });
     }
     if (rows.length === 0) throw lost(engine, following.slot, `record ${at + 1} is not there`);

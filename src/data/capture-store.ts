@@ -99,10 +99,17 @@ export class CapturedStore implements DataStore {
     await this.#engine.write((record) => {
       const slots = slotsIn(record);
       const known = slots.get(slot);
-      position = known ?? sequenceIn(record);
+      position = known ?? sequenceIn(record) + 1;
       if (known !== undefined) return [];
       slots.set(slot, position);
-      return [put(keys.slots, slotsBytes(slots)), put(keys.format, formatBytes)];
+      // While nothing was captured, writes left no number behind: without one of its own, a slot that was lost and is captured
+      // anew would seem to begin where the lost one ended.
+      return [
+        put(keys.slots, slotsBytes(slots)),
+        put(journalKey(position), encodeRecordOf({ at: this.#clock.now(), origin: "", changes: [] })),
+        put(keys.sequence, bytesOfNumber(position)),
+        put(keys.format, formatBytes),
+      ];
     }, true);
     return positionOf(position);
   }

@@ -123,6 +123,7 @@ export interface Source extends Reader {
   /**
    * From now on every change is kept in the log for `slot`, until `release`. Resolves with the position to follow from:
    * every transaction that a later snapshot has not seen lies after it. Again for a slot that exists: its position.
+   * A slot that is captured anew begins after every position that the store gave before.
    * @throws CUTOVER_DATA_SLOT_LOST when the slot existed and what it kept is gone.
    */
   capture(slot: string): Promise<Position>;

@@ -135,7 +135,6 @@ export class Mover {
     const { rows: totalRows, bytes: totalBytes } = this.#totals;
     const now = this.#settings.clock.monotonic();
     const { rows, bytes } = copied ? { rows: 0, bytes: 0 } : this.#rate.at(now);
-    const left = totalRows === undefined ? undefined : Math.max(0, totalRows - counts.rows - counts.dropped);
     const { held } = this.#chunks;
     return {
       ...counts,
@@ -146,7 +145,9 @@ export class Mover {
       lagMs: this.#log.waitsFor,
       ...(totalRows === undefined ? {} : { totalRows }),
       ...(totalBytes === undefined ? {} : { totalBytes }),
-      ...(copied || left === undefined || rows <= 0 ? {} : { leftMs: (left / rows) * 1_000 }),
+      ...(copied
+        ? {}
+        : (leftOf(totalRows, counts.rows + counts.dropped, rows) ?? leftOf(totalBytes, counts.bytes, bytes))),
       ...(held === undefined ? {} : { held }),
     };
   }
@@ -284,6 +285,16 @@ export class Mover {
       this.#bell.ring();
     }
   }
+}
+
+/** Time until `total` is reached; undefined when it is not known, or nothing moves. */
+function leftOf(
+  total: number | undefined,
+  done: number,
+  perSecond: number,
+): { readonly leftMs: number } | undefined {
+  if (total === undefined || !(perSecond > 0)) return undefined;
+  return { leftMs: (Math.max(0, total - done) / perSecond) * 1_000 };
 }
 
 /** Rows and bytes of whole collections; of parts of them nothing is known. */

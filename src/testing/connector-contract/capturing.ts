@@ -46,6 +46,15 @@ export function captureContract({ describe, expect, withSubject }: ConnectorTool
       await given.store.release("s");
     });
 
+    withSubject("a slot that is captured anew begins after every position given before", async (given) => {
+      const from = await given.store.capture("s");
+      await given.store.release("s");
+      // Nobody keeps this. A move that stood at `from` must be able to tell.
+      await given.write(given.set("a", "1"));
+      expect((await given.store.capture("s")) > from).toBe(true);
+      await given.store.release("s");
+    });
+
     withSubject("capturing again for a slot gives its position and loses nothing", async (given) => {
       const from = await given.store.capture("s");
       await given.write(given.set("a", "1"));
