@@ -3,6 +3,7 @@ import { refuseOptions } from "./capture-options.ts";
 import type { DataStore } from "./connector.ts";
 import { openLevelDb } from "./connectors/leveldb.ts";
 import { openLmdb } from "./connectors/lmdb.ts";
+import { openPostgresData } from "./connectors/postgres/open.ts";
 
 export interface OpenDataStoreOptions {
   /** Makes the store when there is none, as for a target. Default false. */
@@ -18,7 +19,17 @@ type Open = (where: string, options: OpenDataStoreOptions) => Promise<DataStore>
 const kinds: Readonly<Record<string, { readonly example: string; readonly open: Open }>> = {
   leveldb: { example: "leveldb:PATH", open: openLevelDb },
   lmdb: { example: "lmdb:PATH", open: openLmdb },
+  postgres: { example: "postgres://…", open: (where, options) => openPostgres(`postgres:${where}`, options) },
+  postgresql: {
+    example: "postgresql://…",
+    open: (where, options) => openPostgres(`postgresql:${where}`, options),
+  },
 };
+
+/** Databases and tables are made by their own tools: with `create` too they have to be there. */
+function openPostgres(address: string, { create: _, ...options }: OpenDataStoreOptions): Promise<DataStore> {
+  return openPostgresData(address, options);
+}
 
 /**
  * Opens the store an address names: `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR`, `postgres://…`.
@@ -34,7 +45,7 @@ export async function openDataStore(address: string, options: OpenDataStoreOptio
   const colon = address.indexOf(":");
   const scheme = colon < 0 ? "" : address.slice(0, colon);
   const kind = Object.hasOwn(kinds, scheme) ? kinds[scheme] : undefined;
-  if (kind === undefined) throw wrongAddress(address, scheme);
+  if (kind === undefined) throw wrongAddress(scheme);
   const where = address.slice(colon + 1);
   if (where === "")
     throw new CutoverError("CUTOVER_DATA_ADDRESS", {
@@ -48,7 +59,7 @@ export async function openDataStore(address: string, options: OpenDataStoreOptio
   });
 }
 
-function wrongAddress(address: string, scheme: string): CutoverError {
+function wrongAddress(scheme: string): CutoverError {
   const examples = Object.values(kinds).map(({ example }) => example);
   // A path or a password may stand behind the colon: only what names the kind is shown.
   const found = scheme === "" ? "a text without a kind of store before a colon" : `"${scheme}:"`;

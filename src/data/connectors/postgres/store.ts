@@ -69,7 +69,7 @@ export class PostgresStore implements DataStore {
   }
 
   /** Tries the connection, so that an address that leads nowhere is told at once. */
-  async check(): Promise<this> {
+  async check(wanted: readonly string[] = []): Promise<this> {
     await this.#run("control", async (session) => {
       const [row] = await session.query("SELECT current_setting('server_encoding') AS encoding");
       if (row?.["encoding"] !== "SQL_ASCII") return;
@@ -79,6 +79,7 @@ export class PostgresStore implements DataStore {
       });
     });
     await this.#load();
+    for (const collection of wanted) await this.#shape(collection);
     const known = new Set([...this.#shapes.values()].map(({ schema }) => schema));
     const schemas = this.#address.schemas ?? [];
     const found = await this.#run("control", (session) =>
