@@ -1,6 +1,11 @@
 export { buildRunView, RunViewer, type RunViewOptions } from "./run-viewer.ts";
 export { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
-export { type CoverageLine, routeCoverage, type RouteCoverage } from "./route-coverage.ts";
+export {
+  type CoverageLine,
+  type DifferingField,
+  routeCoverage,
+  type RouteCoverage,
+} from "./route-coverage.ts";
 export {
   type PlanItem,
   type PlanItemState,

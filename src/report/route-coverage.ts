@@ -1,4 +1,4 @@
-import type { Interval, RouteDeclaration } from "../core/index.ts";
+import type { Interval, MismatchSample, RouteDeclaration } from "../core/index.ts";
 
 export interface CoverageLine {
   readonly name: string;
@@ -15,6 +15,15 @@ export interface CoverageLine {
   readonly refused?: number;
 }
 
+/** A field that differed in kept mismatches, which are the newest ones only, with the newest of its values. */
+export interface DifferingField {
+  readonly path: string;
+  readonly kept: number;
+  readonly key: string;
+  readonly old: string;
+  readonly new: string;
+}
+
 /** Which parts of a route's calls were compared, as far back as measurements are kept. */
 export interface RouteCoverage {
   readonly compared: number;
@@ -23,12 +32,39 @@ export interface RouteCoverage {
   readonly declared: boolean;
   readonly operations: readonly CoverageLine[];
   readonly cohorts: readonly CoverageLine[];
+  /** Fields by which kept mismatches differ, the commonest first. Absent: an owner of an older version answered. */
+  readonly fields?: readonly DifferingField[];
+}
+
+/** Numbers in a path are list indexes or ids: fields of all of them are one. */
+const anyIndex = (path: string): string => path.replace(/(^|\.)\d+(?=\.|$)/g, "$1*");
+
+/** @param samples newest first, as a store gives them */
+export function differingFields(samples: readonly MismatchSample[]): readonly DifferingField[] {
+  const fields = new Map<string, DifferingField>();
+  for (const { key, differences } of samples) {
+    const seen = new Set<string>();
+    for (const { path, old, new: fresh } of differences) {
+      const name = anyIndex(path);
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const known = fields.get(name);
+      fields.set(
+        name,
+        known === undefined
+          ? { path: name, kept: 1, key, old, new: fresh }
+          : { ...known, kept: known.kept + 1 },
+      );
+    }
+  }
+  return [...fields.values()].toSorted((a, b) => b.kept - a.kept);
 }
 
 /** @param declarations of the applications connected now, about this route */
 export function routeCoverage(
   intervals: readonly Interval[],
   declarations: readonly RouteDeclaration[],
+  samples: readonly MismatchSample[] = [],
 ): RouteCoverage {
   const declared = declarations.length > 0;
   const total = (pick: (interval: Interval) => number): number =>
@@ -56,6 +92,7 @@ export function routeCoverage(
     compared: total((interval) => interval.compared),
     mismatches: total((interval) => interval.mismatches),
     declared,
+    fields: differingFields(samples),
     operations: [
       ...operations.filter(({ name }) => !never.has(name)),
       ...[...new Set([...never.keys(), ...refused.keys()])].map((name): CoverageLine => {

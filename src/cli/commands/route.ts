@@ -61,7 +61,11 @@ async function readCoverage(context: CommandContext, route: string): Promise<Rou
   if (owner !== undefined)
     return owner.get<RouteCoverage>(`/v1/routes/${encodeURIComponent(route)}/coverage`);
   return readStore(context, async (store) =>
-    routeCoverage(await store.routes.intervals({ route, since: 0 }), await livingDeclarations(store, route)),
+    routeCoverage(
+      await store.routes.intervals({ route, since: 0 }),
+      await livingDeclarations(store, route),
+      await store.routes.mismatches(route),
+    ),
   );
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { routeCoverage } from "../../report/index.ts";
 import { coverageTable } from "./coverage-table.ts";
 import { lineWidth, paint } from "./line.ts";
 
@@ -37,4 +38,38 @@ test("coverage is a table of operations and one of cohorts that fits 80 columns 
   expect(Math.max(...lines.map(lineWidth))).toBeLessThanOrEqual(80);
   // What a call site names a cohort must not reach the terminal as a command.
   expect(lines.some((line) => paint(line, false).includes("\u001b"))).toBe(false);
+});
+
+test("what differs is told by field, list places as one, the commonest first with its newest values", () => {
+  const sample = (id: string, ...differences: { path: string; old: string; new: string }[]) => ({
+    id,
+    route: "r",
+    door: "d",
+    at: 0,
+    key: `k${id}`,
+    operation: "get",
+    differences,
+  });
+  const coverage = routeCoverage(
+    [],
+    [],
+    [
+      sample("2", { path: "items.0.n", old: "1", new: "2" }, { path: "items.7.n", old: "3", new: "4" }),
+      sample(
+        "1",
+        { path: "items.1.n", old: "5", new: "6" },
+        { path: "name", old: "x".repeat(90), new: "\u001b[31m" },
+      ),
+    ],
+  );
+  const lines = coverageTable(coverage);
+  const text = lines.map((line) => paint(line, false));
+  expect(text.slice(1, 4)).toEqual([
+    "",
+    "  field        kept   newest: old → new",
+    "  items.*.n       2   1 → 2   k2",
+  ]);
+  expect(text[4]).toMatch(/^ {2}name {12}1 {3}x{23}… → .*\[31m {3}k1$/);
+  expect(text.some((line) => line.includes("\u001b"))).toBe(false);
+  expect(Math.max(...lines.map(lineWidth))).toBeLessThanOrEqual(80);
 });
