@@ -1,6 +1,6 @@
 import { link, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { asError, CutoverError } from "../core/index.ts";
+import { asError, CutoverError, type JsonObject } from "../core/index.ts";
 
 /**
  * Writes a file whole or not at all: beside it first, then in its place. `tried` sees the new file under another name, of the
@@ -52,3 +52,20 @@ const notWritten = (file: string, error: unknown): CutoverError =>
     place: file,
     cause: error,
   });
+
+/** Why the new file did not take the old one's place, in the old one's name. */
+export function leftAsItWas(file: string, beside: string, thrown: unknown, why: string): unknown {
+  if (!(thrown instanceof CutoverError)) return thrown;
+  const own = (text: string): string => text.replaceAll(beside, file);
+  const { code, message, details, remedy, place } = thrown;
+  const facts = JSON.parse(own(JSON.stringify(details))) as JsonObject;
+  // Printed as the first of its own problems, it would lose the words of this one.
+  const { problems: _, ...rest } = facts;
+  return new CutoverError(code, {
+    message: `${why}, so it was left as it was: ${own(message)}`,
+    details: rest,
+    remedy,
+    ...(place === undefined ? {} : { place: own(place) }),
+    cause: thrown,
+  });
+}

@@ -9,7 +9,7 @@ import { differenceLines } from "../draw/difference.ts";
 import { span } from "../draw/line.ts";
 import { findDefinition } from "../find-definition.ts";
 import { loadMigration, loadModule } from "../load-migration.ts";
-import { replaceFile } from "../replace-file.ts";
+import { leftAsItWas, replaceFile } from "../replace-file.ts";
 
 const sorts = ["command", "metric", "data", "approval"] as const;
 
@@ -62,7 +62,7 @@ async function replaceBound(
       try {
         await loadMigration(beside);
       } catch (thrown) {
-        throw refused(file, beside, thrown);
+        throw leftAsItWas(file, beside, thrown, "the file would not load any more");
       }
       // Somebody may have saved the file while the new one was tried.
       if ((await readFile(file, "utf8")) !== source)
@@ -74,20 +74,6 @@ async function replaceBound(
     },
   });
   return bound.text.match(/\bunproven\(/g)?.length ?? 0;
-}
-
-/** What is wrong with the new file, in the words and lines of the old one. */
-function refused(file: string, beside: string, thrown: unknown): unknown {
-  if (!(thrown instanceof CutoverError)) return thrown;
-  const { code, message, details, remedy, place } = thrown;
-  const own = (text: string): string => text.replaceAll(beside, file);
-  return new CutoverError(code, {
-    message: `the file would not load any more, so it was left as it was: ${own(message)}`,
-    details: JSON.parse(own(JSON.stringify(details))) as typeof details,
-    remedy,
-    ...(place === undefined ? {} : { place: own(place) }),
-    cause: thrown,
-  });
 }
 
 async function evidenceOf(context: CommandContext, file: string): Promise<Evidence> {

@@ -22,7 +22,7 @@ import { span } from "../draw/line.ts";
 import { lintOptions, lintPlan, wantsLint } from "../lint-plan.ts";
 import { loadMigration } from "../load-migration.ts";
 import { commonJsManifest } from "../module-type.ts";
-import { fileExists, replaceFile } from "../replace-file.ts";
+import { fileExists, leftAsItWas, replaceFile } from "../replace-file.ts";
 import { readInput } from "../standard-input.ts";
 
 export const command: Command = {
@@ -121,16 +121,7 @@ async function mustLoad(out: string, beside: string): Promise<void> {
   try {
     await loadMigration(beside);
   } catch (thrown) {
-    if (!(thrown instanceof CutoverError)) throw thrown;
-    const own = (text: string): string => text.replaceAll(beside, out);
-    const { code, message, details, place } = thrown;
-    throw new CutoverError(code, {
-      message: `with the changes of the plan the file would not load, so it was left as it was: ${own(message)}`,
-      details: JSON.parse(own(JSON.stringify(details))) as typeof details,
-      remedy: "look at them with --dry-run and bring them in by hand, or write it anew with --force",
-      ...(place === undefined ? {} : { place: own(place) }),
-      cause: thrown,
-    });
+    throw leftAsItWas(out, beside, thrown, "with the changes of the plan the file would not load");
   }
 }
 
