@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { formatDuration } from "../../core/index.ts";
 import { readCount, readFault, readTraffic, simulate, usualTraffic } from "../../simulation/index.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { simulationPage } from "../draw/simulation-page.ts";
+import { asksForChange, simulationPage } from "../draw/simulation-page.ts";
 import { cut } from "../draw/text-width.ts";
 import { findDefinition } from "../find-definition.ts";
 import { lastSource } from "../last-source.ts";
@@ -79,9 +79,11 @@ export const command: Command = {
     if (context.json) terminal.json(result);
     else {
       for (const line of simulationPage(result, terminal.columns())) terminal.line(line);
-      const next = `run${args.positionals[0] === undefined ? "" : ` ${args.positionals[0]}`}`;
+      const named = args.positionals[0] === undefined ? "" : ` ${args.positionals[0]}`;
+      const again = asksForChange(result);
+      const next = `npx ${inStore(`cutover ${again ? "simulate" : "run"}${named}`, context)}`;
       terminal.line("");
-      terminal.line(`  next: npx ${inStore(`cutover ${next}`, context)}`);
+      terminal.line(again ? `  next: change the definition, then  ${next}` : `  next: ${next}`);
     }
     return result.whole ? 0 : 130;
   },

@@ -117,10 +117,22 @@ const noticeLine = ({ by, action, runs }: NoticedBy, columns: number): Line => [
   span(cut(`${inset}${action}: ${by} (${plural(runs, "run")})`, columns), "dim"),
 ];
 
-function notesOf({ leftOut, passedOver, whole, faults }: SimulationResult): readonly string[] {
+/** More often than chance explains where each trigger and gate may be wrong in one run of a hundred. */
+const alarmsTooOften = ({ falseAlarms }: HealthyResult): boolean => falseAlarms.low > 0.05;
+
+/** Whether the definition should be looked at again before it is run. */
+export const asksForChange = ({ healthy, faults }: SimulationResult): boolean =>
+  alarmsTooOften(healthy) ||
+  healthy.notCleared.runs > 0 ||
+  faults.some(({ reached, detected }) => reached > 0 && detected === 0);
+
+function notesOf({ leftOut, passedOver, whole, faults, healthy }: SimulationResult): readonly string[] {
   const blind = faults.filter(({ reached, detected }) => reached > 0 && detected * 2 < reached);
   return [
     ...(whole ? [] : ["stopped early: these are the runs until then"]),
+    ...(alarmsTooOften(healthy)
+      ? ["healthy runs are stopped: raise the limits named above, or compare with the old side (`worseThan`)"]
+      : []),
     ...(blind.length === 0
       ? []
       : [
