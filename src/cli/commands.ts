@@ -57,6 +57,22 @@ export const commands: Readonly<Record<string, Entry>> = {
   },
   "queue resume": { summary: "go on after a pause", load: () => import("./commands/queue-resume.ts") },
   "queue prune": { summary: "remove finished orders", load: () => import("./commands/queue-prune.ts") },
+  data: {
+    summary: "move, compare, back up data",
+    load: () => import("./commands/data.ts"),
+  },
+  "data ls": { summary: "what a store holds", load: () => import("./commands/data-ls.ts") },
+  "data digest": { summary: "one number for all rows", load: () => import("./commands/data-digest.ts") },
+  "data diff": {
+    summary: "compare two stores; repair what differs",
+    load: () => import("./commands/data-diff.ts"),
+  },
+  "data copy": { summary: "copy one store into another", load: () => import("./commands/data-copy.ts") },
+  "data backup": {
+    summary: "write a backup and see it come back",
+    load: () => import("./commands/data-backup.ts"),
+  },
+  "data restore": { summary: "bring a backup back", load: () => import("./commands/data-restore.ts") },
   worker: { summary: "do work orders and carry runs", load: () => import("./commands/worker.ts") },
   serve: { summary: "answer applications on other machines", load: () => import("./commands/serve.ts") },
   audit: { summary: "verify or print the chain of events", load: () => import("./commands/audit.ts") },

@@ -11,6 +11,8 @@ export type { LevelDb } from "./connectors/leveldb-driver.ts";
 export { LevelStore, type LevelStoreOptions, openLevelDb } from "./connectors/leveldb.ts";
 export { type LmdbStoreOptions, openLmdb } from "./connectors/lmdb.ts";
 export { type MemoryContents, type MemoryStoreOptions, openMemoryStore } from "./connectors/memory.ts";
+export { openPostgresData, type PostgresDataOptions } from "./connectors/postgres/open.ts";
+export { type PostgresStore } from "./connectors/postgres/store.ts";
 export type {
   Change,
   Chunk,
@@ -45,7 +47,8 @@ export {
   type Place,
   type SourceRow,
 } from "./map.ts";
-export { digestText } from "./digest/digest.ts";
+export { keyText } from "./bytes.ts";
+export { addDigests, digestText, emptyDigest, equalDigests } from "./digest/digest.ts";
 export { type DigestOptions, digestRange, leavesOf } from "./digest/leaves.ts";
 export { newSeed, readSeed, type RowHash, rowHash, seedText } from "./digest/row-hash.ts";
 export type { Difference, DifferenceCounts, DifferenceKind } from "./verify/difference.ts";
@@ -65,3 +68,4 @@ export { type BackupReader, openBackup } from "./backup/backup-reader.ts";
 export type { BackupCollection, BackupManifest } from "./backup/format.ts";
 export { type BackupProof, keepProof, proofOf } from "./backup/proof.ts";
 export { restore, type Restored, type RestoreOptions } from "./backup/restore.ts";
+export { chooseCollections } from "./verify/collections.ts";

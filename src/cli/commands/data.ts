@@ -1,0 +1,16 @@
+import type { Command } from "../command.ts";
+import { commandPage } from "../help-pages.ts";
+
+export const command: Command = {
+  usage: "data [ls | digest | diff | copy | backup | restore]",
+  help: [
+    "Moves and checks data without a migration. A store is named by its address: leveldb:PATH, lmdb:PATH, sqlite:FILE, files:DIR, postgres://…; a backup that is only read by backup:DIR. Rows are carried as bytes, keys and values as they are.",
+    "Ctrl-C ends cleanly: a copy or restore goes on with the same command, a backup that was not finished is removed.",
+  ],
+  options: {},
+  words: 0,
+  run: (context) => {
+    for (const line of commandPage("data", command, "move and check data")) context.terminal.line(line);
+    return Promise.resolve(0);
+  },
+};

@@ -1,0 +1,58 @@
+import { CutoverError } from "../../core/index.ts";
+import type { BackupReader, DataStore, Reader } from "../../data/index.ts";
+import type { CommandContext, OptionSpec } from "../command.ts";
+
+/** Opens what can only be read: a store, or a backup by `backup:DIR`. */
+export async function openReader(address: string): Promise<Reader> {
+  const { openBackup } = await import("../../data/index.ts");
+  const dir = backupFolder(address);
+  return dir === undefined ? openStore(address) : openBackup(dir);
+}
+
+export async function openBackupFolder(dir: string): Promise<BackupReader> {
+  const { openBackup } = await import("../../data/index.ts");
+  return openBackup(backupFolder(dir) ?? dir);
+}
+
+/** @throws CUTOVER_DATA_ADDRESS also for a backup, which nothing can be written to */
+export async function openStore(
+  address: string,
+  options: { readonly create?: boolean; readonly collections?: readonly string[] } = {},
+): Promise<DataStore> {
+  if (backupFolder(address) !== undefined)
+    throw new CutoverError("CUTOVER_DATA_ADDRESS", {
+      message: "expected a store that can be written to, found a backup",
+      remedy: "bring a backup back with `cutover data restore DIR ADDRESS`",
+    });
+  const { openDataStore } = await import("../../data/index.ts");
+  return openDataStore(address, options);
+}
+
+const backupFolder = (address: string): string | undefined =>
+  address.startsWith("backup:") ? address.slice("backup:".length) : undefined;
+
+/** An address as it may be shown: without a password. */
+export const shownAddress = (address: string): string => address.replace(/:\/\/([^@/]*)@/, "://…@");
+
+export const collectionOption: Readonly<Record<string, OptionSpec>> = {
+  collection: { type: "string", value: "NAME,…", help: "only these tables or parts (default all)" },
+};
+
+export function collectionsOf({ args }: CommandContext): { readonly collections?: readonly string[] } {
+  const text = args.text("collection");
+  return text === undefined ? {} : { collections: text.split(",").map((name) => name.trim()) };
+}
+
+/** The words of a command, each named when it is missing. @throws CUTOVER_CLI_USAGE */
+export function wordsOf(
+  { args }: CommandContext,
+  usage: string,
+  names: readonly string[],
+): readonly string[] {
+  const missing = names[args.positionals.length];
+  if (missing === undefined) return args.positionals;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected ${missing}, found nothing`,
+    remedy: `usage: cutover ${usage}`,
+  });
+}
