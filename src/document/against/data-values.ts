@@ -1,4 +1,5 @@
-import { parse } from "yaml";
+import { readYaml } from "../yaml.ts";
+import type { DataTree } from "../data-tree.ts";
 import type { Collected } from "./collect.ts";
 
 /** Deeper data is not followed: no state of a thing lies there. */
@@ -12,10 +13,20 @@ export function addData(collected: Collected, file: string, text: string): void 
   else if (format === "json") {
     if (text.trim() === "") throw new SyntaxError("an empty file");
     gather(collected, file, JSON.parse(text) as unknown, (field, value) => lineIn(text, field, value));
-  } else
-    gather(collected, file, parse(text, { maxAliasCount: 100 }) as unknown, (field, value) =>
-      lineIn(text, field, value),
-    );
+  } else {
+    const read = readYaml(text);
+    if ("defect" in read) throw new SyntaxError(`line ${read.defect.row + 1}: ${read.defect.message}`);
+    if ("tree" in read) gatherTree(collected, file, read.tree, []);
+  }
+}
+
+/** Nodes know their lines; items of a list count under the name of the list. */
+function gatherTree(collected: Collected, file: string, tree: DataTree, path: readonly string[]): void {
+  const own = tree.key === undefined ? path : [...path, tree.key];
+  if (own.length > deepest) return;
+  if (tree.children.length > 0) for (const child of tree.children) gatherTree(collected, file, child, own);
+  else if (typeof tree.value === "string" && own.length > 0)
+    collected.add("data", own.join("."), tree.value, file, () => tree.from + 1);
 }
 
 export const dataFiles: ReadonlySet<string> = new Set([
