@@ -216,9 +216,7 @@ function approved(source: string, claim: WrittenClaim, by: number, file: string)
     );
   const line = source.lastIndexOf("\n", claim.around?.callee?.start ?? 0) + 1;
   const indent = /^[ \t]*/.exec(source.slice(line))?.[0] ?? "";
-  const note = comment(
-    `${claim.from === undefined ? "" : `${claim.from} `}${claim.text}: on a person's word.`,
-  );
+  const note = comment(`${claim.from === undefined ? "" : `${claim.from} `}${claim.text}${onWord}`);
   const without = removal(source, claim);
   if (claim.list === "entry") {
     if (memberOf(options, "after") !== undefined)
@@ -274,6 +272,19 @@ function approved(source: string, claim: WrittenClaim, by: number, file: string)
   for (const edit of edits.toSorted((a, b) => b.start - a.start))
     edited = edited.slice(0, edit.start) + edit.text + edited.slice(edit.end);
   return { text: withImports(edited, "cutover", [], importedFrom(source, "cutover")), claim, code: approval };
+}
+
+const onWord = ": on a person's word.";
+
+/** Claims that an approval took the place of, by the comments that tell it. */
+export function approvedClaims(source: string): ReadonlySet<string> {
+  return new Set(
+    tokens(source).flatMap(({ type, text: said }) => {
+      if (type !== "comment" || !said.startsWith("// ") || !said.endsWith(onWord)) return [];
+      const words = said.slice(3, -onWord.length);
+      return [words, words.replace(/^\S.*?:\d+ /, "")];
+    }),
+  );
 }
 
 /** The entry with its comments, its comma and its line. */

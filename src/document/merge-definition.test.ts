@@ -106,6 +106,18 @@ describe("a plan imported again", () => {
     expect(loadText(pruned.text).default.phases).toHaveLength(2);
   });
 
+  test("does not ask again for what people approve with its phase", () => {
+    const existing = bindClaim(
+      write(plan),
+      "No row is lost",
+      { sort: "approval", by: 2 },
+      "crossing.ts",
+    ).text;
+    const moved = plan.replace("# Move\n", "# Move\n\nWords.\n");
+    expect(told(merge(existing, moved))).toEqual([]);
+    expect(loadText(merge(existing, moved).text).default.phases[0]?.approval).toEqual({ by: 2 });
+  });
+
   test("keeps a phase with a binding in it, and takes one that nobody touched", () => {
     const without = plan.replace(/## Phase 2[\s\S]*?(?=## Monitoring)/, "");
     expect(loadText(merge(write(plan), without).text).default.phases.map(({ name }) => name)).toEqual([

@@ -1,4 +1,5 @@
 import { CutoverError } from "../core/index.ts";
+import { approvedClaims } from "./bind-definition.ts";
 import { importedFrom, withImports } from "./bind-imports.ts";
 import type { Group } from "./bind-scan.ts";
 import { type Definition, definitionOf, type Entry, withDigests, writtenDigests } from "./merge-entries.ts";
@@ -61,6 +62,7 @@ class Merge {
   readonly #theirs: Definition;
   readonly #written: ReadonlySet<string>;
   readonly #prune: boolean;
+  readonly #onWord: ReadonlySet<string>;
   readonly #edits: Edit[] = [];
   readonly #changes: Change[] = [];
   readonly #ids: { readonly ours: ReadonlyMap<string, Entry>; readonly theirs: ReadonlyMap<string, Entry> };
@@ -70,6 +72,7 @@ class Merge {
     this.#theirs = theirs;
     this.#written = written;
     this.#prune = prune;
+    this.#onWord = approvedClaims(ours.source);
     const byId = ({ entries }: Definition): ReadonlyMap<string, Entry> =>
       new Map(entries.map((entry) => [idOf(entry), entry]));
     this.#ids = { ours: byId(ours), theirs: byId(theirs) };
@@ -156,6 +159,8 @@ class Merge {
   }
 
   #add(entry: Entry): void {
+    // People approve it with its phase: it is bound, though nothing stands in its place.
+    if (this.#onWord.has(entry.claim)) return;
     this.#tell("added", "done", entry);
     const { container } = entry;
     if (container === "constants") return this.#addConstant(entry);

@@ -6,6 +6,9 @@ import { phase } from "./phase.ts";
 import { step } from "./task.ts";
 import { unproven } from "./unproven.ts";
 import { command } from "./command.ts";
+import { memory } from "./measures.ts";
+import { originOf } from "./origin.ts";
+import { manual, when } from "./when.ts";
 
 const migration = (text = "deploy the new processors") =>
   defineMigration({
@@ -73,4 +76,42 @@ test("a command to be reviewed says so in its input, and nothing else is taken f
       phases: [phase("a", { steps: [command("move", { run: ["true"], review: "yes" as never })] })],
     });
   expect(wrong).toThrow("expected `review` to be true or false");
+});
+
+test("phases, commands and triggers take their line of a plan as an option, which their hash does not cover", () => {
+  const made = (from?: string) => {
+    const line = from === undefined ? {} : { from };
+    return defineMigration({
+      name: "placed",
+      phases: [phase("a", { steps: [command("move", { run: ["true"], ...line })], ...line })],
+      triggers: [when(memory().above(0.9)).then("alert", line), manual("stop").then("pause", line)],
+    });
+  };
+  const placed = made("PLAN.md:7");
+  expect(compile(placed).hash).toBe(compile(made()).hash);
+  const [first] = placed.phases;
+  expect([first, first?.steps[0], ...placed.triggers].map((item) => originOf(item ?? {}))).toEqual(
+    Array.from({ length: 4 }, () => "PLAN.md:7"),
+  );
+  expect(() => made("line 7")).toThrow("expected the place in a written plan");
+});
+
+test("a trigger whose condition nobody measures is told as one that never fires", async () => {
+  const { triggers } = await dryRun(
+    defineMigration({
+      name: "silent",
+      phases: [phase("a", { steps: [command("move", { run: ["true"] })] })],
+      triggers: [when(unproven("queue grows")).then("alert"), when(memory().above(0.9)).then("pause")],
+    }),
+  );
+  expect(triggers.map(({ unproven: silent }) => silent)).toEqual([true, false]);
+});
+
+test("a claim as a step may belong to a unit", () => {
+  const { phases } = defineMigration({
+    name: "units",
+    units: ["orders"],
+    phases: [phase("a", { steps: [step("move", unproven("move it", { unit: "orders" }))] })],
+  });
+  expect(phases[0]?.steps[0]?.unit).toBe("orders");
 });
