@@ -32,6 +32,7 @@ export type {
   TargetWrite,
   Transaction,
 } from "./connector.ts";
+export { openSqlite, SqliteStore, type SqliteStoreOptions } from "./connectors/sqlite.ts";
 export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";
 export { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
 export { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";

@@ -4,6 +4,7 @@ import type { DataStore } from "./connector.ts";
 import { openLevelDb } from "./connectors/leveldb.ts";
 import { openLmdb } from "./connectors/lmdb.ts";
 import { openPostgresData } from "./connectors/postgres/open.ts";
+import { openSqlite } from "./connectors/sqlite.ts";
 
 export interface OpenDataStoreOptions {
   /** Makes the store when there is none, as for a target. Default false. */
@@ -19,6 +20,7 @@ type Open = (where: string, options: OpenDataStoreOptions) => Promise<DataStore>
 const kinds: Readonly<Record<string, { readonly example: string; readonly open: Open }>> = {
   leveldb: { example: "leveldb:PATH", open: openLevelDb },
   lmdb: { example: "lmdb:PATH", open: openLmdb },
+  sqlite: { example: "sqlite:FILE", open: openSqlite },
   postgres: { example: "postgres://…", open: (where, options) => openPostgres(`postgres:${where}`, options) },
   postgresql: {
     example: "postgresql://…",
@@ -27,8 +29,11 @@ const kinds: Readonly<Record<string, { readonly example: string; readonly open: 
 };
 
 /** Databases and tables are made by their own tools: with `create` too they have to be there. */
-function openPostgres(address: string, { create: _, ...options }: OpenDataStoreOptions): Promise<DataStore> {
-  return openPostgresData(address, options);
+function openPostgres(address: string, { collections, clock }: OpenDataStoreOptions): Promise<DataStore> {
+  return openPostgresData(address, {
+    ...(collections === undefined ? {} : { collections }),
+    ...(clock === undefined ? {} : { clock }),
+  });
 }
 
 /**
