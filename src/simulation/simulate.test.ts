@@ -180,6 +180,18 @@ describe("a simulation", () => {
     expect(faults[0]).toMatchObject({ detected: 2, where: [{ at: "10 %" }] });
   });
 
+  test("ends where a person would be asked, since nobody is there", async () => {
+    const steps = [
+      ramp("queue", [10], { atMost: "2m", atLeast: 1_000_000, otherwise: "ask", checkShare: false }),
+    ];
+    const { healthy } = await play(moving(steps), [], { runs: 2 });
+    expect(healthy.notCleared).toMatchObject({
+      runs: 2,
+      by: [{ by: "ramp not cleared in time", action: "ask" }],
+    });
+    expect(healthy.duration).toBeUndefined();
+  });
+
   test("judges throughput, limits, exit gates and compositions as a run does", async () => {
     const migration = defineMigration({
       name: "moving",
