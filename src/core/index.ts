@@ -13,6 +13,7 @@ export { type BacklogGauge, DoorBacklogs } from "./door-backlogs.ts";
 export { nameOneOf, nearest } from "./nearest.ts";
 export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
+  answeredByNew,
   type FirstErrors,
   type Interval,
   type KeyLoadGauge,

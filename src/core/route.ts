@@ -21,6 +21,12 @@ export interface RouteState {
   readonly salt: string;
 }
 
+/** Percentage of keys that the new side answers, at any stage: `share` itself means something at `live` alone. */
+export function answeredByNew({ stage, share }: Pick<RouteState, "stage" | "share">): number {
+  if (stage === "complete" || stage === "rampdown") return 100;
+  return stage === "live" ? share : 0;
+}
+
 /**
  * Counts of calls by latency. Bucket `i` holds latencies in `(bound(i−1), bound(i)]` where
  * `bound(i) = 0.01 ms · 1.08^i`; 220 buckets reach 226 s at 8 % resolution. Sparse: pairs of index, count.

@@ -83,7 +83,7 @@ export class MetricJudge {
         ? this.#judge.verdict(undefined, this.#sources.clock.now())
         : { kind: "hold", reason: this.#trouble, figures: {} };
     if ("route" in measure && facts["intervals"] === 0)
-      note += `; no door has reported on ${measure.route} since this is judged`;
+      note += `; no door has reported on ${measure.route} since judging began`;
     const evidence: JsonObject = {
       measure: measureToJson(measure),
       rule: { ...rule },

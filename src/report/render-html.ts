@@ -1,4 +1,4 @@
-import { formatDuration } from "../core/index.ts";
+import { answeredByNew, formatDuration } from "../core/index.ts";
 import { change, count, latency, percent, perSecond, plural, sharePercent, timestamp } from "./figures.ts";
 import { latencyBars, routeCharts, shareBar } from "./html-chart.ts";
 import { style } from "./html-style.ts";
@@ -205,7 +205,7 @@ function routeSection(route: RouteView): Markup {
   const { old, new: fresh } = route.sides;
   return html`<h2>${route.route}</h2>
     <p>Stage <b>${route.state.stage}</b>, epoch ${route.state.epoch}</p>
-    ${shareBar(route.state.stage === "complete" ? 100 : route.state.share)}
+    ${shareBar(answeredByNew(route.state))}
     <p class="legend">
       <span><i style="background:var(--old)"></i>old</span
       ><span><i style="background:var(--new)"></i>new</span>
@@ -249,7 +249,7 @@ function routeSection(route: RouteView): Markup {
           route.changes.map((each) => [
             timestamp(each.at),
             each.stage,
-            sharePercent(each.share),
+            sharePercent(answeredByNew(each)),
             each.by,
             each.reason,
           ]),

@@ -1,4 +1,4 @@
-import { formatDuration, type JsonObject } from "../core/index.ts";
+import { answeredByNew, formatDuration, type JsonObject } from "../core/index.ts";
 import type { ChainReport } from "../store/index.ts";
 import { codeSpan, escapeMarkdown as text } from "./escape.ts";
 import { change, count, latency, percent, perSecond, sharePercent, timestamp } from "./figures.ts";
@@ -162,7 +162,7 @@ function routeDetail(route: RouteView): readonly string[] {
   const compared = route.compared === 0 ? "nothing" : `${count(route.compared)} answers`;
   return [
     `## Route ${text(route.route)}`,
-    `Stage **${route.state.stage}**, share ${sharePercent(route.state.share)}, epoch ${route.state.epoch}.`,
+    `Stage **${route.state.stage}**, ${sharePercent(answeredByNew(route.state))} on the new side, epoch ${route.state.epoch}.`,
     table(
       ["", "old", "new", "change"],
       [
@@ -198,7 +198,7 @@ function routeDetail(route: RouteView): readonly string[] {
             route.changes.map((each) => [
               timestamp(each.at),
               each.stage,
-              sharePercent(each.share),
+              sharePercent(answeredByNew(each)),
               text(each.by),
               text(each.reason),
             ]),

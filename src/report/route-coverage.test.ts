@@ -56,6 +56,7 @@ describe("coverage of a route", () => {
       compared: 5,
       mismatches: 2,
       declared: true,
+      fields: [],
       operations: [
         { name: "get", compared: 4, mismatches: 1, state: "compared" },
         { name: "list", compared: 0, mismatches: 0, state: "untested" },

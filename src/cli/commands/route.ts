@@ -1,4 +1,11 @@
-import { CutoverError, type RouteState, type Stage, stages, visible } from "../../core/index.ts";
+import {
+  answeredByNew,
+  CutoverError,
+  type RouteState,
+  type Stage,
+  stages,
+  visible,
+} from "../../core/index.ts";
 import { routeCoverage, type RouteCoverage, sharePercent } from "../../report/index.ts";
 import { livingDeclarations } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -150,6 +157,6 @@ function show(
 
 const routeLine = (state: RouteState, width: number): Line => [
   span(pad(state.route, width), "bold"),
-  span(`  ${pad(state.stage, 9)} ${pad(sharePercent(state.share), 7, "left")}`),
+  span(`  ${pad(state.stage, 9)} ${pad(sharePercent(answeredByNew(state)), 7, "left")}`),
   span(`   epoch ${state.epoch}`, "dim"),
 ];

@@ -1,4 +1,4 @@
-import { formatDuration } from "../../core/index.ts";
+import { answeredByNew, formatDuration } from "../../core/index.ts";
 import {
   auditLine,
   change,
@@ -51,7 +51,7 @@ export function closingBlock(view: RunView, facts: ClosingFacts): readonly Line[
 const row = (label: string, text: string): Line => [span(`  ${pad(label, 14)}`, "dim"), span(text)];
 
 function finished(view: RunView): Line[] {
-  const shares = view.routes.map((route) => (route.state.stage === "complete" ? 100 : route.state.share));
+  const shares = view.routes.map((route) => answeredByNew(route.state));
   const least = shares.length === 0 ? null : Math.min(...shares);
   return [
     [
