@@ -7,6 +7,7 @@ import {
   type LintFinding,
   lintRules,
   readDocument,
+  scanFolder,
   toSarif,
 } from "../index.ts";
 
@@ -416,6 +417,7 @@ test("SARIF names the rule, the level and the line of every finding", () => {
   expect(Object.keys(lintRules).length).toBeGreaterThan(15);
 });
 
+const orders = join(import.meta.dirname, "../../../../shared/data/work-orders");
 const seeds = join(import.meta.dirname, "../../../../shared/seeds");
 describe.skipIf(!existsSync(seeds))(
   "the five plans the project began with (they lie beside the repository)",
@@ -449,5 +451,20 @@ describe.skipIf(!existsSync(seeds))(
       expect(of(4)).toEqual(["unmeasurable 180", "irreversible-without-approval 193", "name-conflict 330"]);
       expect(files.map((_, at) => of(at).length).reduce((sum, count) => sum + count, 0)).toBeLessThan(45);
     });
+
+    test.skipIf(!existsSync(orders))(
+      "name the states of real work orders that the table of statuses leaves out",
+      async () => {
+        const { values, unread } = await scanFolder(orders);
+        expect(unread).toHaveLength(2);
+        const source = readFileSync(join(seeds, files[4] ?? ""), "utf8");
+        const found = look(source, { values }).filter(({ rule }) => rule.startsWith("status"));
+        expect(found.map((finding) => `${finding.rule} ${finding.place.line}: ${finding.found}`)).toEqual([
+          "status-not-covered 218: no row for succeeded (18×), canceled (5×), waiting_for_children (3×), integrating (1×)",
+          'status-not-found 219: "building"',
+          'status-not-found 221: "completed"',
+        ]);
+      },
+    );
   },
 );
