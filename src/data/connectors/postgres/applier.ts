@@ -6,7 +6,7 @@ import { valueOfText } from "./column-kind.ts";
 import { makeLock } from "./epoch-guard.ts";
 import { originPrefix } from "./pgoutput.ts";
 import { dataError, isOfData, stateOf } from "./postgres-error.ts";
-import { copyRows, copyTexts, rowTexts } from "./row-writer.ts";
+import { copyRows, copyTexts, isBinary, rowTexts, UnfitRow } from "./row-writer.ts";
 import type { Session } from "./session.ts";
 import {
   keyColumns,
@@ -50,6 +50,8 @@ export class Applier {
   readonly #options: ApplierOptions;
   /** Own tables that are there. */
   readonly #made = new Set<string>();
+  /** Tables that got rows which only the server can read. */
+  readonly #texts = new Set<string>();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -83,6 +85,7 @@ export class Applier {
           // 21000: two rows for one key in one statement; one after the other the last stays.
           const ofData = isOfData(error) || isOfData((error as Error).cause) || state === "21000";
           if (ofData && way !== "single") way = "single";
+          else if (error instanceof UnfitRow) continue;
           else if ((state === "40001" || state === "40P01") && run < runsAgain) continue;
           else throw error;
         }
@@ -165,10 +168,14 @@ export class Applier {
     if (fresh.length === 0) return;
     const { store } = this.#options;
     const into = `COPY ${tableName(shape)} (${names(shape)}) FROM STDIN`;
-    const parts = copyRows(shape, fresh, store);
-    if (parts === undefined)
-      await session.send(into, copyTexts(fresh.map((row) => rowTexts(shape, row, store))));
-    else await session.send(`${into} (FORMAT binary)`, parts);
+    if (isBinary(shape) && !this.#texts.has(shape.collection.name)) {
+      try {
+        await session.send(`${into} (FORMAT binary)`, copyRows(shape, fresh, store));
+      } catch (error) {
+        if (error instanceof UnfitRow) this.#texts.add(shape.collection.name);
+        throw error;
+      }
+    } else await session.send(into, copyTexts(fresh.map((row) => rowTexts(shape, row, store))));
   }
 
   /** Keys between the first and the last of these rows, up to a number beyond which they do not matter. */

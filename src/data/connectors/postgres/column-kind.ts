@@ -138,7 +138,13 @@ export function keyOfValue(kind: ColumnKind, value: RecordValue): KeyValue | und
     case "bytes":
     case "raw":
       return value instanceof Uint8Array ? value : undefined;
-    default:
+    case "float4":
+    case "float8":
+    case "numeric":
+    case "json":
+    case "jsonb":
+    case "enum":
+    case "other":
       return undefined;
   }
 }
@@ -164,7 +170,13 @@ export function textOfKey(kind: ColumnKind, value: KeyValue): string | undefined
     case "bytes":
     case "raw":
       return value instanceof Uint8Array ? hexText(value) : undefined;
-    default:
+    case "float4":
+    case "float8":
+    case "numeric":
+    case "json":
+    case "jsonb":
+    case "enum":
+    case "other":
       return undefined;
   }
 }

@@ -22,9 +22,12 @@ export interface PgResult {
 
 /** Where messages come in and go out: the socket of a connection. */
 export interface PgStream {
+  readonly destroyed: boolean;
   write(bytes: Uint8Array): boolean;
   on(event: "data", listener: (chunk: Buffer) => void): unknown;
   off(event: "data", listener: (chunk: Buffer) => void): unknown;
+  once(event: "drain" | "close", listener: () => void): unknown;
+  off(event: "drain" | "close", listener: () => void): unknown;
   listeners(event: "data"): readonly unknown[];
   pause(): unknown;
   resume(): unknown;

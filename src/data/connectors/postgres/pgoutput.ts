@@ -50,7 +50,7 @@ export class LogReader {
   read(data: Buffer, at: number): readonly LogMessage[] {
     this.#data = data;
     this.#at = at + 1;
-    switch (data[at]) {
+    switch (data[at] as number) {
       case 0x42: {
         const commit = this.#long();
         return [{ kind: "begin", commit, at: Number(this.#long()) / 1_000 + epochMs, xid: this.#int() }];

@@ -62,3 +62,6 @@ export function copyDataMessage(bytes: Uint8Array): Buffer {
 }
 
 export const copyDoneMessage: Buffer = Buffer.from([0x63, 0, 0, 0, 4]);
+
+/** Takes back a COPY: the server refuses the whole of it. */
+export const copyFailMessage: Buffer = Buffer.from([0x66, 0, 0, 0, 5, 0]);

@@ -1,3 +1,4 @@
+import { CutoverError } from "../../../core/index.ts";
 import type { Row } from "../../connector.ts";
 import { encodeKey } from "../../key-codec.ts";
 import { dateText, timestampText, timestampTextOf } from "./instants.ts";
@@ -238,11 +239,23 @@ export function writeKey(
         out[to++] = 0;
         out[to++] = 0;
         break;
-      default: {
+      case "bytes":
+      case "text":
+      case "padded": {
         let end = at + length;
         if (kind === "padded") while (end > at && data[end - 1] === 0x20) end--;
         to = escaped(kind === "bytes" ? 0x30 : 0x20, data, at, end, out, to);
+        break;
       }
+      case "float4":
+      case "float8":
+      case "numeric":
+      case "json":
+      case "jsonb":
+      case "enum":
+      case "other":
+        // None of these is in a key (`keyKinds`).
+        throw new CutoverError("CUTOVER_INTERNAL", { message: `expected a type of keys, found ${kind}` });
     }
   }
   return to;

@@ -3,7 +3,7 @@ import { equalBytes, keyText } from "../../bytes.ts";
 import type { Row } from "../../connector.ts";
 import { decodeRecord, type RecordValue } from "../../record-codec.ts";
 import { textOfValue } from "./column-kind.ts";
-import { daysOfText, microsOfText } from "./instants.ts";
+import { daysOfText, writeInstant } from "./instants.ts";
 import { numericBytes } from "./numeric-bytes.ts";
 import { type Fields, writeKey } from "./row-reader.ts";
 import { keyOfRecord, type Shape, type ShapeColumn } from "./shape.ts";
@@ -12,31 +12,32 @@ const segmentBytes = 262_144;
 const header = Buffer.concat([Buffer.from("PGCOPY\n\xff\r\n\0", "latin1"), Buffer.alloc(8)]);
 const trailer = Buffer.from([0xff, 0xff]);
 
+/** A value is not of its column's own type, such as an integer for a `numeric`: the server has to read it from its text. */
+export class UnfitRow extends Error {}
+
+/** Whether rows of this table can go in COPY's binary form. */
+export function isBinary({ columns }: Shape): boolean {
+  return columns.every(({ kind }) => kind !== "other");
+}
+
 /**
- * Rows in the form that `COPY … FROM STDIN (FORMAT binary)` takes, in parts. Undefined when a value is not of its column's own
- * type, such as an integer for a `numeric`: the server then has to read it from its text.
- * @throws CUTOVER_DATA_REFUSED for a row whose key is not that of its value
+ * Rows in the form that `COPY … FROM STDIN (FORMAT binary)` takes, in parts: the server writes one while the next is made.
+ * @throws UnfitRow; CUTOVER_DATA_REFUSED for a row whose key is not that of its value
  */
-export function copyRows(
-  shape: Shape,
-  rows: readonly Row[],
-  store: string,
-): readonly Uint8Array[] | undefined {
+export function* copyRows(shape: Shape, rows: readonly Row[], store: string): Generator<Uint8Array> {
   const { columns, raw } = shape;
-  if (columns.some(({ kind }) => kind === "other")) return undefined;
   const fields = { starts: new Int32Array(columns.length), lengths: new Int32Array(columns.length) };
-  const parts: Uint8Array[] = [header];
+  yield header;
   let out = Buffer.allocUnsafe(segmentBytes);
-  let begun = 0;
   let at = 0;
   let scratch = Buffer.allocUnsafe(4_096);
   for (const { key, value } of rows) {
     // Only numbers with a point become longer, and those by less than this.
     const most = 4 * value.length + 16 * columns.length + key.length + 16;
     if (out.length - at < most) {
-      parts.push(out.subarray(begun, at));
+      yield out.subarray(0, at);
       out = Buffer.allocUnsafe(Math.max(segmentBytes, most));
-      begun = at = 0;
+      at = 0;
     }
     at = out.writeInt16BE(columns.length, at);
     if (raw) {
@@ -47,9 +48,8 @@ export function copyRows(
       }
       continue;
     }
-    const end = writeRecord(columns, value, out, at, fields);
-    if (end < 0) return undefined;
-    at = end;
+    at = writeRecord(columns, value, out, at, fields);
+    if (at < 0) throw new UnfitRow("a value is not of its column's own type");
     if (shape.key.some((column) => (fields.lengths[column] as number) < 0))
       throw keyDiffers(shape, key, store);
     if (scratch.length < 3 * value.length + 64 * columns.length)
@@ -57,8 +57,8 @@ export function copyRows(
     const length = writeKey(shape, out, fields, scratch, 0);
     if (!equalBytes(scratch.subarray(0, length), key)) throw keyDiffers(shape, key, store);
   }
-  parts.push(out.subarray(begun, at), trailer);
-  return parts;
+  yield out.subarray(0, at);
+  yield trailer;
 }
 
 /** Where the record's end lies in `out`, or -1 when it does not fit. */
@@ -165,13 +165,16 @@ function writeBytes(
       return 4;
     }
     case "timestamp":
-    case "timestamptz": {
-      const micros = microsOfText(data.toString("latin1", at, at + size), kind === "timestamptz");
-      if (micros === undefined) return -1;
-      out.writeBigInt64BE(micros, to);
-      return 8;
-    }
-    default:
+    case "timestamptz":
+      return writeInstant(data, at, size, kind === "timestamptz", out, to) ? 8 : -1;
+    case "boolean":
+    case "int2":
+    case "int4":
+    case "int8":
+    case "float4":
+    case "float8":
+    case "other":
+    case "raw":
       return -1;
   }
 }

@@ -1,5 +1,5 @@
-import type { PgClient, PgConnection, PgDriver, PgResult, PgSubmittable } from "./driver.ts";
-import { copyDataMessage, copyDoneMessage, takeMessages } from "./raw-messages.ts";
+import type { PgClient, PgConnection, PgDriver, PgResult, PgStream, PgSubmittable } from "./driver.ts";
+import { copyDataMessage, copyDoneMessage, copyFailMessage, takeMessages } from "./raw-messages.ts";
 
 export interface SessionOptions {
   readonly url: string;
@@ -99,22 +99,27 @@ export class Session {
     );
   }
 
-  /** Runs `COPY … FROM STDIN`, giving it all parts. */
-  send(text: string, parts: readonly Uint8Array[]): Promise<void> {
-    return this.#turn(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          this.#submit(
-            (connection) => connection.query(text),
-            ({ stream }) => {
-              for (const part of parts) stream.write(copyDataMessage(part));
-              stream.write(copyDoneMessage);
-            },
-            resolve,
-            reject,
-          );
-        }),
-    );
+  /** Runs `COPY … FROM STDIN`, giving it all parts. What making a part throws takes the COPY back and is thrown. */
+  send(text: string, parts: Iterable<Uint8Array>): Promise<void> {
+    return this.#turn(async () => {
+      let thrown: { readonly error: unknown } | undefined;
+      const done = new Promise<void>((resolve, reject) => {
+        this.#submit(
+          (connection) => connection.query(text),
+          ({ stream }) => {
+            writeParts(stream, parts).catch((error: unknown) => {
+              thrown = { error };
+              stream.write(copyFailMessage);
+            });
+          },
+          resolve,
+          reject,
+        );
+      });
+      await done.catch((error: unknown) => {
+        throw thrown === undefined ? error : thrown.error;
+      });
+    });
   }
 
   pause(): void {
@@ -164,4 +169,22 @@ export class Session {
     this.#last = run.catch(() => {});
     return run;
   }
+}
+
+/** As fast as the server takes them, and no faster: they are made one by one. */
+async function writeParts(stream: PgStream, parts: Iterable<Uint8Array>): Promise<void> {
+  for (const part of parts) {
+    if (stream.destroyed) return;
+    if (stream.write(copyDataMessage(part))) continue;
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        stream.off("drain", go);
+        stream.off("close", go);
+        resolve();
+      };
+      stream.once("drain", go);
+      stream.once("close", go);
+    });
+  }
+  stream.write(copyDoneMessage);
 }

@@ -57,9 +57,7 @@ export class Sessions {
     this.#closed = true;
     for (const session of this.#others) session.destroy("the store was closed");
     const kept = await Promise.allSettled(this.#kept.values());
-    await Promise.all(
-      kept.map((outcome) => (outcome.status === "fulfilled" ? outcome.value.end() : undefined)),
-    );
+    for (const outcome of kept) if (outcome.status === "fulfilled") await outcome.value.end();
   }
 
   async #connect(role: Role | OneTime): Promise<Session> {
@@ -77,6 +75,8 @@ export class Sessions {
     if (role !== "write") return session;
     // A move's writes go through a fence.
     await session.query("SET cutover.epoch = 'move'");
+    // All is found by primary key; a table that just grew has no statistics that would say so.
+    await session.query("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
     // What triggers did on the old side is moved with its rows; foreign keys hold again when all are there.
     await session.query("SET session_replication_role = 'replica'").catch(() => {
       // Needs a superuser or GRANT SET ON PARAMETER; without it rows are written in their order and triggers fire.
