@@ -105,6 +105,11 @@ const interruptible: ReadonlySet<string> = new Set([
   "serve",
   "queue stats",
   "simulate",
+  "data digest",
+  "data diff",
+  "data copy",
+  "data backup",
+  "data restore",
 ]);
 
 /** First signal: asks the command to stop cleanly. Second: ends at once, as a crash would; resume copes with both. */

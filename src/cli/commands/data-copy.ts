@@ -35,7 +35,7 @@ export const command: Command = {
     ]);
     await using source = await openStore(old);
     const chosen = await chosenOf(context, source);
-    if (context.args.flag("dry-run")) return dryRun(context, source, chosen, young);
+    if (context.args.flag("dry-run")) return await dryRun(context, source, chosen, young);
     const collections = chosen.map(({ name }) => name);
     await using target = await openStore(young, {
       create: true,

@@ -19,7 +19,7 @@ export async function newFolder(wanted: string, bytes: number | undefined): Prom
   const parent = dirname(final);
   const start = `${basename(final)}.partial-`;
   return tellFiles(final, async () => {
-    await mkdir(parent, { recursive: true });
+    await makeFolders(parent);
     const there = await readdir(final).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error.code === "ENOTDIR" ? occupied(final, "a file") : error;
@@ -39,6 +39,19 @@ export async function newFolder(wanted: string, bytes: number | undefined): Prom
       },
       discard: () => rm(dir, { recursive: true, force: true }),
     };
+  });
+}
+
+/** Node's own `recursive` never ends where a parent is there and takes no folder, as below `/proc`. */
+async function makeFolders(dir: string): Promise<void> {
+  const make = (): Promise<void> =>
+    mkdir(dir).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST") throw error;
+    });
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT" || dirname(dir) === dir) throw error;
+    await makeFolders(dirname(dir));
+    await make();
   });
 }
 

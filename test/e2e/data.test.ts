@@ -1,0 +1,185 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Project, until } from "./command-line.ts";
+
+let project: Project;
+beforeEach(() => {
+  project = new Project();
+});
+afterEach(() => project[Symbol.dispose]());
+
+/** Writes rows `from` … `to` into a store, as a program of a user would. */
+const write = `
+import { openDataStore } from "cutover/data";
+const [, , address, from, to, size = "20", mark = ""] = process.argv;
+await using store = await openDataStore(address, { create: true });
+const key = (index) => Buffer.from("user:" + String(index).padStart(7, "0"));
+for (let at = Number(from); at < Number(to); at += 5_000) {
+  const end = Math.min(at + 5_000, Number(to));
+  await store.applyTxn({ job: "seed", fence: 1, origin: "seed", changes: [], rows: Array.from({ length: end - at }, (_, index) => ({
+    collection: "", key: key(at + index), value: Buffer.from(("v" + (at + index) + mark).padEnd(Number(size), ".")) })) });
+}
+await store.forget("seed");
+`;
+function rows(address: string, from: number, to: number, size = 20, mark = ""): void {
+  project.write("write.mjs", write);
+  execFileSync(process.execPath, ["write.mjs", address, String(from), String(to), String(size), mark], {
+    cwd: project.dir,
+    timeout: 30_000,
+    stdio: "pipe",
+  });
+}
+const damage = (path: string, at: number): void => {
+  const bytes = readFileSync(project.path(path));
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  writeFileSync(project.path(path), bytes);
+};
+
+interface Diff {
+  readonly equal: boolean;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly differences: readonly { readonly kind: string; readonly key: string }[];
+}
+
+describe("data without a migration", () => {
+  test("a store is copied into one of another kind, compared, and has the same digest there", async () => {
+    rows("leveldb:old", 0, 3_000);
+    const copied = await project.run("data", "copy", "leveldb:old", "lmdb:new");
+    expect(copied.stderr).toBe("");
+    expect(copied.stdout).toMatch(/✔ copied {2}3,000 rows[^]*✔ equal {2}3,000 rows/);
+    expect(copied.code).toBe(0);
+    const [a, b] = await Promise.all([
+      project.json<{ digest: string }>("data", "digest", "leveldb:old", "--seed", "abc"),
+      project.json<{ digest: string }>("data", "digest", "lmdb:new", "--seed", "abc"),
+    ]);
+    expect(a.digest).toBe(b.digest);
+    expect(await project.run("data", "diff", "leveldb:old", "lmdb:new")).toMatchObject({ code: 0 });
+  }, 60_000);
+
+  test("differences are listed, planned to be repaired, and repaired", async () => {
+    rows("leveldb:old", 0, 2_000);
+    rows("lmdb:new", 0, 1_990);
+    rows("lmdb:new", 5, 6, 20, "x");
+    rows("lmdb:new", 9_000, 9_001);
+    const found = await project.run("data", "diff", "leveldb:old", "lmdb:new", "--limit", "3");
+    expect(found.code).toBe(4);
+    expect(found.stdout).toContain("10 missing · 1 extra · 1 different");
+    expect(found.stdout).toMatch(/different {1,3}"user:0000005"/);
+    expect(found.stdout).toContain("… 9 more");
+    const plan = await project.run("data", "diff", "leveldb:old", "lmdb:new", "--repair", "--dry-run");
+    expect(plan).toMatchObject({ code: 4 });
+    expect(plan.stdout).toContain("nothing was written");
+    const json = await project.json<Diff>("data", "diff", "leveldb:old", "lmdb:new");
+    expect(json.counts).toEqual({ missing: 10, extra: 1, different: 1, clash: 0 });
+    const repaired = await project.run("data", "diff", "leveldb:old", "lmdb:new", "--repair");
+    expect(repaired.stdout).toMatch(/11 rows written · 1 row removed[^]*✔ equal {2}2,000 rows/);
+    expect(repaired.code).toBe(0);
+  }, 60_000);
+
+  test("a backup is proven by coming back, is compared like a store, and a wrong byte is named", async () => {
+    rows("leveldb:old", 0, 2_500);
+    const made = await project.run("data", "backup", "leveldb:old", "b");
+    expect(made.stdout).toMatch(/✔ proven {2}2,500 rows[^]*restored to a scratch leveldb store and equal/);
+    expect(readdirSync(project.dir).filter((name) => name.startsWith(".cutover-scratch"))).toEqual([]);
+    expect(existsSync(project.path("b/proof.json"))).toBe(true);
+    expect(await project.run("data", "diff", "leveldb:old", "backup:b")).toMatchObject({ code: 0 });
+    expect(await project.run("data", "restore", "b", "lmdb:again")).toMatchObject({ code: 0 });
+    damage("b/0000.rows", 50_000);
+    const refused = await project.run("data", "restore", "b", "lmdb:third");
+    expect(refused.code).toBe(4);
+    expect(refused.stderr.replaceAll(/\s+/g, " ")).toMatch(
+      /CUTOVER_DATA_BACKUP leaf 2 of 3 .* is damaged .*up to "user:/,
+    );
+    expect(await project.json("data", "digest", "lmdb:third")).toMatchObject({ rows: 0 });
+  }, 60_000);
+
+  test("a copy that was interrupted says so, and goes on with the same command", async () => {
+    rows("leveldb:old", 0, 60_000, 400);
+    const running = project.start(["data", "copy", "leveldb:old", "lmdb:new"]);
+    await until(() => existsSync(project.path("new")), "the target is there");
+    running.child.kill("SIGINT");
+    const stopped = await running.ended;
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toContain("CUTOVER_INTERRUPTED");
+    const copied = await project.run("data", "copy", "leveldb:old", "lmdb:new");
+    expect(copied.stdout).toContain("✔ equal  60,000 rows");
+  }, 60_000);
+
+  test("a backup that was interrupted leaves nothing behind", async () => {
+    rows("leveldb:old", 0, 60_000, 400);
+    const running = project.start(["data", "backup", "leveldb:old", "b"]);
+    await until(
+      () => readdirSync(project.dir).some((name) => name.startsWith("b.partial-")),
+      "it is being written",
+    );
+    running.child.kill("SIGTERM");
+    const stopped = await running.ended;
+    expect(stopped.code).toBe(130);
+    expect(readdirSync(project.dir).filter((name) => /^b|scratch/.test(name))).toEqual([]);
+  }, 60_000);
+});
+
+describe("bad input to the commands of data", () => {
+  test.each([
+    [["data", "diff"], 2, "CUTOVER_CLI_USAGE", "old store"],
+    [["data", "diff", "leveldb:a"], 2, "CUTOVER_CLI_USAGE", "new store"],
+    [["data", "diff", "leveldb:old", "leveldb:old", "--dry-run"], 2, "CUTOVER_CLI_USAGE", "--repair"],
+    [["data", "diff", "leveldb:old", "leveldb:old", "--limit", "0"], 2, "CUTOVER_CLI_USAGE", "--limit"],
+    [["data", "copy", "leveldb:none", "lmdb:new"], 2, "CUTOVER_DATA_MISSING", "none"],
+    [["data", "copy", "levelbd:old", "lmdb:new"], 2, "CUTOVER_DATA_ADDRESS", "leveldb"],
+    [["data", "copy", "old", "lmdb:new"], 2, "CUTOVER_DATA_ADDRESS", "kind of store"],
+    [["data", "copy", "leveldb:old", "backup:b"], 2, "CUTOVER_DATA_ADDRESS", "backup"],
+    [
+      ["data", "copy", "leveldb:old", "lmdb:new", "--collection", "users"],
+      2,
+      "CUTOVER_DATA_COLLECTION",
+      "users",
+    ],
+    [["data", "digest", "leveldb:old", "--seed", "xyz"], 2, "CUTOVER_DATA_OPTIONS", "hexadecimal"],
+    [["data", "restore", "old", "lmdb:new"], 2, "CUTOVER_DATA_MISSING", "manifest.json"],
+    [["data", "restore", "nothing", "lmdb:new"], 2, "CUTOVER_DATA_MISSING", "no backup"],
+    [["data", "diff", "leveldb:old", "backup:nothing"], 2, "CUTOVER_DATA_MISSING", "no backup"],
+    [["data", "copies", "leveldb:old"], 2, "CUTOVER_CLI_UNKNOWN_COMMAND", "data copy"],
+    [["data", "ls", "leveldb:old", "--all"], 2, "CUTOVER_CLI_USAGE", "--all"],
+  ])(
+    "%j ends with %i and %s, and makes nothing",
+    async (args, code, name, word) => {
+      rows("leveldb:old", 0, 10);
+      const before = readdirSync(project.dir).toSorted();
+      const { stderr, stdout, ...ended } = await project.run(...args);
+      expect(stdout).toBe("");
+      expect(stderr).toContain(name);
+      expect(stderr.replaceAll(/\s+/g, " ")).toContain(word);
+      expect(ended.code).toBe(code);
+      expect(readdirSync(project.dir).toSorted()).toEqual(before);
+    },
+    30_000,
+  );
+
+  test("a target that holds rows and a folder that is not empty are refused and stay as they are", async () => {
+    rows("leveldb:old", 0, 10);
+    rows("lmdb:full", 0, 3);
+    expect((await project.run("data", "copy", "leveldb:old", "lmdb:full")).stderr).toContain(
+      "CUTOVER_DATA_NOT_EMPTY",
+    );
+    expect(await project.json("data", "digest", "lmdb:full")).toMatchObject({ rows: 3 });
+    expect((await project.run("data", "backup", "leveldb:old", "full")).stderr).toContain(
+      "CUTOVER_DATA_NOT_EMPTY",
+    );
+    expect(await project.run("data", "backup", "leveldb:old", "b")).toMatchObject({ code: 0 });
+    expect((await project.run("data", "restore", "b", "lmdb:full")).stderr).toContain(
+      "CUTOVER_DATA_NOT_EMPTY",
+    );
+    expect(await project.run("data", "restore", "b", "lmdb:full", "--replace")).toMatchObject({ code: 0 });
+    expect(await project.json("data", "digest", "lmdb:full")).toMatchObject({ rows: 10 });
+  }, 60_000);
+
+  test("a place that cannot be written to is said, and the source is untouched", async () => {
+    rows("leveldb:old", 0, 10);
+    const { code, stderr } = await project.run("data", "backup", "leveldb:old", "/proc/nothing/b");
+    expect([2, 6]).toContain(code);
+    expect(stderr).toMatch(/CUTOVER_DATA_(DENIED|NOT_EMPTY|MISSING)/);
+    expect(await project.json("data", "digest", "leveldb:old")).toMatchObject({ rows: 10 });
+  }, 30_000);
+});
