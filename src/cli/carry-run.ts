@@ -78,6 +78,7 @@ async function follow(
     if (why === "interrupted") presenter.hint("stopping at the next checkpoint · Ctrl-C again ends at once");
     void handle.stop();
   };
+  const since = session.store.clock.now();
   let viewer: RunViewer | undefined;
   const build = async (): Promise<RunView> => {
     viewer ??= new (await import("../report/index.ts")).RunViewer(session.store, handle.id);
@@ -86,7 +87,7 @@ async function follow(
   const show = async (view: RunView): Promise<void> => {
     last = view;
     await presenter.show(view);
-    if (context.args.flag("until-held") && isHeld(view)) stop("held");
+    if (context.args.flag("until-held") && isHeld(view) && isLookedAt(view, since)) stop("held");
   };
   const feed = feedViews(context.clock, { firstMs: headStartMs, gapMs: presenter.gapMs }, build, show);
   const offChange = handle.onChange(() => feed.touch());
@@ -124,6 +125,14 @@ async function follow(
 /** Waits for a person or for evidence that nobody but time or a person can bring. */
 function isHeld({ run, wanted }: RunView): boolean {
   return run.state === "HOLDING" || run.state === "PAUSED" || wanted.length > 0;
+}
+
+/** A run that is resumed still holds by its record: what it held for may be proven now, so its gates are judged first. */
+function isLookedAt({ phases }: RunView, since: number): boolean {
+  const judging = phases.find(({ state }) => state === "GATING");
+  return (
+    judging === undefined || judging.verdicts.some(({ verdict, at }) => verdict === "hold" && at >= since)
+  );
 }
 
 async function close(context: CommandContext, session: Session, { view, stopped }: End): Promise<number> {

@@ -165,3 +165,19 @@ describe("cutover report --as plan", () => {
     expect(named.stdout).toContain("the definition does not say which text it was made from");
   });
 });
+
+test("a held run goes on when its last claim is bound, and holds again while one is left", async () => {
+  using project = new Project();
+  project.write(
+    "PLAN.md",
+    "# P\n\n## Phase 1: Copy\n\n**Exit criteria:**\n\n- [ ] a is so\n- [ ] b is so\n\n## Rollback plan\n\n1. back\n",
+  );
+  expect((await project.run("import", "PLAN.md")).code).toBe(0);
+  expect((await project.run("run", "crossing.ts", "--until-held")).code).toBe(3);
+  expect((await project.run("bind", "crossing.ts", "a is so", "--command", "true")).code).toBe(0);
+  expect((await project.run("resume", "--accept-changes", "--until-held")).code).toBe(3);
+  expect((await project.run("bind", "crossing.ts", "b is so", "--command", "true")).code).toBe(0);
+  expect((await project.run("resume", "--accept-changes", "--until-held")).code).toBe(0);
+  const { stdout } = await project.run("report", "--as", "plan");
+  expect(stdout.match(/^- \[x\] . is so — proven/gm)).toHaveLength(2);
+});
