@@ -128,7 +128,8 @@ const shells = new Set([
 /** The argument list, through a shell where one is needed; undefined for what cannot be run as it stands. */
 export function runnable(command: CommandFinding): readonly string[] | undefined {
   const { argv, shell, blanks, language } = command;
-  if (blanks.length > 0 || shell.trim() === "" || shell.includes("\0")) return undefined;
+  if (blanks.length > 0 || shell.trim() === "" || `${shell}${command.cwd ?? ""}`.includes("\0"))
+    return undefined;
   if (!shells.has(language.toLowerCase())) return undefined;
   const first = argv?.[0] ?? "";
   if (

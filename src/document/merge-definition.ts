@@ -2,6 +2,7 @@ import { CutoverError } from "../core/index.ts";
 import { approvedClaims } from "./bind-definition.ts";
 import { importedFrom, withImports } from "./bind-imports.ts";
 import type { Group } from "./bind-scan.ts";
+import { tokens } from "./bind-tokens.ts";
 import { type Definition, definitionOf, type Entry, withDigests, writtenDigests } from "./merge-entries.ts";
 
 export interface Change {
@@ -136,14 +137,28 @@ class Merge {
   }
 
   #comesFromPlan(entry: Entry): boolean {
-    return entry.place !== undefined;
+    if (entry.place !== undefined) return true;
+    // A phase or wave the import made up has no line; neither has a member of one. What a person never touched, it wrote.
+    if (entry.whole) {
+      const parts = this.#partsOf(entry);
+      return parts.length > 0 && parts.every((part) => this.#written.has(part.digest));
+    }
+    if (!this.#written.has(entry.digest)) return false;
+    // An approval, or that there is no way back, is not taken away by a plan that no longer says so.
+    return !this.#isMember(entry) || ["units", "title", "schedule"].includes(entry.id);
+  }
+
+  #isMember({ container }: Entry): boolean {
+    return this.#ours.groups.get(container)?.open === "{";
+  }
+
+  #partsOf(entry: Entry): readonly Entry[] {
+    return this.#ours.entries.filter((each) => isInside(each, new Set([nameOf(entry)])));
   }
 
   /** True when it goes. */
   #remove(entry: Entry): boolean {
-    const parts = entry.whole
-      ? this.#ours.entries.filter((each) => isInside(each, new Set([nameOf(entry)])))
-      : [entry];
+    const parts = entry.whole ? this.#partsOf(entry) : [entry];
     const untouched = parts.every((each) => this.#written.has(each.digest));
     const goes = untouched || this.#prune;
     this.#changes.push({
@@ -275,7 +290,7 @@ function withHeader(text: string, fresh: string): string {
 
 const idOf = ({ container, id }: Entry): string => `${container}\n${id}`;
 const nameOf = ({ container, id }: Entry): string =>
-  container === "contingencies" ? `contingency ${id}` : id;
+  container === "contingencies" ? `contingency ${id}` : `phase ${id}`;
 const ownerOf = (container: string): string =>
   container.includes("/") ? container.slice(0, container.lastIndexOf("/")) : "";
 
@@ -317,7 +332,11 @@ function outdent(source: string, start: number, end: number): string {
 
 const reindent = (code: string, indent: string): string => code.replaceAll(/\n(?=[^\n])/g, `\n${indent}`);
 
-const isUsed = (text: string, name: string): boolean => new RegExp(`(?<![.\\w$])${name}\\s*\\(`).test(text);
+/** As code: the word in a claim is none. */
+const isUsed = (text: string, name: string): boolean =>
+  tokens(text).some(
+    (token, index, all) => token.type === "word" && token.text === name && all[index - 1]?.text !== ".",
+  );
 
 /** A claim that went and one that came beside it, much alike, are one that changed. */
 function paired(changes: readonly Change[]): readonly Change[] {

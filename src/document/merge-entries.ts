@@ -4,7 +4,7 @@ import { decoded, type Token, tokens } from "./bind-tokens.ts";
 
 /** One thing of a definition that a plan can ask for: an entry of a list, a member of a phase, a constant. */
 export interface Entry {
-  /** Where it stands: `phases`, `pilot/exit`, `triggers`; what it is called there. Together they tell it from others. */
+  /** Where it stands: `phases`, `phase pilot/exit`, `triggers`; what it is called there. Together they tell it from others. */
   readonly container: string;
   readonly id: string;
   /** What it says, for people. */
@@ -85,9 +85,10 @@ export function definitionOf(source: string): Definition {
     const phase = callNamed(part, "phase");
     const object = phase?.group.parts[1]?.groups[0];
     if (phase === undefined || object === undefined) continue;
-    groups.set(phase.name, object);
-    addMembers(object, phaseMembers, phase.name);
-    for (const key of phaseLists) addList(object, key, `${phase.name}/${key}`, idIn(key));
+    const container = `phase ${phase.name}`;
+    groups.set(container, object);
+    addMembers(object, phaseMembers, container);
+    for (const key of phaseLists) addList(object, key, `${container}/${key}`, idIn(key));
   }
   addList(root, "contingencies", "contingencies", (part) => objectText(part, "name"));
   for (const part of groups.get("contingencies")?.parts ?? []) {
@@ -139,7 +140,7 @@ function objectText(part: Part, key: string): string | undefined {
   return group === undefined || group.start !== part.start ? undefined : textOf(memberOf(group, key));
 }
 
-const markPattern = /^\/\/ (\S.*?:\d+) (.*)$/;
+const markPattern = /^\/\/ (\S.*?:\d+)(?: (.*))?$/;
 
 function entryOf(
   source: string,
