@@ -7,6 +7,8 @@ export {
   type KeyRange,
   type WriterOptions,
 } from "./capture-writer.ts";
+export type { StrangeFile } from "./connectors/files-folder.ts";
+export { FilesStore, type FilesStoreOptions, openFiles } from "./connectors/files.ts";
 export type { LevelDb } from "./connectors/leveldb-driver.ts";
 export { LevelStore, type LevelStoreOptions, openLevelDb } from "./connectors/leveldb.ts";
 export { type LmdbStoreOptions, openLmdb } from "./connectors/lmdb.ts";
@@ -40,7 +42,11 @@ export { covers, type Fence, type SequenceFence, type SnapshotFence } from "./fe
 export {
   type Aside,
   type DataMap,
+  decodeAside,
+  decodeOriginal,
   type Image,
+  keptIn,
+  keptPlace,
   type MapFunction,
   type MapOptions,
   mapValues,
@@ -54,8 +60,8 @@ export { type DigestOptions, digestRange, leavesOf } from "./digest/leaves.ts";
 export { newSeed, readSeed, type RowHash, rowHash, seedText } from "./digest/row-hash.ts";
 export type { Difference, DifferenceCounts, DifferenceKind } from "./verify/difference.ts";
 export type { Unexplained } from "./verify/findings.ts";
-export { repair, type Repaired, type RepairOptions } from "./verify/repair.ts";
-export { type Verification, verify, type VerifyOptions } from "./verify/verify.ts";
+export { repairData, type Repaired, type RepairOptions } from "./verify/repair.ts";
+export { type Verification, verifyData, type VerifyOptions } from "./verify/verify.ts";
 export type { CollectionVerdict } from "./verify/verify-ranges.ts";
 export { endMove } from "./move/begin.ts";
 export type { MoveCounts } from "./move/checkpoint.ts";
@@ -64,9 +70,9 @@ export type { HoldLimits, LatencyLimit } from "./move/holding.ts";
 export { type Move, moveData, type MoveResult, startMove } from "./move/move-data.ts";
 export type { MoveOptions } from "./move/move-options.ts";
 export type { MoveEvent, MoveProgress } from "./move/progress.ts";
-export { backup, type Backup, type BackupOptions } from "./backup/backup.ts";
+export { backupData, type Backup, type BackupOptions } from "./backup/backup.ts";
 export { type BackupReader, openBackup } from "./backup/backup-reader.ts";
 export type { BackupCollection, BackupManifest } from "./backup/format.ts";
 export { type BackupProof, keepProof, proofOf } from "./backup/proof.ts";
-export { restore, type Restored, type RestoreOptions } from "./backup/restore.ts";
+export { restoreData, type Restored, type RestoreOptions } from "./backup/restore.ts";
 export { chooseCollections } from "./verify/collections.ts";

@@ -81,10 +81,14 @@ export class Session {
         new Promise<void>((resolve, reject) => {
           this.#submit(
             (connection) => {
+              let failed = false;
               takeMessages(connection.stream, (data, at, end) => {
+                // What came with the message that could not be read must not be taken for read.
+                if (failed) return;
                 try {
                   onData(data, at, end);
                 } catch (error) {
+                  failed = true;
                   reject(error as Error);
                   this.destroy("its rows could not be read");
                 }

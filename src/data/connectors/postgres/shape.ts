@@ -54,10 +54,16 @@ export function readFrom(shape: Shape): string {
   return shape.partitioned ? tableName(shape) : `ONLY ${tableName(shape)}`;
 }
 
-/** What COPY is to give. */
+/** What COPY is to give: of types without a binary form here the text that the log has too, which a cast is not for all. */
 export function selectList({ columns }: Shape): string {
   return columns
-    .map(({ name, kind }) => (readAsText.has(kind) ? `${quoted(name)}::text` : quoted(name)))
+    .map(({ name, kind }) => {
+      const column = quoted(name);
+      if (!readAsText.has(kind)) return column;
+      return kind === "numeric"
+        ? `${column}::text`
+        : `CASE WHEN num_nulls(${column}) = 0 THEN format('%s', ${column}) END`;
+    })
     .join(", ");
 }
 
