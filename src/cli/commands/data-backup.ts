@@ -3,13 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { CutoverError, formatDuration } from "../../core/index.ts";
 import {
-  backup,
+  backupData,
   type Backup,
   type BackupProof,
   chooseCollections,
   digestText,
   keepProof,
-  restore,
+  restoreData,
 } from "../../data/index.ts";
 import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -53,7 +53,7 @@ export const command: Command = {
     }
     using progress = new DataProgress(context);
     progress.part("write", total);
-    const made = await backup({
+    const made = await backupData({
       source,
       dir,
       ...collectionsOf(context),
@@ -108,7 +108,7 @@ async function bring(
   });
   const total = made.manifest.collections.reduce((sum, { digest }) => sum + digest.count, 0);
   let last = "";
-  const restored = await restore({
+  const restored = await restoreData({
     dir: made.dir,
     target,
     clock: context.clock,

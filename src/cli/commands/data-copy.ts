@@ -6,7 +6,7 @@ import {
   type DataStore,
   endMove,
   moveData,
-  verify,
+  verifyData,
 } from "../../data/index.ts";
 import { count, perSecond, plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -71,7 +71,7 @@ export const command: Command = {
       });
     const copyMs = progress.elapsedMs;
     progress.part("compare");
-    const found = await verify({
+    const found = await verifyData({
       source,
       target,
       collections,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { CutoverError } from "../../core/index.ts";
-import { repair, type Verification, verify } from "../../data/index.ts";
+import { repairData, type Verification, verifyData } from "../../data/index.ts";
 import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import {
@@ -63,12 +63,12 @@ export const command: Command = {
 async function comparing(
   context: CommandContext,
   progress: DataProgress,
-  source: Parameters<typeof verify>[0]["source"],
-  target: Parameters<typeof verify>[0]["target"],
+  source: Parameters<typeof verifyData>[0]["source"],
+  target: Parameters<typeof verifyData>[0]["target"],
   limit: number,
 ): Promise<Verification> {
   progress.part("compare");
-  return verify({
+  return verifyData({
     source,
     target,
     limit,
@@ -116,7 +116,7 @@ async function repairing(
       return summary(context, found, { written, removed, dryRun }, limit, [old, young]);
     }
     progress.part("repair", found.differences.length);
-    const done = await repair({
+    const done = await repairData({
       source,
       target,
       places: found.differences,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { formatDuration } from "../../core/index.ts";
-import { chooseCollections, digestText, keepProof, restore } from "../../data/index.ts";
+import { chooseCollections, digestText, keepProof, restoreData } from "../../data/index.ts";
 import { count, plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import {
@@ -59,7 +59,7 @@ export const command: Command = {
       ...(names.join("") === "" ? {} : { collections: names }),
     });
     let last = "";
-    const restored = await restore({
+    const restored = await restoreData({
       dir,
       target,
       collections: names,

@@ -14,11 +14,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import type { Change } from "../connector.ts";
 import { openMemoryStore } from "../connectors/memory.ts";
-import { verify } from "../verify/verify.ts";
-import { backup } from "./backup.ts";
+import { verifyData } from "../verify/verify.ts";
+import { backupData } from "./backup.ts";
 import { openBackup } from "./backup-reader.ts";
 import { keepProof, proofOf } from "./proof.ts";
-import { restore, type RestoreOptions } from "./restore.ts";
+import { restoreData, type RestoreOptions } from "./restore.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(length).fill(9);
 const clock = new ManualClock();
@@ -48,9 +48,9 @@ async function filled(count = 2_500): Promise<Store> {
   return store;
 }
 const empty = (): Store => openMemoryStore({ collections: names });
-const make = (source: Store) => backup({ source, dir: place(), clock, random });
+const make = (source: Store) => backupData({ source, dir: place(), clock, random });
 const bring = (target: Store, options: Partial<RestoreOptions> = {}) =>
-  restore({ dir: place(), target, clock, random, ...options });
+  restoreData({ dir: place(), target, clock, random, ...options });
 
 describe("a backup", () => {
   test("comes back as it was, and counts once that was seen", async () => {
@@ -66,16 +66,16 @@ describe("a backup", () => {
     expect(restored).toMatchObject({ rows: 5_003, removed: 0, resumedLeaves: 0 });
     await keepProof(place(), target.name, restored, clock);
     expect(await proofOf(place())).toMatchObject({ backup: manifest.checksum, target: "memory" });
-    expect((await verify({ source, target, random })).equal).toBe(true);
+    expect((await verifyData({ source, target, random })).equal).toBe(true);
   });
 
   test("can be read and compared like any store", async () => {
     const source = await filled();
     await make(source);
     await using kept = await openBackup(place());
-    expect((await verify({ source, target: kept, random })).equal).toBe(true);
+    expect((await verifyData({ source, target: kept, random })).equal).toBe(true);
     await source.write([{ ...row("orders", 2_000), value: Buffer.from("later") }]);
-    const { counts, differences } = await verify({ source, target: kept, random });
+    const { counts, differences } = await verifyData({ source, target: kept, random });
     expect(counts).toMatchObject({ different: 1 });
     expect(differences[0]).toMatchObject({ collection: "orders" });
     expect(
@@ -86,9 +86,9 @@ describe("a backup", () => {
 
   test("is of one moment, whatever is written while it is made", async () => {
     const source = await filled();
-    const before = (await verify({ source, target: source, random })).source;
+    const before = (await verifyData({ source, target: source, random })).source;
     let wrote = false;
-    const { manifest } = await backup({
+    const { manifest } = await backupData({
       source,
       dir: place(),
       clock,
@@ -104,7 +104,7 @@ describe("a backup", () => {
 
   test("that was begun and stopped leaves nothing behind", async () => {
     const stop = new AbortController();
-    const making = backup({
+    const making = backupData({
       source: await filled(),
       dir: place(),
       clock,
@@ -207,7 +207,7 @@ describe("a restore", () => {
     await expect(bring(target)).rejects.toMatchObject({ code: "CUTOVER_DATA_NOT_EMPTY" });
     expect(await target.count({ collection: "orders" })).toBe(120);
     expect(await bring(target, { replace: true })).toMatchObject({ removed: 40 });
-    expect((await verify({ source, target, random })).equal).toBe(true);
+    expect((await verifyData({ source, target, random })).equal).toBe(true);
   });
 
   test("goes on where it was stopped", async () => {
@@ -224,7 +224,7 @@ describe("a restore", () => {
     await expect(first).rejects.toThrow("stopped");
     const restored = await bring(target);
     expect(restored.resumedLeaves).toBe(4);
-    expect((await verify({ source, target, random })).equal).toBe(true);
+    expect((await verifyData({ source, target, random })).equal).toBe(true);
   });
 
   test("names a collection that the target does not have, before it writes", async () => {

@@ -46,11 +46,11 @@ const overheadPerRow = 9;
 
 /**
  * Writes all rows into a folder, with the digests of all leaves. The folder has its name only when everything in it is on
- * disk; a failure or the signal removes what was begun. A backup counts when it was restored and compared: see `restore`.
+ * disk; a failure or the signal removes what was begun. A backup counts when it was restored and compared: see `restoreData`.
  *
  * @throws CUTOVER_DATA_NOT_EMPTY, CUTOVER_DATA_FULL, CUTOVER_DATA_DENIED, CUTOVER_DATA_COLLECTION, CUTOVER_DATA_ORDER
  */
-export async function backup(options: BackupOptions): Promise<Backup> {
+export async function backupData(options: BackupOptions): Promise<Backup> {
   const { source, clock } = options;
   await using moment = await source.snapshot?.();
   const reader = moment ?? source;

@@ -1,8 +1,8 @@
 import { CutoverError, faultPoint } from "../../core/index.ts";
 import type { Clock, RandomBytes } from "../../core/index.ts";
 import type { Collection, Target } from "../connector.ts";
-import { repair } from "../verify/repair.ts";
-import { type Verification, verify } from "../verify/verify.ts";
+import { repairData } from "../verify/repair.ts";
+import { type Verification, verifyData } from "../verify/verify.ts";
 import { type BackupReader, openBackup } from "./backup-reader.ts";
 
 export interface RestoreOptions {
@@ -31,7 +31,7 @@ export interface Restored {
   readonly removed: number;
   /** Leaves that an interrupted restore had written already. */
   readonly resumedLeaves: number;
-  /** The target against the backup, read again after all was written. Always equal, else `restore` throws. */
+  /** The target against the backup, read again after all was written. Always equal, else `restoreData` throws. */
   readonly verification: Verification;
 }
 
@@ -43,7 +43,7 @@ export interface Restored {
  *   CUTOVER_DATA_COLLECTION when the target lacks one, or has other columns; CUTOVER_DATA_DIFFERS when the target is not
  *   equal afterwards
  */
-export async function restore(options: RestoreOptions): Promise<Restored> {
+export async function restoreData(options: RestoreOptions): Promise<Restored> {
   await using backup = await openBackup(options.dir);
   const names = options.collections ?? backup.manifest.collections.map(({ name }) => name);
   const job = `restore:${backup.manifest.checksum.slice(0, 16)}`;
@@ -124,7 +124,7 @@ async function prove(
   const { target, signal, onRead, random, clock, fence = 1 } = options;
   let removed = 0;
   for (;;) {
-    const verification = await verify({
+    const verification = await verifyData({
       source: backup,
       target,
       collections,
@@ -144,7 +144,7 @@ async function prove(
         details: { missing, extra, different },
       });
     const places = verification.differences.filter(({ kind }) => kind === "extra");
-    const done = await repair({
+    const done = await repairData({
       source: backup,
       target,
       places,

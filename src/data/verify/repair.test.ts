@@ -3,8 +3,8 @@ import type { Change, Row } from "../connector.ts";
 import { openMemoryStore } from "../connectors/memory.ts";
 import { keptIn, mapValues, noImage } from "../map.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import { repair, type RepairOptions } from "./repair.ts";
-import { verify, type VerifyOptions } from "./verify.ts";
+import { repairData, type RepairOptions } from "./repair.ts";
+import { verifyData, type VerifyOptions } from "./verify.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(length).fill(7);
 const key = (index: number): Buffer => Buffer.from(`k${String(index).padStart(5, "0")}`);
@@ -27,7 +27,7 @@ const fix = (
   places: RepairOptions["places"],
   options: Partial<RepairOptions> = {},
 ) =>
-  repair({
+  repairData({
     source,
     target,
     places,
@@ -38,7 +38,7 @@ const fix = (
     ...options,
   });
 const look = (source: Store, target: Store, options: Partial<VerifyOptions> = {}) =>
-  verify({ source, target, random, ...options });
+  verifyData({ source, target, random, ...options });
 
 test("what a verification found is repaired, and the next one finds nothing", async () => {
   const [source, target] = [await storeOf(2_000), await storeOf(2_000)];

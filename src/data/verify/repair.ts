@@ -56,7 +56,7 @@ const listed = 1_000;
  *
  * @throws CUTOVER_DATA_DIFFERS when more than `limit` places are given; CUTOVER_LEASE_LOST; CUTOVER_DATA_REFUSED
  */
-export async function repair(options: RepairOptions): Promise<Repaired> {
+export async function repairData(options: RepairOptions): Promise<Repaired> {
   const { places, limit = 100_000, map } = options;
   if (places.length > limit)
     throw new CutoverError("CUTOVER_DATA_DIFFERS", {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Change, Reader, Row } from "../connector.ts";
 import { openMemoryStore } from "../connectors/memory.ts";
 import { decodeAside, encodeAside, keptIn, keptKey, mapValues, noImage } from "../map.ts";
-import { verify, type VerifyOptions } from "./verify.ts";
+import { verifyData, type VerifyOptions } from "./verify.ts";
 
 const random = (length: number): Uint8Array => new Uint8Array(length).fill(7);
 const bytes = (text: string): Buffer => Buffer.from(text, "utf8");
@@ -24,7 +24,7 @@ async function storeOf(count: number, name = "memory"): Promise<Store> {
 }
 
 const look = (source: Reader, target: Reader, options: Partial<VerifyOptions> = {}) =>
-  verify({ source, target, random, leafRows: 50, ...options });
+  verifyData({ source, target, random, leafRows: 50, ...options });
 
 describe("verification", () => {
   test("equal stores are equal, and one scan says so", async () => {

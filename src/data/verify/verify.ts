@@ -71,7 +71,7 @@ export interface Verification {
  * @throws CUTOVER_DATA_COLLECTION for a collection that the source does not have or that has no key;
  *   CUTOVER_DATA_ORDER when a store gives rows out of order; CUTOVER_DATA_OPTIONS
  */
-export async function verify(options: VerifyOptions): Promise<Verification> {
+export async function verifyData(options: VerifyOptions): Promise<Verification> {
   const { limit = 1_000, leafRows = defaultLeafRows, signal, onRead, map, caughtUp } = options;
   atLeastOne("limit", limit);
   atLeastOne("leafRows", leafRows);
