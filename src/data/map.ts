@@ -1,5 +1,4 @@
 import { CutoverError } from "../core/index.ts";
-import type { Change } from "./connector.ts";
 
 /** A row of the source as a map function gets it. It must not be changed. */
 export interface SourceRow {
@@ -179,6 +178,7 @@ export function encodeAside({ reason, at, value }: Aside): Uint8Array {
   return pack([bytesOf(reason), bytesOf(String(at)), value]);
 }
 
+/** What stands in `keptIn.aside`. */
 export function decodeAside(bytes: Uint8Array): Aside {
   const [reason, at, value] = unpack(bytes);
   return { reason: textOf(reason), at: Number(textOf(at)), value: value ?? new Uint8Array() };
@@ -188,12 +188,8 @@ export function encodeOriginal({ collection, key, value }: SourceRow): Uint8Arra
   return pack([bytesOf(collection), key, value]);
 }
 
+/** What stands in `keptIn.originals`. */
 export function decodeOriginal(bytes: Uint8Array): SourceRow {
   const [collection, key, value] = unpack(bytes);
   return { collection: textOf(collection), key: key ?? new Uint8Array(), value: value ?? new Uint8Array() };
-}
-
-/** The change that writes an image, or with null removes it. */
-export function changeOf({ collection, key }: Place, value: Uint8Array | null): Change {
-  return { collection, key, value };
 }
