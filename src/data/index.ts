@@ -76,3 +76,6 @@ export type { BackupCollection, BackupManifest } from "./backup/format.ts";
 export { type BackupProof, keepProof, proofOf } from "./backup/proof.ts";
 export { restoreData, type Restored, type RestoreOptions } from "./backup/restore.ts";
 export { chooseCollections } from "./verify/collections.ts";
+export { type AsideRow, asideRows, originalsOf } from "./verify/kept-rows.ts";
+export { Touched } from "./verify/touched.ts";
+export { type TouchedVerification, verifyTouched } from "./verify/verify-touched.ts";

@@ -1,6 +1,7 @@
 import { type Clock, CutoverError, nameOneOf } from "../core/index.ts";
 import { refuseOptions } from "./capture-options.ts";
 import type { DataStore } from "./connector.ts";
+import { openFiles } from "./connectors/files.ts";
 import { openLevelDb } from "./connectors/leveldb.ts";
 import { openLmdb } from "./connectors/lmdb.ts";
 import { openPostgresData } from "./connectors/postgres/open.ts";
@@ -21,6 +22,7 @@ const kinds: Readonly<Record<string, { readonly example: string; readonly open: 
   leveldb: { example: "leveldb:PATH", open: openLevelDb },
   lmdb: { example: "lmdb:PATH", open: openLmdb },
   sqlite: { example: "sqlite:FILE", open: openSqlite },
+  files: { example: "files:DIR", open: openFiles },
   postgres: { example: "postgres://…", open: (where, options) => openPostgres(`postgres:${where}`, options) },
   postgresql: {
     example: "postgresql://…",

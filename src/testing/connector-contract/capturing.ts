@@ -94,6 +94,7 @@ export function captureContract({ describe, expect, withSubject }: ConnectorTool
     );
 
     withSubject("a scan shows one moment, however long it takes", async (given) => {
+      if (given.subject.scansMove !== undefined) return;
       await given.apply({
         rows: Array.from({ length: 3_000 }, (_, i) => given.row(`k${String(i).padStart(5, "0")}`, "old")),
       });

@@ -32,6 +32,8 @@ export interface ConnectorSubject<Store extends DataStore = DataStore> {
   readonly begin?: (changes: readonly Change[], epoch: number) => Promise<OpenTransaction>;
   /** The log gives every change as a transaction of its own. Default false: as they were committed. */
   readonly changesStandAlone?: boolean;
+  /** Why a scan is not one moment, only each batch of it; absent: it is. */
+  readonly scansMove?: string;
   /** Closes the store and opens it again: the same data, another handle. Default: it cannot be opened again. */
   readonly reopen?: () => Promise<ConnectorSubject<Store>>;
   /** What is left to do once the store is closed. */

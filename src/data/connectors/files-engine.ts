@@ -1,0 +1,235 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type ByteEngine, type ByteView, type Put, reserved, type WriteBody } from "../capture-engine.ts";
+import { decodeRecordOf, encodeRecordOf } from "../capture-journal.ts";
+import { keys } from "../capture-records.ts";
+import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
+import { type FileRow, FilesFolder, firstFrom, rowOf, type StrangeFile } from "./files-folder.ts";
+import { fileOf, nameRefusal } from "./files-names.ts";
+import { closedStore, storeError } from "./place.ts";
+
+/** In the folder, beside the collections: our records, and the transaction that is being written. */
+export const ownFolder = ".cutover-data";
+
+/**
+ * A folder of files. A transaction is first written whole into one file, synced and given its name; from then on it has
+ * happened: whoever opens the folder after a crash carries it out. Then each file is written beside and renamed.
+ * Everything here is synchronous, so that what one call reads is of one moment of this process.
+ */
+export class FilesEngine implements ByteEngine {
+  readonly name: string;
+  readonly #root: string;
+  readonly #folders: ReadonlyMap<string, FilesFolder>;
+  readonly #release: () => void;
+  readonly #listeners = new Set<() => void>();
+  #closed = false;
+
+  constructor(name: string, root: string, collections: ReadonlyMap<string, string>, release: () => void) {
+    this.name = name;
+    this.#root = root;
+    this.#release = release;
+    this.#folders = new Map(
+      [...collections, [reserved, join(root, ownFolder, "records")] as const].map(([collection, path]) => [
+        collection,
+        new FilesFolder(path),
+      ]),
+    );
+    this.#finish();
+  }
+
+  collections(): Promise<readonly Collection[]> {
+    return this.#mapped(() =>
+      [...this.#folders]
+        .filter(([name]) => name !== reserved)
+        .map(([name, folder]) => ({ name, rows: folder.rows().length })),
+    );
+  }
+
+  strange(): Promise<readonly StrangeFile[]> {
+    return this.#mapped(() =>
+      [...this.#folders].flatMap(([name, folder]) => (name === reserved ? [] : folder.strange())),
+    );
+  }
+
+  has(collection: string): boolean {
+    return this.#folders.has(collection);
+  }
+
+  refusal({ key }: Change): string | undefined {
+    return nameRefusal(key);
+  }
+
+  view(): ByteView {
+    this.#open();
+    // Read now, in the turn in which the rows will be read: the number that the chunk's fence says.
+    const sequence = this.#read(reserved, keys.sequence);
+    return {
+      record: (key) => (Buffer.compare(key, keys.sequence) === 0 ? sequence : this.#read(reserved, key)),
+      get: (collection, wanted) => this.#mapped(() => wanted.map((key) => this.#read(collection, key))),
+      rows: (range, limit) => this.#mapped(() => this.#rows(range, limit)),
+      count: (range) =>
+        this.#mapped(() => {
+          const [from, to] = this.#span(range);
+          return Math.max(0, to - from);
+        }),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async write(body: WriteBody, durable: boolean): Promise<void> {
+    await this.#mapped(() => {
+      const puts = body((key) => this.#read(reserved, key));
+      if (puts.length === 0) return;
+      this.#begin(puts, durable);
+      this.#finish();
+    });
+    for (const listener of this.#listeners) listener();
+  }
+
+  onWrite(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#release();
+    return Promise.resolve();
+  }
+
+  get #pending(): string {
+    return join(this.#root, ownFolder, "transaction");
+  }
+
+  #begin(puts: readonly Put[], durable: boolean): void {
+    replaceFile(
+      this.#pending,
+      encodeRecordOf({ at: 0, origin: durable ? "durable" : "", changes: puts }),
+      durable,
+    );
+    if (durable) syncFolder(join(this.#root, ownFolder));
+  }
+
+  /** Carries out the transaction that has happened, if there is one. Doing it twice gives the same. */
+  #finish(): void {
+    if (!existsSync(this.#pending)) return;
+    const { changes, origin } = decodeRecordOf(readFileSync(this.#pending), this.#pending);
+    // Listed once: a folder that was written to would be listed again for every row.
+    const listed = new Map<string, { readonly folder: FilesFolder; readonly rows: readonly FileRow[] }>();
+    for (const { collection, key, value } of changes) {
+      let there = listed.get(collection);
+      if (there === undefined) {
+        const folder = this.#folderOf(collection);
+        listed.set(collection, (there = { folder, rows: folder.rows() }));
+      }
+      const path = join(there.folder.path, rowOf(there.rows, key)?.name ?? fileOf(key));
+      if (value === null) rmSync(path, { force: true });
+      else replaceFile(path, value, origin === "durable", join(this.#root, ownFolder, "next"));
+    }
+    for (const { folder } of listed.values()) {
+      folder.changed();
+      if (origin === "durable") syncFolder(folder.path);
+    }
+    rmSync(this.#pending);
+  }
+
+  /** After a crash the folder may be opened with other collections than it was written with. */
+  #folderOf(collection: string): FilesFolder {
+    const folder = this.#folders.get(collection);
+    if (folder !== undefined) return folder;
+    mkdirSync(join(this.#root, collection), { recursive: true });
+    return new FilesFolder(join(this.#root, collection));
+  }
+
+  #read(collection: string, key: Uint8Array): Buffer | undefined {
+    const folder = this.#folders.get(collection) as FilesFolder;
+    const row = folder.find(key);
+    return row === undefined ? undefined : contents(join(folder.path, row.name));
+  }
+
+  #rows(range: Range, limit: ChunkLimit): { readonly rows: readonly Row[]; readonly end: boolean } {
+    const folder = this.#folders.get(range.collection) as FilesFolder;
+    const [from, to] = this.#span(range);
+    const rows: Row[] = [];
+    let bytes = 0;
+    for (const { key, name } of folder.rows().slice(from, to)) {
+      if (rows.length >= limit.rows) return { rows, end: false };
+      const value = contents(join(folder.path, name));
+      // Another program has removed it since the folder was listed.
+      if (value === undefined) continue;
+      bytes += key.length + value.length;
+      if (bytes > limit.bytes && rows.length > 0) return { rows, end: false };
+      rows.push({ key, value });
+    }
+    return { rows, end: true };
+  }
+
+  #span({ collection, after, upTo }: Range): readonly [number, number] {
+    const rows = (this.#folders.get(collection) as FilesFolder).rows();
+    const past = (key: Uint8Array): number => {
+      const at = firstFrom(rows, key);
+      const row = rows[at];
+      return row !== undefined && Buffer.compare(row.key, key) === 0 ? at + 1 : at;
+    };
+    return [after === undefined ? 0 : past(after), upTo === undefined ? rows.length : past(upTo)];
+  }
+
+  #open(): void {
+    if (this.#closed) throw closedStore(this.name);
+  }
+
+  // oxlint-disable-next-line require-await -- what is thrown has to become a rejection
+  async #mapped<T>(body: () => T): Promise<T> {
+    this.#open();
+    try {
+      return body();
+    } catch (error) {
+      throw storeError(error, this.name);
+    }
+  }
+}
+
+function contents(path: string): Buffer | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A reader sees the old contents or the new, never a part. */
+function replaceFile(
+  path: string,
+  data: Uint8Array,
+  durable: boolean,
+  beside: string = `${path}.next`,
+): void {
+  const file = openSync(beside, "w");
+  try {
+    for (let done = 0; done < data.length;) done += writeSync(file, data, done);
+    if (durable) fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(beside, path);
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { connectorContract, type ConnectorSubject } from "../../testing/index.ts";
+import { encodeRecordOf } from "../capture-journal.ts";
+import { fileOf, keyOfFile } from "./files-names.ts";
+import { type FilesStore, openFiles } from "./files.ts";
+
+const folders: string[] = [];
+const folder = (): string => {
+  const path = mkdtempSync(join(tmpdir(), "cutover-files-"));
+  folders.push(path);
+  return path;
+};
+afterEach(() => {
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+async function subject(
+  path = join(folder(), "rows"),
+  collection = "orders",
+): Promise<ConnectorSubject<FilesStore>> {
+  const store = await openFiles(path, { create: true, collections: [collection] });
+  return {
+    store,
+    collection,
+    longestKey: 250,
+    scansMove: "a file system has no snapshots",
+    write: (changes, epoch) => store.write(changes, { epoch }),
+    reopen: () => subject(path, collection),
+  };
+}
+
+connectorContract("files", () => subject(), { describe, expect, test });
+
+describe("a folder of JSON files", () => {
+  test("every key has a file name of its own that is safe everywhere, and comes back", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (key) => {
+        const name = fileOf(key);
+        expect(name).toMatch(/^[A-Za-z0-9_=+@,%-][A-Za-z0-9_=+@,%.-]*\.json$/);
+        expect(keyOfFile(name)).toEqual(Buffer.from(key));
+      }),
+    );
+    expect(fileOf(Buffer.from("../etc/passwd"))).toBe("%2E.%2Fetc%2Fpasswd.json");
+  });
+
+  test("the application's files are rows as they are; what is no sound row is listed, not skipped", async () => {
+    const path = folder();
+    mkdirSync(join(path, "users"));
+    writeFileSync(join(path, "users", "ana.json"), '{ "age":  3 }\n');
+    writeFileSync(join(path, "users", "ä b.json"), "[9007199254740993]");
+    writeFileSync(join(path, "users", "empty.json"), "");
+    writeFileSync(join(path, "users", "cut.json"), '{"age":');
+    writeFileSync(join(path, "users", "notes.txt"), "text");
+    await using store = await openFiles(path);
+    expect((await store.collections()).map(({ name, rows }) => [name, rows])).toEqual([
+      ["", 0],
+      ["users", 4],
+    ]);
+    const { rows } = await store.snapshotChunk({ collection: "users" }, { rows: 9, bytes: 999 });
+    expect(
+      rows.map(({ key, value }) => `${Buffer.from(key).toString()}=${Buffer.from(value).toString()}`),
+    ).toEqual(['ana={ "age":  3 }\n', 'cut={"age":', "empty=", "ä b=[9007199254740993]"]);
+    expect(
+      (await store.strange()).map(({ path: file, reason }) => [file.slice(path.length), reason.slice(0, 14)]),
+    ).toEqual([
+      ["/users/notes.txt", "its name does "],
+      ["/users/cut.json", "it is no JSON:"],
+      ["/users/empty.json", "the file is em"],
+    ]);
+    await store.write([{ collection: "users", key: Buffer.from("ä b"), value: Buffer.from("[1]") }]);
+    expect(readFileSync(join(path, "users", "ä b.json"), "utf8")).toBe("[1]");
+    writeFileSync(join(path, "users", "new.json"), "{}");
+    expect(await store.count({ collection: "users" })).toBe(5);
+  });
+
+  test("a transaction that was on disk before a crash is carried out, one that was not leaves nothing", async () => {
+    const path = folder();
+    const first = await openFiles(path, { collections: ["t"] });
+    await first.write([{ collection: "t", key: Buffer.from("a"), value: Buffer.from("1") }]);
+    await first[Symbol.asyncDispose]();
+    const changes = [
+      { collection: "t", key: Buffer.from("a"), value: null },
+      { collection: "t", key: Buffer.from("b"), value: Buffer.from("2") },
+    ];
+    const whole = encodeRecordOf({ at: 0, origin: "durable", changes });
+    writeFileSync(join(path, ".cutover-data", "transaction.next"), whole.subarray(0, 20));
+    const second = await openFiles(path);
+    expect(await second.count({ collection: "t" })).toBe(1);
+    await second[Symbol.asyncDispose]();
+    writeFileSync(join(path, ".cutover-data", "transaction"), whole);
+    await using third = await openFiles(path);
+    expect(
+      (await third.get("t", [Buffer.from("a"), Buffer.from("b")])).map((value) => value?.toString()),
+    ).toEqual([undefined, "2"]);
+    expect(existsSync(join(path, ".cutover-data", "transaction"))).toBe(false);
+  });
+
+  test("says why it cannot be opened, or a row not be kept", async () => {
+    const path = folder();
+    const refused = (where: string, options = {}): Promise<unknown> =>
+      openFiles(where, options).then(
+        () => "opened",
+        (error: unknown) => (error as { code: string }).code,
+      );
+    expect(await refused(join(path, "none"))).toBe("CUTOVER_DATA_MISSING");
+    writeFileSync(join(path, "file"), "x");
+    expect(await refused(join(path, "file"))).toBe("CUTOVER_DATA_FORMAT");
+    expect(await refused(path, { collections: ["../up"] })).toBe("CUTOVER_DATA_COLLECTION");
+    await using store = await openFiles(path);
+    expect(await refused(path)).toBe("CUTOVER_DATA_LOCKED");
+    const long = store.write([{ collection: "", key: Buffer.alloc(251, 0x61), value: Buffer.from("{}") }]);
+    await expect(long).rejects.toThrow(/would have 256 bytes/);
+  });
+});
