@@ -9,6 +9,7 @@ import {
   percent,
   type TestOptions,
   unknownOptions,
+  worseOptions,
 } from "./measures.ts";
 
 export interface MeanOptions extends TestOptions {
@@ -63,7 +64,8 @@ export function mean(name: string, read: MeanReader, options: MeanSourceOptions 
     );
   };
   return {
-    worseThan: (_side, { by, byValue, better = "higher", minSample = 100, ...rates }) => {
+    worseThan: (side, options) => {
+      const { by, byValue, better = "higher", minSample = 100, ...rates } = worseOptions(side, options);
       // Both or neither: no number, which validation refuses.
       const relative = byValue === undefined;
       const amount = (relative ? by : by === undefined ? byValue : undefined) ?? Number.NaN;

@@ -112,6 +112,12 @@ export const value = (name: string, read: () => Promise<number> | number): Limit
   };
 };
 
+/** Options of `worseThan` as plain JavaScript may leave them. Another side than `old` is an option nobody knows. */
+export function worseOptions<T extends object>(side: "old", options: T): T {
+  const given = (options as T | undefined) ?? ({} as T);
+  return side === "old" ? given : { ...given, [`worseThan("${String(side)}")`]: side };
+}
+
 const quantile = (q: number, route?: string): ComparedMeasure =>
   comparedMeasure({ of: "latency", quantile: q, ...only({ route }) });
 
@@ -128,12 +134,12 @@ function rateMeasure(measure: Measure): RateMeasure {
 
 function comparedMeasure(measure: Measure): ComparedMeasure {
   return {
-    worseThan: (_side, options) => {
-      const { by, ...rates } = options;
+    worseThan: (side, options) => {
+      const { by, ...rates } = worseOptions(side, options);
       const rule: Rule = { kind: "worse-than-old", by, ...errorRates(rates) };
       return condition(
-        metric(`${label(measure)} below ${options.by}× old`, measure, rule),
-        metric(`${label(measure)} > ${options.by}× old`, measure, rule),
+        metric(`${label(measure)} below ${by}× old`, measure, rule),
+        metric(`${label(measure)} > ${by}× old`, measure, rule),
       );
     },
   };

@@ -58,7 +58,8 @@ export interface CoverageOptions {
  * ```
  */
 export function coverage(route: string, options: CoverageOptions): MetricGate {
-  const { atLeast, operations, cohorts, ...unknown } = options;
+  const { atLeast, operations, cohorts, ...unknown } =
+    (options as CoverageOptions | undefined) ?? ({} as CoverageOptions);
   const measure: Measure = {
     of: "coverage",
     route,

@@ -16,6 +16,7 @@ export interface ComparisonOptions {
   readonly shadow?: unknown;
   readonly compare?: unknown;
   readonly stream?: StreamOptions;
+  readonly tolerance?: unknown;
   readonly learnNoise?: number;
   readonly worker?: URL | WorkerOptions;
 }
@@ -38,11 +39,21 @@ export function readComparisonOptions(
     refuse("effects", '"none", since `learnNoise` calls the old side twice', options.effects);
   if (learnNoise > 0 && options.compare !== undefined)
     refuse("learnNoise", "left out: what is learned is told to no comparison of your own", learnNoise);
+  readTolerance(options.tolerance, refuse);
   return {
     ...readStream(options.stream, copyLimit, refuse),
     learnNoise,
     worker: readWorker(options, refuse),
   };
+}
+
+function readTolerance(given: unknown, refuse: Refuse): void {
+  if (given === undefined) return;
+  if (!isRecord(given)) return refuse("tolerance", "an object: { absolute, relative }", given);
+  onlyKnown("tolerance", given, ["absolute", "relative"], refuse);
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined && !(typeof value === "number" && value >= 0 && Number.isFinite(value)))
+      refuse(`tolerance.${name}`, "a finite number from 0", value);
 }
 
 function readStream(

@@ -219,17 +219,19 @@ export function readRouteOptions<F extends RoutableFunction>(
     );
   const number = (place: keyof RouteOptions<F>, value: number, low: number, high: number): number =>
     value >= low && value <= high ? value : refuse(place, `between ${low} and ${high}`, value);
-  const deadline = parseDuration(options.deadline ?? 10_000);
-  const copyLimit = number("copyLimit", options.copyLimit ?? 2_000, 1, 10_000_000);
+  const whole = (place: keyof RouteOptions<F>, value: number, low: number, high: number): number =>
+    Number.isInteger(number(place, value, low, high)) ? value : refuse(place, "a whole number", value);
+  const duration = (place: "deadline" | "shadowDeadline", otherwise: number, high: number): number => {
+    const given = options[place] ?? otherwise;
+    const ms = parseDurationOf(name, place, given);
+    return number(place, ms, 1, high);
+  };
+  const deadline = duration("deadline", 10_000, 86_400_000);
+  const copyLimit = whole("copyLimit", options.copyLimit ?? 2_000, 1, 10_000_000);
   return {
-    deadline: number("deadline", deadline, 1, 86_400_000),
-    shadowDeadline: number(
-      "shadowDeadline",
-      options.shadowDeadline === undefined ? 2 * deadline : parseDuration(options.shadowDeadline),
-      1,
-      172_800_000,
-    ),
-    shadowConcurrency: number("shadowConcurrency", options.shadowConcurrency ?? 10, 1, 10_000),
+    deadline,
+    shadowDeadline: duration("shadowDeadline", 2 * deadline, 172_800_000),
+    shadowConcurrency: whole("shadowConcurrency", options.shadowConcurrency ?? 10, 1, 10_000),
     sample: number("sample", options.sample ?? 100, 0, 100),
     copyLimit,
     ...readComparisonOptions(options, copyLimit, refuse),
@@ -238,6 +240,20 @@ export function readRouteOptions<F extends RoutableFunction>(
     cohorts: [...new Set(options.cohorts)],
     stages: stages.filter((stage) => bears(stage, options, operations, never)),
   };
+}
+
+/** @throws CUTOVER_DURATION_INVALID with the place: which of a dozen routes is meant nobody could guess. */
+function parseDurationOf(route: string, place: string, given: Duration): number {
+  try {
+    return parseDuration(given);
+  } catch (cause) {
+    throw new CutoverError("CUTOVER_DURATION_INVALID", {
+      message: `expected ${place} of route ${JSON.stringify(route)} to be a duration such as "250ms" or "10s", found ${describe(given)}`,
+      details: { route, option: place },
+      place: `route(${JSON.stringify(route)}).${place}`,
+      cause,
+    });
+  }
 }
 
 /**

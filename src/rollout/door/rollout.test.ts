@@ -192,6 +192,10 @@ describe("declaring a route", () => {
       { sample: 101 },
       { effects: "some" as "none" },
       { deadline: 0 },
+      { tolerance: -1 },
+      { tolerance: { absolute: Number.NaN } },
+      { tolerance: { relativ: 0.1 } },
+      { shadowConcurrency: 1.5 },
       { normalize: 7 as unknown as () => unknown },
       { ignroe: ["at"] } as object,
     ]) {

@@ -9,9 +9,12 @@ export type Stream =
 
 /** Could this answer be a stream? Asked of every answer, so it must cost next to nothing. */
 export function mayStream(value: unknown): value is object {
-  return (
-    typeof value === "object" && value !== null && (Symbol.asyncIterator in value || "bodyUsed" in value)
-  );
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return Symbol.asyncIterator in value || "bodyUsed" in value;
+  } catch {
+    return false; // a proxy that lets nobody look is handed on
+  }
 }
 
 /**

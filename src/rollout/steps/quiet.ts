@@ -71,8 +71,9 @@ const quietKind = (patience: number): StepKind => ({
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, for: time, patience, unknown } = input as JsonObject;
+  const { route, for: time, patience, unknown, estimate } = input as JsonObject;
   found.unknown(unknown, known);
+  found.duration("estimate", estimate);
   found.route(route);
   found.duration("patience", patience);
   if (time === undefined || !(ms(time as Duration) > 0))

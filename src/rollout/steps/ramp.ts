@@ -163,8 +163,10 @@ const schedule = ({ shares, hold, atLeast, atMost }: RampInput): readonly Requir
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, shares, hold, atLeast, atMost, otherwise, checkShare, unknown } = input as JsonObject;
+  const { route, shares, hold, atLeast, atMost, otherwise, checkShare, unknown, estimate } =
+    input as JsonObject;
   found.unknown(unknown, known);
+  found.duration("estimate", estimate);
   found.route(route);
   found.duration("hold", hold);
   found.duration("atMost", atMost);
@@ -229,10 +231,15 @@ function plan(input: RampInput, gates: readonly GateSpec[]): StepPlan {
   const levels = schedule(input);
   const held = levels.reduce((sum, { hold }) => sum + ms(hold), 0);
   const estimate = input.estimate === undefined ? held : ms(input.estimate);
-  const times = (key: "hold" | "atMost"): string =>
-    [...new Set(levels.map((level) => formatDuration(ms(level[key]))))].join(", ");
-  const least = held > 0 ? `, at least ${times("hold")}` : "";
-  const most = input.otherwise === "ask" ? `, asks a person after ${times("atMost")}` : "";
+  const limits = (key: "hold" | "atMost"): string => {
+    const times = levels.map((level) => formatDuration(ms(level[key])));
+    if (new Set(times).size === 1) return times[0] ?? "";
+    return levels
+      .flatMap((level, i) => (ms(level[key]) > 0 ? `${times[i] ?? ""} at ${level.share} %` : []))
+      .join(", ");
+  };
+  const least = held > 0 ? `, at least ${limits("hold")}` : "";
+  const most = input.otherwise === "ask" ? `, asks a person after ${limits("atMost")}` : "";
   return {
     summary: `${summary(input)}, each until ${gates.map((gate) => gate.name).join(" and ")}${least}${most}`,
     ...(estimate > 0 ? { estimateMs: estimate } : {}),

@@ -81,8 +81,9 @@ const setStageKind = (patience: number): StepKind => ({
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, stage, share, patience, unknown } = input as JsonObject;
+  const { route, stage, share, patience, unknown, estimate } = input as JsonObject;
   found.unknown(unknown, known);
+  found.duration("estimate", estimate);
   found.route(route);
   found.duration("patience", patience);
   if (!stages.includes(stage as Stage))

@@ -135,8 +135,19 @@ const read = (input: Json): ShadowInput => input as unknown as ShadowInput;
 
 function problems(input: Json): readonly StepProblem[] {
   const found = new Problems();
-  const { route, for: least, atLeast, operations, patience, otherwise, until, unknown } = input as JsonObject;
+  const {
+    route,
+    for: least,
+    atLeast,
+    operations,
+    patience,
+    otherwise,
+    until,
+    unknown,
+    estimate,
+  } = input as JsonObject;
   found.unknown(unknown, known);
+  found.duration("estimate", estimate);
   found.route(route);
   found.duration("for", least);
   found.duration("patience", patience);
@@ -150,7 +161,9 @@ function problems(input: Json): readonly StepProblem[] {
       "0.001 means: fewer than one in a thousand",
     );
   }
-  if (!(operations === "declared" || operations === "any" || Array.isArray(operations))) {
+  const named =
+    Array.isArray(operations) && operations.every((name) => typeof name === "string" && name !== "");
+  if (!(operations === "declared" || operations === "any" || named)) {
     found.add(
       "operations",
       '"declared", "any" or a list of names',

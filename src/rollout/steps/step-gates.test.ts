@@ -79,8 +79,31 @@ describe("options of a step", () => {
     ["atLeast of a stage", setStage("r", "shadow", { atLeast: 1 } as object), /no "atLeast"/],
     ["null", ramp("r", [50], null as never), /the options to be an object/],
     ["a number", shadow("r", 7 as never), /the options to be an object/],
+    ["a route no application could declare", shadow("a b"), /the name of a route: 1 to 200 letters/],
+    ["operations that are no names", shadow("r", { operations: [1] as never }), /"operations"/],
+    ["an estimate that is no duration", ramp("r", [5], { estimate: "soon" }), /"estimate" to be a duration/],
+    ["coverage without options", shadow("r", { until: coverage("r", undefined as never) }), /`atLeast`/],
+    [
+      "worse than what is not old",
+      ramp("r", [5], { gate: p99("r").worseThan("new" as "old", { by: 2 }) }),
+      /worseThan\("new"\)/,
+    ],
+    [
+      "worse without by",
+      ramp("r", [5], { gate: rate.error("r").worseThan("old", undefined as never) }),
+      /`by`/,
+    ],
   ])("that it does not know are refused: %s", (_, step, message) => {
     expect(() => withStep(step)).toThrow(message);
+  });
+
+  test("of single shares stand in the plan with their share", () => {
+    const planned = (step: Step): string => {
+      const plan = step.kind.plan?.(step.input) as { readonly summary: string } | undefined;
+      return plan?.summary ?? "";
+    };
+    expect(planned(ramp("r", [{ share: 20, hold: "2s" }, 50, 100]))).toMatch(/, at least 2.0 s at 20 %$/);
+    expect(planned(ramp("r", [20, 50], { hold: "2s" }))).toMatch(/, at least 2.0 s$/);
   });
 
   test("that it knows are accepted, those of every step too", () => {

@@ -114,8 +114,14 @@ export class Problems {
   }
 
   route(found: Json | undefined): void {
-    if (typeof found === "string" && found !== "") return;
-    this.add("route", "the name of a route", found, 'name it as the application does, e.g. "queue.submit"');
+    // As `route()` takes them: no application could declare another, and the step would wait for it.
+    if (typeof found === "string" && /^[\w.:/@-]{1,200}$/.test(found)) return;
+    this.add(
+      "route",
+      "the name of a route: 1 to 200 letters, digits and . _ : / @ -",
+      found,
+      'name it as the application does, e.g. "queue.submit"',
+    );
   }
 
   duration(place: string, found: Json | undefined): void {
