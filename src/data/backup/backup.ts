@@ -1,3 +1,4 @@
+import { onlyKnown } from "../known-options.ts";
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
@@ -44,6 +45,16 @@ const blockBytes = 4_194_304;
 /** What lengths and leaves take beside a row. */
 const overheadPerRow = 9;
 
+const known: Readonly<Record<keyof BackupOptions, true>> = {
+  source: true,
+  dir: true,
+  collections: true,
+  clock: true,
+  random: true,
+  signal: true,
+  onRead: true,
+};
+
 /**
  * Writes all rows into a folder, with the digests of all leaves. The folder has its name only when everything in it is on
  * disk; a failure or the signal removes what was begun. A backup counts when it was restored and compared: see `restoreData`.
@@ -51,6 +62,7 @@ const overheadPerRow = 9;
  * @throws CUTOVER_DATA_NOT_EMPTY, CUTOVER_DATA_FULL, CUTOVER_DATA_DENIED, CUTOVER_DATA_COLLECTION, CUTOVER_DATA_ORDER
  */
 export async function backupData(options: BackupOptions): Promise<Backup> {
+  onlyKnown("backupData", options, known);
   const { source, clock } = options;
   await using moment = await source.snapshot?.();
   const reader = moment ?? source;

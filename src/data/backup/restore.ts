@@ -1,3 +1,4 @@
+import { onlyKnown } from "../known-options.ts";
 import { CutoverError, faultPoint } from "../../core/index.ts";
 import type { Clock, RandomBytes } from "../../core/index.ts";
 import type { Collection, Target } from "../connector.ts";
@@ -35,6 +36,18 @@ export interface Restored {
   readonly verification: Verification;
 }
 
+const known: Readonly<Record<keyof RestoreOptions, true>> = {
+  dir: true,
+  target: true,
+  collections: true,
+  replace: true,
+  fence: true,
+  clock: true,
+  random: true,
+  signal: true,
+  onRead: true,
+};
+
 /**
  * Brings a backup back, and proves it: the whole backup is checked before anything is written, and the target compared
  * with it afterwards. Interrupted, the same call goes on after the last leaf that was written.
@@ -44,6 +57,7 @@ export interface Restored {
  *   equal afterwards
  */
 export async function restoreData(options: RestoreOptions): Promise<Restored> {
+  onlyKnown("restoreData", options, known);
   await using backup = await openBackup(options.dir);
   const names = options.collections ?? backup.manifest.collections.map(({ name }) => name);
   const job = `restore:${backup.manifest.checksum.slice(0, 16)}`;

@@ -1,3 +1,4 @@
+import { onlyKnown } from "../known-options.ts";
 import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
 import type { Change, Reader, Target } from "../connector.ts";
 import { type DataMap, encodeAside, type Place } from "../map.ts";
@@ -50,6 +51,23 @@ export interface Repaired {
 const atOnce = 500;
 const listed = 1_000;
 
+const known: Readonly<Record<keyof RepairOptions, true>> = {
+  source: true,
+  target: true,
+  places: true,
+  job: true,
+  fence: true,
+  origin: true,
+  collections: true,
+  targets: true,
+  map: true,
+  hold: true,
+  dryRun: true,
+  limit: true,
+  clock: true,
+  signal: true,
+};
+
 /**
  * Makes the target at these places as the source says now. Only what still differs is written, in bounded transactions,
  * each all or nothing; interrupted, it is begun again. Verify afterwards: that is the proof.
@@ -57,6 +75,7 @@ const listed = 1_000;
  * @throws CUTOVER_DATA_DIFFERS when more than `limit` places are given; CUTOVER_LEASE_LOST; CUTOVER_DATA_REFUSED
  */
 export async function repairData(options: RepairOptions): Promise<Repaired> {
+  onlyKnown("repairData", options, known);
   const { places, limit = 100_000, map } = options;
   if (places.length > limit)
     throw new CutoverError("CUTOVER_DATA_DIFFERS", {
@@ -64,14 +83,14 @@ export async function repairData(options: RepairOptions): Promise<Repaired> {
       remedy: "find out why, and copy anew; raise the limit if it is meant",
       details: { places: places.length, limit },
     });
-  const known = await collectionsOf(options);
+  const chosen = await collectionsOf(options);
   const hold = options.hold ?? (<T>(body: () => Promise<T>): Promise<T> => body());
   // With a map every look reads the whole source: then all places are looked at together.
   const size = map === undefined ? atOnce : Math.max(1, places.length);
   const done = new Tally();
   for (let at = 0; at < places.length; at += size) {
     options.signal?.throwIfAborted();
-    await hold(() => part(options, known, places.slice(at, at + size), done));
+    await hold(() => part(options, chosen, places.slice(at, at + size), done));
   }
   return done.result();
 }

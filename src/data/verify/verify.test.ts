@@ -193,6 +193,15 @@ describe("verification", () => {
     });
   });
 
+  test("an option that nothing reads is refused", async () => {
+    const source = await storeOf(1);
+    const options = { source, target: source, random, colections: ["a"] };
+    await expect(verifyData(options)).rejects.toMatchObject({
+      code: "CUTOVER_DATA_OPTIONS",
+      message: expect.stringContaining('"colections"') as string,
+    });
+  });
+
   test("stops when it is told to", async () => {
     const [source, target] = [await storeOf(5_000), await storeOf(5_000)];
     const stop = new AbortController();

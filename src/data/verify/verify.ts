@@ -1,3 +1,4 @@
+import { onlyKnown } from "../known-options.ts";
 import { CutoverError, type RandomBytes } from "../../core/index.ts";
 import type { Digest, Reader } from "../connector.ts";
 import { addDigests, emptyDigest } from "../digest/digest.ts";
@@ -64,6 +65,20 @@ export interface Verification {
   readonly unexplained: readonly Unexplained[];
 }
 
+const known: Readonly<Record<keyof VerifyOptions, true>> = {
+  source: true,
+  target: true,
+  collections: true,
+  targets: true,
+  map: true,
+  caughtUp: true,
+  limit: true,
+  leafRows: true,
+  random: true,
+  signal: true,
+  onRead: true,
+};
+
 /**
  * Holds two stores against each other: digests of all leaves by one scan, then row by row where they differ, each
  * difference looked at again before it counts. Reads by `scan` and `get` alone; a copy is made by neither.
@@ -72,6 +87,7 @@ export interface Verification {
  *   CUTOVER_DATA_ORDER when a store gives rows out of order; CUTOVER_DATA_OPTIONS
  */
 export async function verifyData(options: VerifyOptions): Promise<Verification> {
+  onlyKnown("verifyData", options, known);
   const { limit = 1_000, leafRows = defaultLeafRows, signal, onRead, map, caughtUp } = options;
   atLeastOne("limit", limit);
   atLeastOne("leafRows", leafRows);

@@ -1,0 +1,89 @@
+import { imagesOf, keptIn, keptKey, type Place } from "../map.ts";
+import { collectionsOf } from "./collections.ts";
+import { type Difference, differenceAt } from "./difference.ts";
+import { placeId, valuesAt } from "./expected.ts";
+import type { Touched } from "./touched.ts";
+import { type Verification, verifyData, type VerifyOptions } from "./verify.ts";
+
+/** What was found, and by how much reading. */
+export interface TouchedVerification {
+  readonly equal: boolean;
+  /** Places that were looked at; with `full` none: everything was. */
+  readonly looked: number;
+  readonly differences: readonly Difference[];
+  /** The verification of everything that was made instead: too much was touched, or images did not tell enough. */
+  readonly full?: Verification;
+}
+
+/** Keys read at once. */
+const atOnce = 1_000;
+
+/**
+ * Verifies what was touched since `Touched.begin`, and so, together with the verification made after that, everything. Both
+ * sides stand still: the source is fenced, the log applied. Costs what was touched, not what there is.
+ */
+export async function verifyTouched(
+  options: Omit<VerifyOptions, "caughtUp"> & { readonly touched: Touched },
+): Promise<TouchedVerification> {
+  const { touched, ...rest } = options;
+  if (!touched.complete) return everything(rest);
+  const { source, target, map } = rest;
+  const { collections, targets } = await collectionsOf(rest);
+  const chosen = new Set(collections);
+  const expected = new Map<string, { readonly place: Place; readonly value: Uint8Array | undefined }>();
+  for (const place of touched.targetPlaces) {
+    if (map !== undefined || chosen.has(place.collection))
+      expected.set(placeId(place), { place, value: undefined });
+  }
+  const keys = touched.sourceKeys.filter(({ collection }) => chosen.has(collection));
+  // Without a map a place that was written for no change in the log is a key of the source too.
+  const asked =
+    map === undefined
+      ? [...new Map([...keys, ...touched.targetPlaces].map((at) => [placeId(at), at])).values()]
+      : keys;
+  for (const places of parts(asked)) {
+    rest.signal?.throwIfAborted();
+    const values = await valuesAt(source, places, chosen);
+    for (const [index, place] of places.entries()) {
+      const value = values[index];
+      if (map === undefined) {
+        expected.set(placeId(place), { place, value });
+        continue;
+      }
+      if (value === undefined) continue;
+      const row = { ...place, value };
+      const { images, aside } = imagesOf(map, row);
+      const wanted =
+        aside === undefined
+          ? images
+          : [{ collection: keptIn.aside, key: keptKey(map.name ?? "", row), value }];
+      for (const { value: image, ...at } of wanted) expected.set(placeId(at), { place: at, value: image });
+    }
+  }
+  const known = new Set(targets);
+  const differences: Difference[] = [];
+  for (const batch of parts([...expected.values()])) {
+    rest.signal?.throwIfAborted();
+    const found = await valuesAt(
+      target,
+      batch.map(({ place }) => place),
+      known,
+    );
+    for (const [index, { place, value }] of batch.entries()) {
+      const difference = differenceAt(place, value, found[index]);
+      if (difference !== undefined) differences.push(difference);
+    }
+  }
+  // Which row an image came from is not known from its place: what looks wrong here is decided by reading everything.
+  if (map !== undefined && differences.length > 0) return everything(rest);
+  return { equal: differences.length === 0, looked: expected.size, differences };
+}
+
+async function everything(options: VerifyOptions): Promise<TouchedVerification> {
+  const full = await verifyData(options);
+  return { equal: full.equal, looked: 0, differences: full.differences, full };
+}
+
+function* parts<T>(list: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < list.length; at += atOnce) yield list.slice(at, at + atOnce);
+}
