@@ -2,7 +2,7 @@
  * What a call through `route()` costs, against calling the function directly and against the peers, all in the
  * same rounds. Processor time, so that other work on the machine counts little; medians over rounds with quartiles.
  */
-import { createRollout, memoryLink, type Rollout } from "../src/rollout/index.ts";
+import { createRollout, type MemoryLink, memoryLink, type Rollout } from "../src/rollout/index.ts";
 import { above, measureRounds, type Series, type Spread, spread, type Subject } from "./measure/rounds.ts";
 import { nanoseconds, printReach, printTable } from "./measure/table.ts";
 import { bytesPerCall } from "./route/allocation.ts";
@@ -25,9 +25,11 @@ export async function run(): Promise<void> {
   const feature = await openFeature();
   const rollouts: Rollout[] = [];
   const subject = (name: string, call: Call): Subject => ({ name, run: (count) => callInTurns(call, count) });
+  const links: MemoryLink[] = [];
   const ours = (name: string, stage: Stage, idempotent = false): Subject => {
-    const { call, rollout } = routed(stage, idempotent);
+    const { call, rollout, link } = routed(stage, idempotent);
     rollouts.push(rollout);
+    if (stage === "shadow") links.push(link);
     return subject(name, call);
   };
   const results = await measureRounds(
@@ -47,6 +49,7 @@ export async function run(): Promise<void> {
   print(results);
   reach(results);
   for (const rollout of rollouts) await rollout.close();
+  compared(links);
   ld.close();
   await feature.close();
   await allocation();
@@ -81,9 +84,20 @@ async function allocation(): Promise<void> {
   console.log();
 }
 
-function routed(stage: Stage, idempotent: boolean): { call: Call; rollout: Rollout } {
+/** A shadow call that was skipped costs next to nothing: the figure of the shadow is one only if nearly all were compared. */
+function compared(links: readonly MemoryLink[]): void {
+  const intervals = links.flatMap((link) => link.intervals);
+  const sum = (read: (interval: (typeof intervals)[number]) => number): number =>
+    intervals.reduce((total, interval) => total + read(interval), 0);
+  const [all, done] = [sum((interval) => interval.old.calls), sum((interval) => interval.compared)];
+  const text = `${done} of ${all}, ${sum((interval) => interval.shadow.skipped)} skipped`;
+  printReach("calls at shadow compared", done >= 0.99 * all, text, "≥ 99 %");
+}
+
+function routed(stage: Stage, idempotent: boolean): { call: Call; rollout: Rollout; link: MemoryLink } {
+  const link = memoryLink();
   const rollout = createRollout({
-    link: memoryLink(),
+    link,
     // As fast as they can be made, shadow calls take more of the process than any application would allow.
     overhead: 100,
     state: [{ route: "bench", stage: stage === "share" ? "live" : stage, share: 50 }],
@@ -96,7 +110,7 @@ function routed(stage: Stage, idempotent: boolean): { call: Call; rollout: Rollo
     idempotent,
     shadowConcurrency: perTurn,
   });
-  return { call, rollout };
+  return { call, rollout, link };
 }
 
 async function callInTurns(call: Call, count: number): Promise<void> {
