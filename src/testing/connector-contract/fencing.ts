@@ -1,3 +1,4 @@
+import { sleep, systemClock } from "../../core/index.ts";
 import { refusal } from "../store-contract/tools.ts";
 import { type ConnectorTools, pairs } from "./subject.ts";
 
@@ -64,7 +65,7 @@ export function fenceContract({ describe, expect, withSubject }: ConnectorTools)
       const first = await subject.begin([given.set("a", "1")], 1);
       const stop = new AbortController();
       const impatient = store.fence(2, { signal: stop.signal });
-      setTimeout(() => stop.abort(new TypeError("not longer")), 50);
+      systemClock.after(50, () => stop.abort(new TypeError("not longer")));
       const [left] = await Promise.allSettled([impatient]);
       expect(left?.status).toBe("rejected");
       let fenced = false;
@@ -72,7 +73,7 @@ export function fenceContract({ describe, expect, withSubject }: ConnectorTools)
         fenced = true;
         return head;
       });
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(systemClock, 50);
       expect(fenced).toBe(false);
       await first.commit();
       const head = await patient;

@@ -93,19 +93,14 @@ export async function logged(
   without: readonly string[] = [],
 ): Promise<readonly Transaction[]> {
   const end = await store.head();
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), 20_000);
+  const stop = AbortSignal.timeout(20_000);
   const found: Transaction[] = [];
-  try {
-    if (from >= end) return found;
-    for await (const batch of store.log(slot, from, { signal: stop.signal, without })) {
-      found.push(...batch.transactions);
-      if (batch.head >= end) break;
-    }
-    return found;
-  } finally {
-    clearTimeout(timer);
+  if (from >= end) return found;
+  for await (const batch of store.log(slot, from, { signal: stop, without })) {
+    found.push(...batch.transactions);
+    if (batch.head >= end) break;
   }
+  return found;
 }
 
 /** The next batch with transactions in it. */
