@@ -73,8 +73,7 @@ export class Applier {
     try {
       const session = await this.#options.session();
       await this.#make(session, [...shapes.values()]);
-      const [role] = await session.query("SELECT current_setting('session_replication_role') AS role");
-      let way: Way = role?.["role"] === "replica" ? "net" : "runs";
+      let way: Way | undefined;
       for (let run = 0; ; run++) {
         try {
           await this.#once(session, write, shapes, copied, way);
@@ -134,19 +133,20 @@ export class Applier {
     write: TargetWrite,
     shapes: ReadonlyMap<string, Shape>,
     copied: ReadonlyMap<Shape, readonly Row[]>,
-    way: Way,
+    wanted: Way | undefined,
   ): Promise<void> {
     const { job, fence, origin, checkpoint = null } = write;
-    await session.query("BEGIN");
+    const [role] = await session.query("BEGIN; SELECT current_setting('session_replication_role') AS role");
+    const way = wanted ?? (role?.["role"] === "replica" ? "net" : "runs");
+    // The origin before all changes, so that a log knows at once whether to leave them out.
     const claimed = await session.query(
-      `INSERT INTO ${ownSchema}.job AS j (name, fence, checkpoint) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE
-        SET fence = excluded.fence, checkpoint = coalesce(excluded.checkpoint, j.checkpoint) WHERE j.fence <= excluded.fence
-        RETURNING fence`,
-      [job, fence, checkpoint === null ? null : Buffer.from(checkpoint)],
+      `WITH claim AS (INSERT INTO ${ownSchema}.job AS j (name, fence, checkpoint) VALUES ($1, $2, $3)
+        ON CONFLICT (name) DO UPDATE SET fence = excluded.fence, checkpoint = coalesce(excluded.checkpoint, j.checkpoint)
+          WHERE j.fence <= excluded.fence RETURNING fence)
+        SELECT fence, pg_logical_emit_message(true, '${originPrefix}', $4::text) FROM claim`,
+      [job, fence, checkpoint === null ? null : Buffer.from(checkpoint), origin],
     );
     if (claimed.length === 0) throw await this.#stale(session, job, fence);
-    // Before all changes, so that a log knows at once whether to leave them out.
-    await session.query(`SELECT pg_logical_emit_message(true, '${originPrefix}', $1::text)`, [origin]);
     for (const { shape, deletes, rows } of steps(write.changes, shapes, way)) {
       if (deletes.length > 0) await this.#delete(session, shape, deletes);
       if (rows.length > 0) await this.#upsert(session, shape, rows);
