@@ -116,6 +116,25 @@ describe("is traffic split as assigned?", () => {
     );
   });
 
+  test("a split that heavy keys explain does not fail, one that they do not explain does", () => {
+    const seconds = (keyLoad: (made: number) => Interval["keyLoad"]): Interval[] =>
+      many(60, 130, 70).map((interval, i) => {
+        const load = keyLoad((i + 1) * 200);
+        return load === undefined ? interval : { ...interval, keyLoad: load };
+      });
+    expect(judged(seconds(() => undefined)).kind).toBe("fail");
+    expect(judged(seconds((made) => ({ norm: Math.ceil(Math.sqrt(made)), heaviest: 1 }))).kind).toBe("fail");
+    const heavy = judged(
+      seconds((made) => ({ norm: Math.ceil(0.2 * made), heaviest: Math.ceil(0.1 * made) })),
+    );
+    expect(heavy.kind).toBe("hold");
+  });
+
+  test("refuses a load of keys that cannot be", () => {
+    for (const norm of [-1, Number.NaN])
+      expect(() => judged([calls(0, 1, 1, { keyLoad: { norm, heaviest: 1 } })])).toThrow(/keyLoad.norm/);
+  });
+
   test("refuses a tolerance that says nothing, and a share that cannot be", () => {
     for (const within of [0, 1, Number.NaN])
       expect(() => createJudge({ ...rule, within }, { of: "split" })).toThrow(/within/);

@@ -1,6 +1,6 @@
-import type { Interval, JsonObject } from "../core/index.ts";
+import type { Interval, JsonObject, KeyLoadGauge } from "../core/index.ts";
 import { type Examiner, noUse } from "./examiner.ts";
-import { refuseValue, requireShare } from "./input.ts";
+import { refuseValue, requireCount, requireShare } from "./input.ts";
 import { fromLog, logSum } from "./logarithm.ts";
 import { rateInterval } from "./rate-values.ts";
 import type { AssignedRule } from "./rules.ts";
@@ -29,7 +29,12 @@ interface Piece {
   to: number;
   fresh: number;
   total: number;
+  /** What each door said last at each epoch of how unevenly keys call. */
+  readonly loads: Map<string, KeyLoadGauge>;
 }
+
+/** Deviations within which heavy keys explain a split, as for the share of a ramp. */
+const deviations = 5;
 
 /**
  * Is traffic split as assigned, at every share a route has had? Counts calls of stage `live`, where shares are; calls the
@@ -40,6 +45,7 @@ interface Piece {
  * - Calls of one key are not independent: with enough of them every split of heavy keys is "not as assigned". So a share
  *   fails only if it is also shown to lie outside of `within`, a part of the smaller side. One more condition only lowers
  *   false alarms. What is left is a statement about the calls: heavy users may truly move the split that far.
+ * - Where doors tell how unevenly keys call (`keyLoad`), a share does not fail by what chance among heavy keys explains.
  * - Passes when the newest share of every route is shown to be kept to that tolerance.
  */
 export function examineSplit(rule: AssignedRule): Examiner {
@@ -57,7 +63,19 @@ export function examineSplit(rule: AssignedRule): Examiner {
       const tolerance = smaller === 0 ? strays : within * smaller;
       const check = splitCheck({ alpha, beta, shares: { old: 1 - part, new: part }, within: tolerance });
       const weight = 6 / (Math.PI * (pieces.size + 1)) ** 2;
-      piece = { route, share, tolerance, weight, check, epoch: 0, from, to, fresh: 0, total: 0 };
+      piece = {
+        route,
+        share,
+        tolerance,
+        weight,
+        check,
+        epoch: 0,
+        from,
+        to,
+        fresh: 0,
+        total: 0,
+        loads: new Map(),
+      };
       pieces.set(key, piece);
     }
     return piece;
@@ -66,16 +84,26 @@ export function examineSplit(rule: AssignedRule): Examiner {
   const isOff = (piece: Piece): boolean => {
     const { low, high } = rateInterval(piece.fresh, piece.total, alpha * piece.weight);
     const part = piece.share / 100;
+    // Keys are drawn and bring their calls along: norms add up over doors and epochs (see `docs/spec/rollout.md` 6.4).
+    let explained = 0;
+    for (const { norm, heaviest } of piece.loads.values())
+      explained += deviations * Math.sqrt(part * (1 - part)) * norm + heaviest;
+    if (Math.abs(piece.fresh - part * piece.total) <= explained) return false;
     return high < part - piece.tolerance || low > part + piece.tolerance;
   };
 
   return {
     add(interval) {
-      const { stage, old, new: fresh, epoch, from, to } = interval;
+      const { stage, old, new: fresh, epoch, from, to, door, keyLoad } = interval;
       if (stage !== "live" || old.calls + fresh.calls === 0) return;
       const piece = pieceOf(interval);
       piece.check.observe({ old: old.calls, new: fresh.calls });
       piece.epoch = Math.max(piece.epoch, epoch);
+      if (keyLoad !== undefined) {
+        requireCount(`interval ${interval.id}: keyLoad.norm`, keyLoad.norm);
+        requireCount(`interval ${interval.id}: keyLoad.heaviest`, keyLoad.heaviest);
+        piece.loads.set(`${epoch} ${door}`, keyLoad);
+      }
       piece.from = Math.min(piece.from, from);
       piece.to = Math.max(piece.to, to);
       piece.fresh += fresh.calls;
