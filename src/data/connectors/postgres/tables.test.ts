@@ -341,3 +341,23 @@ test("a transaction of any size comes in parts, and following goes on between tw
   expect(decodeKey(rest[0]?.key ?? Buffer.alloc(0))).toEqual([10_001n]);
   await old.store.release("s");
 });
+
+test("rows much larger than those before do not fill the memory: a chunk ends at its limit, the next goes on", async () => {
+  await using old = await given(`CREATE SCHEMA app; CREATE TABLE app.t (id int PRIMARY KEY, v bytea);
+    ALTER TABLE app.t ALTER v SET STORAGE EXTERNAL;
+    INSERT INTO app.t SELECT i, decode(repeat('ab', CASE WHEN i <= 2000 THEN 10 ELSE 1000000 END), 'hex') FROM generate_series(1, 2060) i`);
+  const limit = { rows: 1_000, bytes: 2_500_000 };
+  const sizes: number[] = [];
+  let range: { collection: string; after?: Uint8Array } = { collection: "app.t" };
+  for (;;) {
+    const { rows, end } = await old.store.snapshotChunk(range, limit);
+    sizes.push(rows.length);
+    const bytes = rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    expect(bytes).toBeLessThanOrEqual(limit.bytes);
+    const last = rows.at(-1);
+    if (end || last === undefined) break;
+    range = { collection: "app.t", after: last.key };
+  }
+  expect(sizes.reduce((sum, rows) => sum + rows, 0)).toBe(2_060);
+  expect(sizes.slice(0, 3)).toEqual([1_000, 1_000, 2]);
+});
