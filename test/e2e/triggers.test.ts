@@ -80,7 +80,12 @@ describe("a trigger for people", () => {
   test("reaches the process that carries the run through a shared store", async () => {
     const run = await running("--store", "sqlite:shared.db");
     const held = await project.run(
-      ...["trigger", "data corruption risk", "--reason", "odd", "--store", "sqlite:shared.db"],
+      "trigger",
+      "data corruption risk",
+      "--reason",
+      "odd",
+      "--store",
+      "sqlite:shared.db",
     );
     expect(held).toMatchObject({ code: 0 });
     expect(await state("--store", "sqlite:shared.db")).toBe("HOLDING");

@@ -177,7 +177,7 @@ export function routeContract({ describe, expect, withStore }: ContractCase): vo
       },
     );
 
-    (withStore(
+    withStore(
       "what doors declare is known to every process while it is repeated, once for doors that agree",
       async ({ store }) => {
         const declared = { route: "r", operations: ["get", "put"], stages: ["off", "live"] as const };
@@ -200,23 +200,24 @@ export function routeContract({ describe, expect, withStore }: ContractCase): vo
         expect(await store.routes.declarations({ route: "none", since: 0 })).toEqual([]);
         expect(await store.events.count()).toBe(0);
       },
-    ),
-      withStore("only the newest 200 mismatches of a route are kept", async ({ store }) => {
-        const sample = (route: string, n: number): MismatchSample => ({
-          id: `${route}${n}`,
-          route,
-          door: "d",
-          at: n,
-          key: "k",
-          operation: "submit",
-          differences: [{ path: "total", old: "1", new: "2" }],
-        });
-        const many = Array.from({ length: 250 }, (_, n) => sample("r", n));
-        await store.routes.recordMismatches([...many, sample("s", 1)]);
-        await store.routes.recordMismatches([sample("r", 249)]);
-        const kept = await store.routes.mismatches("r");
-        expect([kept.length, kept[0]?.at, kept.at(-1)?.at]).toEqual([200, 249, 50]);
-        expect(await store.routes.mismatches("s")).toEqual([sample("s", 1)]);
-      }));
+    );
+
+    withStore("only the newest 200 mismatches of a route are kept", async ({ store }) => {
+      const sample = (route: string, n: number): MismatchSample => ({
+        id: `${route}${n}`,
+        route,
+        door: "d",
+        at: n,
+        key: "k",
+        operation: "submit",
+        differences: [{ path: "total", old: "1", new: "2" }],
+      });
+      const many = Array.from({ length: 250 }, (_, n) => sample("r", n));
+      await store.routes.recordMismatches([...many, sample("s", 1)]);
+      await store.routes.recordMismatches([sample("r", 249)]);
+      const kept = await store.routes.mismatches("r");
+      expect([kept.length, kept[0]?.at, kept.at(-1)?.at]).toEqual([200, 249, 50]);
+      expect(await store.routes.mismatches("s")).toEqual([sample("s", 1)]);
+    });
   });
 }
