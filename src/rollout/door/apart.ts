@@ -128,10 +128,5 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 export function asPromise(value: unknown): Promise<unknown> | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (value instanceof Promise) return value;
-  try {
-    return typeof (value as { then?: unknown }).then === "function" ? Promise.resolve(value) : undefined;
-  } catch {
-    // An object that does not let itself be asked is an answer like any other, and reaches the caller as one.
-    return undefined;
-  }
+  return typeof (value as { then?: unknown }).then === "function" ? Promise.resolve(value) : undefined;
 }

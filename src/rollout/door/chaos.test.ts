@@ -221,17 +221,3 @@ test("the caller has its answer before the shadow is even called, so a shadow th
   await turns();
   expect(seen).toEqual(["caller answered", "shadow called"]);
 });
-
-test("an answer of the old side that does not let itself be asked reaches the caller as it is", () => {
-  const closed = new Proxy(
-    {},
-    {
-      get() {
-        throw new Error("closed");
-      },
-    },
-  );
-  const rollout = createRollout({ link: null });
-  const ask = rollout.route("closed", { old: () => closed, new: () => closed, key: () => "k" });
-  expect(ask() === closed).toBe(true);
-});
