@@ -71,7 +71,7 @@ export function writeInstant(
   to: number,
 ): boolean {
   const micros = commonMicros(data, at, zone ? size - 3 : size);
-  if (micros !== undefined && (!zone || data.toString("latin1", at + size - 3, at + size) === "+00")) {
+  if (micros !== undefined && (!zone || isUtc(data, at + size - 3))) {
     const high = Math.floor(micros / 4_294_967_296);
     out.writeInt32BE(high, to);
     out.writeUInt32BE(micros - high * 4_294_967_296, to + 4);
@@ -83,8 +83,12 @@ export function writeInstant(
 }
 
 /** The day that was read last: rows of one day come together. */
-let readDay = "";
+const readDay: Buffer = Buffer.alloc(10);
 let readDays = 0;
+
+function isUtc(data: Buffer, at: number): boolean {
+  return data[at] === 0x2b && data[at + 1] === 0x30 && data[at + 2] === 0x30;
+}
 
 /** Of `2026-01-31 23:59:59.999999` between the years 1800 and 2200, where a number holds it exactly. */
 function commonMicros(data: Buffer, at: number, size: number): number | undefined {
@@ -109,11 +113,11 @@ function commonMicros(data: Buffer, at: number, size: number): number | undefine
   }
   const [hours, minutes, seconds] = [pair(11), pair(14), pair(17)];
   if (!(hours < 24 && minutes < 60 && seconds < 60)) return undefined;
-  const day = data.toString("latin1", at, at + 10);
-  if (day !== readDay) {
-    const days = daysOfText(day);
+  if (data.compare(readDay, 0, 10, at, at + 10) !== 0) {
+    const days = daysOfText(data.toString("latin1", at, at + 10));
     if (days === undefined) return undefined;
-    [readDay, readDays] = [day, days];
+    data.copy(readDay, 0, at, at + 10);
+    readDays = days;
   }
   return readDays * dayMicros + ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + fraction;
 }
