@@ -1,6 +1,6 @@
 import type { Context } from "./draft.ts";
 import type { MappingFinding } from "./work-finding.ts";
-import { readFigures } from "./figures.ts";
+import { readDurations, readFigures } from "./figures.ts";
 import type { Reading } from "./reading.ts";
 
 const arrow = /\s*(?:→|⟶|⇒|➜|➔|⟹|->|=>|-->|==>)\s*/u;
@@ -9,6 +9,7 @@ const arrow = /\s*(?:→|⟶|⇒|➜|➔|⟹|->|=>|-->|==>)\s*/u;
 export function tellArrows(reading: Reading, context: Context, text: string, line: number): boolean {
   const shares = rampIn(text);
   if (shares.length >= 2) {
+    const hold = holdIn(reading, text, line);
     const place = reading.draft.place(line);
     const said = {
       text,
@@ -17,7 +18,12 @@ export function tellArrows(reading: Reading, context: Context, text: string, lin
       why: "percentages in order",
     } as const;
     reading.draft.add("ramps", "ramp", said, context, {
-      stages: shares.map(({ percent, written }) => ({ percent, text: written, place })),
+      stages: shares.map(({ percent, written }) => ({
+        percent,
+        text: written,
+        ...(hold === undefined ? {} : { hold }),
+        place,
+      })),
     });
     return true;
   }
@@ -28,11 +34,27 @@ export function tellArrows(reading: Reading, context: Context, text: string, lin
   return tellMapping(reading, context, text, line, left, right, "arrow between two things");
 }
 
+/** `…, each held for 24 hours`, `每级观察30分钟`: the one length of time that the sentence gives each share. */
+function holdIn(reading: Reading, text: string, line: number): string | undefined {
+  const each =
+    /\beach\b|\bper\b|\bevery\b|jeweils|\bje\b|pro stufe|chaque|chacun|cada|ciascun|ogni|каждый|每|毎|ごと/iu;
+  if (!each.test(text)) return undefined;
+  const found = readDurations(text).filter(({ sort }) => sort === "length");
+  const [only] = found;
+  if (only === undefined || found.length > 1 || only.at < text.search(/[%％]/)) return undefined;
+  const duration = reading.draft.lists.durations.findLast(
+    ({ place, written }) => place.line === line && written === only.written,
+  );
+  return duration?.key;
+}
+
 /** Three or more rising percentages, or two with an arrow between and no measure before them. */
 function rampIn(text: string): readonly { readonly percent: number; readonly written: string }[] {
   if (!/[%％]/.test(text) || !/→|⟶|->|=>|then|dann|puis|luego|poi|затем|然后|其次|、|,/iu.test(text))
     return [];
-  const { percents, thresholds } = readFigures(text);
+  const { percents, thresholds: all } = readFigures(text);
+  // A bound on how long each share is held (`at least 30 minutes`) is no measure of the shares.
+  const thresholds = all.filter(({ unit, measure }) => unit === "%" || (measure !== "" && !isTime(unit)));
   const rising = percents.every(({ high }, at) => at === 0 || high > (percents[at - 1]?.high ?? 0));
   const shares = percents.every(
     ({ low, high }) => low === high && low >= 0 && high <= 100 && Number.isInteger(low * 100),
@@ -43,16 +65,18 @@ function rampIn(text: string): readonly { readonly percent: number; readonly wri
     const before = percents[index];
     return (
       before !== undefined &&
-      /^(?:[^%]{0,40}?(?:→|⟶|->|=>|,|、|\bthen\b|\bdann\b|\bpuis\b|\bluego\b|\bpoi\b|затем|然后)[^%]{0,40})$/iu.test(
+      /^(?:[^%]{0,40}?(?:→|⟶|->|=>|,|、|\bthen\b|\bdann\b|\bpuis\b|\bluego\b|\bpoi\b|\band\b|\bund\b|\bet\b|\by\b|затем|然后)[^%]{0,40})$/iu.test(
         text.slice(before.at + before.written.length, at),
       )
     );
   });
-  const all =
+  const whole =
     percents.at(-1)?.high === 100 ||
     /ramp|roll|canary|traffic|stufe|trafic|tráfico|трафик|灰度|流量|トラフィック/iu.test(text);
-  return joined && all ? percents.map(({ high, written }) => ({ percent: high, written })) : [];
+  return joined && whole ? percents.map(({ high, written }) => ({ percent: high, written })) : [];
 }
+
+const isTime = (unit: string): boolean => readDurations(`1 ${unit}`).length > 0;
 
 export const nothing: RegExp =
   /^\s*(?:[([（]?\s*(?:none|n\/a|na|nil|null|new|nothing|removed|dropped|deleted|[-–—∅✗]|keine?r?s?|nichts|neu|entfällt|aucune?|rien|ningun[oa]|nada|nenhuma?|nessun[oa]?|geen|brak|нет|无|無|なし|新規|없음)?\s*[)\]）]?)\s*$/iu;

@@ -1,18 +1,20 @@
 import type { DefinitionSource } from "./definition-source.ts";
 import { isWayBack } from "./definition-back.ts";
-import { PhaseDraft } from "./definition-phases.ts";
+import { PhaseDraft, rampStep } from "./definition-phases.ts";
 import { claimOfCheck, claimOfCriterion } from "./definition-proofs.ts";
 import type { Procedure } from "./definition-registers.ts";
 import { commandItem, stepItem } from "./definition-steps.ts";
 import { Names, slug } from "./definition-words.ts";
+import type { RampFinding } from "./figure-finding.ts";
 import type { Finding } from "./inventory.ts";
 import type { CommandFinding, StepFinding } from "./work-finding.ts";
 
 type Work = StepFinding | CommandFinding;
 
+const loose = ({ within }: Finding): boolean => within.phase === undefined && within.unit === undefined;
+
 /** Steps and commands that stand in no phase and belong to no unit, in the order of the document. */
 export function looseWork(source: DefinitionSource): readonly Work[] {
-  const loose = ({ within }: Finding): boolean => within.phase === undefined && within.unit === undefined;
   return [...source.inventory.steps, ...source.inventory.commands]
     .filter(loose)
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
@@ -29,7 +31,7 @@ export function waysBack(source: DefinitionSource): readonly Procedure[] {
     const heading = source.find(section, "section");
     const line = heading?.place.line ?? parts[0]?.place.line ?? 1;
     const title = heading?.title.trim() === "" ? heading.text : (heading?.title ?? "way back");
-    return { title, line, parts };
+    return { title, line, under: heading?.path.at(-1), parts };
   });
 }
 
@@ -40,7 +42,8 @@ export const parentsOf = (source: DefinitionSource): ReadonlySet<string | undefi
 export function phasesOfSections(source: DefinitionSource, names: Names): readonly PhaseDraft[] {
   const parents = parentsOf(source);
   const work = looseWork(source).filter((each) => !isWayBack(source, each) && !parents.has(each.key));
-  const groups = Map.groupBy(work, ({ within }) => within.section ?? "");
+  const ramps = source.inventory.ramps.filter(loose);
+  const groups = Map.groupBy([...work, ...ramps], ({ within }) => within.section ?? "");
   return [...groups].map(([section, parts]) => {
     const heading = source.find(section, "section");
     const title = heading?.text.trim() ?? "";
@@ -61,12 +64,17 @@ export function phasesOfSections(source: DefinitionSource, names: Names): readon
   });
 }
 
-function addWork(source: DefinitionSource, parts: readonly Work[], draft: PhaseDraft): void {
+function addWork(source: DefinitionSource, parts: readonly (Work | RampFinding)[], draft: PhaseDraft): void {
   const options = { names: draft.stepNames };
   for (const part of parts) {
+    if (part.kind === "ramp") {
+      draft.steps.push(rampStep(source, part, draft));
+      continue;
+    }
     const item = part.kind === "step" ? stepItem(source, part, options) : commandItem(source, part, options);
     if (item !== undefined) draft.steps.push(item);
   }
+  draft.steps.sort((a, b) => a.line - b.line);
 }
 
 /**
@@ -93,7 +101,7 @@ export function placeLooseWork(
       current = Math.max(current, named(work.text, phases, scopes) ?? current);
       addWork(source, [work], phases[current] ?? last);
     } else if (
-      /\bpre[- ]?(migration|cutover|flight)|\bbefore\b|prerequisit|preparation|vorbereitung|prépara|prepara/i.test(
+      /\bpre[- ]?(migration|cutover|flight|check)|\bbefore\b|prerequisit|preparation|vorbereitung|prépara|prepara/i.test(
         headings,
       )
     ) {
@@ -105,6 +113,15 @@ export function placeLooseWork(
       addWork(source, [work], last);
     } else last.exit.add(claim);
   }
+  // Shares told outside of the phases, where no phase has its own.
+  const own = source.inventory.ramps.some((ramp) => !loose(ramp));
+  const shares = own
+    ? undefined
+    : source.inventory.ramps.find((ramp) => loose(ramp) && ramp.sureness !== "guessed");
+  const moving = phases.findLast(({ name }) =>
+    /ramp|roll-?out|canary|traffic|shift|switch|cut-?over/.test(name),
+  );
+  if (shares !== undefined) addWork(source, [shares], moving ?? last);
 }
 
 /** Position of the phase that words speak of, by the class of its units (`P2`) or its number. */
@@ -155,10 +172,18 @@ export function placeLooseProofs(source: DefinitionSource, phases: readonly Phas
   // Of two readings of one line, the one that names what is measured.
   const named = inventory.thresholds.toSorted((a, b) => Number(a.measure === "") - Number(b.measure === ""));
   for (const threshold of named) {
-    if (spoken.has(threshold.key) || threshold.does !== undefined || source.told.has(threshold.place.line))
-      continue;
+    if (spoken.has(threshold.key) || threshold.does !== undefined) continue;
+    // One sentence of a line is told as a trigger, the one beside it is not.
+    const beside = [...inventory.triggers, ...inventory.ramps].some(
+      ({ place, text }) => place.line === threshold.place.line && !text.includes(threshold.text.trim()),
+    );
+    if (source.told.has(threshold.place.line) && !beside) continue;
+    if (inventory.ramps.some(({ text }) => text.includes(threshold.text.trim()))) continue;
+    const heading = source.find(threshold.within.section, "section");
+    const above = heading === undefined ? undefined : source.at(heading.place);
     const draft = phases.find(
-      ({ from }) => from !== undefined && from === phaseOf(source, threshold.within.phase),
+      ({ from }) =>
+        from !== undefined && (from === phaseOf(source, threshold.within.phase) || from === above),
     );
     const claim = { words: threshold.text, place: threshold.place, thresholds: [threshold.key] };
     (draft ?? last).exit.add(claim);

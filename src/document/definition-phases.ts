@@ -164,7 +164,7 @@ export function fillPhase(source: DefinitionSource, draft: PhaseDraft, key: stri
 }
 
 /** Shares in order as a ramp; where they do not rise, or lie outside 0…100, they are a claim like others. */
-function rampStep(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft): StepItem {
+export function rampStep(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft): StepItem {
   const { place } = ramp;
   const shares = ramp.stages.map(({ percent }) => percent);
   const rising = shares.every(

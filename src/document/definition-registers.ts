@@ -1,8 +1,11 @@
 import { call, type Code, type CodeItem, list, object, words } from "./definition-code.ts";
 import { conditionOf } from "./definition-measures.ts";
-import type { DefinitionSource } from "./definition-source.ts";
+import { type DefinitionSource, durationText } from "./definition-source.ts";
 import { claimedStep, commandItem, stepItem, type StepItem } from "./definition-steps.ts";
 import { Names, slug, unprovenCode } from "./definition-words.ts";
+import { readComparisons } from "./comparisons.ts";
+import { readDurations } from "./figures.ts";
+import { lowered } from "./lower.ts";
 import type { ThresholdFinding, TriggerFinding } from "./figure-finding.ts";
 import type { Level } from "./finding.ts";
 import type { CommandFinding, MappingFinding, StepFinding } from "./work-finding.ts";
@@ -40,6 +43,8 @@ const levelOf = (level: Level | undefined): string => (level === "critical" ? "h
 export interface Procedure {
   readonly title: string;
   readonly line: number;
+  /** Title of the heading above its own. */
+  readonly under: string | undefined;
   readonly parts: readonly (StepFinding | CommandFinding)[];
 }
 
@@ -135,7 +140,12 @@ export function draftTriggers(
     const first = byHand
       ? call("manual", words(name))
       : call("when", condition ?? unprovenCode(said, { from: source.at(trigger.place), by: ["metric"] }));
-    const options = object({ name: byHand ? undefined : words(name), from: words(source.at(trigger.place)) });
+    const lasts = byHand ? undefined : lastsIn(said);
+    const options = object({
+      name: byHand ? undefined : words(name),
+      for: lasts === undefined ? undefined : words(lasts),
+      from: words(source.at(trigger.place)),
+    });
     const notes = byHand && trigger.mode !== "manual" ? ["No figure shows it: a person fires it."] : [];
     return { notes, code: { type: "chain", first, method: "then", args: [words(trigger.does), options] } };
   }
@@ -148,6 +158,27 @@ function limitIn(source: DefinitionSource, threshold: ThresholdFinding): string 
       place.line === threshold.place.line && sort === "length" && low === threshold.number,
   );
   return same.length === 1 ? source.duration(same[0]?.key) : undefined;
+}
+
+const lasting =
+  /(?:(?<!\p{L})(?:for|während|pendant|durante|per|gedurende|przez|в течение|länger als|longer than|plus de|más de|più di|over any|over a)|持续|连续|間)\s*(?:more than|at least|mehr als|mindestens|plus de|más de|più di|au moins|al menos)?\s*$/iu;
+
+/** How long a limit has to be passed before it counts: `above 1 % for 5 minutes`, where the plan says it of one limit. */
+function lastsIn(said: string): string | undefined {
+  const found = readDurations(said).filter(
+    ({ at, sort }) => sort === "length" && lasting.test(said.slice(0, at)),
+  );
+  const [only, ...more] = found;
+  if (
+    only === undefined ||
+    more.length > 0 ||
+    /(?<!\p{L})(?:and|or|und|oder|et|ou|y|o|или)(?!\p{L}).*\d/iu.test(said)
+  )
+    return undefined;
+  const others = readComparisons(said, lowered(said)).filter(
+    ({ at, written }) => at >= only.at + only.written.length || only.at >= at + written.length,
+  );
+  return others.length === 1 ? durationText(only) : undefined;
 }
 
 /** A constant of the written file. */

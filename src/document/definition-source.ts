@@ -74,7 +74,9 @@ const dayFactors: Readonly<Record<DurationFinding["unit"], readonly [factor: num
 };
 
 /** Of a range the longer end. */
-export function durationText(duration: DurationFinding | undefined): string | undefined {
+export function durationText(
+  duration: Pick<DurationFinding, "sort" | "unit" | "high"> | undefined,
+): string | undefined {
   if (duration === undefined || duration.sort !== "length") return undefined;
   const [factor, unit] = dayFactors[duration.unit];
   const amount = Number((duration.high * factor).toPrecision(12));

@@ -64,9 +64,9 @@ export const comparisonWords: readonly (readonly [
   [
     ">",
     words(
-      "more than|greater than|higher than|larger than|longer than|slower than|worse than|above|over",
+      "more than|beyond|greater than|higher than|larger than|longer than|slower than|worse than|above|over",
       "exceeds|exceed|exceeding|mehr als|größer als|höher als|länger als|über|übersteigt|plus de",
-      "supérieur à|supérieure à|au-dessus de|dépasse|más de|más que|mayor que|superior a",
+      "supérieur à|supérieure à|au-dessus de|dépasse|más de|más que|mayor que|mayor de|superior a",
       "por encima de|supera|mais de|maior que|acima de|più di|superiore allo|superiore alla|superiore al|superiore a|oltre",
       "maggiore di|meer dan|hoger dan|boven|więcej niż|powyżej|ponad|больше|более|выше|свыше",
       "превышает|超过|超過|大于|高于|を超える|を超え|より大きい|초과",
@@ -85,7 +85,7 @@ export const comparisonWords: readonly (readonly [
     words(
       "less than|fewer than|lower than|below|under|faster than|weniger als|kleiner als",
       "niedriger als|unter|unterhalb von|moins de|inférieur à|inférieure à|en dessous de|sous",
-      "menos de|menor que|inferior a|por debajo de|abaixo de|menor do que|meno di|inferiore al",
+      "menos de|menor que|menor de|inferior a|por debajo de|abaixo de|menor do que|meno di|inferiore al",
       "inferiore allo|inferiore alla|inferiore al|inferiore a|sotto|minder dan|lager dan|onder|mniej niż|poniżej|меньше|менее|ниже|小于|低于|少于|未満",
       "미만",
     ),

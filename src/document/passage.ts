@@ -134,7 +134,7 @@ function senseOf({ about, comparison }: ReadThreshold): Sense {
 const actions: readonly (readonly [NonNullable<ThresholdFinding["does"]>, RegExp])[] = [
   [
     "rollback",
-    /roll.?back|revert|abort|switch back|fall back|zurück|rückw|abbrech|abbruch|revenir|annul|retour|revert|vuelta|abandon|aborta|ripristin|interromp|terugdraai|terugrol|wycof|cofn|откат|отмен|вернут|回滚|回退|中止|ロールバック|切り戻|롤백/iu,
+    /roll.?back|revert|(?:go|sent|send|mov\p{L}*|turn\p{L}*|brought|put) (?:\p{L}+ ){0,2}back|abort|switch back|fall back|zurück|rückw|abbrech|abbruch|revenir|annul|retour|revert|vuelta|abandon|aborta|ripristin|interromp|terugdraai|terugrol|wycof|cofn|откат|отмен|вернут|回滚|回退|中止|ロールバック|切り戻|롤백/iu,
   ],
   [
     "throttle",

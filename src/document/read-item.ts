@@ -1,5 +1,6 @@
 import { tellArrows } from "./arrows.ts";
 import { splitClaim } from "./claims.ts";
+import { tellCondition } from "./conditions.ts";
 import { datesIn, tellDates } from "./dates.ts";
 import type { Context } from "./draft.ts";
 import { readHeading, readName } from "./heading.ts";
@@ -127,6 +128,11 @@ function byRole(reading: Reading, item: ItemText, context: Context): Context {
       return context;
     }
   }
+  if (
+    !["risks", "contingency", "roles", "files", "reports", "mitigations"].includes(role) &&
+    tellCondition(reading, inline.plain, line, endLine, context)
+  )
+    return context;
   if (tellArrows(reading, context, text, line)) {
     tellFigures(reading, context, inline.plain, line);
     return context;
@@ -331,7 +337,7 @@ function check(reading: Reading, item: ItemText, mark: RegExpExecArray, context:
 function guardsOf({ role, section, phase, unit }: Context): CheckFinding["guards"] {
   const title = [section?.text ?? "", ...(section?.path.slice(-1) ?? [])].join(" ");
   if (
-    /pre-?migration|prerequisite|precondition|before|readiness|entry|voraussetzung|vorbereit|vor (?:der|dem)|préalable|prérequis|avant|previ[oa]|requisitos|antes|prima|preliminar|vooraf|przed|wstępn|перед|предвар|до начала|之前|前提|事前|사전/iu.test(
+    /pre-?migration|pre-?flight|pre-?checks?\b|prerequisite|precondition|before|readiness|entry|voraussetzung|vorbereit|vor (?:der|dem)|préalable|prérequis|avant|previ[oa]|requisitos|antes|prima|preliminar|vooraf|przed|wstępn|перед|предвар|до начала|之前|前提|事前|사전/iu.test(
       title,
     )
   )

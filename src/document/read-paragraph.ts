@@ -1,5 +1,6 @@
 import type { Paragraph } from "./block.ts";
 import { splitClaim } from "./claims.ts";
+import { sentencesOf, tellCondition } from "./conditions.ts";
 import type { Context } from "./draft.ts";
 import { readName } from "./heading.ts";
 import { type Inline, readInline } from "./inline.ts";
@@ -75,10 +76,26 @@ function readText(
     return;
   if (isTriggerSection(context) && /\d/.test(text) && tellTrigger(reading, text, line, endLine, context))
     return;
-  tellFigures(reading, context, plain, line);
+  tellSentences(reading, plain, line, endLine, context);
   tellDates(reading, context, text, line);
-  tellArrows(reading, context, text, line);
   const role = quoted ? "status" : context.role === "goal" ? "goal" : "prose";
   const said = { text, line, endLine, sureness: "certain", why: "prose" } as const;
   draft.add("notes", "note", said, context, { role });
+}
+
+/** Each sentence by itself: one names shares, the next a limit and what is done beyond it. */
+function tellSentences(
+  reading: Reading,
+  plain: string,
+  line: number,
+  endLine: number,
+  context: Context,
+): void {
+  for (const { text, at } of sentencesOf(plain)) {
+    const begins = line + (plain.slice(0, at).split("\n").length - 1);
+    const ends = Math.min(endLine, begins + text.split("\n").length - 1);
+    if (tellCondition(reading, text, begins, ends, context)) continue;
+    tellFigures(reading, context, text, begins);
+    tellArrows(reading, context, text.trim(), begins);
+  }
 }

@@ -20,6 +20,7 @@ import {
   draftMaps,
   draftRisks,
   draftTriggers,
+  type Procedure,
   scheduleCode,
   scheduleOf,
 } from "./definition-registers.ts";
@@ -68,8 +69,15 @@ export function writeDefinition(inventory: Inventory, options: WriteOptions = {}
       phases,
       findings.map(({ scope }) => scope),
     );
-  for (const { parts } of back) {
+  const attached = new Set<Procedure>();
+  for (const procedure of back) {
+    const { parts, under } = procedure;
     const commands = parts.filter((part) => part.kind === "command");
+    const [own, ...others] = phases.filter(({ title }) => under !== undefined && title === under);
+    if (own !== undefined && others.length === 0) {
+      if (commands.length === parts.length && attachWayBack(own.steps, commands)) attached.add(procedure);
+      continue;
+    }
     const [begins] = phases.filter(({ steps }) =>
       steps.some(({ code }) => code.type === "call" && code.name === "command"),
     );
@@ -81,7 +89,10 @@ export function writeDefinition(inventory: Inventory, options: WriteOptions = {}
     scheduleEnd: schedule?.end !== undefined,
   });
   const risks = draftRisks(source);
-  const contingencies = draftContingencies(source, back);
+  const contingencies = draftContingencies(
+    source,
+    back.filter((procedure) => !attached.has(procedure)),
+  );
   const maps = draftMaps(source);
   placeLooseProofs(source, phases);
   const some = (items: readonly CodeItem[]): Code | undefined =>
