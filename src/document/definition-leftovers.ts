@@ -3,11 +3,11 @@ import { isWayBack } from "./definition-back.ts";
 import { PhaseDraft, rampStep } from "./definition-phases.ts";
 import { claimOfCheck, claimOfCriterion } from "./definition-proofs.ts";
 import type { Procedure } from "./definition-registers.ts";
-import { commandItem, stepItem } from "./definition-steps.ts";
+import { claimedStep, commandItem, stepItem } from "./definition-steps.ts";
 import { Names, slug } from "./definition-words.ts";
 import type { RampFinding } from "./figure-finding.ts";
 import type { Finding } from "./inventory.ts";
-import type { CommandFinding, StepFinding } from "./work-finding.ts";
+import type { CheckFinding, CommandFinding, StepFinding } from "./work-finding.ts";
 
 type Work = StepFinding | CommandFinding;
 
@@ -20,11 +20,25 @@ export function looseWork(source: DefinitionSource): readonly Work[] {
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
+/** Points of checklists that are things to do and stand in no phase. */
+const looseTasks = (source: DefinitionSource): readonly CheckFinding[] =>
+  source.inventory.checks.filter(
+    (check) =>
+      loose(check) &&
+      (check.guards === "task" || check.guards === "cleanup") &&
+      check.within.section !== undefined,
+  );
+
+const goesBack = (source: DefinitionSource, check: CheckFinding): boolean =>
+  source.rolesAbove(check).includes("rollback");
+
 /** Ways back told outside of the phases, by the heading they stand under. */
 export function waysBack(source: DefinitionSource): readonly Procedure[] {
   const parents = parentsOf(source);
+  const points = looseTasks(source).filter((check) => goesBack(source, check));
+  for (const { key } of points) source.placed.add(key);
   const groups = Map.groupBy(
-    looseWork(source).filter((work) => isWayBack(source, work) && !parents.has(work.key)),
+    [...looseWork(source).filter((work) => isWayBack(source, work) && !parents.has(work.key)), ...points],
     ({ within }) => within.section ?? "",
   );
   return [...groups].map(([section, parts]) => {
@@ -40,10 +54,11 @@ export const parentsOf = (source: DefinitionSource): ReadonlySet<string | undefi
 
 /** A plan without phases: each heading that has work under it is one. */
 export function phasesOfSections(source: DefinitionSource, names: Names): readonly PhaseDraft[] {
+  const tasks = looseTasks(source).filter((check) => !goesBack(source, check));
   const parents = parentsOf(source);
   const work = looseWork(source).filter((each) => !isWayBack(source, each) && !parents.has(each.key));
   const ramps = source.inventory.ramps.filter(loose);
-  const groups = Map.groupBy([...work, ...ramps], ({ within }) => within.section ?? "");
+  const groups = Map.groupBy([...work, ...ramps, ...tasks], ({ within }) => within.section ?? "");
   return [...groups].map(([section, parts]) => {
     const heading = source.find(section, "section");
     const title = heading?.text.trim() ?? "";
@@ -64,11 +79,21 @@ export function phasesOfSections(source: DefinitionSource, names: Names): readon
   });
 }
 
-function addWork(source: DefinitionSource, parts: readonly (Work | RampFinding)[], draft: PhaseDraft): void {
+function addWork(
+  source: DefinitionSource,
+  parts: readonly (Work | RampFinding | CheckFinding)[],
+  draft: PhaseDraft,
+): void {
   const options = { names: draft.stepNames };
   for (const part of parts) {
     if (part.kind === "ramp") {
       draft.steps.push(rampStep(source, part, draft));
+      continue;
+    }
+    if (part.kind === "check") {
+      source.placed.add(part.key);
+      const claim = claimOfCheck(part);
+      draft.steps.push(claimedStep(source, claim, { ...options, notes: claim.notes ?? [] }));
       continue;
     }
     const item = part.kind === "step" ? stepItem(source, part, options) : commandItem(source, part, options);
@@ -153,7 +178,7 @@ export function placeLooseProofs(source: DefinitionSource, phases: readonly Phas
   const [first, last] = [phases[0], phases.at(-1)];
   if (first === undefined || last === undefined) return;
   for (const check of inventory.checks) {
-    if (check.within.phase !== undefined || check.within.unit !== undefined) continue;
+    if (!loose(check) || source.placed.has(check.key)) continue;
     const claim = claimOfCheck(check);
     if (check.guards === "entry") first.entry.add(claim);
     else last.exit.add(claim);

@@ -8,7 +8,7 @@ import { readDurations } from "./figures.ts";
 import { lowered } from "./lower.ts";
 import type { ThresholdFinding, TriggerFinding } from "./figure-finding.ts";
 import type { Level } from "./finding.ts";
-import type { CommandFinding, MappingFinding, StepFinding } from "./work-finding.ts";
+import type { CheckFinding, CommandFinding, MappingFinding, StepFinding } from "./work-finding.ts";
 
 export function draftRisks(source: DefinitionSource): readonly CodeItem[] {
   return source.inventory.risks.map((risk) => {
@@ -45,7 +45,7 @@ export interface Procedure {
   readonly line: number;
   /** Title of the heading above its own. */
   readonly under: string | undefined;
-  readonly parts: readonly (StepFinding | CommandFinding)[];
+  readonly parts: readonly (StepFinding | CommandFinding | CheckFinding)[];
 }
 
 /** Procedures of the plan, each run by a person; those of the way back also when a rollback is stuck. */
@@ -84,6 +84,8 @@ export function draftContingencies(
   for (const [index, { title, line, parts }] of waysBack.entries()) {
     const steps = new Names();
     const written = parts.flatMap((part): StepItem[] => {
+      if (part.kind === "check")
+        return [claimedStep(source, { words: part.text, place: part.place }, { names: steps })];
       if (part.kind === "step") return [stepItem(source, part, { names: steps })];
       const item = commandItem(source, part, { names: steps });
       return item === undefined ? [] : [item];

@@ -13,6 +13,8 @@ export class DefinitionSource {
   readonly #sectionsByText: ReadonlyMap<string, SectionFinding>;
   /** Lines whose words stand in the definition already, so that a figure in them is not told twice. */
   readonly told: Set<number> = new Set();
+  /** Keys of checks that stand in the definition as work. */
+  readonly placed: Set<string> = new Set();
 
   constructor(inventory: Inventory, name: string) {
     this.inventory = inventory;

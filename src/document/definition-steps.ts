@@ -46,10 +46,21 @@ export function claimedStep(
 
 export function stepItem(source: DefinitionSource, step: StepFinding, options: StepOptions): StepItem {
   const claimed = step.claim === undefined ? [] : [`Said to be ${step.claim.state} ("${step.claim.text}").`];
+  // Of a row of a table the task is the claim; its other cells are told beside it.
+  const row = step.text.includes(" | ") && step.title.trim() !== "";
+  const beside = step.text
+    .split(/ \|(?: |$)/)
+    .map((cell) => cell.trim())
+    .filter((cell) => /[\p{L}\p{N}]/u.test(cell) && cell !== step.title && cell !== step.claim?.text);
+  const cells = row && beside.length > 0 ? [`${beside.join(" · ")}.`] : [];
   return claimedStep(
     source,
-    { words: step.text.trim() === "" ? step.title : step.text, name: step.name, place: step.place },
-    { ...options, notes: [...(options.notes ?? []), ...claimed] },
+    {
+      words: row || step.text.trim() === "" ? step.title : step.text,
+      name: step.name,
+      place: step.place,
+    },
+    { ...options, notes: [...(options.notes ?? []), ...cells, ...claimed] },
   );
 }
 

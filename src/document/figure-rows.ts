@@ -4,7 +4,7 @@ import { fieldOf } from "./field-words.ts";
 import { doing, ownThreshold, tellFigures } from "./passage.ts";
 import { levelOf } from "./read-item.ts";
 import type { MappingFinding } from "./work-finding.ts";
-import { type RowReader, cell, filled, figures, byName, said } from "./table-row.ts";
+import { type Columns, type RowReader, cell, filled, figures, byName, said } from "./table-row.ts";
 import { other } from "./work-rows.ts";
 
 export const risk: RowReader = (reading, row, columns, context) => {
@@ -94,6 +94,68 @@ export const threshold: RowReader = (reading, row, columns, context) => {
       table: context.section?.title ?? "",
       cells: byName(row, columns),
     });
+};
+
+const worse =
+  /no[- ]?go|abort|stop|fail|critical|\bred\b|kritisch|abbruch|\brot\b|rouge|arrêt|rojo|中止|危険|严重/iu;
+
+/** Whether a table gives each measure a figure to reach and one that stops: `Metric | Go | No-go`. */
+export const hasBounds = ({ names, at }: Columns): boolean =>
+  at.has("metric") && names.some((name) => worse.test(name));
+
+/** The figure to reach is a goal, the one that stops a limit with the action of its row. */
+export const bounds: RowReader = (reading, row, columns, context) => {
+  const { at, names } = columns;
+  const measure = cell(row, at.get("metric"));
+  const action = cell(row, at.get("action"));
+  const told: (number | undefined)[] = [at.get("metric")];
+  row.cells.forEach((_, index) => {
+    const words = cell(row, index);
+    if (index === at.get("metric") || index === at.get("action")) return;
+    const compared = readComparisons(words);
+    const exact = compared.length === 0 && /^\d+(?:[.,]\d+)?\s*%?$/.test(words);
+    const [found] = exact ? readComparisons(`= ${words}`) : compared;
+    if (found === undefined) {
+      if (exact && !worse.test(names[index] ?? "")) {
+        const text = `${measure} = ${words}`;
+        reading.draft.add(
+          "criteria",
+          "criterion",
+          { ...said(row, "row of a table of bounds"), text },
+          context,
+          { thresholds: [] },
+        );
+      }
+      return;
+    }
+    const limit = worse.test(names[index] ?? "");
+    told.push(index);
+    const digits = /(?<![\p{L}\p{N}])p(\d{2,4})(?!\p{L})/iu.exec(measure)?.[1];
+    const named = {
+      ...found,
+      measure,
+      about: subjectOf(measure),
+      written: words,
+      forbidden: false,
+      ...(digits === undefined ? {} : { quantile: Number(`0.${digits}`) }),
+    };
+    const acts = limit && filled(action);
+    const text = `${measure} ${exact ? `= ${words}` : words}`;
+    const base = { ...said(row, "row of a table of bounds"), text, written: words };
+    tellFigures(reading, context, words.replace(/[<>≤≥]=?/g, " "), row.line, { role: "limit" });
+    const made = reading.draft.add("thresholds", "threshold", base, context, {
+      ...ownThreshold(named, { sense: limit ? "limit" : "goal", ...(acts ? { action } : {}) }),
+    });
+    if (!limit) reading.draft.add("criteria", "criterion", base, context, { thresholds: [made.key] });
+    else if (acts)
+      reading.draft.add("triggers", "trigger", base, context, {
+        mode: "unknown",
+        thresholds: [made.key],
+        action,
+        does: doing(action).does ?? "alert",
+      });
+  });
+  figures(reading, row, context, {}, told);
 };
 
 /** Of several columns for a side, functions name the pair; what they stand in goes along. */

@@ -142,7 +142,7 @@ const actions: readonly (readonly [NonNullable<ThresholdFinding["does"]>, RegExp
   ],
   [
     "pause",
-    /pause|stop|hold|halt|freeze|suspend|anhalten|stopp|pausier|aussetz|suspend|arrêt|geler|pausar|detener|parar|congelar|sospend|ferma|pauzeer|wstrzym|zatrzym|останов|приостанов|пауз|暂停|停止|一時停止|중지|중단/iu,
+    /pause|postpone|defer|verschieb|aplaz|延期|推迟|stop|hold|halt|freeze|suspend|anhalten|stopp|pausier|aussetz|suspend|arrêt|geler|pausar|detener|parar|congelar|sospend|ferma|pauzeer|wstrzym|zatrzym|останов|приостанов|пауз|暂停|停止|一時停止|중지|중단/iu,
   ],
   [
     "alert",

@@ -13,7 +13,7 @@ import type { Reading } from "./reading.ts";
 import type { CheckFinding } from "./work-finding.ts";
 
 const box = /^\[([ xX✓✔-]?)\]\s*/;
-const sign = /^([☐☑☒✅❌✔✓✗✘🔲⬜🟩])\uFE0F?\s*/u;
+const sign = /^([☐☑☒✅❌✔✓✗✘🔲⬜🟩🚧⏳🔄])\uFE0F?\s*/u;
 const tickedSigns = "☑✅✔✓🟩";
 
 /** Reads one item of a list by the section it stands in; gives the context for what stands below it. */

@@ -7,7 +7,7 @@ import { tellLinks } from "./passage.ts";
 import { tellMentioned } from "./read-commands.ts";
 import type { Reading } from "./reading.ts";
 import { type Columns, type RowReader } from "./table-row.ts";
-import { risk, threshold, mapping, share, criterion } from "./figure-rows.ts";
+import { bounds, hasBounds, risk, threshold, mapping, share, criterion } from "./figure-rows.ts";
 import { phase, unit, role, step, other } from "./work-rows.ts";
 
 /** Reads a table by the words of its head; each row becomes what the head says, or a row kept whole. */
@@ -39,6 +39,7 @@ export function readTable(reading: Reading, table: Table, context: Context): voi
 
 function readerFor({ at, names }: Columns, context: Context, table: Table): RowReader {
   if (at.has("risk") && (at.has("mitigation") || at.has("probability") || at.has("impact"))) return risk;
+  if (hasBounds({ at, names })) return bounds;
   if (at.has("threshold") && (at.has("metric") || names.length > 1)) return threshold;
   if (at.has("old") && at.has("new")) return mapping;
   if (context.role === "mapping" && names.length >= 2) return mapping;

@@ -5,11 +5,21 @@ import { dependenciesOf, matchName, namesIn } from "./dependencies.ts";
 import { put } from "./draft.ts";
 import { readHeading } from "./heading.ts";
 import { isForwardOnly } from "./tell-field.ts";
+import { tellFigures } from "./passage.ts";
 import { type RowReader, cell, filled, figures, byName, said } from "./table-row.ts";
+
+/** A row that adds up the others is no phase. */
+const sum =
+  /^\W*(?:total|sum|overall|gesamt|summe|totale|totaal|razem|suma|итого|всего|合计|总计|合計|합계)\W*$/iu;
 
 export const phase: RowReader = (reading, row, columns, context) => {
   const { at } = columns;
   const text = cell(row, at.get("phase") ?? 0);
+  if (sum.test(text)) {
+    other(reading, row, columns, context);
+    return;
+  }
+  const task = at.get("step") === (at.get("phase") ?? 0) ? "" : cell(row, at.get("step"));
   const split = splitClaim(text);
   const sense = readHeading(split.title);
   const bare = /^#?(\d{1,3}[a-z]?|[IVX]{1,5}|[A-H])\.?$/.exec(split.title)?.[1];
@@ -37,11 +47,15 @@ export const phase: RowReader = (reading, row, columns, context) => {
     line: row.line,
     sureness: "likely",
     why: "row of a table of phases",
-    ...(claim === undefined ? {} : { claim }),
+    ...(claim === undefined || filled(task) ? {} : { claim }),
     defines: false,
   } as const;
   const found = reading.phase(told, context);
   const inner = { ...context, phase: found };
+  if (filled(task)) {
+    taskOfPhase(reading, row, columns, inner);
+    return;
+  }
   reading.draft.add("rows", "row", said(row, "row of a table of phases"), inner, {
     table: context.section?.title ?? "",
     cells: byName(row, columns),
@@ -78,6 +92,34 @@ export const phase: RowReader = (reading, row, columns, context) => {
   const timed = start === undefined && last === undefined ? [] : [at.get("start"), at.get("end")];
   for (const { key, role } of figures(reading, row, inner, { role: "phase" }, timed))
     if (role === "phase" || role === "position") (found.durations as string[]).push(key);
+};
+
+/** A sheet with a line for each task names the phase again in each: what else it says, it says of the task. */
+const taskOfPhase: RowReader = (reading, row, columns, context) => {
+  const { at } = columns;
+  const accepted = cell(row, at.get("criterion"));
+  const back = cell(row, at.get("rollback"));
+  const apart = [at.get("criterion"), at.get("rollback")].map((index) => index ?? -1);
+  const rest = row.cells.map((one, index) => (apart.includes(index) ? { ...one, plain: "" } : one));
+  step(reading, { ...row, cells: rest }, columns, context);
+  const { phase: found } = context;
+  if (filled(accepted)) {
+    const { thresholds } = tellFigures(reading, context, accepted, row.line, { sense: "goal" });
+    const told = { ...said(row, "what a table asks of a task"), text: accepted };
+    reading.draft.add("criteria", "criterion", told, context, {
+      thresholds: thresholds.map(({ key }) => key),
+    });
+  }
+  if (filled(back) && found !== undefined) {
+    tellFigures(reading, context, back, row.line);
+    const { wayBack } = found;
+    // Back through the tasks: the last one first.
+    if (!isForwardOnly(back))
+      found.wayBack = {
+        text: wayBack === undefined ? back : `${back}; ${wayBack.text}`,
+        forwardOnly: false,
+      };
+  }
 };
 
 const dayAfter = (day: string): string =>
