@@ -4,6 +4,7 @@ import type { DataStore } from "./connector.ts";
 import { openFiles } from "./connectors/files.ts";
 import { openLevelDb } from "./connectors/leveldb.ts";
 import { openLmdb } from "./connectors/lmdb.ts";
+import { readAddress } from "./connectors/postgres/address.ts";
 import { openPostgresData } from "./connectors/postgres/open.ts";
 import { openSqlite } from "./connectors/sqlite.ts";
 
@@ -49,6 +50,33 @@ function openPostgres(address: string, { collections, clock }: OpenDataStoreOpti
 export async function openDataStore(address: string, options: OpenDataStoreOptions = {}): Promise<DataStore> {
   const { create, collections, clock, ...unknown } = options;
   refuseOptions("openDataStore", unknown);
+  const { kind, where } = readKind(address);
+  return kind.open(where, {
+    ...(create === undefined ? {} : { create }),
+    ...(collections === undefined ? {} : { collections }),
+    ...(clock === undefined ? {} : { clock }),
+  });
+}
+
+/**
+ * Reads an address without opening anything: the scheme, what stands behind it, and the name the store will have, which shows
+ * no user and no password.
+ * @throws CUTOVER_DATA_ADDRESS
+ */
+export function readStoreAddress(address: string): {
+  readonly scheme: string;
+  readonly where: string;
+  readonly name: string;
+} {
+  const { scheme, where } = readKind(address);
+  return { scheme, where, name: scheme.startsWith("postgres") ? readAddress(address).name : address };
+}
+
+function readKind(address: string): {
+  readonly kind: { readonly open: Open };
+  readonly scheme: string;
+  readonly where: string;
+} {
   const colon = address.indexOf(":");
   const scheme = colon < 0 ? "" : address.slice(0, colon);
   const kind = Object.hasOwn(kinds, scheme) ? kinds[scheme] : undefined;
@@ -59,11 +87,7 @@ export async function openDataStore(address: string, options: OpenDataStoreOptio
       message: `expected ${kind.example}, found "${address}", which does not say where`,
       place: address,
     });
-  return kind.open(where, {
-    ...(create === undefined ? {} : { create }),
-    ...(collections === undefined ? {} : { collections }),
-    ...(clock === undefined ? {} : { clock }),
-  });
+  return { kind, scheme, where };
 }
 
 function wrongAddress(scheme: string): CutoverError {

@@ -60,7 +60,7 @@ export async function restoreData(options: RestoreOptions): Promise<Restored> {
   onlyKnown("restoreData", options, known);
   await using backup = await openBackup(options.dir);
   const names = options.collections ?? backup.manifest.collections.map(({ name }) => name);
-  const job = `restore:${backup.manifest.checksum.slice(0, 16)}`;
+  const job = restoreJob(backup.manifest.checksum);
   const before = await options.target.checkpoint(job);
   await fits(backup, options, names, before !== undefined);
   await checkBackup(backup, names, options);
@@ -69,6 +69,9 @@ export async function restoreData(options: RestoreOptions): Promise<Restored> {
   await options.target.forget(job);
   return { rows, resumedLeaves, ...outcome };
 }
+
+/** Under which name the target keeps how far a restore of this backup is. */
+export const restoreJob = (checksum: string): string => `restore:${checksum.slice(0, 16)}`;
 
 /** Reads every leaf: what is damaged is found before a row is written. */
 async function checkBackup(

@@ -1,0 +1,109 @@
+import { randomBytes } from "node:crypto";
+import { CutoverError, type JsonObject } from "../../core/index.ts";
+import type { StepContext } from "../../plan/index.ts";
+import { keyText } from "../bytes.ts";
+import { digestForm } from "../digest/digest.ts";
+import { type Verification, verifyData } from "../verify/verify.ts";
+import { followed, type OpenedPair, type Pair, pairInput } from "./pair.ts";
+import { count, RowProgress, rowsText } from "./step-progress.ts";
+
+/** Differences named in results and errors. */
+const named = 5;
+
+/** Compares both sides, after the new one was brought up to date where a backfill of this run is to be followed. */
+export async function compare(
+  context: StepContext,
+  pair: Pair,
+  both: OpenedPair,
+  progress: RowProgress,
+  limit: number,
+): Promise<Verification> {
+  const caughtUp = await followed(context, pair, both);
+  if (caughtUp !== undefined) {
+    progress.part("brings the new side up to date");
+    await caughtUp();
+  }
+  const known = (await both.source.collections()).filter(({ name }) => both.names.includes(name));
+  // Both sides are read.
+  const rows = known.every((each) => each.rows !== undefined)
+    ? 2 * known.reduce((sum, each) => sum + (each.rows ?? 0), 0)
+    : undefined;
+  progress.part("compares", rows);
+  return await verifyData({
+    source: both.source,
+    target: both.target,
+    ...(pair.collections === undefined ? {} : { collections: pair.collections }),
+    ...(pair.map === undefined ? {} : { map: pair.map }),
+    ...(pair.into === undefined ? {} : { targets: pair.into }),
+    ...(caughtUp === undefined ? {} : { caughtUp }),
+    limit,
+    random: (length) => new Uint8Array(randomBytes(length)),
+    signal: context.signal,
+    onRead: (read, bytes) => progress.add(read, bytes),
+  });
+}
+
+/** `3 missing · 1 different`; empty when there is none. */
+export function countsWords({ counts, atLeast, unsettled, unexplained }: Verification): string {
+  const words = Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .map(([kind, n]) => `${atLeast ? "at least " : ""}${count(n)} ${kind}`);
+  if (unsettled > 0) words.push(`${count(unsettled)} that changed again and again`);
+  if (unexplained.length > 0)
+    words.push(`${count(unexplained.length)} stretches whose digests differ by more than their rows`);
+  return words.join(" · ");
+}
+
+/** A verification as evidence: with the seed the digests can be taken again. */
+export function verificationFacts(pair: Pair, found: Verification): JsonObject {
+  const { equal, seed, source, target, counts, atLeast, arrived, unsettled, aside, unexplained, leaves } =
+    found;
+  return {
+    ...pairInput(pair),
+    equal,
+    seed,
+    source: { ...digestForm(source) },
+    target: { ...digestForm(target) },
+    leaves,
+    counts: { ...counts },
+    atLeast,
+    arrived,
+    unsettled,
+    aside,
+    unexplained: unexplained.length,
+    first: firstOf(found),
+  };
+}
+
+const firstOf = ({ differences }: Verification): readonly string[] =>
+  differences
+    .slice(0, named)
+    .map(
+      ({ kind, collection, key }) => `${kind} ${collection === "" ? "" : `${collection} `}${keyText(key)}`,
+    );
+
+export function equalWords({ source, aside, arrived }: Verification): string {
+  return [
+    rowsText(source.count),
+    "0 differ",
+    ...(arrived > 0 ? [`${count(arrived)} had been behind`] : []),
+    ...(aside > 0 ? [`${count(aside)} set aside`] : []),
+  ].join(" · ");
+}
+
+/** @throws CUTOVER_DATA_DIFFERS with counts and the first few */
+export function requireEqual(pair: Pair, { source, target }: OpenedPair, found: Verification): void {
+  if (found.equal) return;
+  const first = firstOf(found);
+  throw new CutoverError("CUTOVER_DATA_DIFFERS", {
+    message: `expected ${target.name} to hold what ${source.name} holds${pair.map === undefined ? "" : ", mapped"}; found ${countsWords(found)}${first.length === 0 ? "" : `: ${first.join(", ")}`}`,
+    place: target.name,
+    details: {
+      counts: { ...found.counts },
+      atLeast: found.atLeast,
+      unsettled: found.unsettled,
+      unexplained: found.unexplained.length,
+      first,
+    },
+  });
+}
