@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
+import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -298,6 +299,32 @@ describe("a migration that moves data", () => {
     expect(Object.keys(await rowsOf(fresh()))).toHaveLength(1);
   }, 60_000);
 });
+
+test("tables of SQLite go over with a backup proven in a scratch file, and back again with what a map kept", async () => {
+  for (const name of ["a", "b", "scratch"]) {
+    const made = new DatabaseSync(join(dir, `${name}.db`));
+    made.exec("create table orders (id integer primary key, state text not null)");
+    if (name === "a") made.exec("insert into orders values (1, 'open'), (2, 'done'), (3, 'strange')");
+    made.close();
+  }
+  const [from, to] = [`sqlite:${dir}/a.db`, `sqlite:${dir}/b.db`];
+  const map = ({ value }: { value: Uint8Array }): { value: Uint8Array } => {
+    if (Buffer.from(value).includes("strange")) throw noImage("no such state");
+    return { value };
+  };
+  const steps = (): Step[] => [
+    backup(from, { into: kept(), scratch: `sqlite:${dir}/scratch.db` }),
+    backfill(from, to, { map }),
+    verify(from, to, { map }),
+  ];
+  const { state, results } = await run(...steps(), breaks());
+  expect(results["move/backup"]).toMatchObject({ rows: 3, provenIn: `sqlite:${dir}/scratch.db` });
+  expect(results["move/verify"]).toMatchObject({ equal: true, aside: 1 });
+  expect(state).toBe("ROLLED_BACK");
+  await using target = await openDataStore(to);
+  expect(await target.count({ collection: "orders" })).toBe(0);
+  expect(await target.count({ collection: "cutover_aside" })).toBe(0);
+}, 60_000);
 
 describe("the dry run of steps that move data", () => {
   test("tells rows, bytes, disk, what has no image and what is refused, and makes nothing", async () => {
