@@ -52,11 +52,21 @@ const mark = /[✅☑✔✓🟢❌✗✘🚧🔄⏳🟡⬜🔲☐⏸📋]/u;
 const trailing =
   /\s*[-–—:|]?\s*(?:([✅☑✔✓🟢❌✗✘🚧🔄⏳🟡⬜🔲☐⏸]\uFE0F?\s*[^✅❌.]{0,40})|(?:[←→]|<-)\s*([^←→]{1,30}?)|[([]([^()[\]]{2,25})[)\]])\s*$/u;
 
+/** A column named "Done?" is answered. */
+const answers: readonly { readonly state: Claim["state"]; readonly word: RegExp }[] = [
+  { state: "done", word: /^(?:yes|ja|oui|sí|si|sim|sì|tak|да|是|はい|예)$/iu },
+  { state: "open", word: /^(?:no|not yet|nein|non|não|nee|nie|нет|否|いいえ|아니오)$/iu },
+];
+
 /** What a short text says about a state when a state is what it is asked for: a cell of a column, the value of `Status:`. */
 export function statusOf(text: string): Claim | undefined {
   const bare = text.trim();
   const sign = mark.exec(bare)?.[0];
-  const state = sign === undefined ? states.find(({ whole }) => whole.test(bare))?.state : marks[sign];
+  const state =
+    sign === undefined
+      ? (states.find(({ whole }) => whole.test(bare))?.state ??
+        answers.find(({ word }) => word.test(bare))?.state)
+      : marks[sign];
   return state === undefined ? undefined : { state, text: bare };
 }
 

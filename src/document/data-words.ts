@@ -1,4 +1,5 @@
 import { dayNames } from "./day-names.ts";
+import { tellCommandItem, tellPhaseKeys } from "./data-phase.ts";
 import { type DataTree, sentenceOf } from "./data-tree.ts";
 import { tellDates } from "./dates.ts";
 import { type Context, put } from "./draft.ts";
@@ -29,10 +30,7 @@ export class DataWords {
 
   /** Reads a tree whose key (empty at the top and in lists) has given the context its role already. */
   read(tree: DataTree, context: Context, position: string): void {
-    if (tree.shape === "scalar") {
-      this.#leaf(tree, context);
-      return;
-    }
+    if (tree.shape === "scalar") return this.#leaf(tree, context);
     tree.children.forEach((child, index) => {
       if (tree.shape === "list") this.#item(child, context, index, position);
       else this.#member(child, context, position);
@@ -145,6 +143,7 @@ export class DataWords {
       defines: false,
     } as const;
     const phase = this.#reading.phase(told, context);
+    tellPhaseKeys(this.#reading, tree, { ...context, phase }, this.#first);
     this.read(tree, { ...context, phase, role: "phase" }, "");
   }
 
@@ -264,6 +263,7 @@ export class DataWords {
       tree.shape === "scalar" ||
       (tree.shape === "map" && tree.children.length === 1 && tree.children[0]?.shape === "scalar");
     if (role === "risks") this.#risk(tree, context, said);
+    else if (single && tellCommandItem(this.#reading, tree, context, line)) return;
     else if (single && role === "criteria") {
       const { thresholds } = tellFigures(this.#reading, context, text, line, { sense: "goal" });
       draft.add("criteria", "criterion", said, context, { thresholds: thresholds.map(({ key }) => key) });

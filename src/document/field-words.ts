@@ -134,7 +134,7 @@ export const fieldWords: readonly (readonly [Field, readonly string[]])[] = [
   [
     "status",
     words(
-      "status|state|progress|stand|zustand|fortschritt|statut|état|avancement|estado|progreso|stato|avanzamento|voortgang",
+      "status|done?|completed?|finished?|erledigt|fait?|fait ?|hecho|¿hecho|fatto?|готово|state|progress|stand|zustand|fortschritt|statut|état|avancement|estado|progreso|stato|avanzamento|voortgang",
       "postęp|статус|состояние|ход|状态|进度|状態|進捗|상태|진행",
     ),
   ],

@@ -32,6 +32,8 @@ describe("a plan kept as a sheet", () => {
     expect(text).toContain("rate.error().below(0.001)");
     expect(text).toContain("way back: revoke keys; delete buckets");
     expect(text).toContain("Infra · 2d");
+    expect(text).toContain('Said to be done ("yes").');
+    expect(text).toContain('Said to be open ("no").');
   });
 });
 

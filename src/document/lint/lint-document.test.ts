@@ -258,6 +258,14 @@ describe("the way back and what has none", () => {
       "warning phase-without-exit 11: none",
     ]);
   });
+
+  test("takes a sentence that asks for a figure for the end of a phase, and no other sentence with one", () => {
+    const phase = (words: string): readonly string[] =>
+      told(plan("## Phase 2: Switch", words), "phase-without-exit");
+    expect(phase("The consumer lag must stay under 10,000 messages.")).toEqual([]);
+    expect(phase("Done when no more than 5 duplicates were seen.")).toEqual([]);
+    expect(phase("The old host has more than 5 disks.")).toHaveLength(1);
+  });
 });
 
 describe("order", () => {

@@ -142,6 +142,10 @@ function places(inventory: Inventory): (within: Within, text: string) => boolean
     (within.section !== undefined && sections.has(within.section));
 }
 
+/** A sentence that asks for its figure: `Done when …`, `the lag must stay under …`. */
+const wanted =
+  /\b(?:must|shall|(?:done|finished|complete|over) when|until)\b|muss|müssen|fertig,? wenn|bis (?:die|der|das)|doit|doivent|jusqu|debe|hasta que|должн|必须|直到/iu;
+
 function exits(inventory: Inventory, tell: Tell): void {
   const { phases, checks, criteria, thresholds, sections, notes } = inventory;
   const has = new Set([
@@ -149,7 +153,9 @@ function exits(inventory: Inventory, tell: Tell): void {
       .filter(({ guards }) => guards === "exit" || guards === "success")
       .map(({ within }) => within.phase),
     ...criteria.map(({ within }) => within.phase),
-    ...thresholds.filter(({ sense }) => sense === "goal").map(({ within }) => within.phase),
+    ...thresholds
+      .filter(({ sense, text }) => sense === "goal" || (sense === "unknown" && wanted.test(text)))
+      .map(({ within }) => within.phase),
     ...sections
       .filter(({ role }) => role === "criteria" || role === "checklist")
       .map(({ within }) => within.phase),

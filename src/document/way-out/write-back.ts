@@ -278,7 +278,7 @@ function appendix(
   }
   const beyond = unmatched.filter(({ role }) => role !== "phase" || run.items.length === unmatched.length);
   if (beyond.length > 0) {
-    out.push(...title("In the run, without a line in this plan"));
+    out.push(...title("In the run, without a line of its own above"));
     for (const item of beyond) {
       const state = stateOf([item]);
       out.push(
