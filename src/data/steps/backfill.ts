@@ -144,6 +144,7 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
   const names = into ?? collections ?? (await old.store.collections()).map(({ name }) => name);
   await using young = await openToLook(to, names);
   const held = young === undefined ? undefined : await holdsRows(young.store, names);
+  const refused = held !== undefined && options.mix !== true;
   const there =
     young === undefined
       ? " (will be made)"
@@ -154,13 +155,18 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
           : " (HOLDS ROWS, and is refused)";
   const disk = await diskWords(diskOf(to), seen.bytes);
   return {
-    summary: `${words} · ${previewWords(seen)}`,
+    // What is refused or set aside stands in the line that every plan shows.
+    summary: [
+      words,
+      previewWords(seen),
+      ...(refused ? ["THE NEW STORE HOLDS ROWS"] : []),
+      ...warnings(seen),
+    ].join(" · "),
     estimateMs: own ?? timeOf(seen),
     touches: [
       `rows of ${storeName(to)}${there}`,
       `a log of changes in ${storeName(from)}, until the ${options.follow === true ? "move is ended" : "phase is sealed"}`,
       ...(disk === undefined ? [] : [disk]),
-      ...warnings(seen),
     ],
   };
 }

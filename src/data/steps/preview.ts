@@ -54,7 +54,9 @@ export async function preview(
       if (sample >= looked) break;
     }
     rows += own;
-    bytes += known.bytes ?? (sample === 0 ? 0 : Math.round((size / sample) * own));
+    // What a store says of itself is often compressed: room is needed for the rows as they are.
+    const whole = sample === 0 ? 0 : Math.round((size / sample) * own);
+    bytes += Math.max(known.bytes ?? 0, whole);
     seen += sample;
   }
   const unmapped = asides === 0 ? undefined : { looked: seen, rows: asides, reason };

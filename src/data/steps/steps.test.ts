@@ -338,7 +338,7 @@ describe("the dry run of steps that move data", () => {
     const [saved, copied] = phases[0]?.steps ?? [];
     expect(saved?.summary).toContain("100 rows · about");
     expect(copied?.summary).toContain("100 rows · about");
-    const told = copied?.touches.join("\n") ?? "";
+    const told = [copied?.summary, ...(copied?.touches ?? [])].join("\n");
     expect(told).toContain("(will be made)");
     expect(told).toContain("100 of the first 100 rows have no image and are set aside: no such status");
     expect(told).toMatch(/disk of .*: needs about .* free/);
