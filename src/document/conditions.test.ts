@@ -89,6 +89,21 @@ describe("limits in the prose of a plan", () => {
   });
 });
 
+describe("a plan in signs", () => {
+  const plan =
+    "# 迁移\n\n## 第一阶段：双写（5天）\n\n- [ ] 差异率低于0.01%\n\n## 第二阶段：下线\n\n1. 停止双写\n\n```sql\nDROP DATABASE user_old;\n```\n";
+
+  test("has no bare figures for names, and what deletes goes forward only behind an approval", async () => {
+    const { phases } = await planOf(plan);
+    expect(phases.map(({ name, forwardOnly }) => [name, forwardOnly])).toEqual([
+      ["phase-1", false],
+      ["phase-2", false],
+      ["phase-2-final", true],
+    ]);
+    expect(written(plan)).toContain("approval: { by: 1 }");
+  });
+});
+
 describe("a plan without phases", () => {
   test("keeps shares told in prose, and takes the way back below a step for that step", async () => {
     const plan = await planOf(

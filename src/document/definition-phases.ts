@@ -3,7 +3,14 @@ import { type Code, type CodeItem, list, object, text, words } from "./definitio
 import { numbers } from "./definition-measures.ts";
 import { claimOfCheck, claimOfCriterion, Proofs } from "./definition-proofs.ts";
 import type { DefinitionSource } from "./definition-source.ts";
-import { claimedStep, commandItem, fromPlace, stepItem, type StepItem } from "./definition-steps.ts";
+import {
+  hasLetter,
+  claimedStep,
+  commandItem,
+  fromPlace,
+  stepItem,
+  type StepItem,
+} from "./definition-steps.ts";
 import type { UnitsDraft } from "./definition-units.ts";
 import { Names, slug } from "./definition-words.ts";
 import type { RampFinding } from "./figure-finding.ts";
@@ -63,7 +70,10 @@ export function draftPhase(
   names: Names,
 ): PhaseDraft {
   const draft = new PhaseDraft(source, {
-    name: names.take(slug(phase.name), slug(phase.title), `phase-${slug(phase.number ?? "") || phase.order}`),
+    name: names.take(
+      ...[slug(phase.name), slug(phase.title)].filter(hasLetter),
+      `phase-${slug(phase.number ?? "") || phase.order}`,
+    ),
     title: phase.title.trim() === "" ? phase.text : phase.title,
     from: source.at(phase.place),
     claim: phase.goal ?? (phase.title.trim() === "" ? phase.text : phase.title),

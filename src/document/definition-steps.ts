@@ -20,6 +20,9 @@ export interface StepOptions {
   readonly notes?: readonly string[];
 }
 
+/** `双写（5天）` leaves `5`, which names nothing. */
+export const hasLetter = (name: string): boolean => /[a-z]/i.test(name);
+
 /** Something to do of which nobody has said how it is shown. */
 export function claimedStep(
   source: DefinitionSource,
@@ -28,7 +31,10 @@ export function claimedStep(
 ): StepItem {
   const { place } = claim;
   const said = claim.words.trim() === "" ? `line ${place.line}` : claim.words;
-  const name = options.names.take(slug(claim.name ?? said), slug(said), `step-${place.line}`);
+  const name = options.names.take(
+    ...[slug(claim.name ?? said), slug(said)].filter(hasLetter),
+    `step-${place.line}`,
+  );
   source.told.add(place.line);
   const unproven = unprovenCode(said, {
     from: source.at(place),
@@ -74,6 +80,7 @@ export function commandItem(
   if (/^(cd|pushd|popd)(\s+[^;&|]*)?$/.test(command.shell.trim())) return undefined;
   const { place, shell, blanks } = command;
   const run = runnable(command);
+  const irreversible = command.dangers.some((danger) => danger.irreversible);
   const notes = [
     ...(options.notes ?? []),
     ...(command.note === undefined ? [] : [command.note]),
@@ -87,9 +94,10 @@ export function commandItem(
       blanks.length > 0
         ? `Fill in ${blanks.join(", ")} first.`
         : `No shell of this tool reads ${command.language || "it"}.`;
-    return claimedStep(source, { words: shell, place }, { ...options, notes: [...notes, why] });
+    const claimed = claimedStep(source, { words: shell, place }, { ...options, notes: [...notes, why] });
+    // Who carries it out by hand loses what it deletes all the same.
+    return { ...claimed, irreversible };
   }
-  const irreversible = command.dangers.some((danger) => danger.irreversible);
   const name = options.names.take(nameOf(shell), `command-${place.line}`);
   const { unit } = options;
   const code = call(
