@@ -38,6 +38,7 @@ export { openSqlite, SqliteStore, type SqliteStoreOptions } from "./connectors/s
 export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";
 export { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
 export { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";
+export { dataFaultPoints } from "./fault-points.ts";
 export { covers, type Fence, type SequenceFence, type SnapshotFence } from "./fence.ts";
 export {
   type Aside,
