@@ -28,3 +28,4 @@ export {
 } from "./route.ts";
 export { processSpace } from "./process-space.ts";
 export { visible } from "./visible.ts";
+export { type AddressProblem, postgresAddressProblem } from "./postgres-address.ts";

@@ -159,7 +159,7 @@ test.each(readdirSync(fixtures))("%s becomes a definition that is whole and form
   expect(await formatted(text, style)).toBe(true);
 });
 
-const seeds = "/work/shared/seeds";
+const seeds = join(import.meta.dirname, "../../../shared/seeds");
 
 describe.skipIf(!existsSync(seeds))("the five plans (skipped where their folder is absent)", () => {
   const plans = existsSync(seeds) ? readdirSync(seeds).filter((name) => name.endsWith(".txt")) : [];

@@ -306,7 +306,7 @@ describe("cutover bind", () => {
   });
 });
 
-const seeds = "/work/shared/seeds";
+const seeds = join(import.meta.dirname, "../../../shared/seeds");
 
 describe.skipIf(!existsSync(seeds))("the five plans (skipped where their folder is absent)", () => {
   const plans = existsSync(seeds) ? readdirSync(seeds).filter((name) => name.endsWith(".txt")) : [];

@@ -1,0 +1,60 @@
+/**
+ * What `pg` acts on. It takes every parameter of an address as an option and before those it is given, so any other
+ * could undo what we rely on; one that is misspelt (`shema=`) would lead to another place without a word.
+ */
+const parameters: readonly string[] = [
+  "host",
+  "options",
+  "password",
+  "port",
+  "ssl",
+  "sslcert",
+  "sslkey",
+  "sslmode",
+  "sslnegotiation",
+  "sslrootcert",
+  "uselibpqcompat",
+  "user",
+];
+
+export interface AddressProblem {
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/**
+ * What is wrong with an address of PostgreSQL, looked at before anything is done with it; undefined when nothing is. No
+ * message repeats a part of it that could belong to a password: with `/`, `?` or `#` in it as they are, its end would
+ * pass for host, database or parameter.
+ * @param more parameters that are not for `pg`
+ */
+export function postgresAddressProblem(address: string, more: readonly string[]): AddressProblem | undefined {
+  if (!/^postgres(ql)?:\/\//.test(address) || !URL.canParse(address))
+    return {
+      message: "expected an address like postgres://USER@HOST:PORT/DATABASE, found one that cannot be read",
+      remedy: "write what is not a letter or digit in user and password as %xx (`encodeURIComponent`)",
+    };
+  const { hash, pathname, search, searchParams, username, password } = new URL(address);
+  const bare = [pathname, search].some((part) => part.includes("@"));
+  if (hash !== "" || bare || !isEncoded(username, password, pathname))
+    return {
+      message: "expected one @ in the address, and no # or bare %, found more",
+      remedy: "write /, ?, #, @ and % in user, password and database as %2F, %3F, %23, %40 and %25",
+    };
+  const unknown = [...searchParams.keys()].find((name) => !parameters.includes(name) && !more.includes(name));
+  if (unknown === undefined) return undefined;
+  const known = [...parameters, ...more].join(", ");
+  return {
+    message: `expected parameters that are known in the address, found ${JSON.stringify(unknown)}`,
+    remedy: `take it out; known here are ${known}`,
+  };
+}
+
+function isEncoded(...parts: readonly string[]): boolean {
+  try {
+    for (const part of parts) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
