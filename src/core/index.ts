@@ -29,3 +29,4 @@ export {
 export { processSpace } from "./process-space.ts";
 export { visible } from "./visible.ts";
 export { type AddressProblem, postgresAddressProblem } from "./postgres-address.ts";
+export type { PlanItem, PlanItemState, PlanProof } from "./plan-item.ts";

@@ -58,5 +58,5 @@ export { bindClaim, type Bound, type Evidence } from "./bind-definition.ts";
 export type { ClaimRole, WrittenClaim } from "./bind-claims.ts";
 export { type DiffLine, lineDifference } from "./merge-lines.ts";
 export { type WriteBackOptions, writeBack, type WrittenBack } from "./way-out/write-back.ts";
-export type { RecordedItem, RecordedProof, RecordedRun, RecordedState } from "./way-out/record.ts";
+export type { RecordedRun } from "./way-out/record.ts";
 export { type Change, isImported, type Merged, mergeDefinition } from "./merge-definition.ts";

@@ -57,6 +57,13 @@ const withoutData = (text: string): string =>
     .map((line) => (line.length > longestLine ? "" : line))
     .join("\n");
 
+/** What people meet most often, in words. */
+const plainWords: Readonly<Record<string, string>> = {
+  ENOENT: "no such file",
+  EISDIR: "a folder",
+  EACCES: "no permission to read it",
+};
+
 /** The same for a file. @throws CUTOVER_DOCUMENT_UNREADABLE when it cannot be opened. */
 export async function readDocumentFile(path: string): Promise<Inventory> {
   let bytes: Uint8Array;
@@ -66,7 +73,7 @@ export async function readDocumentFile(path: string): Promise<Inventory> {
     const code =
       typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error);
     throw new CutoverError("CUTOVER_DOCUMENT_UNREADABLE", {
-      message: `expected a file that can be read, found ${code}`,
+      message: `expected a file that can be read, found ${plainWords[code] ?? code}`,
       place: path,
       details: { code },
       cause: error,

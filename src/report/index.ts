@@ -6,13 +6,7 @@ export {
   routeCoverage,
   type RouteCoverage,
 } from "./route-coverage.ts";
-export {
-  type PlanItem,
-  type PlanItemState,
-  type PlanProof,
-  type PlanRecord,
-  readPlanRecord,
-} from "./plan-record.ts";
+export { type PlanRecord, readPlanRecord } from "./plan-record.ts";
 export { renderHtml } from "./render-html.ts";
 export {
   auditLine,
@@ -56,3 +50,4 @@ export {
   unitFaces,
   verdictFaces,
 } from "./words.ts";
+export type { PlanItem, PlanItemState, PlanProof } from "../core/index.ts";

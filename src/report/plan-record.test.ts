@@ -12,7 +12,8 @@ import {
 } from "../plan/index.ts";
 import { openRig, type Rig } from "../testing/engine-rig.ts";
 import { buildRunView } from "./run-viewer.ts";
-import { type PlanItem, readPlanRecord } from "./plan-record.ts";
+import type { PlanItem } from "../core/index.ts";
+import { readPlanRecord } from "./plan-record.ts";
 
 const hash = "cd".repeat(32);
 

@@ -1,20 +1,20 @@
 import { slug } from "../draft.ts";
 import type { Inventory } from "../inventory.ts";
-import type { RecordedItem } from "./record.ts";
+import type { PlanItem } from "../../core/index.ts";
 
 /** Which items of the record speak of which line of the plan, and those that no line asks for. */
 export interface Matched {
-  readonly byLine: ReadonlyMap<number, readonly RecordedItem[]>;
-  readonly unmatched: readonly RecordedItem[];
+  readonly byLine: ReadonlyMap<number, readonly PlanItem[]>;
+  readonly unmatched: readonly PlanItem[];
 }
 
 /**
  * By the line the definition names; else by words: a check, gate or step whose name is the text of one item of the plan, in
  * the same phase where there is one, and of one only. Two items of the same words are nobody's: then a line must be named.
  */
-export function matchItems(inventory: Inventory, items: readonly RecordedItem[]): Matched {
-  const byLine = new Map<number, RecordedItem[]>();
-  const unmatched: RecordedItem[] = [];
+export function matchItems(inventory: Inventory, items: readonly PlanItem[]): Matched {
+  const byLine = new Map<number, PlanItem[]>();
+  const unmatched: PlanItem[] = [];
   const byWords = indexWords(inventory);
   for (const item of items) {
     const line = lineFrom(item, inventory) ?? byWords(item);
@@ -29,12 +29,12 @@ export function matchItems(inventory: Inventory, items: readonly RecordedItem[])
 }
 
 /** The line that `from` names, when it lies in this document. */
-function lineFrom({ from }: RecordedItem, inventory: Inventory): number | undefined {
+function lineFrom({ from }: PlanItem, inventory: Inventory): number | undefined {
   const line = Number(/:(\d+)$/.exec(from ?? "")?.[1]);
   return Number.isInteger(line) && line >= 1 && line <= inventory.lines.total ? line : undefined;
 }
 
-function indexWords(inventory: Inventory): (item: RecordedItem) => number | undefined {
+function indexWords(inventory: Inventory): (item: PlanItem) => number | undefined {
   const { checks, criteria, steps, phases, units } = inventory;
   const phaseOf = new Map(phases.map(({ key, name }) => [key, name]));
   const lines = new Map<string, Set<number>>();

@@ -1,38 +1,6 @@
-/** What the record says of a plan's items, as `report` tells it. Times are wall-clock milliseconds. */
-export interface RecordedItem {
-  readonly role: string;
-  readonly phase: string | null;
-  readonly name: string;
-  readonly title: string;
-  /** Line of the plan: `PLAN.md:31`; null when the definition does not say. */
-  readonly from: string | null;
-  readonly state: RecordedState;
-  readonly note: string;
-  readonly startedAt: number | null;
-  readonly endedAt: number | null;
-  readonly events: readonly number[];
-}
+import type { PlanItem, PlanItemState, PlanProof } from "../../core/index.ts";
 
-export type RecordedState =
-  | "proven"
-  | "done"
-  | "on-word"
-  | "running"
-  | "holds"
-  | "failed"
-  | "unknown"
-  | "back"
-  | "open"
-  | "armed"
-  | "fired";
-
-export interface RecordedProof {
-  readonly seq: number;
-  readonly at: number;
-  readonly what: string;
-  readonly evidence: string | null;
-}
-
+/** What the record says of a run and the items of its plan, as `report` tells it. Times are wall-clock milliseconds. */
 export interface RecordedRun {
   readonly id: string;
   readonly migration: string;
@@ -42,8 +10,8 @@ export interface RecordedRun {
   readonly hash: string;
   /** When this is written. */
   readonly at: number;
-  readonly items: readonly RecordedItem[];
-  readonly proofs: readonly RecordedProof[];
+  readonly items: readonly PlanItem[];
+  readonly proofs: readonly PlanProof[];
   /** What people moved without evidence. */
   readonly overrides: readonly {
     readonly at: number;
@@ -55,7 +23,7 @@ export interface RecordedRun {
 
 /** Several items of one line as one: fifty units have one line in the plan. */
 export interface LineState {
-  readonly state: RecordedState;
+  readonly state: PlanItemState;
   readonly note: string;
   readonly startedAt: number | null;
   readonly endedAt: number | null;
@@ -64,10 +32,10 @@ export interface LineState {
   readonly count: string;
 }
 
-const worst: readonly RecordedState[] = ["failed", "unknown", "back", "holds", "fired", "running", "on-word"];
-const good: ReadonlySet<RecordedState> = new Set(["proven", "done"]);
+const worst: readonly PlanItemState[] = ["failed", "unknown", "back", "holds", "fired", "running", "on-word"];
+const good: ReadonlySet<PlanItemState> = new Set(["proven", "done"]);
 
-export function stateOf(items: readonly RecordedItem[]): LineState {
+export function stateOf(items: readonly PlanItem[]): LineState {
   const [first] = items;
   const ends = items.map(({ endedAt }) => endedAt);
   const starts = items.flatMap(({ startedAt }) => startedAt ?? []);
@@ -97,7 +65,7 @@ export const isShown = ({ state }: Pick<LineState, "state">): boolean => good.ha
 export const minute = (at: number): string =>
   `${new Date(at).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 
-const stateWords: Readonly<Record<RecordedState, string>> = {
+const stateWords: Readonly<Record<PlanItemState, string>> = {
   proven: "proven",
   done: "done",
   "on-word": "said to be done by a person, without evidence",

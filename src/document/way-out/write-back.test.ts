@@ -1,13 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { readDocument, type RecordedItem, type RecordedRun, writeBack, type WrittenBack } from "../index.ts";
+import type { PlanItem } from "../../core/index.ts";
+import { readDocument, type RecordedRun, writeBack, type WrittenBack } from "../index.ts";
 
 const at = Date.UTC(2030, 0, 5, 12);
 
-const item = (
-  from: number | null,
-  state: RecordedItem["state"],
-  more: Partial<RecordedItem> = {},
-): RecordedItem => ({
+const item = (from: number | null, state: PlanItem["state"], more: Partial<PlanItem> = {}): PlanItem => ({
   role: "exit",
   phase: "copy",
   name: `item ${from ?? ""}`,
@@ -21,11 +18,7 @@ const item = (
   ...more,
 });
 
-const write = (
-  source: string,
-  items: readonly RecordedItem[],
-  more: Partial<RecordedRun> = {},
-): WrittenBack =>
+const write = (source: string, items: readonly PlanItem[], more: Partial<RecordedRun> = {}): WrittenBack =>
   writeBack(source, readDocument(source, { file: "PLAN.md" }), {
     id: "r1",
     migration: "queue",

@@ -1,17 +1,9 @@
-import { CutoverError, visible } from "../../core/index.ts";
+import { CutoverError, type PlanItem, visible } from "../../core/index.ts";
 import type { Inventory } from "../inventory.ts";
 import { claimOf, editItem, editRow, editStatus, type Pen } from "./edit-line.ts";
 import { editTask } from "./edit-chart.ts";
 import { matchItems } from "./match-items.ts";
-import {
-  isShown,
-  type LineState,
-  minute,
-  type RecordedItem,
-  type RecordedRun,
-  stateOf,
-  wordsOf,
-} from "./record.ts";
+import { isShown, type LineState, minute, type RecordedRun, stateOf, wordsOf } from "./record.ts";
 
 export interface WriteBackOptions {
   /** SHA-256 of the text when it was imported; left out when nobody knows. */
@@ -100,7 +92,7 @@ const nearness: readonly (readonly string[])[] = [
   ["unit"],
 ];
 
-function mainItems(items: readonly RecordedItem[]): readonly RecordedItem[] {
+function mainItems(items: readonly PlanItem[]): readonly PlanItem[] {
   for (const roles of nearness) {
     const own = items.filter(({ role }) => roles.includes(role));
     if (own.length > 0) return own;
@@ -258,7 +250,7 @@ function frontMatter(lines: readonly string[]): number {
 
 function appendix(
   run: RecordedRun,
-  unmatched: readonly RecordedItem[],
+  unmatched: readonly PlanItem[],
   inBlocks: readonly { readonly line: number; readonly state: LineState }[],
   lines: readonly string[],
   pen: Pen,
