@@ -5,6 +5,7 @@ export { type Duration, formatDuration, parseDuration } from "./duration.ts";
 export { type ErrorCode, errorCatalog } from "./error-catalog.ts";
 export { CutoverError, type CutoverErrorInit, hasCode, isCutoverError } from "./errors.ts";
 export { faultPoint, setFaultHandler } from "./fault.ts";
+export { heapLimits } from "./heap-limits.ts";
 export { type RandomBytes, shortId, timeId } from "./ids.ts";
 export { canonicalForm, canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
 export type { Link, LinkedDoor } from "./link.ts";

@@ -1,5 +1,5 @@
 import { type ResourceLimits, Worker } from "node:worker_threads";
-import { asError, CutoverError } from "../../core/index.ts";
+import { asError, CutoverError, heapLimits } from "../../core/index.ts";
 import { type FromThread, type ThreadSetup, thrownError, type ToThread } from "./thread-messages.ts";
 
 /** The file beside this one: a source in the repository, compiled in the package. */
@@ -44,8 +44,7 @@ export class WarmThread {
     // What it prints goes where this process prints: reading its streams here would keep the process alive with them.
     this.#worker = new Worker(entry, {
       workerData: setup,
-      resourceLimits:
-        limit === 0 ? limits : { ...limits, maxOldGenerationSizeMb: Math.ceil(limit / 2 ** 20) },
+      resourceLimits: heapLimits(limit, limits),
     });
     let thrown: Error | undefined;
     this.#worker.on("error", (error: unknown) => (thrown = asError(error)));

@@ -143,6 +143,34 @@ describe("limits of work in a worker thread", () => {
     expect(await beside.outcome).toBe("spun");
   });
 
+  test("its heap, however often: no collection of a full heap aborts the process", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cutover-heap-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "fill.ts");
+    writeFileSync(
+      file,
+      `import { attempt } from ${JSON.stringify(attemptModule)};
+      import { workerThread } from ${JSON.stringify(sandboxModule)};
+      const sandbox = workerThread({ module: ${JSON.stringify(module.href)}, export: "fillHeap", threads: 3 });
+      const fill = async () => {
+        const codes = [];
+        for (let round = 0; round < 8; round++)
+          codes.push(await attempt(sandbox, { memory: ${100 * MB} }).outcome.catch((error) => error.code));
+        return codes;
+      };
+      const codes = (await Promise.all([fill(), fill(), fill()])).flat();
+      console.log(codes.length, ...new Set(codes));
+      await sandbox.close();`,
+    );
+    const child = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "pipe"] });
+    const [printed, [code, signal]] = await Promise.all([
+      child.stdout.toArray(),
+      once(child, "exit") as Promise<[number | null, string | null]>,
+    ]);
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(Buffer.concat(printed).toString()).toBe("24 CUTOVER_ORDER_MEMORY\n");
+  }, 60_000);
+
   test("its buffers outside the heap", async () => {
     const { outcome, execution } = attempt(threads({ export: "fillBuffers" }), { memory: 64 * MB });
     await expect(outcome).rejects.toMatchObject({

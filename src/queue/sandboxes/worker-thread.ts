@@ -19,7 +19,10 @@ export interface WorkerThreadOptions {
   readonly idle?: Duration;
   /** Orders after which a thread is replaced; 1 gives each a fresh one. Default 1,000. */
   readonly ordersPerThread?: number;
-  /** Further limits of the engine, e.g. `stackSizeMb`. The heap's comes from the order. */
+  /**
+   * Further limits of the engine, e.g. `stackSizeMb`. The heap's comes from the order. Its young generation is 16 MB; a
+   * larger one is quicker for work that throws much away, but then a full heap can end the whole process.
+   */
   readonly resourceLimits?: Omit<ResourceLimits, "maxOldGenerationSizeMb">;
 }
 
@@ -33,7 +36,8 @@ const leastHeap = 16 * 2 ** 20;
  *
  * The order's memory (`needs.memory`, else that behind its slots; at least 16 MB, 0 is no limit) limits the thread's heap,
  * kept by the engine itself, and likewise its buffers outside the heap, looked at ten times a second (Node 24.6 or newer):
- * CUTOVER_ORDER_MEMORY, not tried again. A single allocation of more than the engine has can still end the process.
+ * CUTOVER_ORDER_MEMORY, not tried again. A single allocation of some 16 MB beyond the limit can still end the process:
+ * the engine knows no other way.
  *
  * @throws CUTOVER_QUEUE_INVALID naming the option
  *

@@ -1,6 +1,6 @@
 import { deserialize } from "node:v8";
 import { Worker } from "node:worker_threads";
-import type { Clock, Timer } from "../../core/index.ts";
+import { type Clock, heapLimits, type Timer } from "../../core/index.ts";
 import type { Outcome } from "./apart.ts";
 import type { Candidate, CandidateCall, CandidateEnd } from "./candidate.ts";
 import type { Bounded, Deadlines } from "./deadlines.ts";
@@ -122,7 +122,7 @@ export class WorkerSide implements Candidate {
       thread = new Worker(threadFile, {
         workerData: this.#settings,
         name: `shadow of ${this.#route}`,
-        resourceLimits: { maxOldGenerationSizeMb: this.#settings.memory },
+        resourceLimits: heapLimits(this.#settings.memory * 2 ** 20),
       });
     } catch (error) {
       return this.#failAll(error);
