@@ -114,6 +114,7 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_REFUSED: "The store does not take a row: its key or value does not fit.",
   CUTOVER_DATA_COLLECTION: "The store has no collection of that name, or one that cannot be moved.",
   CUTOVER_DATA_FENCED: "The store refuses writes of this epoch: a cutover has begun or is over.",
+  CUTOVER_DATA_EPOCH: "Somebody else decided this epoch, or a later one, otherwise: a switch takes each once.",
   CUTOVER_DATA_OPTIONS:
     "An option of a move is unknown or does not fit, or its map function returns something else than rows.",
   CUTOVER_DATA_NOT_EMPTY:
