@@ -1,3 +1,4 @@
+import { CutoverError } from "../../../core/index.ts";
 import type { Collection, Column } from "../../connector.ts";
 import { type ColumnKind, keyKinds, kindOf } from "./column-kind.ts";
 import type { Session } from "./session.ts";
@@ -12,6 +13,16 @@ export const ownPrefix = "cutover_";
 export function signatureSql(oid: string): string {
   return `(SELECT string_agg(concat_ws(',', attname, atttypid, atttypmod), ';' ORDER BY attnum) FROM pg_attribute
     WHERE attrelid = ${oid} AND attnum > 0 AND NOT attisdropped AND attgenerated = '')`;
+}
+
+/** @throws CUTOVER_DATA_FORMAT */
+export async function requireEncoding(session: Session, store: string): Promise<void> {
+  const [row] = await session.query("SELECT current_setting('server_encoding') AS encoding");
+  if (row?.["encoding"] !== "SQL_ASCII") return;
+  throw new CutoverError("CUTOVER_DATA_FORMAT", {
+    message: "expected a database with an encoding, found SQL_ASCII: nobody knows what its text means",
+    place: store,
+  });
 }
 
 interface TableRow {
@@ -66,8 +77,9 @@ const tablesSql: string = `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text A
 
 const typesSql = `SELECT oid::text, typtype::text AS sort, typbasetype::text AS base FROM pg_type WHERE typtype IN ('d', 'e')`;
 
-const collationsSql = `SELECT '100' AS oid, datlocprovider::text AS provider, datcollate AS name, true AS deterministic,
-    pg_encoding_to_char(encoding) AS encoding FROM pg_database WHERE datname = current_database()
+/** PostgreSQL 14 has one provider for a database, and no column for it. */
+const collationsSql = `SELECT '100' AS oid, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider, datcollate AS name,
+    true AS deterministic, pg_encoding_to_char(encoding) AS encoding FROM pg_database d WHERE datname = current_database()
   UNION ALL SELECT oid::text, collprovider::text, collcollate, collisdeterministic, NULL FROM pg_collation WHERE oid <> 100`;
 
 interface Types {
@@ -212,4 +224,12 @@ export function ownShape(name: string): Shape {
     key: [0],
     signature: "",
   };
+}
+
+export function schemaChanged({ collection }: Shape, store: string): CutoverError {
+  return new CutoverError("CUTOVER_DATA_SCHEMA_CHANGED", {
+    message: `expected "${collection.name}" with the columns it had when the store was opened, found others`,
+    place: store,
+    details: { collection: collection.name },
+  });
 }
