@@ -1,3 +1,4 @@
+import type { JsonObject } from "../core/index.ts";
 import type { Fence } from "./fence.ts";
 
 /**
@@ -43,11 +44,34 @@ export interface ChunkLimit {
   readonly rows: number;
   /** Keys and values together; at least one row is given, however large. */
   readonly bytes: number;
+  /** The rows may come packed, as the target takes them in the source's form (`packing`). Default false. */
+  readonly packed?: boolean;
+}
+
+/**
+ * Rows as a store sends them and another one of its kind takes them: nobody in between makes an object of each. There is at
+ * least one.
+ */
+export interface PackedRows {
+  /** Kind of store and types of the columns. A target is given its own form alone. */
+  readonly format: string;
+  readonly count: number;
+  /** Of what is sent. */
+  readonly bytes: number;
+  /** Keys of the first and the last row. */
+  readonly first: Uint8Array;
+  readonly last: Uint8Array;
+  /** Each for itself. */
+  rows(): readonly Row[];
+  /** Those whose keys are to be kept; undefined when none is. */
+  filter(keep: (key: Uint8Array) => boolean): PackedRows | undefined;
 }
 
 /** Rows as they stood in one snapshot, in key order. */
 export interface Chunk {
   readonly rows: readonly Row[];
+  /** The rows when they come packed; `rows` is empty then. */
+  readonly packed?: PackedRows;
   /** Which transactions the snapshot has seen. */
   readonly fence: Fence;
   /** No rows of the range lie after these. */
@@ -129,6 +153,8 @@ export interface Source extends Reader {
   capture(slot: string): Promise<Position>;
   /** At most `limit` rows of the range from its start, read in one snapshot. */
   snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk>;
+  /** In which form rows of this collection can be given packed. Undefined, and absent: in none. */
+  packing?(collection: string): Promise<string | undefined>;
   /**
    * Committed transactions after `from`, in the order of the log. Goes on until `signal` aborts; gives a batch at least
    * once a second, an empty one when nothing came. What moves wrote here under an origin of `without` is left out.
@@ -170,6 +196,8 @@ export interface TargetWrite {
   readonly changes: readonly Change[];
   /** Copied rows, written after the changes. */
   readonly rows: readonly (Row & { readonly collection: string })[];
+  /** Copied rows of one collection in the form that the target's `packing` names. */
+  readonly packed?: { readonly collection: string; readonly rows: PackedRows };
   /**
    * Replaces the one saved before. At most a few 100 KB. Absent: the saved one stays, and a job that has none has none;
    * with no changes and rows this claims the job: from then on smaller fences are refused.
@@ -185,11 +213,28 @@ export interface TargetWrite {
 export interface Target extends Reader {
   /** @throws CUTOVER_LEASE_LOST; a value that does not fit: CUTOVER_DATA_REFUSED, naming collection, key and reason. */
   applyTxn(write: TargetWrite): Promise<void>;
+  /** In which form rows of this collection are taken packed. Undefined, and absent: in none. */
+  packing?(collection: string): Promise<string | undefined>;
   /** What `applyTxn` saved last for this job; undefined before. */
   checkpoint(job: string): Promise<Uint8Array | undefined>;
   /** Forgets job and checkpoint. */
   forget(job: string): Promise<void>;
 }
 
+/** A turn of the switch to this store. */
+export interface Turning {
+  /** The store that was in charge so far. */
+  readonly from: Reader;
+  /** Within the pause of writes, when only what takes no time may be done. False: before it, as often as one likes. */
+  readonly paused: boolean;
+}
+
 /** Most connectors can do both. */
-export interface DataStore extends Source, Target {}
+export interface DataStore extends Source, Target {
+  /**
+   * Makes ready what lies in no rows, before applications write here: sequences of PostgreSQL, so that the first number given after
+   * the turn is none that was given before. Called before the pause, where what fails stops nobody, and again in it when all
+   * is applied. Resolves with what was done, for the record. Absent: there is nothing of that kind.
+   */
+  beforeTurn?(turning: Turning): Promise<JsonObject>;
+}

@@ -25,6 +25,7 @@ export type {
   Digest,
   Leaf,
   LogBatch,
+  PackedRows,
   Position,
   Range,
   Reader,

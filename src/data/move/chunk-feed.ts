@@ -3,12 +3,14 @@ import type { ChunkLimit, Range, Source } from "../connector.ts";
 import type { Bell } from "./bell.ts";
 import type { CopyPlace } from "./checkpoint.ts";
 import { type ChunkSizing, firstChunk, nextChunk } from "./chunk-size.ts";
-import { type ReadChunk, restOf } from "./move-state.ts";
+import { lastOf, type ReadChunk, restOf, rowsIn } from "./move-state.ts";
 
 export interface ChunkFeedOptions {
   readonly source: Pick<Source, "snapshotChunk" | "head">;
   readonly ranges: readonly Range[];
   readonly sizing: ChunkSizing;
+  /** Of collections whose rows come packed, with how large their chunks are. */
+  readonly packed: { readonly collections: ReadonlySet<string>; readonly sizing: ChunkSizing };
   readonly clock: Clock;
   readonly bell: Bell;
   /** Why nothing may be read now; asked before every chunk. */
@@ -31,6 +33,7 @@ export class ChunkFeed {
   readonly #ready: Measured[] = [];
   #next: CopyPlace;
   #limit: ChunkLimit;
+  #packedLimit: ChunkLimit;
   #reading: Promise<void> | undefined;
   #since = 0;
   #round = 0;
@@ -45,6 +48,7 @@ export class ChunkFeed {
     this.#options = options;
     this.#next = place;
     this.#limit = firstChunk(options.sizing);
+    this.#packedLimit = firstChunk(options.packed.sizing, true);
     this.#fill();
   }
 
@@ -72,8 +76,10 @@ export class ChunkFeed {
     this.#again = 0;
     const chunk = this.#ready.shift();
     if (chunk !== undefined) {
-      const measured = { rows: chunk.chunk.rows.length, ms: Math.max(ms, chunk.ms) };
-      this.#limit = nextChunk(this.#options.sizing, chunk.asked, measured);
+      const measured = { rows: rowsIn(chunk.chunk), ms: Math.max(ms, chunk.ms) };
+      const { sizing, packed } = this.#options;
+      if (chunk.asked.packed === true) this.#packedLimit = nextChunk(packed.sizing, chunk.asked, measured);
+      else this.#limit = nextChunk(sizing, chunk.asked, measured);
     }
     this.#fill();
   }
@@ -110,7 +116,7 @@ export class ChunkFeed {
 
   /** A chunk larger than asked for is one huge row: nothing is read beside it. */
   #hasRoom(): boolean {
-    const large = this.#ready.some(({ bytes }) => bytes > this.#options.sizing.bytes);
+    const large = this.#ready.some(({ bytes, asked }) => bytes > asked.bytes);
     return !large && this.#ready.length < most;
   }
 
@@ -124,7 +130,7 @@ export class ChunkFeed {
       if (this.#held === undefined) break;
       await this.#pause();
     }
-    const asked = this.#limit;
+    const asked = this.#options.packed.collections.has(range.collection) ? this.#packedLimit : this.#limit;
     this.#since = clock.monotonic();
     const chunk = await source.snapshotChunk(range, asked);
     const ms = clock.monotonic() - this.#since;
@@ -132,12 +138,12 @@ export class ChunkFeed {
     const head = await source.head();
     faultPoint("data.move.chunk-read");
     if (round !== this.#round) return;
-    let bytes = 0;
+    let bytes = chunk.packed?.bytes ?? 0;
     for (const { key, value } of chunk.rows) bytes += key.length + value.length;
     this.#ready.push({ range: index, after, chunk, head, bytes, ms, asked });
     this.#next = chunk.end
       ? { range: index + 1, after: undefined }
-      : { range: index, after: chunk.rows.at(-1)?.key ?? after };
+      : { range: index, after: lastOf(chunk) ?? after };
   }
 
   #pause(): Promise<void> {

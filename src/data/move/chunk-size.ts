@@ -11,11 +11,18 @@ export interface ChunkSizing {
 
 export const defaultSizing: ChunkSizing = { targetMs: 500, rows: 10_000, bytes: 4_194_304 };
 
+/**
+ * Of rows that come packed: they cost next to nothing here, so that what each transaction of the target costs decides. Two chunks
+ * of this size are in memory.
+ */
+export const packedSizing: ChunkSizing = { targetMs: 500, rows: 1_000_000, bytes: 16_777_216 };
+
 /** Rows of the first chunk, before anything was measured. */
 const firstRows = 1_000;
+const firstPackedRows = 10_000;
 
-export function firstChunk({ rows, bytes }: ChunkSizing): ChunkLimit {
-  return { rows: Math.min(firstRows, rows), bytes };
+export function firstChunk({ rows, bytes }: ChunkSizing, packed = false): ChunkLimit {
+  return { rows: Math.min(packed ? firstPackedRows : firstRows, rows), bytes, ...(packed ? { packed } : {}) };
 }
 
 /**
@@ -31,5 +38,5 @@ export function nextChunk(
   const full = measured.rows >= asked.rows;
   const factor = Math.min(2, Math.max(0.5, sizing.targetMs / Math.max(measured.ms, 1)));
   const wanted = full || factor < 1 ? Math.round(asked.rows * factor) : asked.rows;
-  return { rows: Math.min(sizing.rows, Math.max(1, wanted)), bytes: sizing.bytes };
+  return { ...asked, rows: Math.min(sizing.rows, Math.max(1, wanted)), bytes: sizing.bytes };
 }

@@ -1,7 +1,8 @@
 import { asError } from "../../core/index.ts";
 import type { Position } from "../connector.ts";
 import { beginMove } from "./begin.ts";
-import { type MoveOptions, readMoveOptions } from "./move-options.ts";
+import { type MoveOptions, type MoveSettings, readMoveOptions } from "./move-options.ts";
+import type { MoveState } from "./move-state.ts";
 import { Mover, type Stop } from "./mover.ts";
 import type { MoveProgress } from "./progress.ts";
 
@@ -56,7 +57,8 @@ export function startMove(options: MoveOptions): Move {
     settings.signal?.addEventListener("abort", pause, { once: true });
     try {
       const state = await beginMove(settings);
-      mover = new Mover(settings, state, await settings.source.collections());
+      const collections = await settings.source.collections();
+      mover = new Mover(settings, state, collections, await packedOf(settings, state));
       if (stop !== undefined) mover.stopAt(stop);
       if (paused) mover.pause();
       const finished = await mover.run(() => copied.resolve(true));
@@ -91,4 +93,18 @@ export async function moveData(options: MoveOptions): Promise<MoveResult> {
   const move = startMove(options);
   move.stopWhenCopied();
   return move.done;
+}
+
+/** Collections whose rows can go over in the form in which the source gives them: both sides name the same one. */
+async function packedOf(
+  { source, target, map }: MoveSettings,
+  { ranges }: MoveState,
+): Promise<ReadonlySet<string>> {
+  const packed = new Set<string>();
+  if (map !== undefined) return packed;
+  for (const { collection } of ranges) {
+    const form = packed.has(collection) ? undefined : await source.packing?.(collection);
+    if (form !== undefined && (await target.packing?.(collection)) === form) packed.add(collection);
+  }
+  return packed;
 }

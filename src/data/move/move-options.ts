@@ -2,7 +2,7 @@ import { type Clock, CutoverError, type Json, systemClock } from "../../core/ind
 import { compareBytes, keyText } from "../bytes.ts";
 import type { Range, Source, Target } from "../connector.ts";
 import type { DataMap, MapFunction } from "../map.ts";
-import { type ChunkSizing, defaultSizing } from "./chunk-size.ts";
+import { type ChunkSizing, defaultSizing, packedSizing } from "./chunk-size.ts";
 import { defaultHoldLimits, type HoldLimits } from "./holding.ts";
 import type { MoveEvent } from "./progress.ts";
 
@@ -61,6 +61,8 @@ export interface MoveSettings {
   readonly mix: boolean;
   readonly asideLimit: number;
   readonly sizing: ChunkSizing;
+  /** Of rows that come packed. */
+  readonly packedSizing: ChunkSizing;
   readonly hold: HoldLimits;
   readonly checkpointEveryMs: number;
   readonly progressEveryMs: number;
@@ -144,6 +146,7 @@ export function readMoveOptions(options: MoveOptions): MoveSettings {
     mix,
     asideLimit,
     sizing,
+    packedSizing: { ...packedSizing, ...options.chunk },
     hold,
     checkpointEveryMs,
     progressEveryMs,

@@ -1,5 +1,5 @@
 import { compareBytes } from "../bytes.ts";
-import type { Change, Chunk, LogBatch, Position, Range, Row } from "../connector.ts";
+import type { Change, Chunk, LogBatch, PackedRows, Position, Range, Row } from "../connector.ts";
 import { AppliedWindow, type WindowLimits } from "./applied-window.ts";
 import {
   type Checkpoint,
@@ -20,7 +20,8 @@ export interface ReadChunk {
 }
 
 /** What a chunk gives the target. `again`: it was too old to be judged and has to be read anew. */
-export type Copied = { readonly rows: readonly Row[]; readonly collection: string } | "again";
+export type Copied =
+  { readonly rows: readonly Row[]; readonly packed?: PackedRows; readonly collection: string } | "again";
 
 /**
  * Where a move stands, and the rules by which changes and copied rows go together (docs/spec/data.md). Between two calls it is what
@@ -120,21 +121,25 @@ export class MoveState {
 
   /** Takes the rows of the next chunk that are not older than an applied change, and moves the copy on. */
   copy({ range, after, chunk }: ReadChunk): Copied {
-    const { rows, fence, end } = chunk;
+    const { rows, packed, fence, end } = chunk;
     if (range !== this.#place.range || !sameKey(after, this.#place.after) || !this.#window.judges(fence)) {
       return "again";
     }
-    const kept = this.#window.isEmptyFor(range)
-      ? rows
-      : rows.filter(({ key }) => !this.#window.isOlder(range, key, fence));
-    this.#counts.rows += kept.length;
-    this.#counts.dropped += rows.length - kept.length;
+    const all = this.#window.isEmptyFor(range);
+    const keep = (key: Uint8Array): boolean => !this.#window.isOlder(range, key, fence);
+    const kept = all ? rows : rows.filter(({ key }) => keep(key));
+    const keptPacked = all ? packed : packed?.filter(keep);
+    const count = kept.length + (keptPacked?.count ?? 0);
+    this.#counts.rows += count;
+    this.#counts.dropped += rowsIn(chunk) - count;
     for (const { key, value } of kept) this.#counts.bytes += key.length + value.length;
-    const last = rows.at(-1)?.key ?? after;
+    this.#counts.bytes += keptPacked?.bytes ?? 0;
+    const last = lastOf(chunk) ?? after;
     this.#place = end ? { range: range + 1, after: undefined } : { range, after: last };
     this.#window.passed(range, end ? undefined : last);
     this.#window.prune(fence);
-    return { rows: kept, collection: this.ranges[range]?.collection ?? "" };
+    const collection = this.ranges[range]?.collection ?? "";
+    return { rows: kept, ...(keptPacked === undefined ? {} : { packed: keptPacked }), collection };
   }
 
   encode(): Uint8Array {
@@ -155,6 +160,15 @@ export class MoveState {
     const { after } = this.#place;
     return after !== undefined && compareBytes(key, after) <= 0;
   }
+}
+
+export function rowsIn({ rows, packed }: Chunk): number {
+  return packed?.count ?? rows.length;
+}
+
+/** Key of a chunk's last row. */
+export function lastOf({ rows, packed }: Chunk): Uint8Array | undefined {
+  return packed?.last ?? rows.at(-1)?.key;
 }
 
 function isIn(range: Range | undefined, key: Uint8Array): boolean {

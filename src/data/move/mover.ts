@@ -1,5 +1,5 @@
 import { asError, CutoverError, faultPoint } from "../../core/index.ts";
-import type { Change, Collection, Position } from "../connector.ts";
+import type { Change, Collection, PackedRows, Position } from "../connector.ts";
 import { Bell } from "./bell.ts";
 import { ChunkFeed } from "./chunk-feed.ts";
 import { type HoldMeasures, holdReason } from "./holding.ts";
@@ -28,6 +28,7 @@ export interface Stop {
 interface Due {
   readonly changes: readonly Change[];
   readonly rows: readonly PlacedRow[];
+  readonly packed?: { readonly collection: string; readonly rows: PackedRows };
   /** A chunk is among it. */
   readonly chunk: boolean;
 }
@@ -54,8 +55,14 @@ export class Mover {
   #acknowledgedAt: number;
   #retained: { readonly at: number; readonly bytes: number | undefined } | undefined;
 
-  constructor(settings: MoveSettings, state: MoveState, collections: readonly Collection[]) {
-    const { source, target, slot, without, clock, sizing, map, stalledAfterMs } = settings;
+  /** `packed`: collections whose rows the target takes in the source's form. */
+  constructor(
+    settings: MoveSettings,
+    state: MoveState,
+    collections: readonly Collection[],
+    packed: ReadonlySet<string>,
+  ) {
+    const { source, target, slot, without, clock, sizing, packedSizing, map, stalledAfterMs } = settings;
     this.#settings = settings;
     this.#state = state;
     this.#saved = this.#acknowledged = state.position;
@@ -66,7 +73,16 @@ export class Mover {
     const feed = { source, clock, bell };
     this.#log = new LogFeed({ ...feed, slot, from: state.position, without, most: changesWaiting });
     const { ranges } = state;
-    this.#chunks = new ChunkFeed({ ...feed, ranges, sizing, held: () => this.#held() }, state.place);
+    this.#chunks = new ChunkFeed(
+      {
+        ...feed,
+        ranges,
+        sizing,
+        packed: { collections: packed, sizing: packedSizing },
+        held: () => this.#held(),
+      },
+      state.place,
+    );
     this.#rate.add(clock.monotonic(), state.counts);
     const tell = (event: MoveEvent): void => this.#tell(event);
     this.#watch = new StallWatch({
@@ -163,10 +179,12 @@ export class Mover {
     if (state.position !== before) this.#watch.moved();
 
     let copied: Written = { changes: [], rows: [], aside: 0 };
+    let packed: Due["packed"];
     const chunk = this.#chunks.peek();
     const taken = chunk !== undefined && state.isReady(chunk) ? state.copy(chunk) : undefined;
     if (taken === "again") this.#chunks.restart(state.place);
     else if (taken !== undefined) {
+      if (taken.packed !== undefined) packed = { collection: taken.collection, rows: taken.packed };
       copied = await this.#map((known) => this.#images.ofRows(taken.collection, taken.rows, known));
     }
     const isChunk = taken !== undefined && taken !== "again";
@@ -174,6 +192,7 @@ export class Mover {
     return {
       changes: copied.changes.length === 0 ? applied.changes : [...applied.changes, ...copied.changes],
       rows: copied.rows,
+      ...(packed === undefined ? {} : { packed }),
       chunk: isChunk,
     };
   }
@@ -199,14 +218,15 @@ export class Mover {
     return written;
   }
 
-  async #write({ changes, rows, chunk }: Due): Promise<void> {
+  async #write({ changes, rows, packed, chunk }: Due): Promise<void> {
     const { target, clock, job, fence, origin } = this.#settings;
     const { position } = this.#state;
     const checkpoint = this.#state.encode();
     const began = clock.monotonic();
     faultPoint("data.move.before-write");
     this.#writing = true;
-    await target.applyTxn({ job, fence, origin, changes, rows, checkpoint });
+    const copied = { rows, ...(packed === undefined ? {} : { packed }) };
+    await target.applyTxn({ job, fence, origin, changes, ...copied, checkpoint });
     this.#writing = false;
     faultPoint("data.move.written");
     this.#saved = position;
