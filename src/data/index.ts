@@ -34,6 +34,7 @@ export type {
   Target,
   TargetWrite,
   Transaction,
+  Turning,
 } from "./connector.ts";
 export { openSqlite, SqliteStore, type SqliteStoreOptions } from "./connectors/sqlite.ts";
 export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";

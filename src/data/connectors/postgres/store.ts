@@ -1,4 +1,4 @@
-import { type Clock, CutoverError } from "../../../core/index.ts";
+import { type Clock, CutoverError, type JsonObject } from "../../../core/index.ts";
 import type {
   Chunk,
   ChunkLimit,
@@ -9,11 +9,12 @@ import type {
   Range,
   Row,
   TargetWrite,
+  Turning,
 } from "../../connector.ts";
 import { encodeRecord } from "../../record-codec.ts";
 import type { PostgresAddress } from "./address.ts";
 import { Applier, isOwn } from "./applier.ts";
-import { ownSchema, ownShape, readTables, signatureSql } from "./catalog.ts";
+import { ownSchema, ownShape, readTables, requireEncoding, schemaChanged, signatureSql } from "./catalog.ts";
 import { copyOut, fenceOf, readRows, type RowSizes } from "./chunks.ts";
 import { valueOfText } from "./column-kind.ts";
 import type { PgDriver } from "./driver.ts";
@@ -22,6 +23,7 @@ import { LogFollower } from "./log-follower.ts";
 import { lsnOf, placeAt, positionAt } from "./lsn.ts";
 import { dataError, isGone } from "./postgres-error.ts";
 import { RowReader } from "./row-reader.ts";
+import { advanceSequences, readSequences, type Sequence } from "./sequences.ts";
 import { type Role, Sessions } from "./sessions.ts";
 import type { Session } from "./session.ts";
 import { keyColumns, keyTexts, quoted, readFrom, type Shape, within } from "./shape.ts";
@@ -70,14 +72,7 @@ export class PostgresStore implements DataStore {
 
   /** Tries the connection, so that an address that leads nowhere is told at once. */
   async check(wanted: readonly string[] = []): Promise<this> {
-    await this.#run("control", async (session) => {
-      const [row] = await session.query("SELECT current_setting('server_encoding') AS encoding");
-      if (row?.["encoding"] !== "SQL_ASCII") return;
-      throw new CutoverError("CUTOVER_DATA_FORMAT", {
-        message: "expected a database with an encoding, found SQL_ASCII: nobody knows what its text means",
-        place: this.name,
-      });
-    });
+    await this.#run("control", (session) => requireEncoding(session, this.name));
     await this.#load();
     for (const collection of wanted) await this.#shape(collection);
     const known = new Set([...this.#shapes.values()].map(({ schema }) => schema));
@@ -184,7 +179,7 @@ export class PostgresStore implements DataStore {
       );
       try {
         const fence = fenceOf(row?.["snapshot"] ?? "");
-        if (!shape.raw && row?.["signature"] !== shape.signature) throw this.#changed(shape);
+        if (!shape.raw && row?.["signature"] !== shape.signature) throw schemaChanged(shape, this.name);
         if (!(await this.#exists(session, shape))) return { rows: [], fence, end: true };
         const { rows, end } = await readRows(session, shape, range, limit, {
           store: this.name,
@@ -238,6 +233,19 @@ export class PostgresStore implements DataStore {
     const tables = await this.#movable();
     await this.#guarded(() => this.#guard.raise(epoch, tables, signal), signal);
     return this.head();
+  }
+
+  /** Sequences lie in no rows. */
+  async beforeTurn({ from, paused }: Turning): Promise<JsonObject> {
+    const others = from instanceof PostgresStore ? await from.sequences() : [];
+    const { schemas } = this.#address;
+    return this.#read("control", (session) =>
+      advanceSequences(session, { schemas, others, thorough: !paused, store: this.name }),
+    );
+  }
+
+  sequences(): Promise<readonly Sequence[]> {
+    return this.#read("control", (session) => readSequences(session, this.#address.schemas));
   }
 
   async lift(epoch: number): Promise<void> {
@@ -358,14 +366,6 @@ export class PostgresStore implements DataStore {
     const shapes = [...this.#shapes.values()].filter(({ collection }) => collection.problem === undefined);
     const byName = new Map(shapes.map((shape) => [`${shape.schema}\0${shape.table}`, shape]));
     return (schema, table) => byName.get(`${schema}\0${table}`);
-  }
-
-  #changed(shape: Shape): CutoverError {
-    return new CutoverError("CUTOVER_DATA_SCHEMA_CHANGED", {
-      message: `expected "${shape.collection.name}" with the columns it had when the store was opened, found others`,
-      place: this.name,
-      details: { collection: shape.collection.name },
-    });
   }
 
   /** Reads once more when the connection was lost: reading twice does no harm. */
