@@ -169,7 +169,10 @@ export class CapturedStore implements DataStore {
 
   async lift(epoch: number): Promise<void> {
     checkEpoch(epoch);
-    await this.#engine.write(() => [put(keys.epoch, bytesOfNumber(epoch))], true);
+    await this.#engine.write(
+      (record) => (isLate(epoch, epochIn(record)) ? [] : [put(keys.epoch, bytesOfNumber(epoch))]),
+      true,
+    );
   }
 
   async applyTxn(write: TargetWrite): Promise<void> {
@@ -314,6 +317,9 @@ export function staleFence(
     details: { job, fence, seen },
   });
 }
+
+/** Whether a lift to `epoch` is of a crossing that is over, while a later one has fenced the store at `least`. */
+export const isLate = (epoch: number, least: number): boolean => epoch > 0 && least > epoch + 1;
 
 export function checkEpoch(epoch: number): void {
   if (Number.isSafeInteger(epoch) && epoch >= 0) return;

@@ -180,7 +180,10 @@ export interface Source extends Reader {
    * the head: no transaction of an older epoch lies after it. Kept over restarts of the store.
    */
   fence(epoch: number, options: { readonly signal: AbortSignal }): Promise<Position>;
-  /** Takes writes again under `epoch`. */
+  /**
+   * Takes writes again under `epoch`. Nothing changes when the store is fenced at more than `epoch + 1`: the lift comes late, from a
+   * crossing that is over, and must not open the store under a later one. 0 ends every fence.
+   */
   lift(epoch: number): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { type Clock, faultPoint, systemClock } from "../../core/index.ts";
 import { refuseOptions } from "../capture-options.ts";
-import { checkEpoch, fenced, staleFence } from "../capture-store.ts";
+import { checkEpoch, fenced, isLate, staleFence } from "../capture-store.ts";
 import type {
   Change,
   Chunk,
@@ -215,6 +215,10 @@ export class SqliteStore implements DataStore {
     checkEpoch(epoch);
     await this.#file.transaction(() => {
       this.#file.db.exec(ownTables);
+      const found = this.#file.db.prepare("SELECT least FROM cutover_session").get() as {
+        readonly least: number;
+      };
+      if (isLate(epoch, Number(found.least))) return;
       this.#file.db.prepare("UPDATE cutover_session SET least = ?, writers = ?").run(epoch, epoch);
       endGuard(this.#file.db);
     });

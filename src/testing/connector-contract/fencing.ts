@@ -24,6 +24,17 @@ export function fenceContract({ describe, expect, withSubject }: ConnectorTools)
       await store.release("s");
     });
 
+    withSubject("a lift that comes late leaves the fence of a later crossing", async (given) => {
+      const { store, subject } = given;
+      await store.fence(6, { signal: signal() });
+      await store.lift(4);
+      expect(await refusal(subject.write([given.set("a", "1")], 4))).toBe("CUTOVER_DATA_FENCED");
+      await store.lift(5);
+      await subject.write([given.set("a", "1")], 5);
+      expect((await given.content()).length).toBe(1);
+      await store.lift(0);
+    });
+
     withSubject("what moves write goes through a fence", async (given) => {
       await given.store.fence(5, { signal: signal() });
       await given.apply({ rows: [given.row("a", "moved")] });

@@ -1,4 +1,5 @@
 import { type Clock, CutoverError, sleep } from "../../../core/index.ts";
+import { isLate } from "../../capture-store.ts";
 import { ownSchema } from "./catalog.ts";
 import { stateOf } from "./postgres-error.ts";
 import type { Session } from "./session.ts";
@@ -50,7 +51,9 @@ export class EpochGuard {
   }
 
   async lower(epoch: number, tables: readonly Shape[]): Promise<void> {
-    await this.#change(tables, AbortSignal.timeout(liftMs), () => epoch);
+    await this.#change(tables, AbortSignal.timeout(liftMs), (least) =>
+      isLate(epoch, least) ? undefined : epoch,
+    );
     if (epoch > 0) return;
     // Removing a trigger also waits for readers. One that refuses nobody may stay.
     const session = await this.#open();
