@@ -114,7 +114,9 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_REFUSED: "The store does not take a row: its key or value does not fit.",
   CUTOVER_DATA_COLLECTION: "The store has no collection of that name, or one that cannot be moved.",
   CUTOVER_DATA_FENCED: "The store refuses writes of this epoch: a cutover has begun or is over.",
-  CUTOVER_DATA_EPOCH: "Somebody else decided this epoch, or a later one, otherwise: a switch takes each once.",
+  CUTOVER_DATA_PAUSED: "Writes wait for a cutover, longer or more of them than the application allows.",
+  CUTOVER_DATA_EPOCH:
+    "Somebody else decided this epoch, or a later one, otherwise: a switch takes each once.",
   CUTOVER_DATA_OPTIONS:
     "An option of a move is unknown or does not fit, or its map function returns something else than rows.",
   CUTOVER_DATA_NOT_EMPTY:
@@ -129,6 +131,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_NO_CAPTURE:
     "The store keeps no log of its changes, so it cannot be moved while it is written to.",
   CUTOVER_DATA_ORDER: "A store gave its rows in another order than that of their keys, or one twice.",
+  CUTOVER_DATA_CHANGED:
+    "What a step was to write over is neither what it found nor what it wrote: somebody else did.",
   CUTOVER_DATA_BACKUP:
     "A backup is incomplete, was changed, or holds other bytes than those that were written; the message names where.",
   CUTOVER_PORT_IN_USE: "Another process listens on that port.",

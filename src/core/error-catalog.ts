@@ -202,7 +202,15 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_IO: entry(6, "mend what the message names, then resume"),
   CUTOVER_DATA_NO_CAPTURE: entry(2, "write through the connector's writer, or move while nobody writes"),
   CUTOVER_DATA_ORDER: entry(4, "read the store with a connector that gives keys in the order of their bytes"),
+  CUTOVER_DATA_PAUSED: entry(
+    7,
+    "do the same again later; see whether the migration still runs, and how long its cutover is to take",
+  ),
   CUTOVER_DATA_EPOCH: entry(7, "look at which side is in charge; what was decided first holds"),
+  CUTOVER_DATA_CHANGED: entry(
+    7,
+    "look at who changed it; bring back what the message expects, or settle the step, then go on",
+  ),
   CUTOVER_DATA_BACKUP: entry(4, "use another backup; keep this one to see what happened to it"),
 
   CUTOVER_PORT_IN_USE: entry(6, "stop the process on that port or choose another one with --port"),
@@ -328,7 +336,9 @@ export type ErrorCode =
   | "CUTOVER_DATA_IO"
   | "CUTOVER_DATA_NO_CAPTURE"
   | "CUTOVER_DATA_ORDER"
+  | "CUTOVER_DATA_PAUSED"
   | "CUTOVER_DATA_EPOCH"
+  | "CUTOVER_DATA_CHANGED"
   | "CUTOVER_DATA_BACKUP"
   | "CUTOVER_PORT_IN_USE"
   | "CUTOVER_LISTEN_FAILED"

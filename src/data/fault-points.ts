@@ -11,4 +11,13 @@ export const dataFaultPoints: readonly string[] = [
   "data.repair.before-write",
   "data.backup.before-publish",
   "data.restore.before-write",
+  "data.configure.saved",
+  "data.configure.before-write",
+  "data.configure.written",
+  "data.configure.applied",
+  "data.configure.before-back",
+  "data.configure.back-written",
+  "data.switch.before-link",
+  "data.switch.linked",
+  "data.switch.turned",
 ];

@@ -37,6 +37,10 @@ export type {
   Turning,
 } from "./connector.ts";
 export { openSqlite, SqliteStore, type SqliteStoreOptions } from "./connectors/sqlite.ts";
+export type { Decision } from "./cutover/decision-file.ts";
+export { FileSwitch, fileSwitch, type FileSwitchOptions } from "./cutover/file-switch.ts";
+export { memorySwitch } from "./cutover/memory-switch.ts";
+export type { Standing, Switch } from "./cutover/switch.ts";
 export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";
 export { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
 export { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";
@@ -84,6 +88,10 @@ export { Touched } from "./verify/touched.ts";
 export { type TouchedVerification, verifyTouched } from "./verify/verify-touched.ts";
 export { backfill, type BackfillOptions } from "./steps/backfill.ts";
 export { backup, type BackupStepOptions } from "./steps/backup.ts";
+export type { ConfigChange } from "./steps/configure-change.ts";
+export type { ConfigPlace, ConfigValue } from "./steps/configure-place.ts";
+export type { ConfigureAbout, ConfigureOptions } from "./steps/configure-setting.ts";
+export { configure } from "./steps/configure.ts";
 export { repair, type RepairStepOptions } from "./steps/repair.ts";
 export { restore, type RestoreStepOptions } from "./steps/restore.ts";
 export type { DataStepPlacement } from "./steps/step-input.ts";
