@@ -5,8 +5,10 @@ import { ownPrefix, ownSchema } from "./catalog.ts";
 import { valueOfText } from "./column-kind.ts";
 import { makeLock } from "./epoch-guard.ts";
 import { originPrefix } from "./pgoutput.ts";
+import { CopiedRows, packingOf } from "./packed-rows.ts";
 import { dataError, isOfData, stateOf } from "./postgres-error.ts";
-import { copyRows, copyTexts, isBinary, rowTexts, UnfitRow } from "./row-writer.ts";
+import { copyDataMessage, copyDataMessages } from "./raw-messages.ts";
+import { copyHeader, copyRows, copyTexts, copyTrailer, isBinary, rowTexts, UnfitRow } from "./row-writer.ts";
 import type { Session } from "./session.ts";
 import {
   keyColumns,
@@ -60,16 +62,20 @@ export class Applier {
   async apply(write: TargetWrite): Promise<void> {
     const { store } = this.#options;
     const shapes = new Map<string, Shape>();
-    for (const { collection } of [...write.changes, ...write.rows]) {
+    const see = async (collection: string): Promise<void> => {
       if (!shapes.has(collection)) shapes.set(collection, await this.#options.shapeOf(collection));
-    }
-    const copied = new Map<Shape, Row[]>();
+    };
+    for (const { collection } of write.changes) await see(collection);
+    for (const { collection } of write.rows) await see(collection);
+    if (write.packed !== undefined) await see(write.packed.collection);
+    const copied = new Map<Shape, Row[] | CopiedRows>();
     for (const row of write.rows) {
       const shape = shapes.get(row.collection) as Shape;
       const rows = copied.get(shape);
-      if (rows === undefined) copied.set(shape, [row]);
-      else rows.push(row);
+      if (Array.isArray(rows)) rows.push(row);
+      else copied.set(shape, [row]);
     }
+    if (write.packed !== undefined) this.#take(write.packed, shapes, copied);
     try {
       const session = await this.#options.session();
       await this.#make(session, [...shapes.values()]);
@@ -109,6 +115,25 @@ export class Applier {
       await session.query(`DELETE FROM ${ownSchema}.job WHERE name = $1`, [job]);
   }
 
+  /** @throws CUTOVER_DATA_REFUSED for rows packed for another table */
+  #take(
+    { collection, rows }: NonNullable<TargetWrite["packed"]>,
+    shapes: ReadonlyMap<string, Shape>,
+    copied: Map<Shape, Row[] | CopiedRows>,
+  ): void {
+    const shape = shapes.get(collection) as Shape;
+    if (rows instanceof CopiedRows && rows.format === packingOf(shape) && !copied.has(shape)) {
+      copied.set(shape, rows);
+      return;
+    }
+    throw new CutoverError("CUTOVER_DATA_REFUSED", {
+      message: `expected rows of "${collection}" packed as ${packingOf(shape)}, and no others beside them, found ${rows.format}`,
+      place: this.#options.store,
+      details: { collection },
+      remedy: "ask `packing` for the form, or give the rows one by one",
+    });
+  }
+
   /** The move's own tables, before the transaction that writes to them: others wait for those who make one. */
   async #make(session: Session, shapes: readonly Shape[]): Promise<void> {
     const names = ["job", ...shapes.filter(({ raw }) => raw).map(({ table }) => table)];
@@ -132,7 +157,7 @@ export class Applier {
     session: Session,
     write: TargetWrite,
     shapes: ReadonlyMap<string, Shape>,
-    copied: ReadonlyMap<Shape, readonly Row[]>,
+    copied: ReadonlyMap<Shape, readonly Row[] | CopiedRows>,
     wanted: Way | undefined,
   ): Promise<void> {
     const { job, fence, origin, checkpoint = null } = write;
@@ -152,34 +177,51 @@ export class Applier {
       if (rows.length > 0) await this.#upsert(session, shape, rows);
     }
     for (const [shape, rows] of copied) {
-      if (way === "single") for (const row of rows) await this.#upsert(session, shape, [row]);
+      if (way === "single") for (const row of oneByOne(rows)) await this.#upsert(session, shape, [row]);
       else await this.#copy(session, shape, rows);
     }
     await session.query("COMMIT");
   }
 
   /** Rows that are there already are replaced; all others, mostly all, go by COPY. */
-  async #copy(session: Session, shape: Shape, rows: readonly Row[]): Promise<void> {
-    const there = await this.#there(session, shape, rows);
-    if (there.size > mostThere) return this.#upsert(session, shape, rows);
-    const isThere = ({ key }: Row): boolean => there.has(Buffer.from(key).toString("latin1"));
-    const fresh = there.size === 0 ? rows : rows.filter((row) => !isThere(row));
-    if (there.size > 0) await this.#upsert(session, shape, rows.filter(isThere));
-    if (fresh.length === 0) return;
+  async #copy(session: Session, shape: Shape, rows: readonly Row[] | CopiedRows): Promise<void> {
+    const there = await this.#there(session, shape, rows instanceof CopiedRows ? ends(rows) : rows);
+    if (there.size > mostThere) return this.#upsert(session, shape, oneByOne(rows));
+    const isThere = (key: Uint8Array): boolean => there.has(Buffer.from(key).toString("latin1"));
     const { store } = this.#options;
     const into = `COPY ${tableName(shape)} (${names(shape)}) FROM STDIN`;
+    if (rows instanceof CopiedRows) {
+      const known = there.size === 0 ? undefined : rows.filter(isThere);
+      if (known !== undefined) await this.#upsert(session, shape, known.rows());
+      const fresh = known === undefined ? rows : rows.filter((key) => !isThere(key));
+      if (fresh !== undefined) await session.send(`${into} (FORMAT binary)`, messagesOf(fresh));
+      return;
+    }
+    const fresh = there.size === 0 ? rows : rows.filter(({ key }) => !isThere(key));
+    if (there.size > 0)
+      await this.#upsert(
+        session,
+        shape,
+        rows.filter(({ key }) => isThere(key)),
+      );
+    if (fresh.length === 0) return;
     if (isBinary(shape) && !this.#texts.has(shape.collection.name)) {
       try {
-        await session.send(`${into} (FORMAT binary)`, copyRows(shape, fresh, store));
+        await session.send(`${into} (FORMAT binary)`, copyDataMessages(copyRows(shape, fresh, store)));
       } catch (error) {
         if (error instanceof UnfitRow) this.#texts.add(shape.collection.name);
         throw error;
       }
-    } else await session.send(into, copyTexts(fresh.map((row) => rowTexts(shape, row, store))));
+    } else
+      await session.send(into, copyDataMessages(copyTexts(fresh.map((row) => rowTexts(shape, row, store)))));
   }
 
   /** Keys between the first and the last of these rows, up to a number beyond which they do not matter. */
-  async #there(session: Session, shape: Shape, rows: readonly Row[]): Promise<ReadonlySet<string>> {
+  async #there(
+    session: Session,
+    shape: Shape,
+    rows: readonly Pick<Row, "key">[],
+  ): Promise<ReadonlySet<string>> {
     const { store } = this.#options;
     let [least, most] = [rows[0]?.key, rows[0]?.key];
     for (const { key } of rows) {
@@ -293,6 +335,17 @@ async function isThere(session: Session, table: string): Promise<boolean> {
     `${ownSchema}.${quoted(table)}`,
   ]);
   return row?.["there"] === "t";
+}
+
+const oneByOne = (rows: readonly Row[] | CopiedRows): readonly Row[] =>
+  rows instanceof CopiedRows ? rows.rows() : rows;
+
+const ends = ({ first, last }: CopiedRows): readonly Pick<Row, "key">[] => [{ key: first }, { key: last }];
+
+function* messagesOf({ parts }: CopiedRows): Generator<Uint8Array> {
+  yield copyDataMessage(copyHeader);
+  yield* parts;
+  yield copyDataMessage(copyTrailer);
 }
 
 const isText = (kind: Shape["columns"][number]["kind"]): boolean => kind === "text" || kind === "padded";

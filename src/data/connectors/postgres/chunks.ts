@@ -1,5 +1,6 @@
-import type { ChunkLimit, Range, Row } from "../../connector.ts";
+import type { ChunkLimit, PackedRows, Range, Row } from "../../connector.ts";
 import type { SnapshotFence } from "../../fence.ts";
+import { PackedReader } from "./packed-rows.ts";
 import { RowReader } from "./row-reader.ts";
 import type { Session } from "./session.ts";
 import { orderBy, readFrom, selectList, type Shape, within } from "./shape.ts";
@@ -67,6 +68,46 @@ export async function readRows(
     }
     if (reader.count - before < wanted) return { rows: reader.take(), end: true };
     rest = { ...rest, after: reader.last as Uint8Array };
+    reader.again();
+  }
+}
+
+/** As `readRows`, but nobody looks at the rows. `end` may be told only by the next one, which has no rows. */
+export async function readPacked(
+  session: Session,
+  shape: Shape,
+  range: Range,
+  limit: ChunkLimit,
+  { store, sizes, format }: { readonly store: string; readonly sizes: RowSizes; readonly format: string },
+): Promise<{ readonly packed?: PackedRows; readonly end: boolean }> {
+  const name = `${shape.collection.name} packed`;
+  const reader = new PackedReader(shape, format);
+  let rest = range;
+  for (;;) {
+    const before = reader.count;
+    const size = sizes.get(name);
+    const fit = size === undefined ? firstRows : Math.ceil((limit.bytes - reader.bytes) / size) + 1;
+    const wanted = Math.max(1, Math.min(limit.rows - before, fit));
+    let beyond = 0;
+    let over = false;
+    try {
+      await session.receive(copyOut(shape, rest, store, wanted), (data, at, end) => {
+        over ||= !reader.read(data, at, end, limit.bytes);
+        if (!over) return;
+        beyond += end - at;
+        if (beyond > mostBeyond) session.destroy("rows are larger than was foreseen");
+      });
+    } catch (error) {
+      if (beyond <= mostBeyond) throw error;
+    }
+    if (reader.count > 0) sizes.set(name, Math.max(1, reader.bytes / reader.count));
+    const end = !over && reader.count - before < wanted;
+    // A few more rows are not worth a statement of their own.
+    if (end || over || reader.count >= limit.rows || reader.bytes >= 0.9 * limit.bytes) {
+      const packed = reader.take();
+      return { ...(packed === undefined ? {} : { packed }), end };
+    }
+    rest = { ...rest, after: reader.lastKey as Uint8Array };
     reader.again();
   }
 }

@@ -69,9 +69,6 @@ export const keyKinds: ReadonlySet<ColumnKind> = new Set([
   "raw",
 ] as const);
 
-/** Read as text: COPY's binary form of these is not understood here. */
-export const readAsText: ReadonlySet<ColumnKind> = new Set(["numeric", "other"] as const);
-
 /** The bytes of a value's text, as the log and queries give it, as a value of a record. */
 export function valueOfText(kind: ColumnKind, bytes: Buffer): RecordValue {
   switch (kind) {

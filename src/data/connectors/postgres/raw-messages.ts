@@ -61,6 +61,11 @@ export function copyDataMessage(bytes: Uint8Array): Buffer {
   return message;
 }
 
+/** Each part as a message of its own. */
+export function* copyDataMessages(parts: Iterable<Uint8Array>): Generator<Buffer> {
+  for (const part of parts) yield copyDataMessage(part);
+}
+
 export const copyDoneMessage: Buffer = Buffer.from([0x63, 0, 0, 0, 4]);
 
 /** Takes back a COPY: the server refuses the whole of it. */

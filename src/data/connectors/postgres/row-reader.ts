@@ -2,12 +2,13 @@ import { CutoverError } from "../../../core/index.ts";
 import type { Row } from "../../connector.ts";
 import { encodeKey } from "../../key-codec.ts";
 import { dateText, timestampText, timestampTextOf } from "./instants.ts";
+import { numericText, numericTextLength } from "./numeric-text.ts";
 import type { Shape, ShapeColumn } from "./shape.ts";
 
 const segmentBytes = 1_048_576;
 const tags = { null: 0, integer: 1, real: 2, text: 3, binary: 4, false: 5, true: 6 } as const;
 /** Signature, flags and length of an extension: what COPY's binary form begins with. */
-const headerBytes = 19;
+export const headerBytes = 19;
 
 /** Where the fields of one row lie, by column; a length of -1 is NULL. */
 export interface Fields {
@@ -26,10 +27,12 @@ export class RowReader {
   readonly #fields: Fields;
   #out = Buffer.allocUnsafe(segmentBytes);
   #at = 0;
-  #begun = false;
+  #begun: boolean;
 
-  constructor(shape: Shape) {
+  /** `header`: a COPY begins, default true. */
+  constructor(shape: Shape, { header = true }: { readonly header?: boolean } = {}) {
     this.#shape = shape;
+    this.#begun = !header;
     const count = shape.columns.length;
     this.#fields = { starts: new Int32Array(count), lengths: new Int32Array(count) };
   }
@@ -77,15 +80,18 @@ export class RowReader {
     const { columns, raw } = this.#shape;
     const { starts, lengths } = this.#fields;
     let at = from;
+    let longer = 0;
     for (let column = 0; column < columns.length; column++) {
       const length = data.readInt32BE(at);
       at += 4;
       starts[column] = at;
       lengths[column] = length;
-      if (length > 0) at += length;
+      if (length <= 0) continue;
+      if ((columns[column] as ShapeColumn).kind === "numeric") longer += numericTextLength(data, at);
+      at += length;
     }
     // No column becomes longer than this: numbers 9 bytes, uuids and times some 50, keys at most double.
-    const most = 3 * (at - from) + 64 * columns.length;
+    const most = 3 * (at - from) + 64 * columns.length + longer;
     if (this.#out.length - this.#at < most) {
       this.#out = Buffer.allocUnsafe(Math.max(segmentBytes, most));
       this.#at = 0;
@@ -162,9 +168,10 @@ function writeColumn(
     case "padded":
     case "json":
     case "enum":
-    case "numeric":
     case "other":
       return text(data, at, length, out, to, tags.text);
+    case "numeric":
+      return ascii(numericText(data, at), out, to);
   }
 }
 

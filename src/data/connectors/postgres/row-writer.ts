@@ -9,8 +9,13 @@ import { type Fields, writeKey } from "./row-reader.ts";
 import { keyOfRecord, type Shape, type ShapeColumn } from "./shape.ts";
 
 const segmentBytes = 262_144;
-const header = Buffer.concat([Buffer.from("PGCOPY\n\xff\r\n\0", "latin1"), Buffer.alloc(8)]);
-const trailer = Buffer.from([0xff, 0xff]);
+/** What COPY's binary form begins with. */
+export const copyHeader: Buffer = Buffer.concat([
+  Buffer.from("PGCOPY\n\xff\r\n\0", "latin1"),
+  Buffer.alloc(8),
+]);
+/** And ends with. */
+export const copyTrailer: Buffer = Buffer.from([0xff, 0xff]);
 
 /** A value is not of its column's own type, such as an integer for a `numeric`: the server has to read it from its text. */
 export class UnfitRow extends Error {}
@@ -27,7 +32,7 @@ export function isBinary({ columns }: Shape): boolean {
 export function* copyRows(shape: Shape, rows: readonly Row[], store: string): Generator<Uint8Array> {
   const { columns, raw } = shape;
   const fields = { starts: new Int32Array(columns.length), lengths: new Int32Array(columns.length) };
-  yield header;
+  yield copyHeader;
   let out = Buffer.allocUnsafe(segmentBytes);
   let at = 0;
   let scratch = Buffer.allocUnsafe(4_096);
@@ -58,7 +63,7 @@ export function* copyRows(shape: Shape, rows: readonly Row[], store: string): Ge
     if (!equalBytes(scratch.subarray(0, length), key)) throw keyDiffers(shape, key, store);
   }
   yield out.subarray(0, at);
-  yield trailer;
+  yield copyTrailer;
 }
 
 /** Where the record's end lies in `out`, or -1 when it does not fit. */

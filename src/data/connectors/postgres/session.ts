@@ -1,5 +1,5 @@
 import type { PgClient, PgConnection, PgDriver, PgResult, PgStream, PgSubmittable } from "./driver.ts";
-import { copyDataMessage, copyDoneMessage, copyFailMessage, takeMessages } from "./raw-messages.ts";
+import { copyDoneMessage, copyFailMessage, takeMessages } from "./raw-messages.ts";
 
 export interface SessionOptions {
   readonly url: string;
@@ -103,15 +103,15 @@ export class Session {
     );
   }
 
-  /** Runs `COPY … FROM STDIN`, giving it all parts. What making a part throws takes the COPY back and is thrown. */
-  send(text: string, parts: Iterable<Uint8Array>): Promise<void> {
+  /** Runs `COPY … FROM STDIN`, giving it CopyData messages. What making one throws takes the COPY back and is thrown. */
+  send(text: string, messages: Iterable<Uint8Array>): Promise<void> {
     return this.#turn(async () => {
       let thrown: { readonly error: unknown } | undefined;
       const done = new Promise<void>((resolve, reject) => {
         this.#submit(
           (connection) => connection.query(text),
           ({ stream }) => {
-            writeParts(stream, parts).catch((error: unknown) => {
+            writeMessages(stream, messages).catch((error: unknown) => {
               thrown = { error };
               stream.write(copyFailMessage);
             });
@@ -176,10 +176,10 @@ export class Session {
 }
 
 /** As fast as the server takes them, and no faster: they are made one by one. */
-async function writeParts(stream: PgStream, parts: Iterable<Uint8Array>): Promise<void> {
-  for (const part of parts) {
+async function writeMessages(stream: PgStream, messages: Iterable<Uint8Array>): Promise<void> {
+  for (const message of messages) {
     if (stream.destroyed) return;
-    if (stream.write(copyDataMessage(part))) continue;
+    if (stream.write(message)) continue;
     await new Promise<void>((resolve) => {
       const go = (): void => {
         stream.off("drain", go);

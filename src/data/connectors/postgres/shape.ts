@@ -3,7 +3,7 @@ import { keyText } from "../../bytes.ts";
 import type { Collection, Range } from "../../connector.ts";
 import { decodeKey, encodeKey, type KeyValue } from "../../key-codec.ts";
 import type { RecordValue } from "../../record-codec.ts";
-import { type ColumnKind, keyOfValue, readAsText, textOfKey } from "./column-kind.ts";
+import { type ColumnKind, keyOfValue, textOfKey } from "./column-kind.ts";
 
 export interface ShapeColumn {
   readonly name: string;
@@ -59,10 +59,9 @@ export function selectList({ columns }: Shape): string {
   return columns
     .map(({ name, kind }) => {
       const column = quoted(name);
-      if (!readAsText.has(kind)) return column;
-      return kind === "numeric"
-        ? `${column}::text`
-        : `CASE WHEN num_nulls(${column}) = 0 THEN format('%s', ${column}) END`;
+      return kind === "other"
+        ? `CASE WHEN num_nulls(${column}) = 0 THEN format('%s', ${column}) END`
+        : column;
     })
     .join(", ");
 }

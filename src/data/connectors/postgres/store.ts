@@ -15,13 +15,14 @@ import { encodeRecord } from "../../record-codec.ts";
 import type { PostgresAddress } from "./address.ts";
 import { Applier, isOwn } from "./applier.ts";
 import { ownSchema, ownShape, readTables, requireEncoding, schemaChanged, signatureSql } from "./catalog.ts";
-import { copyOut, fenceOf, readRows, type RowSizes } from "./chunks.ts";
+import { copyOut, fenceOf, readPacked, readRows, type RowSizes } from "./chunks.ts";
 import { valueOfText } from "./column-kind.ts";
 import type { PgDriver } from "./driver.ts";
 import { EpochGuard } from "./epoch-guard.ts";
 import { LogFollower } from "./log-follower.ts";
 import { lsnOf, placeAt, positionAt } from "./lsn.ts";
 import { dataError, isGone } from "./postgres-error.ts";
+import { packingOf } from "./packed-rows.ts";
 import { RowReader } from "./row-reader.ts";
 import { advanceSequences, readSequences, type Sequence } from "./sequences.ts";
 import { type Role, Sessions } from "./sessions.ts";
@@ -181,15 +182,24 @@ export class PostgresStore implements DataStore {
         const fence = fenceOf(row?.["snapshot"] ?? "");
         if (!shape.raw && row?.["signature"] !== shape.signature) throw schemaChanged(shape, this.name);
         if (!(await this.#exists(session, shape))) return { rows: [], fence, end: true };
-        const { rows, end } = await readRows(session, shape, range, limit, {
-          store: this.name,
-          sizes: this.#sizes,
-        });
-        return { rows, fence, end };
+        const about = { store: this.name, sizes: this.#sizes };
+        const format = limit.packed === true ? packingOf(shape) : undefined;
+        const read =
+          format === undefined
+            ? await readRows(session, shape, range, limit, about)
+            : { rows: [], ...(await readPacked(session, shape, range, limit, { ...about, format })) };
+        return { ...read, fence };
       } finally {
         if (session.lost === undefined) await session.query("ROLLBACK");
       }
     });
+  }
+
+  /** Undefined for a table that is not there, or has columns of types that go as text. */
+  async packing(collection: string): Promise<string | undefined> {
+    if (!this.#shapes.has(collection)) await this.#load();
+    const shape = this.#shapes.get(collection);
+    return shape === undefined ? undefined : packingOf(shape);
   }
 
   log(
