@@ -41,32 +41,40 @@ export async function chooseCollections(
   return chosen;
 }
 
-/** Both sides of a verification. What was asked for has to be at the source; what the target lacks is missing there. */
-export async function collectionsOf(options: {
+interface SidesAsked {
   readonly source: Reader;
   readonly target: Reader;
   readonly collections?: readonly string[];
   readonly targets?: readonly string[];
   readonly map?: DataMap;
-}): Promise<Chosen> {
-  const { source, target, map } = options;
-  const ours = await chooseCollections(source, options.collections);
-  const names = new Set(ours.map(({ name }) => name));
-  let theirs: readonly Collection[];
-  if (map !== undefined || options.collections === undefined)
-    theirs = await chooseCollections(target, options.targets);
-  else {
-    const there = new Set((await target.collections()).map(({ name }) => name));
-    theirs = await chooseCollections(
-      target,
-      [...names].filter((name) => there.has(name)),
-    );
-  }
+}
+
+/** Both sides of a verification. What was asked for has to be at the source; what the target lacks is missing there. */
+export async function collectionsOf(options: SidesAsked): Promise<Chosen> {
+  const { ours, theirs } = await sidesOf(options);
   return {
     collections: ours.map(({ name }) => name),
     targets: theirs.map(({ name }) => name),
-    about: Math.max(await rowsOf(source, ours), await rowsOf(target, theirs)),
+    about: Math.max(await rowsOf(options.source, ours), await rowsOf(options.target, theirs)),
   };
+}
+
+/** As `collectionsOf`, without a count of rows, which some stores read everything for. */
+export async function namesOf(options: SidesAsked): Promise<Omit<Chosen, "about">> {
+  const { ours, theirs } = await sidesOf(options);
+  return { collections: ours.map(({ name }) => name), targets: theirs.map(({ name }) => name) };
+}
+
+async function sidesOf(
+  options: SidesAsked,
+): Promise<{ readonly ours: readonly Collection[]; readonly theirs: readonly Collection[] }> {
+  const { source, target, map } = options;
+  const ours = await chooseCollections(source, options.collections);
+  if (map !== undefined || options.collections === undefined)
+    return { ours, theirs: await chooseCollections(target, options.targets) };
+  const there = new Set((await target.collections()).map(({ name }) => name));
+  const names = [...new Set(ours.map(({ name }) => name))].filter((name) => there.has(name));
+  return { ours, theirs: await chooseCollections(target, names) };
 }
 
 /** About how many rows; counted where the store does not know. */

@@ -38,6 +38,40 @@ export async function* asideRows(
   }
 }
 
+/** Values of a collection that a move keeps for itself; a store that never kept anything has no such collection. */
+export async function getKept(
+  reader: Pick<Reader, "get">,
+  collection: string,
+  keys: readonly Uint8Array[],
+): Promise<readonly (Uint8Array | undefined)[]> {
+  try {
+    return await reader.get(collection, keys);
+  } catch (error) {
+    if (hasCode(error, "CUTOVER_DATA_COLLECTION")) return [];
+    throw error;
+  }
+}
+
+/** Keys of what was kept under this name, in batches, each with the place that it is of. */
+export async function* keptUnder(
+  reader: Pick<Reader, "scan">,
+  collection: string,
+  name: string,
+): AsyncGenerator<readonly (Place & { readonly kept: Uint8Array })[]> {
+  // Keys are the name, a zero byte, and more.
+  const range = { collection, after: Buffer.from(`${name}\0`), upTo: Buffer.from(`${name}\u0001`) };
+  try {
+    for await (const rows of reader.scan(range)) {
+      yield rows.map(({ key }) => {
+        const { name: _same, ...place } = keptPlace(key);
+        return { ...place, kept: key };
+      });
+    }
+  } catch (error) {
+    if (!hasCode(error, "CUTOVER_DATA_COLLECTION")) throw error;
+  }
+}
+
 /**
  * Rows of the old side from which images of the new side were made, as the sidecar kept them (`DataMap.originals`), in the
  * order asked for. Undefined when none was kept, or when the image was changed since: then only a map back can say what the
@@ -49,10 +83,7 @@ export async function originalsOf(
   images: readonly (Place & { readonly value: Uint8Array })[],
 ): Promise<readonly (SourceRow | undefined)[]> {
   const keys = images.map((image) => keptKey(map.name ?? "", image));
-  const kept = await target.get(keptIn.originals, keys).catch((error: unknown) => {
-    if (hasCode(error, "CUTOVER_DATA_COLLECTION")) return [];
-    throw error;
-  });
+  const kept = await getKept(target, keptIn.originals, keys);
   return images.map((image, index) => {
     const bytes = kept[index];
     if (bytes === undefined) return undefined;

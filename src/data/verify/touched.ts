@@ -2,12 +2,19 @@ import type { Place } from "../map.ts";
 import type { Source, Target } from "../connector.ts";
 import { placeId } from "./expected.ts";
 
+/** Places that were touched, as they are looked at. */
+export interface TouchedPlaces {
+  readonly complete: boolean;
+  readonly sourceKeys: readonly Place[];
+  readonly targetPlaces: readonly Place[];
+}
+
 /**
  * What a move has changed since a verification began: keys that came in the source's log, and places written on the target.
  * With it the proof stays current under writes: at the cutover only these are read again. Bounded: beyond `limit` places it
  * knows only that there were too many, and everything is read again.
  */
-export class Touched {
+export class Touched implements TouchedPlaces {
   readonly #limit: number;
   #source = new Map<string, Place>();
   #target = new Map<string, Place>();
@@ -36,6 +43,28 @@ export class Touched {
 
   get targetPlaces(): readonly Place[] {
     return [...this.#target.values()];
+  }
+
+  /** How many places of the side with more of them. */
+  get size(): number {
+    return Math.max(this.#source.size, this.#target.size);
+  }
+
+  /** Hands out what is remembered and goes on with nothing: for a look while the move goes on. */
+  take(): TouchedPlaces {
+    const taken = {
+      complete: this.#complete,
+      sourceKeys: this.sourceKeys,
+      targetPlaces: this.targetPlaces,
+    };
+    if (this.#complete) this.begin();
+    return taken;
+  }
+
+  /** Remembers again what such a look did not find equal. */
+  again({ sourceKeys, targetPlaces }: Omit<TouchedPlaces, "complete">): void {
+    this.#note(this.#source, sourceKeys);
+    this.#note(this.#target, targetPlaces);
   }
 
   /** The source as the move is to see it: keys in its log are remembered. */
@@ -75,7 +104,7 @@ export class Touched {
 }
 
 /** `base` with some calls replaced; the others run on `base` itself, whose private parts a proxy cannot reach. */
-function overlay<T extends object>(base: T, replaced: Partial<T>): T {
+export function overlay<T extends object>(base: T, replaced: Partial<T>): T {
   return new Proxy(base, {
     get(target, name) {
       if (Object.hasOwn(replaced, name)) return Reflect.get(replaced, name) as unknown;

@@ -1,8 +1,8 @@
 import { imagesOf, keptIn, keptKey, type Place } from "../map.ts";
-import { collectionsOf } from "./collections.ts";
+import { type Chosen, namesOf } from "./collections.ts";
 import { type Difference, differenceAt } from "./difference.ts";
 import { placeId, valuesAt } from "./expected.ts";
-import type { Touched } from "./touched.ts";
+import type { TouchedPlaces } from "./touched.ts";
 import { type Verification, verifyData, type VerifyOptions } from "./verify.ts";
 
 /** What was found, and by how much reading. */
@@ -18,19 +18,50 @@ export interface TouchedVerification {
 /** Keys read at once. */
 const atOnce = 1_000;
 
+type TouchedOptions = Omit<VerifyOptions, "caughtUp" | "random"> & {
+  readonly touched: TouchedPlaces;
+  readonly names?: Omit<Chosen, "about">;
+};
+
 /**
  * Verifies what was touched since `Touched.begin`, and so, together with the verification made after that, everything. Both
  * sides stand still: the source is fenced, the log applied. Costs what was touched, not what there is.
  */
 export async function verifyTouched(
-  options: Omit<VerifyOptions, "caughtUp"> & { readonly touched: Touched },
+  options: TouchedOptions & Pick<VerifyOptions, "random">,
 ): Promise<TouchedVerification> {
-  const { touched, ...rest } = options;
+  const { touched, names: _names, ...rest } = options;
   if (!touched.complete) return everything(rest);
+  const { looked, differences } = await lookAtTouched(options);
+  // Which row an image came from is not known from its place: what looks wrong here is decided by reading everything.
+  if (rest.map !== undefined && differences.length > 0) return everything(rest);
+  return { equal: differences.length === 0, looked, differences };
+}
+
+/** What a look at places found; `unequal` are the places again that have to do with the differences. */
+export interface TouchedLook {
+  readonly looked: number;
+  readonly differences: readonly Difference[];
+  readonly unequal: Omit<TouchedPlaces, "complete">;
+}
+
+interface ExpectedPlace {
+  readonly place: Place;
+  readonly value: Uint8Array | undefined;
+  /** The row of the source whose image it is. */
+  readonly from?: Place;
+}
+
+/**
+ * Reads these places on both sides, once. While the move goes on, a difference may be one that is still to be applied.
+ * `names`: what `namesOf` gave before, for a look that has to be short.
+ */
+export async function lookAtTouched(options: TouchedOptions): Promise<TouchedLook> {
+  const { touched, names, ...rest } = options;
   const { source, target, map } = rest;
-  const { collections, targets } = await collectionsOf(rest);
+  const { collections, targets } = names ?? (await namesOf(rest));
   const chosen = new Set(collections);
-  const expected = new Map<string, { readonly place: Place; readonly value: Uint8Array | undefined }>();
+  const expected = new Map<string, ExpectedPlace>();
   for (const place of touched.targetPlaces) {
     if (map !== undefined || chosen.has(place.collection))
       expected.set(placeId(place), { place, value: undefined });
@@ -57,11 +88,13 @@ export async function verifyTouched(
         aside === undefined
           ? images
           : [{ collection: keptIn.aside, key: keptKey(map.name ?? "", row), value }];
-      for (const { value: image, ...at } of wanted) expected.set(placeId(at), { place: at, value: image });
+      for (const { value: image, ...at } of wanted)
+        expected.set(placeId(at), { place: at, value: image, from: place });
     }
   }
   const known = new Set(targets);
   const differences: Difference[] = [];
+  const sourceKeys: Place[] = [];
   for (const batch of parts([...expected.values()])) {
     rest.signal?.throwIfAborted();
     const found = await valuesAt(
@@ -69,14 +102,17 @@ export async function verifyTouched(
       batch.map(({ place }) => place),
       known,
     );
-    for (const [index, { place, value }] of batch.entries()) {
+    for (const [index, { place, value, from }] of batch.entries()) {
       const difference = differenceAt(place, value, found[index]);
-      if (difference !== undefined) differences.push(difference);
+      if (difference === undefined) continue;
+      differences.push(difference);
+      if (from !== undefined) sourceKeys.push(from);
     }
   }
-  // Which row an image came from is not known from its place: what looks wrong here is decided by reading everything.
-  if (map !== undefined && differences.length > 0) return everything(rest);
-  return { equal: differences.length === 0, looked: expected.size, differences };
+  const targetPlaces = differences
+    .map(({ collection, key }) => ({ collection, key }))
+    .filter(({ collection }) => collection !== keptIn.aside);
+  return { looked: expected.size, differences, unequal: { sourceKeys, targetPlaces } };
 }
 
 async function everything(options: VerifyOptions): Promise<TouchedVerification> {
