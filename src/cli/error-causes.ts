@@ -115,6 +115,10 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_COLLECTION: "The store has no collection of that name, or one that cannot be moved.",
   CUTOVER_DATA_FENCED: "The store refuses writes of this epoch: a cutover has begun or is over.",
   CUTOVER_DATA_PAUSED: "Writes wait for a cutover, longer or more of them than the application allows.",
+  CUTOVER_DATA_NOT_FOLLOWED: "Rows are to cross whose copy was not made, or whose log is not followed.",
+  CUTOVER_DATA_PREFLIGHT: "Something that has to hold before writers are stopped does not.",
+  CUTOVER_DATA_PAUSE_TOO_LONG: "Writers would be, or were, stopped for longer than the limit.",
+  CUTOVER_DATA_NO_WAY_BACK: "What was written on the new side cannot be brought to the old one now.",
   CUTOVER_DATA_EPOCH:
     "Somebody else decided this epoch, or a later one, otherwise: a switch takes each once.",
   CUTOVER_DATA_OPTIONS:

@@ -206,6 +206,19 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     7,
     "do the same again later; see whether the migration still runs, and how long its cutover is to take",
   ),
+  CUTOVER_DATA_NOT_FOLLOWED: entry(
+    2,
+    "put a backfill of the same stores, collections and map with `follow: true` in an earlier phase",
+  ),
+  CUTOVER_DATA_PREFLIGHT: entry(4, "correct what the message names, then begin again; nothing was stopped"),
+  CUTOVER_DATA_PAUSE_TOO_LONG: entry(
+    4,
+    "begin again when less is written, make the slow part faster, or raise the limit",
+  ),
+  CUTOVER_DATA_NO_WAY_BACK: entry(
+    5,
+    "bring back what the message names, then resume; or decide without it: turn the switch to the old side yourself, then resume",
+  ),
   CUTOVER_DATA_EPOCH: entry(7, "look at which side is in charge; what was decided first holds"),
   CUTOVER_DATA_CHANGED: entry(
     7,
@@ -337,6 +350,10 @@ export type ErrorCode =
   | "CUTOVER_DATA_NO_CAPTURE"
   | "CUTOVER_DATA_ORDER"
   | "CUTOVER_DATA_PAUSED"
+  | "CUTOVER_DATA_NOT_FOLLOWED"
+  | "CUTOVER_DATA_PREFLIGHT"
+  | "CUTOVER_DATA_PAUSE_TOO_LONG"
+  | "CUTOVER_DATA_NO_WAY_BACK"
   | "CUTOVER_DATA_EPOCH"
   | "CUTOVER_DATA_CHANGED"
   | "CUTOVER_DATA_BACKUP"
