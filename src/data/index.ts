@@ -39,8 +39,12 @@ export type {
 export { openSqlite, SqliteStore, type SqliteStoreOptions } from "./connectors/sqlite.ts";
 export type { Decision } from "./cutover/decision-file.ts";
 export { FileSwitch, fileSwitch, type FileSwitchOptions } from "./cutover/file-switch.ts";
+export type { FollowEvent, FollowOptions } from "./cutover/follow-options.ts";
+export { type FollowCounts, followSwitch, type InCharge, SwitchFollower } from "./cutover/follow.ts";
 export { memorySwitch } from "./cutover/memory-switch.ts";
 export type { Standing, Switch } from "./cutover/switch.ts";
+export { connectData, type ConnectDataOptions } from "./door/connect-data.ts";
+export { type DataDoor, type DataDoorOptions, serveData } from "./door/serve-data.ts";
 export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";
 export { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
 export { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";
@@ -86,6 +90,15 @@ export { chooseCollections } from "./verify/collections.ts";
 export { type AsideRow, asideRows, originalsOf } from "./verify/kept-rows.ts";
 export { Touched } from "./verify/touched.ts";
 export { type TouchedVerification, verifyTouched } from "./verify/verify-touched.ts";
+export { epochOption } from "./sides/epoch-session.ts";
+export {
+  type Isolation,
+  type PostgresPool,
+  type PostgresPoolClient,
+  type PostgresSides,
+  postgresSides,
+  type PostgresSidesOptions,
+} from "./sides/postgres-sides.ts";
 export { backfill, type BackfillOptions } from "./steps/backfill.ts";
 export { backup, type BackupStepOptions } from "./steps/backup.ts";
 export type { ConfigChange } from "./steps/configure-change.ts";
