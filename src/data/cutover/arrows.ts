@@ -1,4 +1,5 @@
 import type { Position } from "../connector.ts";
+import type { Crossing } from "./crossing-events.ts";
 import type { Standing } from "./switch.ts";
 
 export type Side = Standing["side"];
@@ -13,6 +14,8 @@ export interface CrossingState {
   readonly armed?: true;
   /** The epoch of the attempt that is stopping writers, or has; absent while none does. */
   readonly epoch?: number;
+  /** What was found out, for the record: before writers were stopped, and all of it in the end. */
+  readonly known?: Partial<Crossing>;
   /** It is over: `to` is in charge and takes writes, and the stream that led there has ended. */
   readonly finished?: true;
 }

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../core/index.ts";
 import type { Position } from "../connector.ts";
 import type { DigestForm } from "../digest/digest.ts";
 import type { Standing } from "./switch.ts";
@@ -26,23 +27,28 @@ export interface PredictedPause {
   readonly touched: number;
 }
 
-/** A crossing that was made: evidence. */
+/**
+ * A crossing that was made: evidence. When a process ended between the turn of the switch and the end, what only it knew is absent.
+ */
 export interface Crossing {
   readonly standing: Standing;
   /** Where the log of the side that was left ended. */
-  readonly position: Position;
+  readonly position?: Position;
   /** From the call of the fence to the end of the lift. */
-  readonly pauseMs: number;
-  readonly predicted: PredictedPause;
+  readonly pauseMs?: number;
+  /** Absent on a way back without a log. */
+  readonly predicted?: PredictedPause;
   /** Changes applied in the pause. */
-  readonly applied: number;
-  /** Rows looked at in the pause. */
-  readonly looked: number;
-  /** The verification before the pause, which together with what was looked at in it speaks of everything. */
-  readonly seed: string;
-  readonly digests: { readonly old: DigestForm; readonly new: DigestForm };
-  /** Rows set aside on the way back. */
-  readonly aside: number;
-  /** Without a log all was compared in the pause; rows written then. */
+  readonly applied?: number;
+  /** Places read again in the pause on both sides. */
+  readonly looked?: number;
+  /** The verification of everything, which together with what was looked at in the pause speaks of both sides at the turn. */
+  readonly seed?: string;
+  readonly digests?: { readonly old: DigestForm; readonly new: DigestForm };
+  /** Rows set aside on the old side by this crossing. */
+  readonly aside?: number;
+  /** Without a log: rows written in the pause, in which everything was compared. */
   readonly compared?: number;
+  /** What `beforeTurn` did in the pause. */
+  readonly settled?: JsonObject;
 }

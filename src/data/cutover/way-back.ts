@@ -68,7 +68,8 @@ export class WayBack {
     const firstPlaces = new Map<string, Uint8Array>();
     for (const place of given) {
       const original = originals.get(placeId(place));
-      if (original !== undefined)
+      // Of a row that is left out on purpose, as one of several images may be, the old row is none of its business.
+      if (original !== undefined && !isLeftOut(map, place))
         firstPlaces.set(textOf(keptKey(this.name, place)), encodePlaces([original]));
     }
     // Where nothing was kept yet the row has its image where the map found it.
@@ -123,6 +124,12 @@ export class WayBack {
     }
     return found;
   }
+}
+
+function isLeftOut(map: DataMap, { collection, key, value }: Change): boolean {
+  if (value === null) return false;
+  const { images, aside } = imagesOf(map, { collection, key, value });
+  return images.length === 0 && aside === undefined;
 }
 
 const textOf = (key: Uint8Array): string =>

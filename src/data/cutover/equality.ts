@@ -1,0 +1,156 @@
+import { CutoverError } from "../../core/index.ts";
+import { keyText } from "../bytes.ts";
+import type { Change } from "../connector.ts";
+import { type DigestForm, digestForm } from "../digest/digest.ts";
+import type { Place } from "../map.ts";
+import { namesOf } from "../verify/collections.ts";
+import type { Difference } from "../verify/difference.ts";
+import { placeId } from "../verify/expected.ts";
+import type { Touched, TouchedPlaces } from "../verify/touched.ts";
+import { lookAtTouched, type TouchedLook } from "../verify/verify-touched.ts";
+import { type Verification, verifyData } from "../verify/verify.ts";
+import type { Ground } from "./ground.ts";
+import type { Stream } from "./stream.ts";
+import { asidePlaces } from "./way-back.ts";
+
+/** Differences that one verification lists, and rows written at once. */
+const listed = 100_000;
+const atOnce = 500;
+
+/** What a verification of everything says of two sides. */
+export interface Proven {
+  readonly differences: readonly Difference[];
+  /** Nothing speaks against it. */
+  readonly equal: boolean;
+  /** Not all differences are listed. */
+  readonly more: boolean;
+  readonly seed: string;
+  readonly digests: { readonly old: DigestForm; readonly new: DigestForm };
+}
+
+/** Whether both sides hold the same: old and new byte by byte, or through a map f(old) and new, in both directions alike. */
+export class Equality {
+  readonly #ground: Ground;
+  #names: Awaited<ReturnType<typeof namesOf>> | undefined;
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+  }
+
+  /** Everything that may be slow of a look. */
+  async ready(): Promise<void> {
+    this.#names ??= await namesOf(this.#asked());
+  }
+
+  /** Reads everything. `caughtUp` as in `verifyData`, where the new side follows the old one. */
+  async everything(signal: AbortSignal, caughtUp?: () => Promise<void>): Promise<Proven> {
+    const { tell, random } = this.#ground;
+    const found = await verifyData({
+      ...this.#asked(),
+      ...(caughtUp === undefined ? {} : { caughtUp }),
+      limit: listed,
+      random,
+      signal,
+      onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
+    });
+    return await this.#proven(found, "old");
+  }
+
+  /** The same, while the old side follows the new one: it is the new side that says what is right. */
+  async everythingBack(signal: AbortSignal, caughtUp: () => Promise<void>): Promise<Proven> {
+    const { sides, map, tell, random, collections } = this.#ground;
+    if (map !== undefined) return await this.everything(signal);
+    const found = await verifyData({
+      source: sides.new,
+      target: sides.old,
+      collections: collections.new,
+      caughtUp,
+      limit: listed,
+      random,
+      signal,
+      onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
+    });
+    return await this.#proven(found, "new");
+  }
+
+  /** Reads these places on both sides. */
+  async look(touched: TouchedPlaces, signal: AbortSignal): Promise<TouchedLook> {
+    await this.ready();
+    const names = this.#names;
+    const found = await lookAtTouched({
+      ...this.#asked(),
+      touched,
+      ...(names === undefined ? {} : { names }),
+      signal,
+    });
+    return { ...found, differences: await this.#withoutAside(found.differences) };
+  }
+
+  /** Writes what the new side has at these places to the old one. */
+  async takeBack(stream: Stream, places: readonly Place[], touched: Touched): Promise<void> {
+    const { sides, fence } = this.#ground;
+    const target = stream.receiver(touched);
+    const { job } = stream.name;
+    for (let at = 0; at < places.length; at += atOnce) {
+      const part = places.slice(at, at + atOnce);
+      const changes: Change[] = [];
+      for (const [collection, of] of Map.groupBy(part, (place) => place.collection)) {
+        const keys = of.map(({ key }) => key);
+        const values = await sides.new.get(collection, keys);
+        for (const [index, key] of keys.entries())
+          changes.push({ collection, key, value: values[index] ?? null });
+      }
+      await target.applyTxn({ job, fence, origin: job, changes, rows: [] });
+    }
+  }
+
+  #asked(): Pick<Parameters<typeof verifyData>[0], "source" | "target" | "collections" | "targets" | "map"> {
+    const { sides, map, collections } = this.#ground;
+    return {
+      source: sides.old,
+      target: sides.new,
+      collections: collections.old,
+      ...(map === undefined ? {} : { map, targets: collections.new }),
+    };
+  }
+
+  async #proven(found: Verification, source: "old" | "new"): Promise<Proven> {
+    const differences = await this.#withoutAside(found.differences);
+    const { counts, atLeast, unsettled, unexplained, seed } = found;
+    const total = counts.missing + counts.extra + counts.different + counts.clash;
+    const [old, young] = source === "old" ? [found.source, found.target] : [found.target, found.source];
+    return {
+      differences,
+      equal:
+        found.equal ||
+        (differences.length === 0 &&
+          total === found.differences.length &&
+          unsettled + unexplained.length === 0),
+      more: atLeast || total > found.differences.length,
+      seed,
+      digests: { old: digestForm(old), new: digestForm(young) },
+    };
+  }
+
+  /** Rows of the new side that have no image on the old one, and are set aside there, differ for a reason. */
+  async #withoutAside(differences: readonly Difference[]): Promise<readonly Difference[]> {
+    const { wayBack, sides } = this.#ground;
+    if (wayBack === undefined || differences.length === 0) return differences;
+    const aside = await asidePlaces(sides.old, wayBack.name);
+    return aside.size === 0 ? differences : differences.filter((place) => !aside.has(placeId(place)));
+  }
+}
+
+/** CUTOVER_DATA_DIFFERS with the first few. */
+export function differs({ sides }: Ground, differences: readonly Difference[], when: string): CutoverError {
+  const first = differences
+    .slice(0, 5)
+    .map(
+      ({ kind, collection, key }) => `${kind} ${collection === "" ? "" : `${collection} `}${keyText(key)}`,
+    );
+  return new CutoverError("CUTOVER_DATA_DIFFERS", {
+    message: `expected ${sides.old.name} and ${sides.new.name} to hold the same ${when}; found ${differences.length === 0 ? "digests that no row explains" : `${differences.length} places where they do not: ${first.join(", ")}`}`,
+    place: sides.new.name,
+    details: { differences: differences.length, first },
+  });
+}

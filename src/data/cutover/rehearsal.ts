@@ -1,0 +1,134 @@
+import { sleep } from "../../core/index.ts";
+import type { Position } from "../connector.ts";
+import type { Move } from "../move/move-data.ts";
+import type { PredictedPause } from "./crossing-events.ts";
+import type { CrossingLimits } from "./crossing-options.ts";
+import { tooLong } from "./crossing-errors.ts";
+import type { Equality } from "./equality.ts";
+import type { Ground } from "./ground.ts";
+import type { Stream } from "./stream.ts";
+import type { TouchedSides } from "./touched-sides.ts";
+
+/** How often it is tried to come below the limits, with growing breaks between: some 25 s in all. */
+const rounds = 10;
+const firstBreakMs = 50;
+const longestBreakMs = 5_000;
+/** How often it is asked how far the log is applied. */
+const askEveryMs = 2;
+/** Looks that tell how long a place takes have at least so many. */
+const enough = 50;
+/** Of a place, where nothing was looked at yet. */
+const guessedMs = 0.05;
+
+interface Looking {
+  readonly touched: TouchedSides;
+  readonly equality: Equality;
+  readonly signal: AbortSignal;
+}
+
+export interface Rehearsed {
+  readonly move: Move;
+  readonly predicted: PredictedPause;
+}
+
+/**
+ * Does what the pause will do without stopping anybody, again and again: applies the log, and reads again what was touched. What is
+ * equal then need not be read in the pause. Ends when the pause that this predicts is below the limits; the move goes on.
+ *
+ * @throws CUTOVER_DATA_PAUSE_TOO_LONG when it does not come below them; nothing was stopped
+ */
+export async function rehearse(
+  ground: Ground,
+  stream: Stream,
+  touched: TouchedSides,
+  equality: Equality,
+  signal: AbortSignal,
+): Promise<Rehearsed> {
+  ground.tell({ type: "part", words: "measures how long the pause is going to be" });
+  const move = stream.start({ touched: touched.touched, signal });
+  try {
+    if (!(await move.copied)) await move.done;
+    signal.throwIfAborted();
+    return { move, predicted: await predict(ground, stream, move, { touched, equality, signal }) };
+  } catch (error) {
+    move.pause();
+    await move.done.catch(() => {});
+    throw error;
+  }
+}
+
+async function predict(
+  ground: Ground,
+  stream: Stream,
+  move: Move,
+  { touched, equality, signal }: Looking,
+): Promise<PredictedPause> {
+  const { clock, limits, tell } = ground;
+  let perPlace = guessedMs;
+  for (let round = 1; ; round++) {
+    const applyMs = await timeToApply(ground, stream, move, signal);
+    const taken = touched.take();
+    const began = clock.monotonic();
+    if (taken.complete) {
+      const { looked, unequal } = await equality.look(taken, signal);
+      touched.again(unequal);
+      if (looked >= enough) perPlace = (clock.monotonic() - began) / looked;
+    }
+    const asked = clock.monotonic();
+    await ground.switch.read();
+    const turnMs = 2 * (clock.monotonic() - asked);
+    const { size } = touched;
+    const compareMs = size * perPlace;
+    const predicted = { ms: applyMs + compareMs + turnMs, applyMs, compareMs, turnMs, touched: size };
+    tell({ type: "predicted", pause: predicted });
+    const over = overLimits(limits, predicted, touched.complete);
+    if (over === undefined) return predicted;
+    if (round === rounds) throw tooLong(stream.source.name, `${over}; nothing was stopped`, { ...predicted });
+    await sleep(clock, Math.min(longestBreakMs, firstBreakMs * 2 ** (round - 1)), signal);
+  }
+}
+
+/** Why nobody may be stopped yet. */
+function overLimits(
+  { pauseMs, lagMs, touched: most }: CrossingLimits,
+  predicted: PredictedPause,
+  complete: boolean,
+): string | undefined {
+  if (!complete)
+    return "expected fewer rows to be written during the verification than are remembered (250,000), found more";
+  if (predicted.applyMs > lagMs)
+    return `expected the log to be applied within ${lagMs} ms, found that it takes ${Math.round(predicted.applyMs)} ms`;
+  if (predicted.touched > most)
+    return `expected at most ${most} rows to be read again in the pause, found ${predicted.touched}`;
+  if (predicted.ms > pauseMs)
+    return `expected a pause of at most ${pauseMs} ms, found that ${Math.round(predicted.ms)} ms are to be expected`;
+  return undefined;
+}
+
+/** How long it takes until all that the source has now is applied. */
+async function timeToApply(
+  { clock, limits }: Ground,
+  { source }: Stream,
+  move: Move,
+  signal: AbortSignal,
+): Promise<number> {
+  const began = clock.monotonic();
+  const head: Position = await source.head();
+  let over = false;
+  const ended = move.done.then(
+    () => (over = true),
+    () => (over = true),
+  );
+  // Longer than the limit is too long, however much.
+  while (clock.monotonic() - began <= limits.lagMs + longestBreakMs) {
+    const progress = move.progress();
+    if (progress !== undefined && progress.position >= head) break;
+    await Promise.race([sleep(clock, askEveryMs, signal), ended]);
+    if (over) {
+      await move.done;
+      signal.throwIfAborted();
+      break;
+    }
+  }
+  return clock.monotonic() - began;
+}

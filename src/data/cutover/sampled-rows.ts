@@ -1,0 +1,99 @@
+import { equalBytes, keyText } from "../bytes.ts";
+import type { SourceRow } from "../map.ts";
+import { preflight } from "./crossing-errors.ts";
+import type { Ground } from "./ground.ts";
+
+/** Rows of each collection that are tried. */
+const most = 1_000;
+/** A row that is written to meanwhile may differ for a moment: it is looked at again. */
+const looks = 5;
+
+/** A row of the new side that is not the old row again, and why. */
+interface Wrong {
+  readonly row: SourceRow;
+  readonly why: string;
+}
+
+/**
+ * Rows of the new side through the way back's map: each image has to be on the old side, byte for byte, as nobody has written on the
+ * new side yet.
+ *
+ * @throws CUTOVER_DATA_PREFLIGHT naming a row for which it is not
+ */
+export async function sampleWayBack(
+  ground: Ground,
+  caughtUp: () => Promise<void>,
+): Promise<{ readonly rows: number }> {
+  const { sides, collections, signal } = ground;
+  let rows = 0;
+  let wrong: readonly Wrong[] = [];
+  for (const collection of collections.new) {
+    const sample: SourceRow[] = [];
+    for await (const batch of sides.new.scan({ collection }, { signal })) {
+      for (const row of batch.slice(0, most - sample.length)) sample.push({ collection, ...row });
+      if (sample.length >= most) break;
+    }
+    rows += sample.length;
+    wrong = [...wrong, ...(await wrongImages(ground, sample))];
+  }
+  for (let look = 1; wrong.length > 0 && look < looks; look++) {
+    signal.throwIfAborted();
+    await caughtUp();
+    wrong = await wrongImages(ground, await readAgain(ground, wrong));
+  }
+  requireRight(ground, wrong);
+  return { rows };
+}
+
+/** @throws CUTOVER_DATA_PREFLIGHT when this row is not the old row again */
+export async function requireWayBack(ground: Ground, row: SourceRow): Promise<void> {
+  requireRight(ground, await wrongImages(ground, [row]));
+}
+
+function requireRight({ sides }: Ground, wrong: readonly Wrong[]): void {
+  const [first] = wrong;
+  if (first === undefined) return;
+  const { collection, key } = first.row;
+  throw preflight(
+    sides.new.name,
+    `row ${keyText(key)}${collection === "" ? "" : ` of "${collection}"`} to become the old row again on the way back`,
+    first.why,
+    "correct `back`; where several old values have one new value, let the map keep originals and use what `back` is given",
+  );
+}
+
+async function readAgain({ sides }: Ground, wrong: readonly Wrong[]): Promise<readonly SourceRow[]> {
+  const rows: SourceRow[] = [];
+  for (const { row } of wrong) {
+    const [value] = await sides.new.get(row.collection, [row.key]);
+    if (value !== undefined) rows.push({ ...row, value });
+  }
+  return rows;
+}
+
+async function wrongImages(
+  { sides, wayBack }: Ground,
+  rows: readonly SourceRow[],
+): Promise<readonly Wrong[]> {
+  if (wayBack === undefined || rows.length === 0) return [];
+  const wrong: Wrong[] = [];
+  const found = await wayBack.imagesOf(rows);
+  const wanted = rows.flatMap((row, index) => {
+    const { images = [], aside } = found[index] ?? {};
+    if (aside !== undefined) wrong.push({ row, why: `no image: ${aside}` });
+    return images.map((image) => ({ row, image }));
+  });
+  for (const [collection, of] of Map.groupBy(wanted, ({ image }) => image.collection)) {
+    const values = await sides.old.get(
+      collection,
+      of.map(({ image }) => image.key),
+    );
+    for (const [index, { row, image }] of of.entries()) {
+      const value = values[index];
+      if (value !== undefined && equalBytes(value, image.value)) continue;
+      const there = value === undefined ? "no row" : "another value";
+      wrong.push({ row, why: `${there} at ${keyText(image.key)} of ${sides.old.name}, where it leads` });
+    }
+  }
+  return wrong;
+}
