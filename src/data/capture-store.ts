@@ -36,6 +36,25 @@ import { positionOf, sequenceOf } from "./position.ts";
 /** Journal records removed in one transaction. */
 const pruneAtOnce = 1_000;
 
+/** How an application writes. */
+export interface WriteAs {
+  /** Default 0. */
+  readonly epoch?: number;
+  /** Whether it is on disk when it resolves. Default false. */
+  readonly durable?: boolean;
+  /** Default: each write stands for itself. */
+  readonly chain?: WriteChain;
+}
+
+/**
+ * Writes that belong one behind the other: when one was refused for its epoch, so are all that come after it, even if the
+ * fence was lifted in between. Otherwise a later write to a key would overtake the one that has to be tried again.
+ */
+export interface WriteChain {
+  /** The epoch in charge when the first was refused. */
+  refusedBy: number | undefined;
+}
+
 /** Source and target over any `ByteEngine`: journal, slots, epochs, jobs and checkpoints. */
 export class CapturedStore implements DataStore {
   readonly #engine: ByteEngine;
@@ -204,16 +223,16 @@ export class CapturedStore implements DataStore {
    * writer, which has the calls they know; this is what writers are made of.
    * @throws CUTOVER_DATA_FENCED when `epoch` is below the one in charge; CUTOVER_DATA_REFUSED when a row does not fit
    */
-  async write(
-    changes: readonly Change[],
-    options: { readonly epoch?: number; readonly durable?: boolean } = {},
-  ): Promise<void> {
-    const { epoch = 0, durable = false } = options;
+  async write(changes: readonly Change[], options: WriteAs = {}): Promise<void> {
+    const { epoch = 0, durable = false, chain } = options;
     checkEpoch(epoch);
     for (const change of changes) this.#refuse(change);
     await this.#engine.write((record) => {
-      const least = epochIn(record);
-      if (epoch < least) throw fenced(this.name, epoch, least);
+      const least = chain?.refusedBy ?? epochIn(record);
+      if (epoch < least || chain?.refusedBy !== undefined) {
+        if (chain !== undefined) chain.refusedBy = least;
+        throw fenced(this.name, epoch, least);
+      }
       return this.#journalled(record, changes, "");
     }, durable);
   }

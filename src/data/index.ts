@@ -1,4 +1,4 @@
-export { CapturedStore } from "./capture-store.ts";
+export { CapturedStore, type WriteAs, type WriteChain } from "./capture-store.ts";
 export {
   type BatchOperation,
   CaptureWriter,
@@ -42,6 +42,15 @@ export { FileSwitch, fileSwitch, type FileSwitchOptions } from "./cutover/file-s
 export type { FollowEvent, FollowOptions } from "./cutover/follow-options.ts";
 export { type FollowCounts, followSwitch, type InCharge, SwitchFollower } from "./cutover/follow.ts";
 export { memorySwitch } from "./cutover/memory-switch.ts";
+export { Movable, movable, type MovableOptions } from "./cutover/movable.ts";
+export type { CollectionNames, SidesOptions, StoreOrOpen, StoreReading } from "./cutover/opened-sides.ts";
+export {
+  type StoreAtHand,
+  type StoreInCharge,
+  StoreSides,
+  storeSides,
+  type StoreSidesOptions,
+} from "./cutover/store-sides.ts";
 export type { Standing, Switch } from "./cutover/switch.ts";
 export { connectData, type ConnectDataOptions } from "./door/connect-data.ts";
 export { type DataDoor, type DataDoorOptions, serveData } from "./door/serve-data.ts";
