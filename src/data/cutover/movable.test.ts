@@ -215,6 +215,28 @@ describe("an application's handle on data that moves", () => {
     await store[Symbol.asyncDispose]();
   });
 
+  test("a write that is still on its way when the switch is turned is not overtaken by the next one", async () => {
+    const stores = memory();
+    const kept = memorySwitch();
+    const slow = openMemoryStore();
+    let arrive = (): void => {};
+    const wire = new Promise<void>((resolve) => (arrive = resolve));
+    slow.write = async (...call) => {
+      await wire;
+      return stores.old.write(...call);
+    };
+    await using db = await movable({ switch: kept, old: slow, new: stores.new });
+    const first = db.put(bytes("a"), bytes("first"));
+    await cross(stores, kept, { turned: true });
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(db.standing.side).toBe("new");
+    const second = db.put(bytes("a"), bytes("second"));
+    for (let turn = 0; turn < 5; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    arrive();
+    await Promise.all([first, second]);
+    expect(await contentOf(stores.new)).toEqual({ a: "second" });
+  });
+
   test("a row the store cannot hold fails its own call and nobody else's", async () => {
     const stores = await embedded();
     const kept = memorySwitch();
