@@ -22,6 +22,11 @@ export interface Collection {
   readonly columns?: readonly Column[];
   /** Why it cannot be moved, e.g. that it has no primary key. Absent: it can. */
   readonly problem?: string;
+  /**
+   * What rows of a move would be held to, one by one as they come, and cannot be: foreign keys, triggers, by name. Absent: nothing, or
+   * it can be switched off for them. Only what is moved to is asked.
+   */
+  readonly enforced?: string;
 }
 
 export interface Column {

@@ -8,14 +8,17 @@ import type { MoveSettings } from "./move-options.ts";
  * Takes the job over and gives where it stands; a new one is captured before anything is read. Until all that can be checked by
  * reading alone is in order, nothing is written on either side.
  *
- * @throws CUTOVER_LEASE_LOST, CUTOVER_DATA_NOT_EMPTY, CUTOVER_DATA_COLLECTION, CUTOVER_DATA_JOB_CHANGED, CUTOVER_DATA_SLOT_LOST,
+ * @throws CUTOVER_LEASE_LOST, CUTOVER_DATA_DENIED, CUTOVER_DATA_NOT_EMPTY, CUTOVER_DATA_COLLECTION, CUTOVER_DATA_JOB_CHANGED, CUTOVER_DATA_SLOT_LOST,
  * CUTOVER_DATA_FORMAT
  */
 export async function beginMove(settings: MoveSettings): Promise<MoveState> {
   const { source, target, job, fence, origin, slot } = settings;
   const found = await target.checkpoint(job);
-  if (found === undefined) await checkEmpty(settings, await rangesOf(settings));
-  else checkSame(settings, MoveState.restored(found));
+  if (found === undefined) {
+    const wanted = await rangesOf(settings);
+    await checkEnforced(settings, wanted);
+    await checkEmpty(settings, wanted);
+  } else checkSame(settings, MoveState.restored(found));
 
   // The claim comes before the checkpoint is read for good: whoever had the job may still be writing until then.
   await target.applyTxn({ job, fence, origin, changes: [], rows: [] });
@@ -66,6 +69,25 @@ async function rangesOf({ source, ranges }: MoveSettings): Promise<readonly Rang
     });
   }
   return wanted;
+}
+
+/**
+ * Rows are copied table by table while changes of others come in between, so that a row may come before the one it refers to; and what
+ * triggers did on the source comes as rows.
+ */
+async function checkEnforced({ target, into }: MoveSettings, ranges: readonly Range[]): Promise<void> {
+  const names = new Set(into ?? ranges.map(({ collection }) => collection));
+  const holds = (await target.collections()).find(
+    ({ name, enforced }) => enforced !== undefined && names.has(name),
+  );
+  if (holds === undefined) return;
+  throw new CutoverError("CUTOVER_DATA_DENIED", {
+    message: `expected to write to "${holds.name}" of ${target.name} without its foreign keys and triggers, found that this user may not switch them off: ${holds.enforced ?? ""}`,
+    place: target.name,
+    details: { collection: holds.name, enforced: holds.enforced ?? "" },
+    remedy:
+      "GRANT SET ON PARAMETER session_replication_role to the user of the address (PostgreSQL 15 or later), or make foreign keys and triggers when the move is over",
+  });
 }
 
 async function checkEmpty({ target, into, mix }: MoveSettings, ranges: readonly Range[]): Promise<void> {

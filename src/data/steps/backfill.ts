@@ -145,6 +145,9 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
   await using young = await openToLook(to, names);
   const held = young === undefined ? undefined : await holdsRows(young.store, names);
   const refused = held !== undefined && options.mix !== true;
+  const enforcing = (await young?.store.collections())?.filter(
+    ({ name, enforced }) => enforced !== undefined && names.includes(name),
+  );
   const there =
     young === undefined
       ? " (will be made)"
@@ -160,6 +163,10 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
       words,
       previewWords(seen),
       ...(refused ? ["THE NEW STORE HOLDS ROWS"] : []),
+      ...(enforcing ?? []).map(
+        ({ name, enforced }) =>
+          `"${name}" of the new store is refused: this user may not switch off ${enforced ?? ""}`,
+      ),
       ...warnings(seen),
     ].join(" · "),
     estimateMs: own ?? timeOf(seen),

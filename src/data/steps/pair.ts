@@ -2,6 +2,7 @@ import { type Json, type JsonObject, sha256 } from "../../core/index.ts";
 import type { StepContext } from "../../plan/index.ts";
 import type { DataStore } from "../connector.ts";
 import type { DataMap, MapFunction } from "../map.ts";
+import { chooseCollections } from "../verify/collections.ts";
 import { startMove } from "../move/move-data.ts";
 import { given, Problems } from "./step-input.ts";
 import { checkStore, openStore, storeName, type StoreRef, storeText } from "./store-ref.ts";
@@ -117,6 +118,8 @@ export async function openPair(
   const old = await openStore(pair.from, { clock, collections: pair.collections });
   try {
     const source = old.store;
+    // What cannot be moved is told of the old store, before the new one is asked for a place for it.
+    if (create) await chooseCollections(source, pair.collections);
     const names = pair.collections ?? (await source.collections()).map(({ name }) => name);
     const targets = pair.into ?? names;
     const young = await openStore(pair.to, { clock, create, collections: targets });

@@ -1,6 +1,7 @@
 import { CutoverError } from "../../../core/index.ts";
 import type { Collection, Column } from "../../connector.ts";
 import { type ColumnKind, keyKinds, kindOf } from "./column-kind.ts";
+import { stateOf } from "./postgres-error.ts";
 import type { Session } from "./session.ts";
 import type { Shape, ShapeColumn } from "./shape.ts";
 
@@ -39,6 +40,8 @@ interface TableRow {
   readonly key: readonly number[] | null;
   readonly immediate: boolean | null;
   readonly generatedKey: boolean | null;
+  /** Foreign keys of and to it, and triggers of its own, as far as they hold in ordinary sessions. */
+  readonly enforced: readonly string[];
   readonly columns: readonly {
     readonly number: number;
     readonly name: string;
@@ -63,6 +66,10 @@ const tablesSql: string = `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text A
     (SELECT array_agg(k.number::int ORDER BY k.place) FROM unnest(i.indkey) WITH ORDINALITY AS k(number, place) WHERE k.place <= i.indnkeyatts) AS key,
     i.indimmediate AS immediate,
     (SELECT bool_or(g.attgenerated <> '') FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attnum = ANY(i.indkey)) AS "generatedKey",
+    ARRAY(SELECT k.conname FROM pg_constraint k WHERE k.contype = 'f' AND c.oid IN (k.conrelid, k.confrelid) AND k.conparentid = 0
+        AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true)
+      UNION SELECT g.tgname FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'O'
+        AND g.tgname NOT LIKE 'cutover\\_%' ORDER BY 1) AS enforced,
     coalesce((SELECT jsonb_agg(jsonb_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8,
         'typeName', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'collation', a.attcollation::int8,
         'cast', (SELECT format('%I.%I', tn.nspname, ty.typname) FROM pg_type ty JOIN pg_namespace tn ON tn.oid = ty.typnamespace WHERE ty.oid = a.atttypid),
@@ -96,10 +103,11 @@ export async function readTables(
 ): Promise<readonly Shape[]> {
   const [found] = await session.query(tablesSql, [schemas ?? null]);
   const types = await readTypes(session);
+  const switches = await maySwitchOff(session);
   const rows = JSON.parse(found?.["found"] ?? "[]") as readonly TableRow[];
   const names = new Set<string>();
   return rows.map((row) => {
-    const shape = shapeOf(row, types);
+    const shape = shapeOf(switches ? { ...row, enforced: [] } : row, types);
     const { name } = shape.collection;
     if (!names.has(name)) {
       names.add(name);
@@ -110,6 +118,18 @@ export async function readTables(
       collection: { ...shape.collection, problem: "another table's schema and name read the same" },
     };
   });
+}
+
+/** Whether this user's sessions may write as replicas do: a superuser, or by a grant. Tried, as versions differ in how it is asked. */
+async function maySwitchOff(session: Session): Promise<boolean> {
+  try {
+    await session.query("BEGIN; SET LOCAL session_replication_role = 'replica'; ROLLBACK");
+    return true;
+  } catch (error) {
+    if (session.lost === undefined) await session.query("ROLLBACK");
+    if (stateOf(error) === "42501") return false;
+    throw error;
+  }
 }
 
 async function readTypes(session: Session): Promise<Types> {
@@ -158,6 +178,7 @@ function shapeOf(row: TableRow, types: Types): Shape {
     bytes: row.bytes,
     columns: listed,
     ...(problem === undefined ? {} : { problem }),
+    ...(row.enforced.length === 0 ? {} : { enforced: row.enforced.join(", ") }),
   };
   const { schema, name: table, oid } = row;
   const signature = row.signature ?? "";
