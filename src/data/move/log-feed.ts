@@ -99,7 +99,7 @@ export class LogFeed {
 }
 
 /** What a transaction costs beside its bytes: its number, position and objects. */
-const overhead = 64;
+const overhead = 256;
 
 function sizeOf({ transactions }: LogBatch): number {
   let bytes = 0;

@@ -12,7 +12,7 @@ import { StallWatch } from "./stall-watch.ts";
 
 /** Bytes of changes that one transaction of the target takes, and that wait for one, at most about. */
 const changesAtOnce = 4_194_304;
-const changesWaiting = 16_777_216;
+const changesWaiting = 4_194_304;
 /** How often the source is told what it need not keep, and asked how much it keeps, milliseconds. */
 const acknowledgeEveryMs = 1_000;
 const askRetainedEveryMs = 1_000;

@@ -7,7 +7,7 @@ import { makeLock } from "./epoch-guard.ts";
 import { originPrefix } from "./pgoutput.ts";
 import { CopiedRows, packingOf } from "./packed-rows.ts";
 import { dataError, isOfData, stateOf } from "./postgres-error.ts";
-import { copyDataMessage, copyDataMessages } from "./raw-messages.ts";
+import { copyDataMessage } from "./raw-messages.ts";
 import { copyHeader, copyRows, copyTexts, copyTrailer, isBinary, rowTexts, UnfitRow } from "./row-writer.ts";
 import type { Session } from "./session.ts";
 import {
@@ -21,8 +21,10 @@ import {
   tableName,
 } from "./shape.ts";
 
-/** Rows of an INSERT, and keys of a DELETE. */
-const atOnce = 2_000;
+/** Rows of an INSERT and keys of a DELETE, and the bytes of these rows. */
+const atOnce = { rows: 2_000, bytes: 4_194_304 };
+/** Rows or bytes from which a DELETE and a COPY are quicker than an INSERT that replaces, and take less memory. */
+const many = { rows: 200, bytes: 1_048_576 };
 /** Copied rows that may be there already before they are all written as if they were. */
 const mostThere = 1_000;
 /** Times that a transaction which others were in the way of is run again. */
@@ -174,46 +176,56 @@ export class Applier {
     if (claimed.length === 0) throw await this.#stale(session, job, fence);
     for (const { shape, deletes, rows } of steps(write.changes, shapes, way)) {
       if (deletes.length > 0) await this.#delete(session, shape, deletes);
-      if (rows.length > 0) await this.#upsert(session, shape, rows);
+      if (rows.length > 0) await this.#put(session, shape, rows, way);
     }
     for (const [shape, rows] of copied) {
       if (way === "single") for (const row of oneByOne(rows)) await this.#upsert(session, shape, [row]);
-      else await this.#copy(session, shape, rows);
+      else await this.#add(session, shape, rows, way);
     }
     await session.query("COMMIT");
   }
 
-  /** Rows that are there already are replaced; all others, mostly all, go by COPY. */
-  async #copy(session: Session, shape: Shape, rows: readonly Row[] | CopiedRows): Promise<void> {
-    const there = await this.#there(session, shape, rows instanceof CopiedRows ? ends(rows) : rows);
-    if (there.size > mostThere) return this.#upsert(session, shape, oneByOne(rows));
+  /** Changed rows, each key once. Where triggers are silent a row may go and come: nobody hears of it. */
+  async #put(session: Session, shape: Shape, rows: readonly Row[], way: Way): Promise<void> {
+    const isMany =
+      rows.length >= many.rows || rows.reduce((sum, { value }) => sum + value.length, 0) >= many.bytes;
+    if (!isMany || way !== "net") return this.#upsert(session, shape, rows);
+    await this.#delete(
+      session,
+      shape,
+      rows.map(({ key }) => key),
+    );
+    await this.#copy(session, shape, rows);
+  }
+
+  /** Copied rows. Those that are there already are replaced; all others, mostly all, go by COPY. */
+  async #add(session: Session, shape: Shape, rows: readonly Row[] | CopiedRows, way: Way): Promise<void> {
+    const packed = rows instanceof CopiedRows;
+    const there = await this.#there(session, shape, packed ? ends(rows) : rows);
+    if (there.size > mostThere) return this.#put(session, shape, oneByOne(rows), way);
+    if (there.size === 0) return this.#copy(session, shape, rows);
     const isThere = (key: Uint8Array): boolean => there.has(Buffer.from(key).toString("latin1"));
+    const isFresh = (key: Uint8Array): boolean => !isThere(key);
+    const known = packed ? (rows.filter(isThere)?.rows() ?? []) : rows.filter(({ key }) => isThere(key));
+    if (known.length > 0) await this.#put(session, shape, known, way);
+    const fresh = packed ? rows.filter(isFresh) : rows.filter(({ key }) => isFresh(key));
+    if (fresh !== undefined) await this.#copy(session, shape, fresh);
+  }
+
+  /** Rows that are not there. */
+  async #copy(session: Session, shape: Shape, rows: readonly Row[] | CopiedRows): Promise<void> {
     const { store } = this.#options;
     const into = `COPY ${tableName(shape)} (${names(shape)}) FROM STDIN`;
-    if (rows instanceof CopiedRows) {
-      const known = there.size === 0 ? undefined : rows.filter(isThere);
-      if (known !== undefined) await this.#upsert(session, shape, known.rows());
-      const fresh = known === undefined ? rows : rows.filter((key) => !isThere(key));
-      if (fresh !== undefined) await session.send(`${into} (FORMAT binary)`, messagesOf(fresh));
-      return;
-    }
-    const fresh = there.size === 0 ? rows : rows.filter(({ key }) => !isThere(key));
-    if (there.size > 0)
-      await this.#upsert(
-        session,
-        shape,
-        rows.filter(({ key }) => isThere(key)),
-      );
-    if (fresh.length === 0) return;
-    if (isBinary(shape) && !this.#texts.has(shape.collection.name)) {
+    if (rows instanceof CopiedRows) await session.send(`${into} (FORMAT binary)`, messagesOf(rows));
+    else if (rows.length === 0) return;
+    else if (isBinary(shape) && !this.#texts.has(shape.collection.name)) {
       try {
-        await session.send(`${into} (FORMAT binary)`, copyDataMessages(copyRows(shape, fresh, store)));
+        await session.send(`${into} (FORMAT binary)`, copyRows(shape, rows, store));
       } catch (error) {
         if (error instanceof UnfitRow) this.#texts.add(shape.collection.name);
         throw error;
       }
-    } else
-      await session.send(into, copyDataMessages(copyTexts(fresh.map((row) => rowTexts(shape, row, store)))));
+    } else await session.send(into, copyTexts(textsOf(shape, rows, store)));
   }
 
   /** Keys between the first and the last of these rows, up to a number beyond which they do not matter. */
@@ -268,8 +280,7 @@ export class Applier {
       SELECT ${shape.columns.map(({ cast }, at) => `u.c${at}::${cast}`).join(", ")} FROM unnest(${shape.columns.map((_, at) => `$${at + 1}::text[]`).join(", ")})
         AS u(${shape.columns.map((_, at) => `c${at}`).join(", ")})
       ON CONFLICT (${keys.map(({ name }) => quoted(name)).join(", ")}) DO ${set.length === 0 ? "NOTHING" : `UPDATE SET ${set.join(", ")}`}`;
-    for (let from = 0; from < rows.length; from += atOnce) {
-      const part = rows.slice(from, from + atOnce);
+    for (const part of parts(rows)) {
       const texts = part.map((row) => rowTexts(shape, row, this.#options.store));
       await this.#run(
         session,
@@ -286,8 +297,8 @@ export class Applier {
     const sql = `DELETE FROM ${readFrom(shape)} AS t USING unnest(${keys.map((_, at) => `$${at + 1}::text[]`).join(", ")})
         AS u(${keys.map((_, at) => `k${at}`).join(", ")})
       WHERE ${keys.map(({ name, cast }, at) => `t.${quoted(name)} = u.k${at}::${cast}`).join(" AND ")}`;
-    for (let from = 0; from < all.length; from += atOnce) {
-      const part = all.slice(from, from + atOnce);
+    for (let from = 0; from < all.length; from += atOnce.rows) {
+      const part = all.slice(from, from + atOnce.rows);
       const texts = part.map((key) => keyTexts(shape, key, this.#options.store));
       await this.#run(
         session,
@@ -339,6 +350,24 @@ async function isThere(session: Session, table: string): Promise<boolean> {
 
 const oneByOne = (rows: readonly Row[] | CopiedRows): readonly Row[] =>
   rows instanceof CopiedRows ? rows.rows() : rows;
+
+function* parts(rows: readonly Row[]): Generator<readonly Row[]> {
+  let part: Row[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    part.push(row);
+    bytes += row.value.length;
+    if (part.length < atOnce.rows && bytes < atOnce.bytes) continue;
+    yield part;
+    part = [];
+    bytes = 0;
+  }
+  if (part.length > 0) yield part;
+}
+
+function* textsOf(shape: Shape, rows: readonly Row[], store: string): Generator<readonly (string | null)[]> {
+  for (const row of rows) yield rowTexts(shape, row, store);
+}
 
 const ends = ({ first, last }: CopiedRows): readonly Pick<Row, "key">[] => [{ key: first }, { key: last }];
 

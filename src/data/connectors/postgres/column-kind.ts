@@ -85,7 +85,7 @@ export function valueOfText(kind: ColumnKind, bytes: Buffer): RecordValue {
       return Number(bytes.toString("latin1"));
     case "bytes":
     case "raw":
-      return Buffer.from(bytes.toString("latin1", 2), "hex");
+      return bytesOfHex(bytes);
     case "text":
     case "padded":
     case "uuid":
@@ -180,6 +180,16 @@ export function textOfKey(kind: ColumnKind, value: KeyValue): string | undefined
 
 function textIn({ bytes }: TextBytes): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}
+
+/** After `\\x`. Large ones piece by piece, as their text would take twice their room again. */
+function bytesOfHex(text: Buffer): Buffer {
+  const piece = 65_536;
+  if (text.length <= piece) return Buffer.from(text.toString("latin1", 2), "hex");
+  const bytes = Buffer.allocUnsafe((text.length - 2) / 2);
+  for (let at = 2; at < text.length; at += piece)
+    bytes.write(text.toString("latin1", at, Math.min(at + piece, text.length)), (at - 2) / 2, "hex");
+  return bytes;
 }
 
 function hexText(bytes: Uint8Array): string {

@@ -146,8 +146,7 @@ export class LogFollower {
     let at = from;
     let spoken = clock.monotonic();
     while (!signal.aborted) {
-      const came = stream.take();
-      const { head } = stream;
+      const { transactions: came, head } = stream.take();
       if (came.length > 0 || head > at || clock.monotonic() - spoken >= quietMs) {
         const transactions: Transaction[] = [];
         for (const transaction of came) transactions.push(await this.#completed(transaction, signal));

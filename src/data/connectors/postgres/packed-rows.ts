@@ -1,10 +1,7 @@
 import type { PackedRows, Row } from "../../connector.ts";
-import { copyDataMessage } from "./raw-messages.ts";
+import { copyDataMessage, messageHead as head } from "./raw-messages.ts";
 import { type Fields, headerBytes, RowReader, writeKey } from "./row-reader.ts";
 import type { Shape } from "./shape.ts";
-
-/** Length of a CopyData message before its payload. */
-const head = 5;
 
 /**
  * Tables of one form have columns of the same types in the same order and the same key, so that COPY's binary form of one is good

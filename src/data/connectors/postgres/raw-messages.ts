@@ -4,6 +4,9 @@ const copyData = 0x64;
 /** Messages that may come between others and mean nothing here: CopyOut- and CopyBothResponse, status, notices, notifications. */
 const passedOver: ReadonlySet<number> = new Set([0x48, 0x57, 0x53, 0x4e, 0x41]);
 
+/** A message from this size on gets memory of its own at once. */
+const largeBytes = 1_048_576;
+
 /**
  * Reads the data of a COPY or of a replication stream straight from the socket: the driver would make an object of every row.
  * Every other message ends it and goes, with all behind it, to the driver.
@@ -19,11 +22,24 @@ export function takeMessages(
   let held = 0;
   /** Bytes without which there is nothing to do: large messages are put together once. */
   let needed = 5;
+  /** Of a very large one, filled as it comes: its pieces are not held beside it. */
+  let large: Buffer | undefined;
   const take = (chunk: Buffer): void => {
-    waiting.push(chunk);
-    held += chunk.length;
+    let rest = chunk;
+    if (large !== undefined) {
+      const filled = chunk.copy(large, held);
+      held += filled;
+      if (held < needed) return;
+      rest = chunk.subarray(filled);
+      onData(large, 5, large.length);
+      large = undefined;
+      held = 0;
+      needed = 5;
+    }
+    waiting.push(rest);
+    held += rest.length;
     if (held < needed) return;
-    const data = waiting.length === 1 ? chunk : Buffer.concat(waiting, held);
+    const data = waiting.length === 1 ? rest : Buffer.concat(waiting, held);
     let at = 0;
     for (;;) {
       if (data.length - at < 5) {
@@ -47,6 +63,10 @@ export function takeMessages(
     }
     waiting = at === data.length ? [] : [data.subarray(at)];
     held = data.length - at;
+    if (needed < largeBytes || data[at] !== copyData) return;
+    large = Buffer.allocUnsafe(needed);
+    data.copy(large, 0, at);
+    waiting = [];
   };
   stream.on("data", take);
   stream.off("data", driver);
@@ -54,16 +74,19 @@ export function takeMessages(
 
 /** A CopyData message with these bytes. */
 export function copyDataMessage(bytes: Uint8Array): Buffer {
-  const message = Buffer.allocUnsafe(5 + bytes.length);
-  message[0] = copyData;
-  message.writeUInt32BE(4 + bytes.length, 1);
-  message.set(bytes, 5);
-  return message;
+  const message = Buffer.allocUnsafe(messageHead + bytes.length);
+  message.set(bytes, messageHead);
+  return asMessage(message);
 }
 
-/** Each part as a message of its own. */
-export function* copyDataMessages(parts: Iterable<Uint8Array>): Generator<Buffer> {
-  for (const part of parts) yield copyDataMessage(part);
+/** Bytes of a message before what it carries. */
+export const messageHead = 5;
+
+/** Makes a CopyData message of bytes whose first five are free. */
+export function asMessage(bytes: Buffer): Buffer {
+  bytes[0] = copyData;
+  bytes.writeUInt32BE(bytes.length - 1, 1);
+  return bytes;
 }
 
 export const copyDoneMessage: Buffer = Buffer.from([0x63, 0, 0, 0, 4]);

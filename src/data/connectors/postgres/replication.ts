@@ -34,9 +34,11 @@ export interface ReplicationOptions extends LogReaderOptions {
 }
 
 /** A part of a transaction ends here, so that one of any size fits in memory. */
-const part = { changes: 10_000, bytes: 8_388_608 };
+const part = { changes: 10_000, bytes: 1_048_576 };
+/** What a change takes in memory beside its bytes. */
+const overhead = 256;
 /** What is held before nothing more is read. */
-const most = 33_554_432;
+const most = 2_097_152;
 /** How often the server is asked how far it has read. */
 const askMs = 250;
 /** Microseconds from 1970 to 2000. */
@@ -49,7 +51,7 @@ export class Replication {
   readonly #ended: Promise<void>;
   #acknowledged: bigint;
   #head: Position;
-  #ready: LoggedTransaction[] = [];
+  #ready: { readonly transaction: LoggedTransaction; readonly bytes: number }[] = [];
   #held = 0;
   #failed: { readonly error: unknown } | undefined;
   #timer: Timer | undefined;
@@ -73,7 +75,7 @@ export class Replication {
     const names = `"proto_version" '1', "publication_names" '${options.publication}', "messages" 'true'`;
     const command = `START_REPLICATION SLOT ${options.slot} LOGICAL ${lsnText(options.from.lsn)} (${names})`;
     this.#ended = options.session
-      .receive(command, (data, at, end) => this.#message(data, at, end))
+      .receive(command, (data, at) => this.#message(data, at))
       .then(
         () => this.#end(new Error("Connection terminated: the server ended the stream")),
         (error: unknown) => this.#end(error),
@@ -81,25 +83,27 @@ export class Replication {
     this.#ask();
   }
 
-  /** Read completely up to here. */
-  get head(): Position {
-    return this.#head;
-  }
-
   get failed(): { readonly error: unknown } | undefined {
     return this.#failed;
   }
 
-  /** What came since. */
-  take(): readonly LoggedTransaction[] {
-    const ready = this.#ready;
-    this.#ready = [];
-    this.#held = 0;
-    if (this.#paused) {
+  /** What came since, about a part of it at once, and up to where the log is read with it. */
+  take(): { readonly transactions: readonly LoggedTransaction[]; readonly head: Position } {
+    const ready: LoggedTransaction[] = [];
+    let taken = 0;
+    for (const next of this.#ready) {
+      if (taken >= part.bytes) break;
+      ready.push(next.transaction);
+      taken += next.bytes;
+    }
+    this.#ready = this.#ready.slice(ready.length);
+    this.#held -= taken;
+    const head = this.#ready.length === 0 ? this.#head : (ready.at(-1)?.position ?? this.#head);
+    if (this.#paused && this.#held <= most) {
       this.#paused = false;
       this.#options.session.resume();
     }
-    return ready;
+    return { transactions: ready, head };
   }
 
   /** The server need not keep what lies before. */
@@ -130,16 +134,15 @@ export class Replication {
     this.#options.rang();
   }
 
-  #message(data: Buffer, at: number, end: number): void {
+  #message(data: Buffer, at: number): void {
     if (data[at] === 0x6b) {
       if (!this.#inside) this.#read(positionAt(data.readBigInt64BE(at + 1)));
       if (data[at + 17] === 1) this.#status(false);
       return;
     }
     if (data[at] !== 0x77) return;
-    // Behind the places in the log and the time. The bytes are kept by the rows made of them.
-    const copy = Buffer.from(data.subarray(at + 25, end));
-    for (const message of this.#reader.read(copy, 0)) {
+    // Behind the places in the log and the time. What is made of it has bytes of its own.
+    for (const message of this.#reader.read(data, at + 25)) {
       switch (message.kind) {
         case "begin":
           this.#begin(message.commit, message.xid, message.at);
@@ -178,13 +181,14 @@ export class Replication {
     const { lsn, done } = this.#options.from;
     if (this.#commit === lsn && this.#count <= done) return;
     this.#changes.push(change);
-    this.#bytes += 128 + change.key.length + ("value" in change ? (change.value?.length ?? 0) : 0);
+    this.#bytes += overhead + change.key.length + ("value" in change ? (change.value?.length ?? 0) : 0);
     if (this.#changes.length >= part.changes || this.#bytes >= part.bytes)
       this.#give(positionAt(this.#commit, this.#count));
   }
 
   #give(position: Position): void {
-    this.#ready.push({ tx: this.#tx, position, at: this.#at, changes: this.#changes });
+    const transaction = { tx: this.#tx, position, at: this.#at, changes: this.#changes };
+    this.#ready.push({ transaction, bytes: this.#bytes });
     this.#held += this.#bytes;
     this.#changes = [];
     this.#bytes = 0;

@@ -5,6 +5,7 @@ import { decodeRecord, type RecordValue } from "../../record-codec.ts";
 import { textOfValue } from "./column-kind.ts";
 import { daysOfText, writeInstant } from "./instants.ts";
 import { numericBytes } from "./numeric-bytes.ts";
+import { asMessage, copyDataMessage, messageHead } from "./raw-messages.ts";
 import { type Fields, writeKey } from "./row-reader.ts";
 import { keyOfRecord, type Shape, type ShapeColumn } from "./shape.ts";
 
@@ -26,23 +27,23 @@ export function isBinary({ columns }: Shape): boolean {
 }
 
 /**
- * Rows in the form that `COPY … FROM STDIN (FORMAT binary)` takes, in parts: the server writes one while the next is made.
+ * Messages with rows as `COPY … FROM STDIN (FORMAT binary)` takes them: the server writes one while the next is made.
  * @throws UnfitRow; CUTOVER_DATA_REFUSED for a row whose key is not that of its value
  */
 export function* copyRows(shape: Shape, rows: readonly Row[], store: string): Generator<Uint8Array> {
   const { columns, raw } = shape;
   const fields = { starts: new Int32Array(columns.length), lengths: new Int32Array(columns.length) };
-  yield copyHeader;
+  yield copyDataMessage(copyHeader);
   let out = Buffer.allocUnsafe(segmentBytes);
-  let at = 0;
+  let at = messageHead;
   let scratch = Buffer.allocUnsafe(4_096);
   for (const { key, value } of rows) {
-    // Only numbers with a point become longer, and those by less than this.
-    const most = 4 * value.length + 16 * columns.length + key.length + 16;
+    // Each column becomes longer by at most 16 bytes: those of a number of base 10,000 and its heads.
+    const most = value.length + 16 * columns.length + key.length + 16;
     if (out.length - at < most) {
-      yield out.subarray(0, at);
-      out = Buffer.allocUnsafe(Math.max(segmentBytes, most));
-      at = 0;
+      if (at > messageHead) yield asMessage(out.subarray(0, at));
+      out = Buffer.allocUnsafe(Math.max(segmentBytes, messageHead + most));
+      at = messageHead;
     }
     at = out.writeInt16BE(columns.length, at);
     if (raw) {
@@ -57,13 +58,14 @@ export function* copyRows(shape: Shape, rows: readonly Row[], store: string): Ge
     if (at < 0) throw new UnfitRow("a value is not of its column's own type");
     if (shape.key.some((column) => (fields.lengths[column] as number) < 0))
       throw keyDiffers(shape, key, store);
-    if (scratch.length < 3 * value.length + 64 * columns.length)
-      scratch = Buffer.allocUnsafe(3 * value.length + 64 * columns.length);
+    let longest = 0;
+    for (const column of shape.key) longest += 2 * (fields.lengths[column] as number) + 48;
+    if (scratch.length < longest) scratch = Buffer.allocUnsafe(longest);
     const length = writeKey(shape, out, fields, scratch, 0);
     if (!equalBytes(scratch.subarray(0, length), key)) throw keyDiffers(shape, key, store);
   }
-  yield out.subarray(0, at);
-  yield copyTrailer;
+  if (at > messageHead) yield asMessage(out.subarray(0, at));
+  yield copyDataMessage(copyTrailer);
 }
 
 /** Where the record's end lies in `out`, or -1 when it does not fit. */
@@ -232,18 +234,16 @@ export function rowTexts(shape: Shape, { key, value }: Row, store: string): read
   });
 }
 
-/** Rows in the form that `COPY … FROM STDIN` takes as text. */
-export function copyTexts(rows: readonly (readonly (string | null)[])[]): readonly Uint8Array[] {
-  const parts: Uint8Array[] = [];
+/** Messages with rows as `COPY … FROM STDIN` takes them as text. */
+export function* copyTexts(rows: Iterable<readonly (string | null)[]>): Generator<Uint8Array> {
   let lines = "";
   for (const row of rows) {
     lines += `${row.map((text) => (text === null ? "\\N" : text.replace(/[\\\t\n\r]/g, escapeOf))).join("\t")}\n`;
     if (lines.length < segmentBytes) continue;
-    parts.push(Buffer.from(lines));
+    yield copyDataMessage(Buffer.from(lines));
     lines = "";
   }
-  if (lines !== "") parts.push(Buffer.from(lines));
-  return parts;
+  if (lines !== "") yield copyDataMessage(Buffer.from(lines));
 }
 
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
