@@ -1,0 +1,52 @@
+/**
+ * Moving data beside plain ways of doing the same: the same rows, the same minutes, each way in a process of its own, in turns.
+ * `--only CASE` runs one case, `--quick` a tenth of the rows.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Bench } from "./data/bench.ts";
+
+type Case = (bench: Bench) => Promise<void>;
+
+const cases: Readonly<Record<string, () => Promise<Case>>> = {
+  embedded: async () => (await import("./data/cases/embedded.ts")).embedded,
+  postgres: async () => (await import("./data/cases/postgres.ts")).postgres,
+  differences: async () => (await import("./data/cases/differences.ts")).differences,
+  memory: async () => (await import("./data/cases/memory.ts")).memory,
+};
+
+export async function run(): Promise<void> {
+  const { values } = parseArgs({
+    args: process.argv.slice(3),
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      quick: { type: "boolean", default: false },
+    },
+  });
+  const unknown = values.only.find((name) => !Object.hasOwn(cases, name));
+  if (unknown !== undefined)
+    throw new Error(`expected --only with one of ${Object.keys(cases).join(", ")}, found ${unknown}`);
+  printHead(values.quick);
+  const folder = mkdtempSync(join(tmpdir(), "cutover-bench-data-"));
+  try {
+    for (const [name, load] of Object.entries(cases)) {
+      if (values.only.length > 0 && !values.only.includes(name)) continue;
+      const measure = await load();
+      await measure({ folder, rows: values.quick ? 100_000 : 1_000_000, rounds: values.quick ? 3 : 7 });
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function printHead(quick: boolean): void {
+  console.log(
+    `${availableParallelism()} × ${cpus()[0]?.model ?? "unknown processor"}, Node ${process.version}; ` +
+      "medians over rounds, ratios paired round by round",
+  );
+  // Figures of a machine that others use meanwhile are figures of the others.
+  console.log(`load before the start ${loadavg()[0]?.toFixed(1)}`);
+  if (quick) console.log("quick: a look, no figures to publish");
+}
