@@ -1,4 +1,4 @@
-import { type Bounded, type Deadlines } from "./deadlines.ts";
+import { Bounded, type Deadlines } from "./deadlines.ts";
 import { mayStream, type Stream, streamOf } from "./stream-kind.ts";
 import { StreamReading } from "./stream-reading.ts";
 import { type StreamBounds, type StreamRecord, StreamRecorder } from "./stream-record.ts";
@@ -18,18 +18,19 @@ export type ApartDone = (outcome: Outcome | undefined, part?: StreamRecord) => v
  * deadline, and whatever it does after its first outcome (late answers, second answers) is dropped. An answer that is
  * a stream is read to its end, or as far as `bounds` go, before the call is over: nobody else would read it.
  */
-export class ApartCall implements Bounded {
-  ended = false;
-  dueAt = 0;
+export class ApartCall extends Bounded {
+  #ended = false;
   readonly #done: ApartDone;
   readonly #bounds: StreamBounds | undefined;
-  #timed = false;
+  /** Where its deadline is; undefined while it has none. */
+  #deadlines: Deadlines | undefined;
   #reading: StreamReading | undefined;
   #recorder: StreamRecorder | undefined;
   #enough: { readonly events: number; readonly weight: number } | undefined;
 
   /** @param bounds how much of a stream is recorded; absent: it is read to its end, and nothing is recorded */
   constructor(done: ApartDone, bounds?: StreamBounds) {
+    super();
     this.#done = done;
     this.#bounds = bounds;
   }
@@ -56,13 +57,14 @@ export class ApartCall implements Bounded {
   }
 
   late(): void {
+    this.#ended = true;
     this.#reading?.stop();
     this.#done(undefined, this.#recorder?.record());
   }
 
   #bound(deadlines: Deadlines, now?: number): void {
-    if (this.#timed) return;
-    this.#timed = true;
+    if (this.#deadlines !== undefined) return;
+    this.#deadlines = deadlines;
     deadlines.add(this, now);
   }
 
@@ -70,7 +72,7 @@ export class ApartCall implements Bounded {
     const stream = mayStream(value) ? streamOf(value) : undefined;
     if (stream === undefined) return this.#end({ ok: true, value });
     // Its call may be over already, at its deadline: then the stream is only let go of.
-    if (this.ended && !this.#begun(stream)) return;
+    if (this.#ended && !this.#begun(stream)) return;
     this.#bound(deadlines, now);
     if (this.#reading !== undefined || !this.#begun(stream)) return;
     this.#read(stream);
@@ -84,8 +86,8 @@ export class ApartCall implements Bounded {
       this.#end({ ok: false, error });
       return false;
     }
-    if (this.ended) this.#reading.stop();
-    return !this.ended;
+    if (this.#ended) this.#reading.stop();
+    return !this.#ended;
   }
 
   #read(stream: Stream): void {
@@ -112,8 +114,9 @@ export class ApartCall implements Bounded {
   }
 
   #end(outcome: Outcome): void {
-    if (this.ended) return;
-    this.ended = true;
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#deadlines?.remove(this);
     this.#done(outcome);
   }
 }

@@ -44,6 +44,13 @@ const misdeeds: Record<string, Submit> = {
       throw new Error("then");
     },
   })) as unknown as Submit,
+  "answers with a promise that cannot be waited for": () =>
+    // oxlint-disable-next-line unicorn/no-thenable -- as above
+    Object.assign(Promise.resolve({ id: "unheard", tags: [] }), {
+      then(): never {
+        throw new Error("then");
+      },
+    }),
   "answers with a cycle": async (order) => {
     const answer = { id: order.id, tags: [] as string[], self: undefined as unknown };
     answer.self = answer;

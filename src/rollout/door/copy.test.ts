@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { copyValue, uncopied } from "./copy.ts";
+import { copyInput, copyValue, uncopied } from "./copy.ts";
 
 describe("copyValue", () => {
   test("plain data is copied equal and shares nothing with the original", () => {
@@ -117,9 +117,68 @@ describe("copyValue", () => {
     expect(copyValue({ deep: [hostile] }, 100)).toBe(uncopied);
   });
 
+  test("getters are read once, and a list of a class of its own becomes a plain one with its holes", () => {
+    let reads = 0;
+    const value = {
+      get now(): object {
+        reads++;
+        return { reads };
+      },
+    };
+    expect(copyValue(value, 100)).toEqual({ now: { reads: 1 } });
+    expect(reads).toBe(1);
+    class Rows extends Array<unknown> {
+      override slice(): never {
+        throw new Error("not to be called");
+      }
+    }
+    const rows = Object.assign(new Rows(), { 0: { n: 1 }, 2: "c" });
+    const copied = copyValue(rows, 100) as unknown[];
+    expect([copied.constructor, copied.length, 1 in copied]).toEqual([Array, 3, false]);
+    expect(copied[0]).toEqual({ n: 1 });
+    expect(copied[0]).not.toBe(rows[0]);
+  });
+
+  test("null and primitives in objects without a prototype stay what they are", () => {
+    const bare = Object.assign(Object.create(null) as Record<string, unknown>, { a: null, b: { c: 1 } });
+    const copied = copyValue(bare, 100) as typeof bare;
+    expect(Object.getPrototypeOf(copied)).toBeNull();
+    expect(copied).toEqual(bare);
+    expect(copied["b"]).not.toBe(bare["b"]);
+  });
+
   test('a member named "__proto__" is copied as a member and changes no prototype', () => {
     const copied = copyValue(JSON.parse('{"__proto__":{"admin":true}}'), 100) as Record<string, unknown>;
     expect(Object.getPrototypeOf(copied)).toBe(Object.prototype);
     expect(JSON.stringify(copied)).toBe('{"__proto__":{"admin":true}}');
+  });
+});
+
+describe("copyInput", () => {
+  test("objects among the arguments are copied, what nobody can change is shared", () => {
+    const order = { id: "a", tags: ["t"] };
+    const run = (): number => 1;
+    const one = copyInput([order], 100) as [typeof order];
+    expect(one).toEqual([order]);
+    expect(one[0]).not.toBe(order);
+    expect(one[0].tags).not.toBe(order.tags);
+    const many = copyInput(["a", order, run, null], 100) as unknown[];
+    expect(many).toEqual(["a", order, run, null]);
+    expect(many[1]).not.toBe(order);
+    const plain = ["a", 1, null, undefined, run] as const;
+    expect(copyInput(plain, 100)).toBe(plain);
+    expect(copyInput([], 100)).toEqual([]);
+  });
+
+  test("the limit holds for all arguments together, one alone or of several", () => {
+    const list = [1, 2, 3, 4, 5];
+    // One each for the list of arguments, the argument, the list and its five members.
+    expect(copyInput([list], 8)).toEqual([list]);
+    expect(copyInput([list], 7)).toBeUndefined();
+    expect(copyInput([list, "a"], 9)).toEqual([list, "a"]);
+    expect(copyInput([list, "a"], 8)).toBeUndefined();
+    expect(copyInput(["a", "b"], 3)).toEqual(["a", "b"]);
+    expect(copyInput(["a", "b"], 2)).toBeUndefined();
+    expect(copyInput([{}], 1)).toBeUndefined();
   });
 });

@@ -30,41 +30,66 @@ export function copyValue(value: unknown, limit: number, symbols = true): unknow
   }
 }
 
+/**
+ * The arguments of a call, copied in the same way: what is no object is shared, for nobody can change it. Undefined where
+ * `copyValue` gives `uncopied`.
+ */
+export function copyInput(args: readonly unknown[], limit: number): readonly unknown[] | undefined {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (typeof arg !== "object" || arg === null) continue;
+    const one = args.length === 1;
+    const copied = one ? copyValue(arg, limit - 2) : copyValue(args, limit);
+    if (copied === uncopied) return undefined;
+    return one ? [copied] : (copied as readonly unknown[]);
+  }
+  return args.length < limit ? args : undefined;
+}
+
 function copy(value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null || left < 0) return value;
   if (depth > deepest) throw deep;
-  if (Array.isArray(value)) {
-    left -= value.length + 1;
-    if (left < 0) return value;
-    const items: unknown[] = [];
-    let holes = false;
-    for (let i = 0; i < value.length; i++) {
-      const item: unknown = value[i];
-      if (item === undefined) holes = true;
-      items.push(typeof item === "object" ? copy(item, depth + 1) : item);
-    }
-    if (holes) digHoles(value, items);
-    return items;
-  }
+  if (Array.isArray(value)) return copyArray(value, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null)
     return copyBuiltIn(value, (item) => copy(item, depth + 1));
-  const source = value as Members;
-  const target = emptyLike(prototype);
+  // Counted before anything is copied: cloning a million members takes seconds, listing their names does not.
   left--;
-  for (const name in source) {
-    if (--left < 0) return value;
-    const member = source[name];
-    put(target, name, typeof member === "object" ? copy(member, depth + 1) : member);
+  for (const _ in value) if (--left < 0) return value;
+  const target: Members = prototype === null ? { __proto__: null, ...value } : { ...value };
+  for (const name in target) {
+    const member = target[name];
+    if (typeof member === "object" && member !== null) put(target, name, copy(member, depth + 1));
   }
-  if (withSymbols) copySymbols(source, target, depth);
+  if (withSymbols) copySymbols(target, depth);
   return target;
 }
 
-function copySymbols(source: Members, target: Members, depth: number): void {
-  for (const symbol of Object.getOwnPropertySymbols(source)) {
+function copyArray(from: readonly unknown[], depth: number): unknown {
+  left -= from.length + 1;
+  if (left < 0) return from;
+  const items = Object.getPrototypeOf(from) === Array.prototype ? from.slice() : plainItems(from);
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    if (typeof item === "object" && item !== null) items[i] = copy(item, depth + 1);
+  }
+  return items;
+}
+
+/** Of a subclass, which may have a `slice` of its own: `Array.prototype.slice` would call its constructor. */
+function plainItems(from: readonly unknown[]): unknown[] {
+  const items: unknown[] = [];
+  for (let i = 0; i < from.length; i++) items.push(from[i]);
+  digHoles(from, items);
+  return items;
+}
+
+/** What members named by symbols hold. */
+function copySymbols(target: Members, depth: number): void {
+  for (const symbol of Object.getOwnPropertySymbols(target)) {
     left--;
-    target[symbol] = copy(source[symbol], depth + 1);
+    const member = target[symbol];
+    if (typeof member === "object" && member !== null) target[symbol] = copy(member, depth + 1);
   }
 }
 

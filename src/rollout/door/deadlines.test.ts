@@ -1,14 +1,10 @@
 import { expect, test } from "vitest";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import { type Bounded, Deadlines } from "./deadlines.ts";
+import { BoundedWait, Deadlines } from "./deadlines.ts";
 
-const entry = (late: string[], name: string): Bounded => ({
-  ended: false,
-  dueAt: 0,
-  late: () => void late.push(name),
-});
+const entry = (late: string[], name: string): BoundedWait => new BoundedWait(() => void late.push(name));
 
-test("entries fall due in the order they began, each at its own time, and ended ones never", async () => {
+test("entries fall due in the order they began, each at its own time, and removed ones never", async () => {
   const clock = new ManualClock();
   const deadlines = new Deadlines(clock, 100);
   const late: string[] = [];
@@ -21,10 +17,9 @@ test("entries fall due in the order they began, each at its own time, and ended 
   expect(late).toEqual([]);
   await clock.advance(5);
   expect(late).toEqual(["a"]);
-  (entries[1] as Bounded).ended = true;
+  deadlines.remove(entries[1] as BoundedWait);
   await clock.advance(1_000);
   expect(late).toEqual(["a", "c"]);
-  expect(entries.every(({ ended }) => ended)).toBe(true);
   expect(clock.pending).toBe(0);
 });
 
@@ -36,7 +31,7 @@ test("one timer serves any number of entries, however many end behind one that h
   for (let i = 0; i < 5_000; i++) {
     const quick = entry(late, String(i));
     deadlines.add(quick);
-    quick.ended = true;
+    deadlines.remove(quick);
   }
   expect(clock.pending).toBe(1);
   await clock.advance(10_000);
@@ -52,4 +47,58 @@ test("after close nothing falls due", async () => {
   await clock.advance(100);
   expect(late).toEqual([]);
   expect(clock.pending).toBe(0);
+});
+
+test("what is removed twice, never added or removed after close disturbs nobody else", async () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock, 100);
+  const late: string[] = [];
+  const [a, b, c] = ["a", "b", "c"].map((name) => entry(late, name)) as [
+    BoundedWait,
+    BoundedWait,
+    BoundedWait,
+  ];
+  deadlines.add(a);
+  deadlines.add(b);
+  deadlines.remove(a);
+  deadlines.remove(a);
+  deadlines.remove(c);
+  await clock.advance(100);
+  expect(late).toEqual(["b"]);
+  deadlines.add(a);
+  deadlines.close();
+  deadlines.remove(a);
+  deadlines.add(c);
+  await clock.advance(100);
+  expect(late).toEqual(["b", "c"]);
+  expect(clock.pending).toBe(0);
+});
+
+test("what is added while others fall due has its whole time, and one that throws holds up nobody", async () => {
+  const clock = new ManualClock();
+  const deadlines = new Deadlines(clock, 100);
+  const late: string[] = [];
+  deadlines.add(
+    new BoundedWait(() => {
+      late.push("a");
+      deadlines.add(entry(late, "again"));
+    }),
+  );
+  await clock.advance(30);
+  deadlines.add(entry(late, "b"));
+  await clock.advance(70);
+  expect(late).toEqual(["a"]);
+  await clock.advance(30);
+  expect(late).toEqual(["a", "b"]);
+  await clock.advance(70);
+  expect(late).toEqual(["a", "b", "again"]);
+  deadlines.add(
+    new BoundedWait(() => {
+      throw new Error("fault of its owner");
+    }),
+  );
+  deadlines.add(entry(late, "c"));
+  await expect(clock.advance(100)).rejects.toThrow("fault of its owner");
+  await clock.advance(1);
+  expect(late).toEqual(["a", "b", "again", "c"]);
 });

@@ -1,8 +1,8 @@
 import { countAnswer, endAnswer, type Followed, plain } from "./answers.ts";
 import { asPromise } from "./apart.ts";
 import type { Cohort } from "./cohort.ts";
-import { copyValue, uncopied } from "./copy.ts";
-import type { Bounded } from "./deadlines.ts";
+import { copyInput } from "./copy.ts";
+import { Bounded } from "./deadlines.ts";
 import type { RoutedParts } from "./routed.ts";
 import { mayStream } from "./stream-kind.ts";
 import type { Tally } from "./tally.ts";
@@ -22,8 +22,7 @@ export function answerOrFailOver(
   const watch = cohort.new;
   const repeatable = parts.idempotent && parts.names.refusal(args)?.reason !== "non-idempotent";
   const start = ledger.startTime();
-  const copied = copyValue(args, parts.copyLimit);
-  const input = copied === uncopied ? args : (copied as unknown[]);
+  const input = copyInput(args, parts.copyLimit) ?? args;
   let result: unknown;
   let promise: Promise<unknown> | undefined;
   try {
@@ -35,25 +34,66 @@ export function answerOrFailOver(
     if (failed && mayFailOver(parts, repeatable, error)) return failOver(parts, cohort.tally, self, input);
     throw error;
   }
-  const how = (value: unknown): Followed =>
-    mayStream(value) ? followed(parts, repeatable, cohort.tally, self, input, key) : plain;
-  if (promise === undefined) return countAnswer(ledger, watch, start, result, how(result));
+  if (promise === undefined) {
+    const how = mayStream(result) ? followed(parts, repeatable, cohort.tally, self, input, key) : plain;
+    return countAnswer(ledger, watch, start, result, how);
+  }
   watch.begin();
-  if (repeatable)
-    return new Promise((resolve, reject) => {
-      const call = new GuardedCall(parts, cohort, key, self, input, start, resolve, reject);
-      parts.deadlines.add(call, start < 0 ? undefined : start);
-      call.follow(promise);
-    });
+  if (repeatable) return guarded(new GuardedCall(parts, cohort, key, self, input, start), promise);
+  return unguarded(parts, cohort, key, self, input, start, promise);
+}
+
+/** Apart from its caller, so that what the closures keep is the call and nothing else. */
+function guarded(call: GuardedCall, promise: Promise<unknown>): Promise<unknown> {
+  const given = new Promise(keepSettlers);
+  call.begin(settlers);
+  try {
+    promise.then(
+      (value) => call.answered(value),
+      (error: unknown) => call.failed(error),
+    );
+  } catch (error) {
+    call.failed(error); // a promise with a `then` of its own
+  }
+  return given;
+}
+
+/** The caller waits for as long as the new side takes. */
+function unguarded(
+  parts: RoutedParts,
+  cohort: Cohort,
+  key: string | undefined,
+  self: unknown,
+  input: readonly unknown[],
+  start: number,
+  promise: Promise<unknown>,
+): Promise<unknown> {
+  const watch = cohort.new;
   return promise.then(
-    (value) => endAnswer(ledger, watch, start, value, how(value)),
+    (value) => {
+      const how = mayStream(value) ? followed(parts, false, cohort.tally, self, input, key) : plain;
+      return endAnswer(parts.ledger, watch, start, value, how);
+    },
     (error: unknown) => {
       const failed = watch.endFailed(error);
       if (failed && key !== undefined) watch.noteFirst(key);
-      if (failed && mayFailOver(parts, repeatable, error)) return failOver(parts, cohort.tally, self, input);
+      if (failed && mayFailOver(parts, false, error)) return failOver(parts, cohort.tally, self, input);
       throw error;
     },
   );
+}
+
+interface Settlers {
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Those of the promise made last: taken over at once, for an executor of its own would cost each call a closure. */
+const settlers: Settlers = { resolve: () => {}, reject: () => {} };
+
+function keepSettlers(resolve: Settlers["resolve"], reject: Settlers["reject"]): void {
+  settlers.resolve = resolve;
+  settlers.reject = reject;
 }
 
 function failOver(parts: RoutedParts, tally: Tally, self: unknown, input: readonly unknown[]): unknown {
@@ -62,17 +102,16 @@ function failOver(parts: RoutedParts, tally: Tally, self: unknown, input: readon
 }
 
 /** A call whose caller gets the new side's answer, or the old side's at the deadline, whichever is first. */
-class GuardedCall implements Bounded {
-  ended = false;
-  dueAt = 0;
+class GuardedCall extends Bounded {
+  #ended = false;
   readonly #parts: RoutedParts;
   readonly #cohort: Cohort;
   readonly #key: string | undefined;
   readonly #self: unknown;
   readonly #input: readonly unknown[];
   readonly #start: number;
-  readonly #resolve: (value: unknown) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve: Settlers["resolve"] = settlers.resolve;
+  #reject: Settlers["reject"] = settlers.reject;
 
   constructor(
     parts: RoutedParts,
@@ -81,42 +120,48 @@ class GuardedCall implements Bounded {
     self: unknown,
     input: readonly unknown[],
     start: number,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
   ) {
+    super();
     this.#parts = parts;
     this.#cohort = cohort;
     this.#key = key;
     this.#self = self;
     this.#input = input;
     this.#start = start;
-    this.#resolve = resolve;
-    this.#reject = reject;
   }
 
-  follow(promise: Promise<unknown>): void {
-    promise.then(
-      (value) => {
-        if (this.ended) return;
-        this.ended = true;
-        const { ledger } = this.#parts;
-        this.#resolve(endAnswer(ledger, this.#cohort.new, this.#start, value, this.#followed(value)));
-      },
-      (error: unknown) => {
-        if (this.ended) return;
-        this.ended = true;
-        if (this.#cohort.new.endFailed(error)) {
-          this.#noteFirst();
-          this.#answerOld();
-        } else this.#reject(error);
-      },
-    );
+  begin({ resolve, reject }: Settlers): void {
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#parts.deadlines.add(this, this.#start < 0 ? undefined : this.#start);
+  }
+
+  answered(value: unknown): void {
+    if (!this.#end()) return;
+    this.#resolve(endAnswer(this.#parts.ledger, this.#cohort.new, this.#start, value, this.#followed(value)));
+  }
+
+  failed(error: unknown): void {
+    if (!this.#end()) return;
+    if (this.#cohort.new.endFailed(error)) {
+      this.#noteFirst();
+      this.#answerOld();
+    } else this.#reject(error);
   }
 
   late(): void {
+    this.#ended = true;
     this.#cohort.new.endLate();
     this.#noteFirst();
     this.#answerOld();
+  }
+
+  /** True the first time: what comes later is dropped. */
+  #end(): boolean {
+    if (this.#ended) return false;
+    this.#ended = true;
+    this.#parts.deadlines.remove(this);
+    return true;
   }
 
   #followed(value: unknown): Followed {

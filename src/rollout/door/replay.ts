@@ -1,5 +1,5 @@
 import type { Side, Timer } from "../../core/index.ts";
-import type { Bounded, Deadlines } from "./deadlines.ts";
+import { BoundedWait, type Deadlines } from "./deadlines.ts";
 import type { KeptWrite } from "./journal-file.ts";
 import { copyInput, writeInput } from "./journal-input.ts";
 import { lookEvery } from "./journal.ts";
@@ -107,20 +107,16 @@ export class Replay {
     const earlier = before;
     if (earlier === undefined) return undefined;
     return new Promise((resolve) => {
-      const wait: Bounded = {
-        ended: false,
-        dueAt: 0,
-        late: () => {
-          this.#spec.errors.fault(
-            this.#spec.route,
-            earlier.first,
-            "an earlier write of the same key is still open",
-          );
-          resolve();
-        },
-      };
+      const wait = new BoundedWait(() => {
+        this.#spec.errors.fault(
+          this.#spec.route,
+          earlier.first,
+          "an earlier write of the same key is still open",
+        );
+        resolve();
+      });
       (earlier.heard ??= []).push(() => {
-        wait.ended = true;
+        this.#spec.live.remove(wait);
         resolve();
       });
       this.#spec.live.add(wait);

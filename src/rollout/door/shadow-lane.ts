@@ -3,8 +3,8 @@ import { type AnyFunction, ApartCall, type Outcome } from "./apart.ts";
 import { Breaker } from "./breaker.ts";
 import type { CallNames } from "./call-names.ts";
 import type { Candidate, CandidateCall, CandidateEnd } from "./candidate.ts";
-import { copyValue, uncopied } from "./copy.ts";
-import type { Bounded, Deadlines } from "./deadlines.ts";
+import { copyInput, copyValue, uncopied } from "./copy.ts";
+import { BoundedWait, type Deadlines } from "./deadlines.ts";
 import { errorFacts } from "./error-facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { firstPairs, type Noise } from "./noise.ts";
@@ -141,9 +141,9 @@ export class ShadowLane {
     const { tally } = this.#ledger.cohort;
     if (this.#busy < this.#spec.concurrency && !this.#breaker.blocks(this.#now) && !this.#overhead.blocks) {
       const start = this.#copying.begin();
-      const copied = copyValue(args, this.#spec.copyLimit);
+      const copied = copyInput(args, this.#spec.copyLimit);
       this.#copying.end(tally, start);
-      if (copied !== uncopied) return copied as unknown[];
+      if (copied !== undefined) return copied;
     }
     tally.shadowSkipped++;
     return undefined;
@@ -173,7 +173,7 @@ export class ShadowLane {
     }
     const task = this.#enter(tally, self, args, undefined);
     const seen = (): void => {
-      limit.ended = true;
+      this.#deadlines.remove(limit);
       const record = recorder.record();
       task.old = { ok: true, value: undefined, stream: record };
       if (record.end === "part") task.call?.limit(sizeOf(record));
@@ -184,7 +184,7 @@ export class ShadowLane {
       begin: () => this.#copying.begin(),
       end: (start) => this.#copying.end(tally, start),
     });
-    const limit: Bounded = { ended: false, dueAt: 0, late: () => recorder.close("part") };
+    const limit = new BoundedWait(() => recorder.close("part"));
     this.#deadlines.add(limit);
     return recorder;
   }
@@ -266,9 +266,8 @@ export class ShadowLane {
     const { noise, again, copyLimit } = this.#spec;
     if (noise === undefined || again <= 0) return;
     if (noise.pairs >= firstPairs && this.#random() >= again) return;
-    const copied = copyValue(task.args, copyLimit);
-    if (copied === uncopied) return;
-    task.again = { args: copied as unknown[] };
+    const args = copyInput(task.args, copyLimit);
+    if (args !== undefined) task.again = { args };
   }
 
   /** Both sides are known: what was found is counted, unless the old side is to be asked again first. */

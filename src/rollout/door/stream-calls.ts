@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/index.ts";
 import type { Watch } from "./cohort.ts";
-import { type Bounded, Deadlines } from "./deadlines.ts";
+import { BoundedWait, Deadlines } from "./deadlines.ts";
 import type { StreamRecorder } from "./stream-record.ts";
 import { type Stream, streamOf } from "./stream-kind.ts";
 import { type StreamListener, tap } from "./stream-tap.ts";
@@ -70,9 +70,9 @@ class OpenStream implements StreamListener {
   #latency = -1;
   #counted = false;
   #open = true;
-  #wait: Wait | undefined;
+  #wait: BoundedWait | undefined;
   /** Until its reader begins. */
-  #unread: Wait | undefined;
+  #unread: BoundedWait | undefined;
   #recorder: StreamRecorder | undefined;
 
   constructor(call: StreamedCall, clock: Clock, deadlines: Deadlines) {
@@ -84,14 +84,14 @@ class OpenStream implements StreamListener {
   begin(recorder: StreamRecorder | undefined): void {
     this.#recorder = recorder;
     this.#call.tally.apart++;
-    this.#unread = new Wait(() => this.#over(undefined, false));
+    this.#unread = new BoundedWait(() => this.#over(undefined, false));
     this.#deadlines.add(this.#unread);
   }
 
   asked(): void {
     this.#touch();
     if (this.#counted || this.#wait !== undefined) return;
-    this.#wait = new Wait(() => this.#count(undefined, true));
+    this.#wait = new BoundedWait(() => this.#count(undefined, true));
     this.#deadlines.add(this.#wait);
   }
 
@@ -134,13 +134,13 @@ class OpenStream implements StreamListener {
   }
 
   #touch(): void {
-    if (this.#unread !== undefined) this.#unread.ended = true;
+    if (this.#unread !== undefined) this.#deadlines.remove(this.#unread);
     this.#unread = undefined;
   }
 
   #answered(): void {
     this.#touch();
-    if (this.#wait !== undefined) this.#wait.ended = true;
+    if (this.#wait !== undefined) this.#deadlines.remove(this.#wait);
     this.#wait = undefined;
   }
 
@@ -166,16 +166,5 @@ class OpenStream implements StreamListener {
     } else {
       watch.countFailedOf(key, failure.error);
     }
-  }
-}
-
-/** The caller's wait for one event. */
-class Wait implements Bounded {
-  ended = false;
-  dueAt = 0;
-  readonly late: () => void;
-
-  constructor(late: () => void) {
-    this.late = late;
   }
 }

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { type Clock, heapLimits, type Timer } from "../../core/index.ts";
 import type { Outcome } from "./apart.ts";
 import type { Candidate, CandidateCall, CandidateEnd } from "./candidate.ts";
-import type { Bounded, Deadlines } from "./deadlines.ts";
+import { Bounded, type Deadlines } from "./deadlines.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { StreamBounds } from "./stream-record.ts";
 
@@ -48,15 +48,14 @@ const threadFile = new URL(
   import.meta.url,
 );
 
-class OpenCall implements Bounded {
-  ended = false;
-  dueAt = 0;
+class OpenCall extends Bounded {
   readonly args: readonly unknown[];
   readonly end: CandidateEnd;
   readonly late: () => void;
   limit: { readonly events: number; readonly weight: number } | undefined;
 
   constructor(args: readonly unknown[], end: CandidateEnd, late: () => void) {
+    super();
     this.args = args;
     this.end = end;
     this.late = late;
@@ -112,6 +111,7 @@ export class WorkerSide implements Candidate {
   close(): void {
     this.#closed = true;
     this.#drop();
+    for (const call of this.#calls.values()) this.#deadlines.remove(call);
     this.#calls.clear();
   }
 
@@ -155,7 +155,7 @@ export class WorkerSide implements Candidate {
     const call = this.#calls.get(message.id);
     if (call === undefined) return;
     this.#calls.delete(message.id);
-    call.ended = true;
+    this.#deadlines.remove(call);
     if (message.outcome === undefined) call.end.skipped();
     else call.end.ended(deserialize(message.outcome) as Outcome);
   }
@@ -185,7 +185,7 @@ export class WorkerSide implements Candidate {
     this.#calls.clear();
     call.end.late();
     for (const other of others) {
-      other.ended = true;
+      this.#deadlines.remove(other);
       other.end.skipped();
     }
   }
@@ -200,7 +200,7 @@ export class WorkerSide implements Candidate {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     for (const call of calls) {
-      call.ended = true;
+      this.#deadlines.remove(call);
       call.end.ended({ ok: false, error });
     }
   }
