@@ -129,7 +129,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_SLOT_LOST: "Changes that a move still needed are no longer kept, or were never captured.",
   CUTOVER_DATA_SCHEMA_CHANGED:
     "A table was emptied by TRUNCATE, made, or changed in its columns while its rows are captured or moved.",
-  CUTOVER_DATA_UNAVAILABLE: "The database server does not answer, or ended the connection.",
+  CUTOVER_DATA_UNAVAILABLE:
+    "The database server or the application that serves the data does not answer, or ended the connection.",
   CUTOVER_DATA_CLOSED: "The store was closed before this call.",
   CUTOVER_DATA_IO: "The store could not read or write, for a reason of its own.",
   CUTOVER_DATA_NO_CAPTURE:

@@ -168,7 +168,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_DIFFERS: entry(4, "see the differences in the report, repair, verify again"),
   CUTOVER_DATA_ADDRESS: entry(
     2,
-    "write it as `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR` or `postgres://…`",
+    "write it as `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR`, `postgres://…` or `door:PATH#NAME`",
   ),
   CUTOVER_DATA_LOCKED: entry(
     6,

@@ -7,6 +7,7 @@ import { openLmdb } from "./connectors/lmdb.ts";
 import { readAddress } from "./connectors/postgres/address.ts";
 import { openPostgresData } from "./connectors/postgres/open.ts";
 import { openSqlite } from "./connectors/sqlite.ts";
+import { connectData, readDoorAddress } from "./door/connect-data.ts";
 
 export interface OpenDataStoreOptions {
   /** Makes the store when there is none, as for a target. Default false. */
@@ -24,6 +25,7 @@ const kinds: Readonly<Record<string, { readonly example: string; readonly open: 
   lmdb: { example: "lmdb:PATH", open: openLmdb },
   sqlite: { example: "sqlite:FILE", open: openSqlite },
   files: { example: "files:DIR", open: openFiles },
+  door: { example: "door:PATH#NAME", open: openDoor },
   postgres: { example: "postgres://…", open: (where, options) => openPostgres(`postgres:${where}`, options) },
   postgresql: {
     example: "postgresql://…",
@@ -39,10 +41,19 @@ function openPostgres(address: string, { collections, clock }: OpenDataStoreOpti
   });
 }
 
+/** What an application has open is there already: with `create` too its collections have to be. */
+function openDoor(where: string, { collections, clock }: OpenDataStoreOptions): Promise<DataStore> {
+  return connectData(`door:${where}`, {
+    ...(collections === undefined ? {} : { collections }),
+    ...(clock === undefined ? {} : { clock }),
+  });
+}
+
 /**
- * Opens the store an address names: `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR`, `postgres://…`.
+ * Opens the store an address names: `leveldb:PATH`, `lmdb:PATH`, `sqlite:FILE`, `files:DIR`, `postgres://…`;
+ * `door:PATH#NAME` for one that an application serves (`serveData`).
  * @throws CUTOVER_DATA_ADDRESS for another text; what the connector throws: CUTOVER_DATA_MISSING, CUTOVER_DATA_FORMAT,
- * CUTOVER_DATA_LOCKED, CUTOVER_DATA_DENIED, CUTOVER_DRIVER_MISSING
+ * CUTOVER_DATA_LOCKED, CUTOVER_DATA_DENIED, CUTOVER_DATA_UNAVAILABLE, CUTOVER_DRIVER_MISSING
  *
  * @example
  * await using store = await openDataStore("leveldb:data/old");
@@ -69,6 +80,7 @@ export function readStoreAddress(address: string): {
   readonly name: string;
 } {
   const { scheme, where } = readKind(address);
+  if (scheme === "door") readDoorAddress(where);
   return { scheme, where, name: scheme.startsWith("postgres") ? readAddress(address).name : address };
 }
 

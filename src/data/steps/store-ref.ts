@@ -66,10 +66,13 @@ export function schemeOf(store: StoreRef): string | undefined {
   return typeof store === "string" ? /^[a-z]+(?=:)/.exec(store)?.[0] : undefined;
 }
 
+/** Schemes of stores whose place on a disk another process knows. */
+const elsewhere = ["postgres", "postgresql", "door"];
+
 /** Folder on whose disk the store lies; undefined when that is not known here. */
 export function diskOf(store: StoreRef): string | undefined {
   const scheme = schemeOf(store);
-  if (typeof store !== "string" || scheme === undefined || scheme.startsWith("postgres")) return undefined;
+  if (typeof store !== "string" || scheme === undefined || elsewhere.includes(scheme)) return undefined;
   return dirname(resolve(store.slice(scheme.length + 1)));
 }
 

@@ -1,0 +1,59 @@
+import { type Clock, CutoverError, type Log, nameOneOf } from "../../core/index.ts";
+import type { ChunkLimit, DataStore } from "../connector.ts";
+
+/** What connections share. */
+export interface Serving {
+  readonly stores: ReadonlyMap<string, ServedStore>;
+  /** Address of the door, for messages. */
+  readonly place: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly largestCall: number;
+  readonly chunk: ChunkLimit;
+}
+
+/** One store behind a door, and the writes that connections left behind. */
+export class ServedStore {
+  readonly name: string;
+  readonly store: DataStore;
+  readonly #left = new Set<Promise<unknown>>();
+
+  constructor(name: string, store: DataStore) {
+    this.name = name;
+    this.store = store;
+  }
+
+  /**
+   * A write that was under way when its connection ended. Whoever comes next may be the same move with the same write, or the
+   * next one: it must not be overtaken.
+   */
+  leave(write: Promise<unknown>): void {
+    this.#left.add(write);
+    const ended = (): boolean => this.#left.delete(write);
+    write.then(ended, ended);
+  }
+
+  async afterThoseLeft(): Promise<void> {
+    while (this.#left.size > 0) await Promise.allSettled(this.#left);
+  }
+}
+
+/**
+ * The store a client asks for; without a name the only one.
+ * @throws CUTOVER_DATA_ADDRESS
+ */
+export function chosenStore({ stores, place }: Serving, name: string | undefined): ServedStore {
+  const names = [...stores.keys()];
+  const found = name === undefined && names.length === 1 ? names[0] : name;
+  const served = found === undefined ? undefined : stores.get(found);
+  if (served !== undefined) return served;
+  const listed = names.map((one) => (one === "" ? "one without a name" : `"${one}"`)).join(", ");
+  throw new CutoverError("CUTOVER_DATA_ADDRESS", {
+    message: `expected a store behind ${place} (${listed}), found ${name === undefined ? "no name" : `"${name.slice(0, 200)}"`}`,
+    place,
+    remedy:
+      name === undefined
+        ? `write the name behind a "#", e.g. ${place}#${names[0]}`
+        : nameOneOf(name, names, "name one of these behind the #"),
+  });
+}
