@@ -119,6 +119,7 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DATA_PREFLIGHT: "Something that has to hold before writers are stopped does not.",
   CUTOVER_DATA_PAUSE_TOO_LONG: "Writers would be, or were, stopped for longer than the limit.",
   CUTOVER_DATA_NO_WAY_BACK: "What was written on the new side cannot be brought to the old one now.",
+  CUTOVER_DATA_LAG: "The old side is further behind the new one than it may be.",
   CUTOVER_DATA_EPOCH:
     "Somebody else decided this epoch, or a later one, otherwise: a switch takes each once.",
   CUTOVER_DATA_OPTIONS:

@@ -219,6 +219,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     5,
     "bring back what the message names, then resume; or decide without it: turn the switch to the old side yourself, then resume",
   ),
+  CUTOVER_DATA_LAG: entry(4, "see what holds the old side up, then begin again, or raise the limit"),
   CUTOVER_DATA_EPOCH: entry(7, "look at which side is in charge; what was decided first holds"),
   CUTOVER_DATA_CHANGED: entry(
     7,
@@ -354,6 +355,7 @@ export type ErrorCode =
   | "CUTOVER_DATA_PREFLIGHT"
   | "CUTOVER_DATA_PAUSE_TOO_LONG"
   | "CUTOVER_DATA_NO_WAY_BACK"
+  | "CUTOVER_DATA_LAG"
   | "CUTOVER_DATA_EPOCH"
   | "CUTOVER_DATA_CHANGED"
   | "CUTOVER_DATA_BACKUP"
