@@ -248,6 +248,22 @@ describe("following a switch", () => {
     await expect(follower.run(put("c", ""), { signal: stop.signal })).rejects.toThrow("enough");
   });
 
+  test("a caller that gave up while its call was on its way does not wait when that is refused", async () => {
+    const { clock, follower, stores, put } = await rig();
+    await stores.old.fence(1, { signal });
+    const stop = new AbortController();
+    const call = follower.run(
+      async (at) => {
+        stop.abort(new RangeError("enough"));
+        await put("a", "1")(at);
+      },
+      { signal: stop.signal },
+    );
+    await expect(call).rejects.toThrow("enough");
+    await follower.close();
+    expect(clock.pending).toBe(0);
+  });
+
   test("reads stay with the side in charge and never wait", async () => {
     const { clock, follower, kept, stores, put } = await rig();
     await follower.run(put("a", "1"));

@@ -77,32 +77,29 @@ export class SwitchFollower implements AsyncDisposable {
    * @throws what `body` throws; CUTOVER_DATA_PAUSED when it waited too long or too many wait, and nothing was carried out;
    * CUTOVER_DATA_CLOSED; the signal's reason
    */
-  async run<T>(
-    body: (at: InCharge) => Promise<T>,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<T> {
-    const { signal, ...unknown } = options;
-    refuseOptions("run", unknown);
-    signal?.throwIfAborted();
+  async run<T>(body: (at: InCharge) => Promise<T>, options?: { readonly signal?: AbortSignal }): Promise<T> {
+    // Every write of an application comes through here: while all is calm it costs one promise and no object.
+    const signal = options === undefined ? undefined : signalOf("run", options);
     const ticket = this.#begin();
+    if (!this.#line.calm) return this.#wait(ticket, body, signal);
+    const { epoch } = this.#charge;
+    let least: number | true;
+    this.#line.flies();
     try {
-      if (!this.#line.calm) return await this.#wait(ticket, body, signal);
-      const { epoch } = this.#charge;
-      let least: number | true;
-      this.#line.flies();
-      try {
-        return await body(this.#at(signal));
-      } catch (error) {
-        const fenced = this.#settings.isFenced(error);
-        if (fenced !== true && typeof fenced !== "number") throw error;
-        least = fenced;
-      } finally {
-        this.#line.landed();
-      }
-      return await this.#wait(ticket, body, signal, { under: epoch, least });
-    } finally {
+      const value = await body(this.#at(signal));
+      this.#line.landed();
       this.#end();
+      return value;
+    } catch (error) {
+      this.#line.landed();
+      const fenced = this.#settings.isFenced(error);
+      if (fenced !== true && typeof fenced !== "number") {
+        this.#end();
+        throw error;
+      }
+      least = fenced;
     }
+    return this.#wait(ticket, body, signal, { under: epoch, least });
   }
 
   /**
@@ -172,9 +169,14 @@ export class SwitchFollower implements AsyncDisposable {
   ): Promise<T> {
     const since = this.#settings.clock.monotonic();
     return new Promise<T>((resolve, reject) => {
+      if (signal?.aborted === true || this.#closing.signal.aborted) {
+        this.#end();
+        return reject(signal?.aborted === true ? asError(signal.reason) : this.#closedError());
+      }
       const settled = (): void => {
         signal?.removeEventListener("abort", left);
         this.#line.told(since);
+        this.#end();
       };
       const fail = (error: unknown): void => {
         settled();
@@ -230,6 +232,15 @@ export class SwitchFollower implements AsyncDisposable {
 export async function followSwitch(kept: Switch, options: FollowOptions = {}): Promise<SwitchFollower> {
   const settings = followSettings("followSwitch", options);
   return new SwitchFollower(kept, await firstOf(kept), settings, { ordered: false });
+}
+
+function signalOf(
+  what: string,
+  { signal, ...unknown }: { readonly signal?: AbortSignal },
+): AbortSignal | undefined {
+  refuseOptions(what, unknown);
+  signal?.throwIfAborted();
+  return signal;
 }
 
 /** The standing to begin with. @throws CUTOVER_DATA_OPTIONS for what is no switch */
