@@ -46,7 +46,7 @@ export class Course {
     this.to = to;
     this.arriving = new Stream(ground, to);
     this.leaving = new Stream(ground, otherSide(to));
-    this.#equality = new Equality(ground);
+    this.#equality = new Equality(ground, to);
     this.#touched = new TouchedSides(to);
     this.#signal = AbortSignal.any([ground.signal, this.#stop.signal]);
   }
@@ -112,11 +112,8 @@ export class Course {
 
   /** The side that is to take charge takes writes and gives them back; a row of the new side is the old row again. */
   async try(): Promise<void> {
-    const { sides } = this.#ground;
     const row = await tryRow(this.#ground, this.to, this.#row);
-    if (row === undefined) return;
-    const [value] = this.to === "new" ? [row.value] : await sides.new.get(row.collection, [row.key]);
-    if (this.to === "new" && value !== undefined) await requireWayBack(this.#ground, { ...row, value });
+    if (row !== undefined && this.to === "new") await requireWayBack(this.#ground, row);
   }
 
   /** Ends the stream that led here. */
