@@ -108,6 +108,18 @@ export {
   postgresSides,
   type PostgresSidesOptions,
 } from "./sides/postgres-sides.ts";
+export type { CrossingState } from "./cutover/arrows.ts";
+export { crossOver, goBack } from "./cutover/crossing.ts";
+export type { Crossing, CrossingEvent, PredictedPause } from "./cutover/crossing-events.ts";
+export type { BackFunction, BackMap, CrossingLimits, CrossingOptions } from "./cutover/crossing-options.ts";
+export type {
+  CutoverDataOptions,
+  CutoverLimits,
+  ReverseSyncOptions,
+  SwitchRef,
+} from "./steps/crossing-input.ts";
+export { cutoverData } from "./steps/cutover-data.ts";
+export { reverseSync } from "./steps/reverse-sync.ts";
 export { backfill, type BackfillOptions } from "./steps/backfill.ts";
 export { backup, type BackupStepOptions } from "./steps/backup.ts";
 export type { ConfigChange } from "./steps/configure-change.ts";

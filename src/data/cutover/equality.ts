@@ -1,20 +1,22 @@
 import { CutoverError } from "../../core/index.ts";
 import { keyText } from "../bytes.ts";
-import type { Change } from "../connector.ts";
+import type { Change, Reader } from "../connector.ts";
 import { type DigestForm, digestForm } from "../digest/digest.ts";
-import type { Place } from "../map.ts";
+import type { Place, SourceRow } from "../map.ts";
 import { namesOf } from "../verify/collections.ts";
 import type { Difference } from "../verify/difference.ts";
 import { placeId } from "../verify/expected.ts";
 import type { Touched, TouchedPlaces } from "../verify/touched.ts";
 import { lookAtTouched, type TouchedLook } from "../verify/verify-touched.ts";
 import { type Verification, verifyData } from "../verify/verify.ts";
+import type { Side } from "./arrows.ts";
 import type { Ground } from "./ground.ts";
+import { wrongImages } from "./sampled-rows.ts";
 import type { Stream } from "./stream.ts";
 import { asidePlaces } from "./way-back.ts";
 
-/** Differences that one verification lists, and rows written at once. */
-const listed = 100_000;
+/** Differences that one verification lists, and rows read or written at once. */
+const listed = 200_000;
 const atOnce = 500;
 
 /** What a verification of everything says of two sides. */
@@ -31,10 +33,12 @@ export interface Proven {
 /** Whether both sides hold the same: old and new byte by byte, or through a map f(old) and new, in both directions alike. */
 export class Equality {
   readonly #ground: Ground;
+  readonly #to: Side;
   #names: Awaited<ReturnType<typeof namesOf>> | undefined;
 
-  constructor(ground: Ground) {
+  constructor(ground: Ground, to: Side) {
     this.#ground = ground;
+    this.#to = to;
   }
 
   /** Everything that may be slow of a look. */
@@ -83,7 +87,7 @@ export class Equality {
       ...(names === undefined ? {} : { names }),
       signal,
     });
-    return { ...found, differences: await this.#withoutAside(found.differences) };
+    return { ...found, differences: await this.#counting(found.differences) };
   }
 
   /** Writes what the new side has at these places to the old one. */
@@ -115,7 +119,7 @@ export class Equality {
   }
 
   async #proven(found: Verification, source: "old" | "new"): Promise<Proven> {
-    const differences = await this.#withoutAside(found.differences);
+    const differences = await this.#counting(found.differences);
     const { counts, atLeast, unsettled, unexplained, seed } = found;
     const total = counts.missing + counts.extra + counts.different + counts.clash;
     const [old, young] = source === "old" ? [found.source, found.target] : [found.target, found.source];
@@ -132,13 +136,42 @@ export class Equality {
     };
   }
 
-  /** Rows of the new side that have no image on the old one, and are set aside there, differ for a reason. */
-  async #withoutAside(differences: readonly Difference[]): Promise<readonly Difference[]> {
-    const { wayBack, sides } = this.#ground;
-    if (wayBack === undefined || differences.length === 0) return differences;
+  /**
+   * Differences that count. On the way back through a map the new side says what is right: a row that is on the old side as the way
+   * back says is right, also where the map would not make the same row of it again, as of a field that the old side does not
+   * have; and so is one that has no image there and is set aside.
+   */
+  async #counting<T extends Difference>(differences: readonly T[]): Promise<readonly T[]> {
+    const { wayBack, sides, signal } = this.#ground;
+    if (this.#to === "new" || wayBack === undefined || differences.length === 0) return differences;
     const aside = await asidePlaces(sides.old, wayBack.name);
-    return aside.size === 0 ? differences : differences.filter((place) => !aside.has(placeId(place)));
+    const counting: T[] = [];
+    for (let at = 0; at < differences.length; at += atOnce) {
+      signal.throwIfAborted();
+      const part = differences.slice(at, at + atOnce).filter((place) => !aside.has(placeId(place)));
+      const rows = await rowsAt(sides.new, part);
+      const wrong = await wrongImages(this.#ground, rows);
+      const right = new Set(rows.map((row) => placeId(row)));
+      for (const { row } of wrong) right.delete(placeId(row));
+      counting.push(...part.filter((place) => !right.has(placeId(place))));
+    }
+    return counting;
   }
+}
+
+/** The rows that are at these places. */
+async function rowsAt(store: Reader, places: readonly Place[]): Promise<readonly SourceRow[]> {
+  const rows: SourceRow[] = [];
+  for (const [collection, of] of Map.groupBy(places, (place) => place.collection)) {
+    if (collection.startsWith("cutover_")) continue;
+    const keys = of.map(({ key }) => key);
+    const values = await store.get(collection, keys);
+    for (const [index, key] of keys.entries()) {
+      const value = values[index];
+      if (value !== undefined) rows.push({ collection, key, value });
+    }
+  }
+  return rows;
 }
 
 /** CUTOVER_DATA_DIFFERS with the first few. */

@@ -5,6 +5,7 @@ import type { PredictedPause } from "./crossing-events.ts";
 import type { CrossingLimits } from "./crossing-options.ts";
 import { tooLong } from "./crossing-errors.ts";
 import type { Equality } from "./equality.ts";
+import { placesOf } from "../verify/verify-touched.ts";
 import type { Ground } from "./ground.ts";
 import type { Stream } from "./stream.ts";
 import type { TouchedSides } from "./touched-sides.ts";
@@ -70,8 +71,8 @@ async function predict(
     const taken = touched.take();
     const began = clock.monotonic();
     if (taken.complete) {
-      const { looked, unequal } = await equality.look(taken, signal);
-      touched.again(unequal);
+      const { looked, differences } = await equality.look(taken, signal);
+      touched.again(placesOf(differences));
       if (looked >= enough) perPlace = (clock.monotonic() - began) / looked;
     }
     const asked = clock.monotonic();

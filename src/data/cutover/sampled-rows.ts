@@ -71,7 +71,8 @@ async function readAgain({ sides }: Ground, wrong: readonly Wrong[]): Promise<re
   return rows;
 }
 
-async function wrongImages(
+/** Those of these rows of the new side whose images are not on the old one. */
+export async function wrongImages(
   { sides, wayBack }: Ground,
   rows: readonly SourceRow[],
 ): Promise<readonly Wrong[]> {

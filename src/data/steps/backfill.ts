@@ -8,6 +8,7 @@ import {
   markPlace,
 } from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
+import { streamNames } from "../cutover/stream-names.ts";
 import { endMove } from "../move/begin.ts";
 import { type MoveResult, startMove } from "../move/move-data.ts";
 import { clearRows, holdsRows, notEmpty } from "./clear-rows.ts";
@@ -189,6 +190,7 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
     target,
     job,
     fence: context.fence,
+    without: streamNames(job).new.without,
     ...(pair.map === undefined ? {} : { map: pair.map }),
     ...(pair.collections === undefined
       ? {}

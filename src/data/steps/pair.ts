@@ -3,6 +3,7 @@ import type { StepContext } from "../../plan/index.ts";
 import type { DataStore } from "../connector.ts";
 import type { DataMap, MapFunction } from "../map.ts";
 import { chooseCollections } from "../verify/collections.ts";
+import { streamNames } from "../cutover/stream-names.ts";
 import { startMove } from "../move/move-data.ts";
 import { given, Problems } from "./step-input.ts";
 import { checkStore, openStore, storeName, type StoreRef, storeText } from "./store-ref.ts";
@@ -160,6 +161,7 @@ export async function followed(
       target,
       job,
       fence: context.fence,
+      without: streamNames(job).new.without,
       ...(pair.map === undefined ? {} : { map: pair.map }),
       asideLimit: Number.MAX_SAFE_INTEGER,
       clock: context.clock,

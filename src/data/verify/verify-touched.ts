@@ -38,11 +38,25 @@ export async function verifyTouched(
   return { equal: differences.length === 0, looked, differences };
 }
 
-/** What a look at places found; `unequal` are the places again that have to do with the differences. */
+/** What a look at places found. */
 export interface TouchedLook {
   readonly looked: number;
-  readonly differences: readonly Difference[];
-  readonly unequal: Omit<TouchedPlaces, "complete">;
+  readonly differences: readonly TouchedDifference[];
+}
+
+export interface TouchedDifference extends Difference {
+  /** With a map: the row of the source whose image should be there. */
+  readonly from?: Place;
+}
+
+/** The places again that have to do with these differences. */
+export function placesOf(differences: readonly TouchedDifference[]): Omit<TouchedPlaces, "complete"> {
+  return {
+    sourceKeys: differences.flatMap(({ from }) => (from === undefined ? [] : [from])),
+    targetPlaces: differences
+      .map(({ collection, key }) => ({ collection, key }))
+      .filter(({ collection }) => collection !== keptIn.aside),
+  };
 }
 
 interface ExpectedPlace {
@@ -93,8 +107,7 @@ export async function lookAtTouched(options: TouchedOptions): Promise<TouchedLoo
     }
   }
   const known = new Set(targets);
-  const differences: Difference[] = [];
-  const sourceKeys: Place[] = [];
+  const differences: TouchedDifference[] = [];
   for (const batch of parts([...expected.values()])) {
     rest.signal?.throwIfAborted();
     const found = await valuesAt(
@@ -104,15 +117,11 @@ export async function lookAtTouched(options: TouchedOptions): Promise<TouchedLoo
     );
     for (const [index, { place, value, from }] of batch.entries()) {
       const difference = differenceAt(place, value, found[index]);
-      if (difference === undefined) continue;
-      differences.push(difference);
-      if (from !== undefined) sourceKeys.push(from);
+      if (difference !== undefined)
+        differences.push({ ...difference, ...(from === undefined ? {} : { from }) });
     }
   }
-  const targetPlaces = differences
-    .map(({ collection, key }) => ({ collection, key }))
-    .filter(({ collection }) => collection !== keptIn.aside);
-  return { looked: expected.size, differences, unequal: { sourceKeys, targetPlaces } };
+  return { looked: expected.size, differences };
 }
 
 async function everything(options: VerifyOptions): Promise<TouchedVerification> {

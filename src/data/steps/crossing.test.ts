@@ -1,0 +1,301 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { isCutoverError, systemClock } from "../../core/index.ts";
+import { defineMigration, dryRun, type Migration, phase, step, type Step } from "../../plan/index.ts";
+import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import { openLevelDb } from "../connectors/leveldb.ts";
+import { openLmdb } from "../connectors/lmdb.ts";
+import type { CapturedStore } from "../capture-store.ts";
+import { fileSwitch } from "../cutover/file-switch.ts";
+import { type Movable, movable } from "../cutover/movable.ts";
+import type { DataMap } from "../map.ts";
+import { backfill } from "./backfill.ts";
+import { backup } from "./backup.ts";
+import { cutoverData } from "./cutover-data.ts";
+import { reverseSync } from "./reverse-sync.ts";
+import type { StoreRef } from "./store-ref.ts";
+import { verify } from "./verify.ts";
+
+let dir = "";
+let rig: Rig;
+let old: CapturedStore;
+let young: CapturedStore;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "cutover-crossing-steps-"));
+  rig = await openRig({ clock: systemClock });
+  old = await openLevelDb(join(dir, "old"), { create: true });
+  young = await openLmdb(join(dir, "new"), { create: true });
+});
+afterEach(async () => {
+  await rig[Symbol.asyncDispose]();
+  await old[Symbol.asyncDispose]();
+  await young[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const from = (): StoreRef => ({ name: "old orders", open: () => old, shared: true });
+const to = (): StoreRef => ({ name: "new orders", open: () => young, shared: true });
+const sw = (): string => `file:${dir}/switch`;
+const bytes = (text: string): Buffer => Buffer.from(text);
+const keyOf = (index: number): Buffer => bytes(`order:${String(index).padStart(5, "0")}`);
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function fill(rows: number, value = (i: number): string => `v${i}`): Promise<void> {
+  const all = Array.from({ length: rows }, (_, i) => ({
+    collection: "",
+    key: keyOf(i),
+    value: bytes(value(i)),
+  }));
+  await old.applyTxn({ job: "fill", fence: 1, origin: "fill", changes: [], rows: all });
+}
+
+async function rowsOf(store: CapturedStore): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const rows of store.scan({ collection: "" }))
+    for (const { key, value } of rows) found[String(Buffer.from(key))] = String(Buffer.from(value));
+  return found;
+}
+
+/** An application that writes through its handle until it is stopped, and keeps what was acknowledged. */
+async function writing(): Promise<{ stop(): Promise<Record<string, string>>; written(): number }> {
+  const handle: Movable = await movable({
+    old,
+    new: young,
+    switch: fileSwitch(join(dir, "switch"), { create: true }),
+  });
+  const acknowledged: Record<string, string> = {};
+  let over = false;
+  let n = 0;
+  const run = (async () => {
+    for (; !over; n++) {
+      const key = keyOf((n * 7919) % 300);
+      await handle.put(key, bytes(`w${n}`));
+      acknowledged[String(key)] = `w${n}`;
+      await pause(1);
+    }
+  })();
+  return {
+    written: () => n,
+    stop: async () => {
+      over = true;
+      await run;
+      await handle[Symbol.asyncDispose]();
+      return acknowledged;
+    },
+  };
+}
+
+const migration = (...phases: Parameters<typeof phase>[]): Migration =>
+  defineMigration({ name: "orders", phases: phases.map(([name, options]) => phase(name, options)) });
+
+async function run(made: Migration): Promise<{ state: string; results: Record<string, unknown> }> {
+  const handle = await rig.start(made);
+  const { state } = await handle.done;
+  const records = await rig.store.runs.steps(handle.id);
+  const results = Object.fromEntries(records.map(({ step: id, result, error }) => [id, error ?? result]));
+  return { state, results };
+}
+
+const breaks = (): Step =>
+  step("breaks", {
+    run: () => {
+      throw new Error("the new side broke");
+    },
+  });
+
+describe("a migration that cuts its data over", () => {
+  test("goes there under writes, and brings what is written back while it is watched", async () => {
+    await fill(1_000);
+    const app = await writing();
+    const { state, results } = await run(
+      migration(
+        [
+          "prepare",
+          { steps: [backup(from(), { into: join(dir, "backup"), scratch: `leveldb:${dir}/scratch` })] },
+        ],
+        ["move", { steps: [backfill(from(), to(), { follow: true }), verify(from(), to())] }],
+        [
+          "cut",
+          {
+            steps: [
+              cutoverData(from(), to(), { switch: sw(), backup: join(dir, "backup") }),
+              reverseSync(from(), to(), { for: "1s", lag: "10s", follow: true }),
+            ],
+          },
+        ],
+      ),
+    );
+    expect(results).toMatchObject({
+      "cut/cutoverData": { side: "new", epoch: 2, pauseMs: expect.any(Number) as number },
+      "cut/reverseSync": {
+        changes: expect.any(Number) as number,
+        longestLagMs: expect.any(Number) as number,
+      },
+    });
+    expect(state).toBe("COMPLETED");
+    const acknowledged = await app.stop();
+    expect(await rowsOf(young)).toMatchObject(acknowledged);
+    const { changes } = results["cut/reverseSync"] as { changes: number };
+    expect(changes).toBeGreaterThan(50);
+    // The old side's log has ended with the crossing, so that it does not grow for ever.
+    const head = await old.head();
+    await old.write([{ collection: "", key: keyOf(1), value: bytes("nobody") }], { epoch: 1_000 });
+    expect(await old.head()).toBe(head);
+  }, 60_000);
+
+  test.each([
+    ["while the log of the way back is kept", true],
+    ["when the log of the way back was released, by comparing everything", false],
+  ])(
+    "a failure in a later phase brings the old side back with all that was written since, %s",
+    async (_, follow) => {
+      await fill(500);
+      const app = await writing();
+      const { state, results } = await run(
+        migration(
+          ["move", { steps: [backfill(from(), to(), { follow: true })] }],
+          [
+            "cut",
+            {
+              steps: [
+                cutoverData(from(), to(), { switch: sw() }),
+                reverseSync(from(), to(), { for: "200ms", follow }),
+              ],
+            },
+          ],
+          ["use", { steps: [step("wait", { run: () => pause(200) }), breaks()] }],
+        ),
+      );
+      expect([state, results["use/breaks"]]).toMatchObject([
+        "ROLLED_BACK",
+        { message: "the new side broke" },
+      ]);
+      await pause(50);
+      const acknowledged = await app.stop();
+      expect(await fileSwitch(join(dir, "switch")).read()).toEqual({ side: "old", epoch: 4 });
+      expect(await rowsOf(old)).toMatchObject(acknowledged);
+      expect(Object.keys(await rowsOf(old))).toHaveLength(500);
+      expect(await rowsOf(young)).toEqual({});
+    },
+    60_000,
+  );
+
+  test("through a map, the way back restores the old rows and what was written in the new form", async () => {
+    await fill(100, (i) => (i % 2 === 0 ? "queued" : "waiting"));
+    const map: DataMap = { map: () => ({ value: bytes("open") }), originals: true };
+    const back = (row: { value: Uint8Array }, original?: { value: Uint8Array }): { value: Uint8Array } =>
+      String(Buffer.from(row.value)) === "open" && original !== undefined
+        ? { value: original.value }
+        : { value: Buffer.concat([bytes("from new: "), row.value]) };
+    const before = await rowsOf(old);
+    const { state } = await run(
+      migration(
+        ["move", { steps: [backfill(from(), to(), { follow: true, map })] }],
+        ["cut", { steps: [cutoverData(from(), to(), { switch: sw(), map, back })] }],
+        [
+          "use",
+          {
+            steps: [
+              step("write", {
+                run: async () => {
+                  await young.write([{ collection: "", key: keyOf(7), value: bytes("changed") }], {
+                    epoch: 2,
+                  });
+                  await young.write([{ collection: "", key: keyOf(8), value: null }], { epoch: 2 });
+                  await young.write([{ collection: "", key: keyOf(900), value: bytes("made") }], {
+                    epoch: 2,
+                  });
+                },
+              }),
+              breaks(),
+            ],
+          },
+        ],
+      ),
+    );
+    expect(state).toBe("ROLLED_BACK");
+    const rows = await rowsOf(old);
+    const { [String(keyOf(8))]: _removed, ...rest } = before;
+    expect(rows).toEqual({
+      ...rest,
+      [String(keyOf(7))]: "from new: changed",
+      [String(keyOf(900))]: "from new: made",
+    });
+  }, 60_000);
+
+  test("without a backfill that is followed nothing is stopped, and the error says what is missing", async () => {
+    await fill(10);
+    const { state, results } = await run(
+      migration(
+        ["move", { steps: [backfill(from(), to())] }],
+        ["cut", { steps: [cutoverData(from(), to(), { switch: sw() })] }],
+      ),
+    );
+    expect(results["cut/cutoverData"]).toMatchObject({ code: "CUTOVER_DATA_NOT_FOLLOWED" });
+    expect(state).toBe("ROLLED_BACK");
+    await old.write([{ collection: "", key: keyOf(1), value: bytes("goes on") }], { epoch: 0 });
+  }, 60_000);
+});
+
+test("the dry run tells what is checked, what is stopped and how it comes back", async () => {
+  await fill(20);
+  const { phases } = await dryRun(
+    migration(["cut", { steps: [cutoverData(from(), to(), { switch: sw(), backup: join(dir, "none") })] }]),
+  );
+  const [planned] = phases[0]?.steps ?? [];
+  const told = [planned?.summary, ...(planned?.touches ?? [])].join("\n");
+  expect(told).toContain("20 rows");
+  expect(told).toContain("follow: true in an earlier phase");
+  expect(told).toContain("at most 5000 ms");
+  expect(told).toContain("not proven yet");
+}, 60_000);
+
+describe("what the steps of a cutover refuse before anything runs", () => {
+  const wrong = (value: unknown): never => value as never;
+  const map = { map: (): null => null };
+  const refusal = (make: () => Step): string => {
+    try {
+      migration(["cut", { steps: [make()] }]);
+    } catch (error) {
+      if (isCutoverError(error)) return `${error.message} · ${error.remedy}`;
+      throw error;
+    }
+    return "nothing";
+  };
+  test.each([
+    ["no switch", () => cutoverData("lmdb:a", "lmdb:b", wrong({})), '"switch"'],
+    ["a switch that is none", () => cutoverData("lmdb:a", "lmdb:b", { switch: "data/switch" }), '"switch"'],
+    ["a map without a way back", () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", map }), '"back"'],
+    [
+      "a way back that cannot know what was removed",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", map, back: () => null }),
+      "places",
+    ],
+    [
+      "originals that nobody keeps",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", map, back: "originals" }),
+      "originals",
+    ],
+    [
+      "one way in a phase that can be taken back",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", map, oneWay: true }),
+      "forwardOnly",
+    ],
+    [
+      "a limit nobody reads",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", limits: wrong({ puase: "1s" }) }),
+      "limits.puase",
+    ],
+    [
+      "a pause that ends before it may last",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", limits: { pause: "30s" } }),
+      '"limits.abort"',
+    ],
+    ["a time that is none", () => reverseSync("lmdb:a", "lmdb:b", { for: wrong("long") }), '"for"'],
+    ["a map without a way back, in reverse", () => reverseSync("lmdb:a", "lmdb:b", { map }), '"back"'],
+  ])("%s", (_, make, expected) => {
+    expect(refusal(make)).toContain(expected);
+  });
+});
