@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { openDataStore } from "cutover/data";
+import { unit } from "./checks/unit.ts";
+import { fromOld, inNew, inOld, toNew, toOld } from "./engine/layout.ts";
+import { layers, type Memory } from "./engine/memory.ts";
+import { damaged, plantSeeds } from "./engine/seeds.ts";
+
+const memory = fc.record({
+  layer: fc.constantFrom(...layers),
+  id: fc.string({ minLength: 1 }).map((text) => text.replaceAll("\uFFFD", "")),
+  write: fc.nat(),
+  at: fc.bigInt({ min: 2n ** 53n, max: 2n ** 63n }),
+  text: fc.string({ unit: "grapheme" }),
+  weight: fc.double({ min: 0, max: 1, noNaN: true }),
+  from: fc.option(fc.string()),
+});
+
+test("every memory goes to the new layout and back to the letter, whatever stands in its id and text", () => {
+  fc.assert(
+    fc.property(memory, fc.boolean(), (made, special) => {
+      const kind = !special ? "plain" : made.layer === "episodic" ? "dream" : "pattern";
+      if (kind !== "plain" && made.layer !== "episodic" && made.layer !== "semantic") return;
+      const whole: Memory = { ...made, weight: made.weight + 0, kind };
+      const old = { collection: "", ...inOld(whole) };
+      const image = toNew.map(old) as { key: Buffer; value: Buffer };
+      expect(image).toEqual(inNew(whole));
+      const places = toNew.places?.("", old.key) ?? [];
+      expect(places.some(({ key }) => image.key.equals(key))).toBe(true);
+      const back = toOld.map({ collection: "", ...image });
+      expect([back.key, back.value]).toEqual([old.key, old.value]);
+      expect(toOld.places("", image.key)).toEqual([{ collection: "", key: old.key }]);
+    }),
+  );
+});
+
+test("the unit tests of the validation phase hold", async () => {
+  expect(await unit()).toHaveLength(1);
+});
+
+test("what was there before is five layers of memories and three rows that are none", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "cutover-seeds-"));
+  try {
+    await plantSeeds(join(dir, "old"), 1_000);
+    await using store = await openDataStore(`leveldb:${join(dir, "old")}`);
+    const counts = new Map<string, number>();
+    for await (const batch of store.scan({ collection: "" }))
+      for (const row of batch) {
+        const name = fromOld(row)?.layer ?? "none";
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+    expect([...layers.map((layer) => counts.get(layer)), counts.get("none")]).toEqual([
+      600,
+      200,
+      120,
+      60,
+      20,
+      damaged.length,
+    ]);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
