@@ -1,4 +1,4 @@
-import { type AnyFunction, asPromise } from "./apart.ts";
+import { type AnyFunction, asPromise, callSide } from "./apart.ts";
 import type { Watch } from "./cohort.ts";
 import type { Ledger } from "./ledger.ts";
 import { mayStream, type Stream } from "./stream-kind.ts";
@@ -16,7 +16,7 @@ export function answer(
   let result: unknown;
   let promise: Promise<unknown> | undefined;
   try {
-    result = fn.apply(self, args as unknown[]);
+    result = callSide(fn, self, args);
     promise = asPromise(result);
   } catch (error) {
     watch.countFailed(error);
@@ -41,7 +41,7 @@ export function answerOfKey(
   let result: unknown;
   let promise: Promise<unknown> | undefined;
   try {
-    result = fn.apply(self, args as unknown[]);
+    result = callSide(fn, self, args);
     promise = asPromise(result);
   } catch (error) {
     watch.countFailedOf(key, error);
@@ -67,7 +67,7 @@ export function answerAndTell(
   let result: unknown;
   let promise: Promise<unknown> | undefined;
   try {
-    result = fn.apply(self, args as unknown[]);
+    result = callSide(fn, self, args);
     promise = asPromise(result);
   } catch (error) {
     watch.countFailed(error);

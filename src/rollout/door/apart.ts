@@ -38,7 +38,7 @@ export class ApartCall extends Bounded {
   run(fn: AnyFunction, self: unknown, args: readonly unknown[], deadlines: Deadlines, now?: number): void {
     let result: unknown;
     try {
-      result = fn.apply(self, args as unknown[]);
+      result = callSide(fn, self, args);
       if (!isThenable(result)) return this.#answered(result, deadlines, now);
       this.#bound(deadlines, now);
       result.then(
@@ -119,6 +119,11 @@ export class ApartCall extends Bounded {
     this.#deadlines?.remove(this);
     this.#done(outcome);
   }
+}
+
+/** Calls a side as its call site would. One argument alone, as most calls have, is handed over without unpacking a list. */
+export function callSide(fn: AnyFunction, self: unknown, args: readonly unknown[]): unknown {
+  return args.length === 1 ? fn.call(self, args[0]) : fn.apply(self, args as unknown[]);
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,5 +1,5 @@
 import { countAnswer, endAnswer, type Followed, plain } from "./answers.ts";
-import { asPromise } from "./apart.ts";
+import { asPromise, callSide } from "./apart.ts";
 import type { Cohort } from "./cohort.ts";
 import { copyInput } from "./copy.ts";
 import { Bounded } from "./deadlines.ts";
@@ -26,7 +26,7 @@ export function answerOrFailOver(
   let result: unknown;
   let promise: Promise<unknown> | undefined;
   try {
-    result = parts.new.apply(self, args as unknown[]);
+    result = callSide(parts.new, self, args);
     promise = asPromise(result);
   } catch (error) {
     const failed = watch.countFailed(error);
@@ -98,7 +98,7 @@ function keepSettlers(resolve: Settlers["resolve"], reject: Settlers["reject"]):
 
 function failOver(parts: RoutedParts, tally: Tally, self: unknown, input: readonly unknown[]): unknown {
   tally.failedOver++;
-  return parts.old.apply(self, input as unknown[]);
+  return callSide(parts.old, self, input);
 }
 
 /** A call whose caller gets the new side's answer, or the old side's at the deadline, whichever is first. */

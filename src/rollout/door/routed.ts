@@ -1,6 +1,6 @@
 import type { Side } from "../../core/index.ts";
 import { answer, answerAndTell, answerOfKey } from "./answers.ts";
-import type { AnyFunction } from "./apart.ts";
+import { type AnyFunction, callSide } from "./apart.ts";
 import { buckets } from "./bucket.ts";
 import type { CallNames } from "./call-names.ts";
 import { CapturedCall } from "./captured-call.ts";
@@ -141,7 +141,7 @@ function answerThenWrite(parts: RoutedParts, first: Side, self: unknown, args: r
 /** The key as text, or undefined when there is none: then the call belongs to the old side. */
 export function keyOf(parts: KeyParts, args: readonly unknown[]): string | undefined {
   try {
-    const key = parts.key(...args);
+    const key = callSide(parts.key, parts, args);
     const text = keyText(key);
     if (text !== undefined || key === "") return text;
     parts.errors.fault(parts.route, "key", `expected ${goodKey}, found ${describeKey(key)}`);
