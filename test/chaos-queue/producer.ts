@@ -56,6 +56,8 @@ async function submit(
   const orders = numbers.map((n) => ({
     kind: "step",
     payload: { n },
+    // The work fails now and then by itself: with few tries, some of 100,000 orders would have failed by right.
+    retries: 20,
     priority: between(random, 0, 3),
     tenant: `t${between(random, 0, 4)}`,
     ...(random() < 0.15 ? { limit: `limit-${between(random, 0, 3)}` } : {}),
