@@ -52,6 +52,7 @@ export {
   type StoreSidesOptions,
 } from "./cutover/store-sides.ts";
 export type { Standing, Switch } from "./cutover/switch.ts";
+export { firstStanding, isDecision } from "./cutover/turn-law.ts";
 export { connectData, type ConnectDataOptions } from "./door/connect-data.ts";
 export { type DataDoor, type DataDoorOptions, serveData } from "./door/serve-data.ts";
 export { openDataStore, type OpenDataStoreOptions } from "./open-data-store.ts";

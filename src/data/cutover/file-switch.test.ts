@@ -12,10 +12,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ManualClock } from "../../testing/manual-clock.ts";
+import { ManualClock, switchContract, type SwitchSubject } from "../../testing/index.ts";
 import { fileSwitch } from "./file-switch.ts";
 import { memorySwitch } from "./memory-switch.ts";
-import type { Standing, Switch } from "./switch.ts";
 
 let root: string;
 let folder: string;
@@ -25,86 +24,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const kinds: readonly (readonly [string, () => Switch])[] = [
-  ["a switch in a folder", () => fileSwitch(folder, { create: true })],
-  ["a switch in memory", () => memorySwitch()],
-];
-
-describe.each(kinds)("%s", (_, make) => {
-  test("begins with the old side in charge, at epoch 0", async () => {
-    expect(await make().read()).toEqual({ side: "old", epoch: 0 });
+/** A switch as its users have it: the folder is there, made by one of them. */
+function subject(): Promise<SwitchSubject> {
+  const own = mkdtempSync(join(tmpdir(), "cutover-switch-"));
+  return Promise.resolve({
+    kept: fileSwitch(join(own, "switch"), { create: true }),
+    again: () => Promise.resolve(fileSwitch(join(own, "switch"), { create: true })),
+    close: () => Promise.resolve(rmSync(own, { recursive: true, force: true })),
   });
+}
 
-  test("is turned, also to stay, and each epoch is decided once", async () => {
-    const shared = make();
-    await shared.turn({ side: "new", epoch: 1 });
-    expect(await shared.read()).toEqual({ side: "new", epoch: 1 });
-    await shared.turn({ side: "new", epoch: 1 });
-    await expect(shared.turn({ side: "old", epoch: 1 })).rejects.toMatchObject({
-      code: "CUTOVER_DATA_EPOCH",
-      details: { wanted: { side: "old", epoch: 1 }, found: { side: "new", epoch: 1 } },
-    });
-    await shared.turn({ side: "new", epoch: 5 });
-    await expect(shared.turn({ side: "new", epoch: 4 })).rejects.toMatchObject({
-      code: "CUTOVER_DATA_EPOCH",
-    });
-    await shared.turn({ side: "old", epoch: 6 });
-    expect(await shared.read()).toEqual({ side: "old", epoch: 6 });
-  });
-
-  test("the beginning can be turned to itself, and to nothing else", async () => {
-    const shared = make();
-    await shared.turn({ side: "old", epoch: 0 });
-    await expect(shared.turn({ side: "new", epoch: 0 })).rejects.toMatchObject({
-      code: "CUTOVER_DATA_EPOCH",
-    });
-    expect(await shared.read()).toEqual({ side: "old", epoch: 0 });
-  });
-
-  test.each([
-    { side: "both", epoch: 1 },
-    { side: "new" },
-    { side: "new", epoch: 1.5 },
-    { side: "new", epoch: -1 },
-    undefined,
-    { side: "new", epoch: 1, by: "me" },
-  ])("refuses to turn to %j", async (to) => {
-    const shared = make();
-    await expect(shared.turn(to as Standing)).rejects.toMatchObject({ code: "CUTOVER_DATA_OPTIONS" });
-    expect(await shared.read()).toEqual({ side: "old", epoch: 0 });
-  });
-
-  test("of two who decide the same epoch at once, exactly one is right", async () => {
-    const shared = make();
-    for (let epoch = 1; epoch <= 10; epoch++) {
-      const outcomes = await Promise.allSettled([
-        shared.turn({ side: "old", epoch }),
-        shared.turn({ side: "new", epoch }),
-      ]);
-      expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
-      const { side } = await shared.read();
-      expect(outcomes[side === "old" ? 0 : 1]?.status).toBe("fulfilled");
-    }
-  });
-
-  test("who follows it hears the standing now and each one after, and ends with the signal", async () => {
-    const shared = make();
-    await shared.turn({ side: "old", epoch: 1 });
-    const stop = new AbortController();
-    const heard: Standing[] = [];
-    for await (const standing of shared.follow({ signal: stop.signal })) {
-      heard.push(standing);
-      if (standing.epoch < 4) await shared.turn({ side: "new", epoch: standing.epoch + 1 });
-      else stop.abort();
-    }
-    expect(heard.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4]);
-  });
-
-  test("who follows under a signal that has aborted hears nothing", async () => {
-    for await (const standing of make().follow({ signal: AbortSignal.abort() }))
-      expect(standing).toBe("never");
-  });
-});
+switchContract("a folder", subject, { describe, expect, test });
+switchContract("memory", () => Promise.resolve({ kept: memorySwitch() }), { describe, expect, test });
 
 describe("a switch in a folder", () => {
   test("keeps its history for people, with time and author", async () => {
