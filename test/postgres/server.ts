@@ -34,6 +34,8 @@ export interface TestServer {
   halt(mode?: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
   restart(mode?: "fast" | "immediate"): Promise<void>;
+  /** From the next start on no file of the server may become larger, as if its disk were full; undefined: any size. */
+  limitFiles(bytes: number | undefined): void;
   /** Ends the server and removes everything. */
   stop(): Promise<void>;
 }
@@ -87,6 +89,7 @@ class Server implements TestServer {
   readonly #guard: ChildProcess;
   readonly #settings: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
+  #largestFile: number | undefined;
   #schemas = 0;
   #databases = 0;
 
@@ -159,6 +162,10 @@ class Server implements TestServer {
     }
   }
 
+  limitFiles(bytes: number | undefined): void {
+    this.#largestFile = bytes;
+  }
+
   async restart(mode: "fast" | "immediate" = "fast"): Promise<void> {
     await this.halt(mode);
     await this.start();
@@ -172,9 +179,12 @@ class Server implements TestServer {
 
   async #startOn(port: number): Promise<void> {
     const flags = Object.entries({ ...this.#settings, port: String(port) });
+    const given = ["-D", this.#data, ...flags.flatMap(([name, value]) => ["-c", `${name}=${value}`])];
+    const limit = this.#largestFile === undefined ? "unlimited" : Math.ceil(this.#largestFile / 512);
+    // The shell becomes the server: its process id is the postmaster's.
     const running = spawn(
-      this.#binaries.postgres,
-      ["-D", this.#data, ...flags.flatMap(([name, value]) => ["-c", `${name}=${value}`])],
+      "sh",
+      ["-c", `ulimit -S -f ${limit}; exec "$0" "$@"`, this.#binaries.postgres, ...given],
       // Detached: an interrupt of the terminal is for the tests, which then end the server themselves.
       { ...this.#as, cwd: this.folder, detached: true, stdio: ["ignore", "ignore", "pipe"] },
     );

@@ -30,6 +30,11 @@ const slotGone: Meaning = {
   expected: "expected the changes that the slot kept",
 };
 
+const full: Meaning = {
+  code: "CUTOVER_DATA_FULL",
+  expected: "expected room for the write; nothing of it was kept",
+};
+
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const meanings: Readonly<Record<string, Meaning>> = {
   "28P01": denied("expected the server to accept user and password", "correct them in the address"),
@@ -47,7 +52,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
     expected: "expected the database to exist",
     remedy: "make it with `createdb`, or correct its name in the address",
   },
-  "53100": { code: "CUTOVER_DATA_FULL", expected: "expected room for the write; nothing of it was kept" },
+  "53100": full,
   "42P01": changed,
   "42703": changed,
   "3F000": changed,
@@ -76,6 +81,7 @@ interface ServerError {
   readonly column?: string;
   readonly constraint?: string;
   readonly where?: string;
+  readonly routine?: string;
 }
 
 /** SQLSTATE, or the code of the system. */
@@ -89,6 +95,8 @@ function meaningOf(thrown: unknown): Meaning | undefined {
   const state = stateOf(thrown);
   if (state !== undefined) {
     if (systemCodes.test(state)) return gone;
+    // A quota or a limit of the file system has no code of its own; the server's place in its sources tells it in every language.
+    if (/^md(zero)?extend/.test(((thrown ?? {}) as ServerError).routine ?? "")) return full;
     const found = meanings[state] ?? (/^[0-9A-Z]{5}$/.test(state) ? classes[state.slice(0, 2)] : undefined);
     if (found !== undefined) return found;
   }
