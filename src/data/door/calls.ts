@@ -101,14 +101,20 @@ export function decodeWelcome(input: Unpacker, place: string): Welcome {
 }
 
 const longestMessage = 4_000;
+const longestDetails = 65_536;
 
-/** An error as it goes over: what is no error of Cutover gets a code as a store's own would. */
+/** An error as it goes over: what is no error of Cutover gets a code as a store's own would. Never throws. */
 export function encodeError(thrown: unknown, place: string): Buffer {
   const error = isCutoverError(thrown) ? thrown : storeError(thrown, place);
-  const { code, message, details, remedy } = error;
-  const whole = { code, message: message.slice(0, longestMessage), place: error.place, remedy, details };
-  const text = JSON.stringify(whole);
-  return Buffer.from(text.length <= 65_536 ? text : JSON.stringify({ ...whole, details: {} }));
+  const { code, message, remedy } = error;
+  const told = { code, message: message.slice(0, longestMessage), place: error.place, remedy };
+  try {
+    const text = JSON.stringify({ ...told, details: error.details });
+    if (text.length <= longestDetails) return Buffer.from(text);
+  } catch {
+    // Details of a store of somebody's own may hold what JSON cannot.
+  }
+  return Buffer.from(JSON.stringify(told));
 }
 
 /** Never throws: what cannot be read is an error too, and says so. */

@@ -71,11 +71,11 @@ export class DoorSnapshot implements Reader {
     this.#reader = new DoorReader(connection, number, name);
   }
 
-  collections(): Promise<readonly Collection[]> {
+  async collections(): Promise<readonly Collection[]> {
     return this.#open().collections();
   }
 
-  get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+  async get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
     return this.#open().get(collection, keys);
   }
 
@@ -86,7 +86,7 @@ export class DoorSnapshot implements Reader {
     yield* this.#open().scan(range, options.signal);
   }
 
-  count(range: Range): Promise<number> {
+  async count(range: Range): Promise<number> {
     return this.#open().count(range);
   }
 

@@ -44,7 +44,7 @@ const keysAtOnce = 1_000;
 function readerIn({ input, served, snapshots }: CallSetting): Reader {
   const at = input.word();
   const reader = at === 0 ? served.store : snapshots.at(at);
-  if (reader === undefined) throw closedStore(`${served.store.name}, snapshot ${at}`);
+  if (reader === undefined) throw closedStore(`${served.called}, snapshot ${at}`);
   return reader;
 }
 
@@ -149,6 +149,8 @@ export const handlings: Readonly<Record<Operation, Handling>> = {
       input.end();
       const log = store.log(slot, from, { signal, ...(leftOut.length === 0 ? {} : { without: leftOut }) });
       for await (const batch of log) await part(encodeLogBatch(batch));
+      // Ended by its signal, it ends as if there were nothing more.
+      signal.throwIfAborted();
       return nothing;
     },
   },

@@ -15,6 +15,8 @@ const longAtOnce = 64;
 /** Before its greeting a connection is given this long, and this many bytes. */
 const greetingMs = 5_000;
 const greetingBytes = 4_096;
+/** A client that looks at the size of a call before it is made may be wrong by this much. */
+const guessBytes = 1_048_576;
 /** A client that says nothing for this long is asked; after four times as long its connection is ended. */
 const askAfterMs = 15_000;
 
@@ -41,7 +43,7 @@ export class ServedConnection {
     this.#socket = socket;
     this.#serving = serving;
     this.#outbox = new Outbox(socket);
-    this.#frames = new FrameReader(place, largestCall);
+    this.#frames = new FrameReader(place, largestCall + guessBytes);
     this.#snapshots = new HeldSnapshots(place);
     this.#heardAt = clock.monotonic();
     this.#timer = clock.after(greetingMs, () =>
@@ -173,7 +175,7 @@ export class ServedConnection {
       payload = await body();
     } catch (error) {
       type = "error";
-      payload = encodeError(call.why ?? error, this.#served?.store.name ?? this.#serving.place);
+      payload = encodeError(call.why ?? error, this.#served?.called ?? this.#serving.place);
     }
     this.#calls.delete(number);
     await this.#send(type, number, payload);

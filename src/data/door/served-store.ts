@@ -14,13 +14,17 @@ export interface Serving {
 
 /** One store behind a door, and the writes that connections left behind. */
 export class ServedStore {
+  /** Behind the "#" of an address. */
   readonly name: string;
   readonly store: DataStore;
+  /** What the store calls itself. Asked once: nothing an error is told with may fail. */
+  readonly called: string;
   readonly #left = new Set<Promise<unknown>>();
 
   constructor(name: string, store: DataStore) {
     this.name = name;
     this.store = store;
+    this.called = store.name;
   }
 
   /**
