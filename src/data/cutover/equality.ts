@@ -57,7 +57,7 @@ export class Equality {
       signal,
       onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
     });
-    return await this.#proven(found, "old");
+    return await this.#proven(found, "old", caughtUp !== undefined);
   }
 
   /** The same, while the old side follows the new one: it is the new side that says what is right. */
@@ -74,7 +74,7 @@ export class Equality {
       signal,
       onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
     });
-    return await this.#proven(found, "new");
+    return await this.#proven(found, "new", true);
   }
 
   /** Reads these places on both sides. */
@@ -118,18 +118,16 @@ export class Equality {
     };
   }
 
-  async #proven(found: Verification, source: "old" | "new"): Promise<Proven> {
+  async #proven(found: Verification, source: Side, live: boolean): Promise<Proven> {
     const differences = await this.#counting(found.differences);
     const { counts, atLeast, unsettled, unexplained, seed } = found;
     const total = counts.missing + counts.extra + counts.different + counts.clash;
+    const explained = unexplained.length === 0 && (live || unsettled === 0);
     const [old, young] = source === "old" ? [found.source, found.target] : [found.target, found.source];
     return {
       differences,
-      equal:
-        found.equal ||
-        (differences.length === 0 &&
-          total === found.differences.length &&
-          unsettled + unexplained.length === 0),
+      // A row that changed at every look was touched, and is read again in the pause.
+      equal: found.equal || (differences.length === 0 && total === found.differences.length && explained),
       more: atLeast || total > found.differences.length,
       seed,
       digests: { old: digestForm(old), new: digestForm(young) },
