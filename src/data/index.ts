@@ -1,3 +1,10 @@
+export {
+  type ByteEngine,
+  type ByteView,
+  type Put,
+  reserved as reservedCollection,
+  type WriteBody,
+} from "./capture-engine.ts";
 export { CapturedStore, type WriteAs, type WriteChain } from "./capture-store.ts";
 export {
   type BatchOperation,
