@@ -58,6 +58,7 @@ export {
   storeSides,
   type StoreSidesOptions,
 } from "./cutover/store-sides.ts";
+export { PostgresSwitch, postgresSwitch, type PostgresSwitchOptions } from "./cutover/postgres-switch.ts";
 export type { Standing, Switch } from "./cutover/switch.ts";
 export { firstStanding, isDecision } from "./cutover/turn-law.ts";
 export { connectData, type ConnectDataOptions } from "./door/connect-data.ts";

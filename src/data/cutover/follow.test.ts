@@ -321,6 +321,31 @@ describe("following a switch", () => {
     expect(clock.pending).toBe(0);
   });
 
+  test("a switch that says nothing holds up nobody for ever", async () => {
+    const kept = memorySwitch();
+    let mute = false;
+    const never = new Promise<never>(() => {});
+    const quiet: Switch = {
+      name: "quiet",
+      read: () => (mute ? never : kept.read()),
+      turn: () => never,
+      follow: (options) => kept.follow(options),
+    };
+    const { clock, follower, stores, put, events } = await rig({ longestPause: "5s" }, quiet);
+    await stores.old.fence(1, { signal });
+    mute = true;
+    const write = watched(follower.run(put("a", "1")));
+    await clock.advance(9_000);
+    expect(events).toMatchObject([
+      { type: "waiting" },
+      { type: "switch-trouble", error: { code: "CUTOVER_DATA_UNAVAILABLE" } },
+    ]);
+    await clock.advance(15_000);
+    expect(write.state).toBe("CUTOVER_DATA_PAUSED");
+    await follower.close();
+    expect(clock.pending).toBe(0);
+  });
+
   test("a close waits for what is on its way, takes nothing new, and leaves no timer", async () => {
     const { clock, follower, stores, put, get } = await rig();
     await stores.old.fence(1, { signal });

@@ -1,9 +1,12 @@
-import type { Clock } from "../../core/index.ts";
+import { type Clock, CutoverError } from "../../core/index.ts";
 import type { FollowSettings } from "./follow-options.ts";
 import type { Standing, Switch } from "./switch.ts";
 
 /** Pause before a switch that could not be followed is followed again: from the first to the longest. */
 const againMs = { first: 100, longest: 5_000 };
+
+/** Longer than this nobody waits for a switch, as those who wait for a side wait behind it. */
+const answerMs = { read: 2_000, turn: 10_000 };
 
 /** The standing as this process knows it: from the switch's own news, and from whoever asks it. It never goes back. */
 export class StandingWatch {
@@ -53,10 +56,15 @@ export class StandingWatch {
   /** Asks the switch; a switch that cannot be read leaves the standing as it is. */
   async refresh(): Promise<void> {
     try {
-      this.adopt(await this.#kept.read());
+      this.adopt(await this.#answer("read", this.#kept.read()));
     } catch (error) {
       this.trouble(error);
     }
+  }
+
+  /** @throws what the switch throws; CUTOVER_DATA_UNAVAILABLE when it says nothing: then it may still be turned, now or later */
+  turn(to: Standing): Promise<void> {
+    return this.#answer("turn", this.#kept.turn(to));
   }
 
   adopt({ side, epoch }: Standing): void {
@@ -74,6 +82,16 @@ export class StandingWatch {
     if (this.#troubled) return;
     this.#troubled = true;
     this.#settings.onEvent({ type: "switch-trouble", error });
+  }
+
+  #answer<T>(what: "read" | "turn", work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#settings.clock.after(answerMs[what], () => {
+        const message = `expected the switch to answer within ${answerMs[what]} ms, found nothing`;
+        reject(new CutoverError("CUTOVER_DATA_UNAVAILABLE", { message, place: this.#kept.name }));
+      });
+      work.then(resolve, reject).finally(() => timer.cancel());
+    });
   }
 
   async #follow(): Promise<void> {

@@ -321,7 +321,7 @@ export class WaitingLine {
     // The side refuses an epoch that should do, and nothing that could be done about it is left.
     if (to.epoch === epoch && (typeof giveBack !== "function" || this.#lifted === epoch)) return false;
     try {
-      await this.#switch.turn(to);
+      await this.#watch.turn(to);
     } catch (error) {
       if (!hasCode(error, "CUTOVER_DATA_EPOCH")) throw error;
       await this.#watch.refresh();
