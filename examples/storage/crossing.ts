@@ -4,13 +4,13 @@ import { check, command, defineMigration, type Migration, phase, step, value, wh
 import { backfill, backup, configure, cutoverData, reverseSync, verify } from "cutover/data";
 import { engineAnswers, errorShare, longestWrite, newProcessorsAgree } from "./crossing/checks.ts";
 import { checkCommand } from "./crossing/commands.ts";
-import { workFolder } from "./crossing/work-folder.ts";
+import { near, workFolder } from "./crossing/work-folder.ts";
 import { ask, health } from "./engine/client.ts";
 import { toNew, toOld } from "./engine/layout.ts";
 import { places } from "./engine/places.ts";
 
 const dir = workFolder();
-const files = places(dir);
+const files = places(near(dir));
 /** The engine has its LevelDB open; through its door the migration reaches it while it goes on serving. */
 const old = `door:${files.door}#old`;
 const young = `lmdb:${files.new}`;
