@@ -6,7 +6,7 @@ import { valueOfText } from "./column-kind.ts";
 import { makeLock } from "./epoch-guard.ts";
 import { originPrefix } from "./pgoutput.ts";
 import { CopiedRows, packingOf } from "./packed-rows.ts";
-import { dataError, isOfData, stateOf } from "./postgres-error.ts";
+import { dataError, isOfData, lineOf, stateOf } from "./postgres-error.ts";
 import { copyDataMessage } from "./raw-messages.ts";
 import { copyHeader, copyRows, copyTexts, copyTrailer, isBinary, rowTexts, UnfitRow } from "./row-writer.ts";
 import type { Session } from "./session.ts";
@@ -56,6 +56,8 @@ export class Applier {
   readonly #made = new Set<string>();
   /** Tables that got rows which only the server can read. */
   readonly #texts = new Set<string>();
+  /** Errors that name their row already. */
+  readonly #refused = new WeakSet<Error>();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -91,7 +93,7 @@ export class Applier {
           const state = stateOf(error);
           // 21000: two rows for one key in one statement; one after the other the last stays.
           const ofData = isOfData(error) || isOfData((error as Error).cause) || state === "21000";
-          if (ofData && way !== "single") way = "single";
+          if (ofData && way !== "single" && !this.#refused.has(error as Error)) way = "single";
           else if (error instanceof UnfitRow) continue;
           else if ((state === "40001" || state === "40P01") && run < runsAgain) continue;
           else throw error;
@@ -216,8 +218,13 @@ export class Applier {
   async #copy(session: Session, shape: Shape, rows: readonly Row[] | CopiedRows): Promise<void> {
     const { store } = this.#options;
     const into = `COPY ${tableName(shape)} (${names(shape)}) FROM STDIN`;
-    if (rows instanceof CopiedRows) await session.send(`${into} (FORMAT binary)`, messagesOf(rows));
-    else if (rows.length === 0) return;
+    if (rows instanceof CopiedRows) {
+      try {
+        await session.send(`${into} (FORMAT binary)`, messagesOf(rows));
+      } catch (error) {
+        throw this.#named(shape, rows, error);
+      }
+    } else if (rows.length === 0) return;
     else if (isBinary(shape) && !this.#texts.has(shape.collection.name)) {
       try {
         await session.send(`${into} (FORMAT binary)`, copyRows(shape, rows, store));
@@ -226,6 +233,17 @@ export class Applier {
         throw error;
       }
     } else await session.send(into, copyTexts(textsOf(shape, rows, store)));
+  }
+
+  /** The server says in which line of a COPY the row stands that it refuses: a search among a hundred thousand would take minutes. */
+  #named(shape: Shape, rows: CopiedRows, error: unknown): unknown {
+    const line = isOfData(error) ? lineOf(shape, error) : undefined;
+    const key = line === undefined ? undefined : rows.keyAt(line - 1);
+    if (key === undefined) return error;
+    const shown = Buffer.from(key.subarray(0, 256)).toString("hex");
+    const told = dataError(error, this.#options.store, { collection: shape.collection.name, key: shown });
+    this.#refused.add(told);
+    return told;
   }
 
   /** Keys between the first and the last of these rows, up to a number beyond which they do not matter. */

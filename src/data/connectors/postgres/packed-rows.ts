@@ -138,6 +138,15 @@ export class CopiedRows implements PackedRows {
     return reader.take();
   }
 
+  /** Key of the row at this place, from 0 on. */
+  keyAt(place: number): Uint8Array | undefined {
+    let left = place;
+    for (const part of this.parts)
+      for (let at = 0; at < part.length; at += 1 + part.readUInt32BE(at + 1))
+        if (left-- === 0) return new KeyReader(this.#shape).keyOf(part, at);
+    return undefined;
+  }
+
   filter(keep: (key: Uint8Array) => boolean): CopiedRows | undefined {
     const keys = new KeyReader(this.#shape);
     const parts: Buffer[] = [];

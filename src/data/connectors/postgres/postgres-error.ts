@@ -115,6 +115,14 @@ export function isOfData(thrown: unknown): boolean {
   return !isCutoverError(thrown) && meaningOf(thrown)?.code === "CUTOVER_DATA_REFUSED";
 }
 
+/** Of a COPY: the number of the row at which it failed, from 1 on; `COPY TABLE, line 7, column c: …` in the server's language. */
+export function lineOf({ table }: { readonly table: string }, thrown: unknown): number | undefined {
+  const { where = "" } = (thrown ?? {}) as ServerError;
+  const begin = `COPY ${table}, `;
+  const line = where.startsWith(begin) ? /\d+/.exec(where.slice(begin.length))?.[0] : undefined;
+  return line === undefined ? undefined : Number(line);
+}
+
 /** What the driver threw, as the error of the store's door; a `CutoverError` stays itself. */
 export function dataError(thrown: unknown, place: string, about: JsonObject = {}): CutoverError {
   if (isCutoverError(thrown)) return thrown;

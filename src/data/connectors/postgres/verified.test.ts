@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { connectClient, type TestClient } from "../../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../../test/postgres/server.ts";
+import { encodeKey } from "../../key-codec.ts";
 import { startMove } from "../../move/move-data.ts";
 import { type Verification, verifyData } from "../../verify/verify.ts";
 import { openPostgresData } from "./open.ts";
@@ -194,4 +195,22 @@ test("large values that changes leave alone arrive whole, whoever changes beside
   });
   expect(await textOf(fresh, "t")).toEqual(await textOf(old, "t"));
   expect(await look()).toMatchObject({ equal: true, unexplained: [] });
+});
+
+test("of many thousand rows the one that the new side refuses is named at once", async () => {
+  const ddl = "CREATE TABLE t (id int PRIMARY KEY, v text, n int)";
+  await old.query(`${ddl}; INSERT INTO t SELECT i, 'v' || i, i FROM generate_series(1, 30000) i`);
+  await fresh.query(`${ddl}; ALTER TABLE t ADD CHECK (n <> 23456)`);
+  await using source = await openPostgresData(oldUrl);
+  await using target = await openPostgresData(newUrl);
+  const move = startMove({ source, target, job: "move", fence: 1 });
+  await expect(move.done).rejects.toMatchObject({
+    code: "CUTOVER_DATA_REFUSED",
+    details: {
+      collection: "public.t",
+      key: Buffer.from(encodeKey([23_456n])).toString("hex"),
+      constraint: "t_n_check",
+    },
+  });
+  await source.release("move");
 });
