@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { switchContract } from "../../testing/index.ts";
@@ -89,6 +91,22 @@ test("is followed on after the server was away, and calls go on meanwhile", asyn
   expect(heard).toBe("new");
   expect(types).toContain("switch-trouble");
 }, 60_000);
+
+test("a process that only follows ends when its own work does", async () => {
+  const at = (file: string): string => JSON.stringify(join(import.meta.dirname, file));
+  const script = `const { followSwitch } = await import(${at("follow.ts")});
+    const { postgresSwitch } = await import(${at("postgres-switch.ts")});
+    const kept = await postgresSwitch(${JSON.stringify(server.url())}, { name: "ends", create: true });
+    const follower = await followSwitch(kept);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    console.log(follower.standing.side);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { timeout: 20_000 });
+  let told = "";
+  child.stdout.on("data", (part: Buffer) => (told += part.toString()));
+  child.stderr.on("data", (part: Buffer) => (told += part.toString()));
+  const how = await new Promise((resolve) => child.on("close", (code, signal) => resolve(signal ?? code)));
+  expect([how, told]).toEqual([0, "old\n"]);
+});
 
 test("a closed switch, an address of something else and unknown options are refused", async () => {
   const kept = await postgresSwitch(server.url(), { name: "closed", create: true });

@@ -1,12 +1,13 @@
-import { type Clock, CutoverError, sleep, systemClock } from "../../core/index.ts";
+import { type Clock, CutoverError, systemClock } from "../../core/index.ts";
 import { refuseOptions } from "../capture-options.ts";
 import { type PostgresAddress, readAddress } from "../connectors/postgres/address.ts";
 import { ownSchema } from "../connectors/postgres/catalog.ts";
-import { loadDriver, type PgDriver } from "../connectors/postgres/driver.ts";
+import { loadDriver, type PgDriver, type PgStream } from "../connectors/postgres/driver.ts";
 import { makeLock } from "../connectors/postgres/epoch-guard.ts";
 import { dataError, isGone, stateOf } from "../connectors/postgres/postgres-error.ts";
 import { Session } from "../connectors/postgres/session.ts";
 import type { Decision } from "./decision-file.ts";
+import { idle } from "./idle-wait.ts";
 import type { Standing, Switch } from "./switch.ts";
 import { checkStanding, firstStanding, isDecision } from "./turn-law.ts";
 
@@ -27,6 +28,12 @@ const pollMs = 100;
 
 /** Several turns of one switch come one after the other, whoever may write the table. */
 const turnLock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 7308895139))";
+
+/** A socket may keep its process alive. */
+interface Keeping {
+  ref?(): unknown;
+  unref?(): unknown;
+}
 
 /** A switch in a table; see `postgresSwitch`. */
 export class PostgresSwitch implements Switch, AsyncDisposable {
@@ -102,7 +109,7 @@ export class PostgresSwitch implements Switch, AsyncDisposable {
     for (let told: Standing | undefined; !signal.aborted;) {
       const standing = await this.read();
       if (standing.epoch !== told?.epoch) yield (told = standing);
-      else await sleep(this.#clock, pollMs, signal).catch(() => {});
+      else await idle(this.#clock, pollMs, signal);
     }
   }
 
@@ -125,7 +132,17 @@ export class PostgresSwitch implements Switch, AsyncDisposable {
 
   /** One caller at a time: a transaction is nobody else's. Asked again once on a new connection: all calls may be. */
   async #use<T>(body: (session: Session) => Promise<T>): Promise<T> {
-    const once = async (): Promise<T> => body(await this.#connected());
+    const once = async (): Promise<T> => {
+      const session = await this.#connected();
+      const stream = session.connection.stream as PgStream & Keeping;
+      stream.ref?.();
+      try {
+        return await body(session);
+      } finally {
+        // Between calls it keeps no process alive, as a file would not.
+        stream.unref?.();
+      }
+    };
     const run = this.#last.then(() =>
       once().catch((error: unknown) => (isGone(error) ? once() : Promise.reject(error))),
     );

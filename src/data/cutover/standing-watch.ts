@@ -1,5 +1,6 @@
-import { type Clock, CutoverError } from "../../core/index.ts";
+import { CutoverError } from "../../core/index.ts";
 import type { FollowSettings } from "./follow-options.ts";
+import { idle } from "./idle-wait.ts";
 import type { Standing, Switch } from "./switch.ts";
 
 /** Pause before a switch that could not be followed is followed again: from the first to the longest. */
@@ -108,18 +109,4 @@ export class StandingWatch {
       if (!signal.aborted) await idle(this.#settings.clock, pause, signal);
     }
   }
-}
-
-/** Waits without keeping the process alive; an abort ends the wait. */
-function idle(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = (): void => {
-      timer.cancel();
-      signal.removeEventListener("abort", over);
-      resolve();
-    };
-    const timer = clock.after(ms, over);
-    timer.unref();
-    signal.addEventListener("abort", over);
-  });
 }
