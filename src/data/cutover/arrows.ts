@@ -65,8 +65,9 @@ export type Arrow =
  * What comes next, from what is kept, what the switch says now and what this process knows. The rules of docs/spec/data.md,
  * section 8, are here and nowhere else; a test walks every order of events through it (`test/model/cutover-model.ts`).
  *
- * An attempt takes an epoch two above the one in charge: the other side is fenced at one above the attempt's own, and a lift that
- * comes late, from an attempt or an application that was left behind, must be told from it (`Source.lift`).
+ * An attempt takes an epoch three above the one in charge. A side in charge may still be fenced at one above, so that an application
+ * that gives up waiting decides that one, and lifts the side some time later; such a lift opens a side that is fenced at one above
+ * it (`Source.lift`), and must not open one that this attempt has fenced.
  */
 export function nextArrow(state: CrossingState, standing: Standing, attempt: Attempt): Arrow {
   const { to, epoch } = state;
@@ -81,7 +82,7 @@ export function nextArrow(state: CrossingState, standing: Standing, attempt: Att
   if (epoch === undefined) {
     if (attempt.failed) return { do: "end", crossed: false };
     if (!attempt.prepared) return { do: "prepare" };
-    return { do: "intend", epoch: standing.epoch + 2 };
+    return { do: "intend", epoch: standing.epoch + 3 };
   }
   if (attempt.failed || !attempt.intended || standing.epoch >= epoch) {
     // The attempt is over: a failure, a process before this one, or an application that waited for too long.

@@ -151,15 +151,15 @@ describe("a cutover of data", () => {
     await pauseFor(50);
     await backfilled();
     const there = await crossOver(crossing());
-    expect(await sw.read()).toEqual({ side: "new", epoch: 2 });
+    expect(await sw.read()).toEqual({ side: "new", epoch: 3 });
     expect(there).toMatchObject({
-      standing: { side: "new", epoch: 2 },
+      standing: { side: "new", epoch: 3 },
       pauseMs: expect.any(Number) as number,
     });
     await pauseFor(100);
     states = [];
     const back = await goBack(crossing());
-    expect(await sw.read()).toEqual({ side: "old", epoch: 4 });
+    expect(await sw.read()).toEqual({ side: "old", epoch: 6 });
     await pauseFor(50);
     await app.stop();
     expect(app.writes).toBeGreaterThan(50);
@@ -186,12 +186,12 @@ describe("a cutover of data", () => {
       },
     });
     await expect(crossOver(crossing({ new: failing }))).rejects.toThrow("the new side broke");
-    expect(await sw.read()).toEqual({ side: "old", epoch: 2 });
+    expect(await sw.read()).toEqual({ side: "old", epoch: 3 });
     expect(states.at(-1)?.epoch).toBeUndefined();
     broken = false;
     await pauseFor(20);
     await crossOver(crossing());
-    expect(await sw.read()).toEqual({ side: "new", epoch: 4 });
+    expect(await sw.read()).toEqual({ side: "new", epoch: 6 });
     await app.stop();
     expect(app.below(await rowsOf(young))).toMatchObject(app.expected());
   }, 60_000);

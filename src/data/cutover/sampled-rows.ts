@@ -1,5 +1,5 @@
 import { equalBytes, keyText } from "../bytes.ts";
-import { imagesOf, type Place, type SourceRow } from "../map.ts";
+import { imagesOf, type SourceRow } from "../map.ts";
 import { preflight } from "./crossing-errors.ts";
 import type { Ground } from "./ground.ts";
 
@@ -110,5 +110,8 @@ export async function wrongImages(
   return wrong;
 }
 
-const leadsTo = (images: readonly Place[], { collection, key }: Place): boolean =>
-  images.some((image) => image.collection === collection && equalBytes(image.key, key));
+const leadsTo = (images: readonly SourceRow[], { collection, key, value }: SourceRow): boolean =>
+  images.some(
+    (image) =>
+      image.collection === collection && equalBytes(image.key, key) && !equalBytes(image.value, value),
+  );

@@ -36,6 +36,8 @@ export class Stream {
   async arm(): Promise<void> {
     const { fence } = this.#ground;
     const { job, slot } = this.name;
+    // An owner that was left behind must not take away the log of the one who came after it.
+    await this.target.applyTxn({ job, fence, origin: job, changes: [], rows: [] });
     // What an earlier crossing left is not to be applied by this one.
     await this.source.release(slot);
     const position = await this.source.capture(slot);

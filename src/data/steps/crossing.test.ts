@@ -128,7 +128,7 @@ describe("a migration that cuts its data over", () => {
       ),
     );
     expect(results).toMatchObject({
-      "cut/cutoverData": { side: "new", epoch: 2, pauseMs: expect.any(Number) as number },
+      "cut/cutoverData": { side: "new", epoch: 3, pauseMs: expect.any(Number) as number },
       "cut/reverseSync": {
         changes: expect.any(Number) as number,
         longestLagMs: expect.any(Number) as number,
@@ -174,7 +174,7 @@ describe("a migration that cuts its data over", () => {
       ]);
       await pause(50);
       const acknowledged = await app.stop();
-      expect(await fileSwitch(join(dir, "switch")).read()).toEqual({ side: "old", epoch: 4 });
+      expect(await fileSwitch(join(dir, "switch")).read()).toEqual({ side: "old", epoch: 6 });
       expect(await rowsOf(old)).toMatchObject(acknowledged);
       expect(Object.keys(await rowsOf(old))).toHaveLength(500);
       expect(await rowsOf(young)).toEqual({});
@@ -201,11 +201,11 @@ describe("a migration that cuts its data over", () => {
               step("write", {
                 run: async () => {
                   await young.write([{ collection: "", key: keyOf(7), value: bytes("changed") }], {
-                    epoch: 2,
+                    epoch: 3,
                   });
-                  await young.write([{ collection: "", key: keyOf(8), value: null }], { epoch: 2 });
+                  await young.write([{ collection: "", key: keyOf(8), value: null }], { epoch: 3 });
                   await young.write([{ collection: "", key: keyOf(900), value: bytes("made") }], {
-                    epoch: 2,
+                    epoch: 3,
                   });
                 },
               }),
