@@ -1,9 +1,10 @@
 import type { ChunkLimit, PackedRows, Range, Row } from "../../connector.ts";
 import type { SnapshotFence } from "../../fence.ts";
+import type { PackedForm } from "./packed-form.ts";
 import { PackedReader } from "./packed-rows.ts";
 import { RowReader } from "./row-reader.ts";
 import type { Session } from "./session.ts";
-import { orderBy, readFrom, selectList, type Shape, within } from "./shape.ts";
+import { orderBy, quoted, readFrom, selectList, type Shape, within } from "./shape.ts";
 
 /** What is read beyond a limit before the connection is given up: how large rows are shows only when they come. */
 const mostBeyond = 16_777_216;
@@ -17,8 +18,12 @@ export function fenceOf(snapshot: string): SnapshotFence {
 }
 
 export function copyOut(shape: Shape, range: Range, store: string, limit?: number): string {
-  return `COPY (SELECT ${selectList(shape)} FROM ${readFrom(shape)} WHERE ${within(shape, range, store)}
-    ORDER BY ${orderBy(shape)}${limit === undefined ? "" : ` LIMIT ${limit}`}) TO STDOUT (FORMAT binary)`;
+  return `${copyOf(selectList(shape), shape, range, store, limit)} (FORMAT binary)`;
+}
+
+function copyOf(list: string, shape: Shape, range: Range, store: string, limit: number | undefined): string {
+  return `COPY (SELECT ${list} FROM ${readFrom(shape)} WHERE ${within(shape, range, store)}
+    ORDER BY ${orderBy(shape)}${limit === undefined ? "" : ` LIMIT ${limit}`}) TO STDOUT`;
 }
 
 /** Bytes of a row on average, by what was read before. */
@@ -78,10 +83,11 @@ export async function readPacked(
   shape: Shape,
   range: Range,
   limit: ChunkLimit,
-  { store, sizes, format }: { readonly store: string; readonly sizes: RowSizes; readonly format: string },
+  { store, sizes, form }: { readonly store: string; readonly sizes: RowSizes; readonly form: PackedForm },
 ): Promise<{ readonly packed?: PackedRows; readonly end: boolean }> {
   const name = `${shape.collection.name} packed`;
-  const reader = new PackedReader(shape, format);
+  const reader = new PackedReader(shape, form);
+  const list = shape.columns.map((column) => quoted(column.name)).join(", ");
   let rest = range;
   for (;;) {
     const before = reader.count;
@@ -91,7 +97,8 @@ export async function readPacked(
     let beyond = 0;
     let over = false;
     try {
-      await session.receive(copyOut(shape, rest, store, wanted), (data, at, end) => {
+      const sql = copyOf(list, shape, rest, store, wanted);
+      await session.receive(form.binary ? `${sql} (FORMAT binary)` : sql, (data, at, end) => {
         over ||= !reader.read(data, at, end, limit.bytes);
         if (!over) return;
         beyond += end - at;

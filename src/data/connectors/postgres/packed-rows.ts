@@ -1,25 +1,25 @@
 import type { PackedRows, Row } from "../../connector.ts";
+import { MessageReader, type PackedForm } from "./packed-form.ts";
 import { copyDataMessage, messageHead as head } from "./raw-messages.ts";
-import { type Fields, headerBytes, RowReader, writeKey } from "./row-reader.ts";
+import { headerBytes } from "./row-reader.ts";
+import { copyHeader, copyTrailer } from "./row-writer.ts";
 import type { Shape } from "./shape.ts";
 
-/**
- * Tables of one form have columns of the same types in the same order and the same key, so that COPY's binary form of one is good
- * for the other. Undefined where some type has to go as text.
- */
-export function packingOf({ raw, columns, key }: Shape): string | undefined {
-  if (raw || columns.some(({ kind }) => kind === "other")) return undefined;
-  return `postgres:${key.join(",")}:${columns.map(({ kind }) => kind).join(",")}`;
+interface Messages {
+  /** Whole messages, one behind the other. */
+  readonly parts: readonly Buffer[];
+  readonly count: number;
+  readonly bytes: number;
 }
 
 /**
- * Collects what `COPY … TO STDOUT (FORMAT binary)` sends, one message a row, as it came from the socket: nothing is copied.
- * Compared with rows made one by one and written again this took a tenth of the processor time.
+ * Collects what `COPY … TO STDOUT` sends, one message a row, as it came from the socket: nothing is copied. Compared with rows made
+ * one by one and written again this takes a tenth of the processor time.
  */
 export class PackedReader {
   readonly #shape: Shape;
-  readonly #format: string;
-  #parts: Buffer[] = [];
+  readonly #form: PackedForm;
+  readonly #parts: Buffer[] = [];
   /** Messages behind one another that are not among the parts yet. */
   #run: { readonly data: Buffer; readonly from: number; to: number } | undefined;
   #last: Buffer | undefined;
@@ -27,9 +27,9 @@ export class PackedReader {
   #bytes = 0;
   #begun = false;
 
-  constructor(shape: Shape, format: string) {
+  constructor(shape: Shape, form: PackedForm) {
     this.#shape = shape;
-    this.#format = format;
+    this.#form = form;
   }
 
   get count(): number {
@@ -48,20 +48,22 @@ export class PackedReader {
 
   /** Key of the row that came last. */
   get lastKey(): Uint8Array | undefined {
-    return this.#last === undefined ? undefined : new KeyReader(this.#shape).keyOf(this.#last);
+    return this.#last === undefined
+      ? undefined
+      : new MessageReader(this.#shape, this.#form).keyOf(this.#last);
   }
 
   take(): PackedRows | undefined {
     this.#close();
-    const [first] = this.#parts;
     const { lastKey } = this;
-    if (first === undefined || lastKey === undefined) return undefined;
+    if (lastKey === undefined) return undefined;
     const all = { parts: this.#parts, count: this.#count, bytes: this.#bytes };
-    return new CopiedRows(this.#shape, this.#format, all, lastKey);
+    return new CopiedRows(this.#shape, this.#form, all, lastKey);
   }
 
   /** Reads one message; false when its row would be beyond `most` bytes and is not the first. */
   read(data: Buffer, from: number, end: number, most: number): boolean {
+    if (!this.#form.binary) return this.#add(data, from, end, most);
     let at = from;
     if (!this.#begun) {
       at += headerBytes + data.readUInt32BE(at + headerBytes - 4);
@@ -70,27 +72,28 @@ export class PackedReader {
     while (at < end) {
       if (data.readInt16BE(at) < 0) return true;
       const next = endOfRow(data, at);
-      if (this.#count > 0 && this.#bytes + next - at > most) return false;
-      if (at === from && next === end) this.#add(data, from - head, end);
-      else {
-        // The first row stands behind the header of its COPY.
-        const message = copyDataMessage(data.subarray(at, next));
-        this.#add(message, 0, message.length);
-      }
+      if (at === from && next === end) return this.#add(data, from, end, most);
+      // The first row stands behind the header of its COPY.
+      const message = copyDataMessage(data.subarray(at, next));
+      if (!this.#add(message, head, message.length, most)) return false;
       at = next;
     }
     return true;
   }
 
-  #add(data: Buffer, from: number, to: number): void {
-    if (this.#run?.data === data && this.#run.to === from) this.#run.to = to;
+  #add(data: Buffer, from: number, end: number, most: number): boolean {
+    const length = end - from;
+    if (this.#count > 0 && this.#bytes + length > most) return false;
+    const start = from - head;
+    if (this.#run?.data === data && this.#run.to === start) this.#run.to = end;
     else {
       this.#close();
-      this.#run = { data, from, to };
+      this.#run = { data, from: start, to: end };
     }
-    this.#last = data.subarray(from, to);
+    this.#last = data.subarray(start, end);
     this.#count++;
-    this.#bytes += to - from - head;
+    this.#bytes += length;
+    return true;
   }
 
   #close(): void {
@@ -100,42 +103,40 @@ export class PackedReader {
 }
 
 /** Messages of COPY, each a row. */
-export class CopiedRows implements PackedRows {
-  readonly format: string;
+export class CopiedRows implements PackedRows, Messages {
+  readonly parts: readonly Buffer[];
   readonly count: number;
   readonly bytes: number;
   readonly last: Uint8Array;
-  /** Whole messages, one behind the other. */
-  readonly parts: readonly Buffer[];
+  readonly form: PackedForm;
   readonly #shape: Shape;
 
-  constructor(
-    shape: Shape,
-    format: string,
-    { parts, count, bytes }: Pick<CopiedRows, "parts" | "count" | "bytes">,
-    last: Uint8Array,
-  ) {
+  constructor(shape: Shape, form: PackedForm, { parts, count, bytes }: Messages, last: Uint8Array) {
     this.#shape = shape;
-    this.format = format;
+    this.form = form;
     this.parts = parts;
     this.count = count;
     this.bytes = bytes;
     this.last = last;
   }
 
+  get format(): string {
+    return this.form.name;
+  }
+
   get first(): Uint8Array {
-    return new KeyReader(this.#shape).keyOf(this.parts[0] as Buffer);
+    return this.#reader().keyOf(this.parts[0] as Buffer);
   }
 
   rows(): readonly Row[] {
-    const reader = new RowReader(this.#shape, { header: false });
-    for (const part of this.parts)
-      for (let at = 0; at < part.length;) {
-        const end = at + 1 + part.readUInt32BE(at + 1);
-        reader.read(part, at + head, end);
-        at = end;
-      }
-    return reader.take();
+    return this.#reader().rows(this.parts);
+  }
+
+  /** What `COPY … FROM STDIN` is sent. */
+  *messages(): Generator<Uint8Array> {
+    if (this.form.binary) yield copyDataMessage(copyHeader);
+    yield* this.parts;
+    if (this.form.binary) yield copyDataMessage(copyTrailer);
   }
 
   /** Key of the row at this place, from 0 on. */
@@ -143,12 +144,12 @@ export class CopiedRows implements PackedRows {
     let left = place;
     for (const part of this.parts)
       for (let at = 0; at < part.length; at += 1 + part.readUInt32BE(at + 1))
-        if (left-- === 0) return new KeyReader(this.#shape).keyOf(part, at);
+        if (left-- === 0) return this.#reader().keyOf(part, at);
     return undefined;
   }
 
   filter(keep: (key: Uint8Array) => boolean): CopiedRows | undefined {
-    const keys = new KeyReader(this.#shape);
+    const keys = this.#reader();
     const parts: Buffer[] = [];
     let [count, bytes] = [0, 0];
     let last: Uint8Array | undefined;
@@ -170,35 +171,11 @@ export class CopiedRows implements PackedRows {
       if (part.length > from) parts.push(part.subarray(from));
     }
     if (last === undefined) return undefined;
-    return new CopiedRows(this.#shape, this.format, { parts, count, bytes }, last);
-  }
-}
-
-class KeyReader {
-  readonly #shape: Shape;
-  readonly #fields: Fields;
-
-  constructor(shape: Shape) {
-    this.#shape = shape;
-    const count = shape.columns.length;
-    this.#fields = { starts: new Int32Array(count), lengths: new Int32Array(count) };
+    return new CopiedRows(this.#shape, this.form, { parts, count, bytes }, last);
   }
 
-  /** Of the message at `from`. */
-  keyOf(data: Buffer, from = 0): Uint8Array {
-    const { starts, lengths } = this.#fields;
-    let at = from + head + 2;
-    let longest = 0;
-    for (let column = 0; column < starts.length; column++) {
-      const length = data.readInt32BE(at);
-      at += 4;
-      starts[column] = at;
-      lengths[column] = length;
-      if (length > 0) at += length;
-    }
-    for (const column of this.#shape.key) longest += 2 * (lengths[column] as number) + 48;
-    const out = Buffer.allocUnsafe(longest);
-    return out.subarray(0, writeKey(this.#shape, data, this.#fields, out, 0));
+  #reader(): MessageReader {
+    return new MessageReader(this.#shape, this.form);
   }
 }
 

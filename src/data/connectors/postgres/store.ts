@@ -22,7 +22,7 @@ import { EpochGuard } from "./epoch-guard.ts";
 import { LogFollower } from "./log-follower.ts";
 import { lsnOf, placeAt, positionAt } from "./lsn.ts";
 import { dataError, isGone } from "./postgres-error.ts";
-import { packingOf } from "./packed-rows.ts";
+import { packedForm } from "./packed-form.ts";
 import { RowReader } from "./row-reader.ts";
 import { advanceSequences, readSequences, type Sequence } from "./sequences.ts";
 import { type Role, Sessions } from "./sessions.ts";
@@ -183,11 +183,11 @@ export class PostgresStore implements DataStore {
         if (!shape.raw && row?.["signature"] !== shape.signature) throw schemaChanged(shape, this.name);
         if (!(await this.#exists(session, shape))) return { rows: [], fence, end: true };
         const about = { store: this.name, sizes: this.#sizes };
-        const format = limit.packed === true ? packingOf(shape) : undefined;
+        const form = limit.packed === true ? packedForm(shape) : undefined;
         const read =
-          format === undefined
+          form === undefined
             ? await readRows(session, shape, range, limit, about)
-            : { rows: [], ...(await readPacked(session, shape, range, limit, { ...about, format })) };
+            : { rows: [], ...(await readPacked(session, shape, range, limit, { ...about, form })) };
         return { ...read, fence };
       } finally {
         if (session.lost === undefined) await session.query("ROLLBACK");
@@ -195,11 +195,11 @@ export class PostgresStore implements DataStore {
     });
   }
 
-  /** Undefined for a table that is not there, or has columns of types that go as text. */
+  /** Undefined for a table that is not there. */
   async packing(collection: string): Promise<string | undefined> {
     if (!this.#shapes.has(collection)) await this.#load();
     const shape = this.#shapes.get(collection);
-    return shape === undefined ? undefined : packingOf(shape);
+    return shape === undefined ? undefined : packedForm(shape)?.name;
   }
 
   log(

@@ -333,12 +333,17 @@ test("a transaction of any size comes in parts, and following goes on between tw
     parts.push(...transactions);
     if (head >= end) break;
   }
-  expect(parts.map(({ changes }) => changes.length)).toEqual([10_000, 10_000, 5_000, 1]);
+  const sizes = parts.map(({ changes }) => changes.length);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(25_001);
+  expect(sizes.at(-1)).toBe(1);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(10_000);
+  expect(new Set(parts.slice(0, -1).map(({ tx }) => tx)).size).toBe(1);
   const positions = parts.map(({ position }) => position);
   expect(positions.toSorted()).toEqual(positions);
   const rest = await changesAfter(old.store, "s", positions[0] ?? "");
-  expect(rest.length).toBe(15_001);
-  expect(decodeKey(rest[0]?.key ?? Buffer.alloc(0))).toEqual([10_001n]);
+  const [first = 0] = sizes;
+  expect(rest.length).toBe(25_001 - first);
+  expect(decodeKey(rest[0]?.key ?? Buffer.alloc(0))).toEqual([BigInt(first + 1)]);
   await old.store.release("s");
 });
 
