@@ -91,7 +91,7 @@ const migration: Migration = defineMigration({
       approval: { by: 2, from: ["ann", "ben"] },
     }),
   ],
-  triggers: [when(value("share of failed calls", () => errorShare(dir)).above(0.02)).then("pause")],
+  triggers: [when(value("share of failed calls", () => errorShare(dir)).above(0.02)).then("alert")],
   verifyOld: [answers],
   risks: [
     {

@@ -18,12 +18,15 @@ export interface LoadReport {
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
   readonly longestMs: number;
+  /** Of the last ten seconds. */
+  readonly recent: { readonly written: number; readonly failed: number };
 }
 
 /** What the engine answers to a write. */
 type Told = { readonly keys: readonly string[]; readonly side: "old" | "new" };
 
 const lanes = 4;
+const [reportMs, recentMs] = [250, 10_000];
 const dir = argv[2] ?? ".";
 const files = places(dir);
 const plan = readRecord<Plan>(files.plan) ?? { records: 1, rate: 100, lifeMs: 60_000 };
@@ -58,14 +61,14 @@ async function writeOnce(remainder: number, step: number): Promise<void> {
   // Other lanes go on counting while this one waits for an answer.
   const number = wish.write;
   const began = performance.now();
-  const past = own(Math.max(0, turn * lanes - 40 - ((step * 37) % 400)));
+  const known = own(Math.max(0, turn * lanes - 40 - ((step * 37) % 400)));
   if (step % 20 === 19) {
-    const id = `live-${digits(past)}`;
+    const id = `live-${digits(known)}`;
     note({ i: number, k: `sensory:${id}`, gone: true });
     const { side } = (await ask(dir, "POST", "/forget", { layer: "sensory", id })) as unknown as Told;
     note({ a: number, k: [`sensory:${id}`], s: side, gone: true });
   } else {
-    const { layer, id } = place(remainder, step, past);
+    const { layer, id } = place(remainder, step, known);
     note({ i: number, k: `${layer}:${id}` });
     const { keys, side } = (await ask(dir, "POST", "/remember", { layer, id, ...wish })) as unknown as Told;
     note({ a: number, k: keys, s: side });
@@ -77,26 +80,33 @@ async function writeOnce(remainder: number, step: number): Promise<void> {
 }
 
 /** Mostly new ones, often again one of the last, at times one that was there before. */
-function place(remainder: number, step: number, past: number): { layer: string; id: string } {
+function place(remainder: number, step: number, last: number): { layer: string; id: string } {
   if (step % 5 === 3) {
     const index = (step * 7_919) % Math.max(lanes, plan.records - lanes);
     return seedAt(index - (index % lanes) + remainder);
   }
-  const known = step % 5 === 1 ? past : ++turn * lanes + remainder;
+  const known = step % 5 === 1 ? last : ++turn * lanes + remainder;
   return { layer: "sensory", id: `live-${String(known).padStart(8, "0")}` };
 }
 
-const report = (): void =>
+/** Counts as they stood at each report of the last ten seconds. */
+const past = [{ written, failed }];
+const report = (): void => {
+  past.push({ written, failed });
+  if (past.length > recentMs / reportMs) past.shift();
+  const [then = { written, failed }] = past;
   writeRecord(files.loadReport, {
     written,
     failed,
     p50Ms: figures.at(0.5) ?? null,
     p99Ms: figures.at(0.99) ?? null,
     longestMs,
+    recent: { written: written - then.written, failed: failed - then.failed },
   } satisfies LoadReport);
+};
 
 report();
-setInterval(report, 250).unref();
+setInterval(report, reportMs).unref();
 process.on("SIGTERM", () => (ending = true));
 process.on("SIGINT", () => (ending = true));
 setTimeout(() => (ending = true), plan.lifeMs).unref();

@@ -18,9 +18,9 @@ export async function engineAnswers(dir: string): Promise<CheckResult> {
   };
 }
 
-/** Of all calls of the load. */
+/** Of the calls of the load in the last ten seconds: an engine that was killed is forgiven once it answers again. */
 export function errorShare(dir: string): number {
-  const { written = 0, failed = 0 } = readRecord<LoadReport>(places(dir).loadReport) ?? {};
+  const { written = 0, failed = 0 } = readRecord<LoadReport>(places(dir).loadReport)?.recent ?? {};
   return failed / Math.max(1, written + failed);
 }
 
