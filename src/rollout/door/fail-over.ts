@@ -133,7 +133,7 @@ class GuardedCall extends Bounded {
   begin({ resolve, reject }: Settlers): void {
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#parts.deadlines.add(this, this.#start < 0 ? undefined : this.#start);
+    this.#parts.deadlines.addCoarse(this);
   }
 
   answered(value: unknown): void {
