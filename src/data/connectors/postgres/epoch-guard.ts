@@ -51,9 +51,12 @@ export class EpochGuard {
   }
 
   async lower(epoch: number, tables: readonly Shape[]): Promise<void> {
-    await this.#change(tables, AbortSignal.timeout(liftMs), (least) =>
-      isLate(epoch, least) ? undefined : epoch,
-    );
+    // Where nobody of this epoch is refused there is nothing to wait for: after a fence that a transaction held up for too long, that
+    // transaction would hold up the lock here too.
+    if (epoch < (await this.#least(tables)))
+      await this.#change(tables, AbortSignal.timeout(liftMs), (least) =>
+        isLate(epoch, least) ? undefined : epoch,
+      );
     if (epoch > 0) return;
     // Removing a trigger also waits for readers. One that refuses nobody may stay.
     const session = await this.#open();
@@ -65,6 +68,17 @@ export class EpochGuard {
     } catch (error) {
       if (stateOf(error) !== "55P03") throw error;
       await session.query("ROLLBACK");
+    } finally {
+      await session.end();
+    }
+  }
+
+  /** The least epoch that is taken now. */
+  async #least(tables: readonly Shape[]): Promise<number> {
+    if (tables.length === 0) return 0;
+    const session = await this.#open();
+    try {
+      return await epochOf(session, await leaves(session, tables));
     } finally {
       await session.end();
     }

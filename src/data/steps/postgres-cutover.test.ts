@@ -1,0 +1,203 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { connectClient, type TestClient } from "../../../test/postgres/client.ts";
+import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { systemClock } from "../../core/index.ts";
+import { defineMigration, phase, type Step, step } from "../../plan/index.ts";
+import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import { memorySwitch } from "../cutover/memory-switch.ts";
+import type { Switch } from "../cutover/switch.ts";
+import { backfill } from "./backfill.ts";
+import type { CutoverLimits } from "./crossing-input.ts";
+import { cutoverData } from "./cutover-data.ts";
+import { reverseSync } from "./reverse-sync.ts";
+
+let servers: readonly TestServer[] = [];
+let rig: Rig;
+let kept: Switch;
+// A server each: a slot that is made waits for the transactions that are open on its server, so an open one on the old side would
+// hold up the way back's log on the new one.
+beforeAll(async () => {
+  servers = await Promise.all([0, 1].map(() => postgresServer({ wal_level: "logical" })));
+});
+afterAll(async () => {
+  for (const server of servers) await server.stop();
+});
+beforeEach(async () => {
+  rig = await openRig({ clock: systemClock });
+  kept = memorySwitch();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const tables = `CREATE TABLE parent (id bigserial PRIMARY KEY, v text);
+  CREATE TABLE child (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, parent bigint NOT NULL REFERENCES parent, v text)`;
+const rows = `INSERT INTO parent (v) SELECT 'p' FROM generate_series(1, 500);
+  INSERT INTO child (parent, v) SELECT i, 'c' FROM generate_series(1, 500) i`;
+
+interface Database {
+  readonly url: string;
+  readonly client: TestClient;
+}
+
+async function pair(): Promise<{ readonly old: Database; readonly fresh: Database }> {
+  const [old, fresh] = await Promise.all(
+    servers.map(async (server) => {
+      const url = await server.database();
+      const client = await connectClient(url);
+      await client.query(tables);
+      return { url, client };
+    }),
+  );
+  await old?.client.query(rows);
+  return { old: old as Database, fresh: fresh as Database };
+}
+
+/** Through a backfill to the cutover, and whatever comes after it. */
+async function cross(
+  { old, fresh }: { readonly old: Database; readonly fresh: Database },
+  before: readonly Step[],
+  after: readonly Step[],
+  limits: CutoverLimits = {},
+): Promise<{ readonly state: string; readonly results: Readonly<Record<string, unknown>> }> {
+  const sw = { name: "switch", open: (): Switch => kept };
+  const handle = await rig.start(
+    defineMigration({
+      name: "crossing",
+      phases: [
+        phase("move", { steps: [backfill(old.url, fresh.url, { follow: true })] }),
+        phase("cutover", {
+          steps: [...before, cutoverData(old.url, fresh.url, { switch: sw, limits }), ...after],
+        }),
+      ],
+    }),
+  );
+  const { state } = await handle.done;
+  const records = await rig.store.runs.steps(handle.id);
+  return {
+    state,
+    results: Object.fromEntries(records.map(({ step: id, result, error }) => [id, error ?? result])),
+  };
+}
+
+const breaks = (): Step =>
+  step("breaks", {
+    run: () => {
+      throw new Error("the new side broke");
+    },
+  });
+
+/** A row and its child, by whoever names the epoch in charge. */
+async function write({ client }: Database, v: string): Promise<readonly unknown[]> {
+  const { epoch } = await kept.read();
+  await client.query(`SET cutover.epoch = '${epoch}'`);
+  const parent = await client.query("INSERT INTO parent (v) VALUES ($1) RETURNING id::int", [v]);
+  const id = parent.rows[0]?.["id"];
+  const child = await client.query("INSERT INTO child (parent, v) VALUES ($1, $2) RETURNING id", [id, v]);
+  return [id, child.rows[0]?.["id"]];
+}
+
+const sum = async ({ client }: Database): Promise<unknown> =>
+  (
+    await client.query(
+      `SELECT (SELECT md5(string_agg(p::text, ';' ORDER BY id)) FROM parent p) AS parent,
+        (SELECT md5(string_agg(c::text, ';' ORDER BY id)) FROM child c) AS child, (SELECT count(*)::int FROM parent) AS rows`,
+    )
+  ).rows;
+
+async function fenceWaits(): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    const waiting = await (servers[0] as TestServer).query(
+      "SELECT 1 FROM pg_stat_activity WHERE application_name = 'cutover fence' AND wait_event_type = 'Lock'",
+    );
+    if (waiting.length > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new TypeError("the fence never waited");
+}
+
+async function end(...databases: readonly Database[]): Promise<void> {
+  for (const { client } of databases) await client.end();
+}
+
+test("the first rows after the cutover, and after the way back, have numbers of their own, and none is lost", async () => {
+  const both = await pair();
+  const numbers: Record<string, readonly unknown[]> = {};
+  const { state, results } = await cross(
+    both,
+    [],
+    [
+      step("write", {
+        run: async () => {
+          numbers["new"] = await write(both.fresh, "written on the new side");
+          await expect(write(both.old, "late")).rejects.toMatchObject({ code: "CUF01" });
+        },
+      }),
+      reverseSync(both.old.url, both.fresh.url, { for: "300ms" }),
+      breaks(),
+    ],
+  );
+  expect(results["cutover/cutoverData"]).toMatchObject({
+    note: expect.stringMatching(/is in charge/) as unknown,
+  });
+  expect(state).toBe("ROLLED_BACK");
+  expect(numbers["new"]).toEqual([501, 501]);
+  expect(await kept.read()).toMatchObject({ side: "old" });
+  // The refused statements took numbers on the old side; what counts is that nobody has them.
+  const [parent, child] = await write(both.old, "written after the way back");
+  expect([Number(parent) > 501, Number(child) > 501]).toEqual([true, true]);
+  const { rows: found } = await both.old.client.query("SELECT v FROM parent WHERE id > 500 ORDER BY id");
+  expect(found).toEqual([{ v: "written on the new side" }, { v: "written after the way back" }]);
+  await end(both.old, both.fresh);
+}, 90_000);
+
+test("a transaction that is open at the cutover holds it up until it commits, and crosses with the rest", async () => {
+  const both = await pair();
+  const open = await connectClient(both.old.url);
+  let committing: Promise<void> | undefined;
+  const opening = step("open", {
+    run: async () => {
+      await open.query("BEGIN");
+      await open.query("INSERT INTO parent (v) VALUES ('open')");
+      // Goes on until the fence waits for it.
+      committing = (async () => {
+        await fenceWaits();
+        await open.query("INSERT INTO child (parent, v) SELECT max(id), 'open' FROM parent");
+        await open.query("COMMIT");
+      })();
+    },
+  });
+  const { state, results } = await cross(both, [opening], []);
+  expect([state, results["cutover/cutoverData"]]).toEqual(["COMPLETED", expect.anything()]);
+  await committing;
+  expect(await sum(both.fresh)).toEqual(await sum(both.old));
+  const { rows: found } = await both.fresh.client.query(
+    "SELECT count(*)::int AS rows FROM child WHERE v = 'open'",
+  );
+  expect(found).toEqual([{ rows: 1 }]);
+  await open.end();
+  await end(both.old, both.fresh);
+}, 90_000);
+
+test("a transaction that does not end gives the old side back within the limit, with nothing lost", async () => {
+  const both = await pair();
+  const open = await connectClient(both.old.url);
+  const opening = step("open", {
+    run: async () => {
+      await open.query("BEGIN");
+      await open.query("INSERT INTO parent (v) VALUES ('still open')");
+    },
+  });
+  const began = Date.now();
+  const { state, results } = await cross(both, [opening], [], { pause: "1s", abort: "1s" });
+  expect(state).toBe("ROLLED_BACK");
+  expect(results["cutover/cutoverData"]).toMatchObject({ code: "CUTOVER_DATA_PAUSE_TOO_LONG" });
+  expect(Date.now() - began).toBeLessThan(60_000);
+  // It never was in anybody's way.
+  await open.query("INSERT INTO child (parent, v) SELECT max(id), 'still open' FROM parent");
+  await open.query("COMMIT");
+  expect(await kept.read()).toMatchObject({ side: "old" });
+  await write(both.old, "goes on");
+  const { rows: found } = await both.old.client.query("SELECT v FROM parent WHERE id > 500 ORDER BY id");
+  expect(found).toEqual([{ v: "still open" }, { v: "goes on" }]);
+  await open.end();
+  await end(both.old, both.fresh);
+}, 90_000);
