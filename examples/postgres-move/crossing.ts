@@ -44,7 +44,7 @@ const crossing: Migration = defineMigration({
       ],
     }),
     phase("observe", {
-      steps: [reverseSync(oldShop, newShop, { ...between, back: toOld, for: "6s", lag: "20s" })],
+      steps: [reverseSync(oldShop, newShop, { ...between, back: toOld, for: "4s", lag: "20s" })],
     }),
     phase("retire", {
       forwardOnly: true,

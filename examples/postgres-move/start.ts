@@ -7,6 +7,7 @@ import { argv, exit, stdout } from "node:process";
 import { setTimeout as wait } from "node:timers/promises";
 import { CutoverError, isCutoverError } from "cutover";
 import { health } from "./crossing/call-service.ts";
+import { statusesAreMapped } from "./crossing/checks.ts";
 import { type LoadRecord, places, readRecord } from "./settings.ts";
 import { type Account, drained, settleAccount } from "./start/account.ts";
 import { cutover, readStatus } from "./start/cutover-command.ts";
@@ -70,6 +71,8 @@ async function prepare(options: StartOptions): Promise<void> {
   await freshFolders(dir, store);
   const servers = await keepServers(dir);
   await makeShops(servers, options);
+  // Before anything starts or changes: states that nobody mapped.
+  await statusesAreMapped(dir);
   await keepService(dir, { load: true });
   say(
     `old shop on 127.0.0.1:${servers.old.port}, new one on 127.0.0.1:${servers.new.port}, ${orders} old orders, customers are buying`,

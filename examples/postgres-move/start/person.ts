@@ -3,7 +3,7 @@ import { cutover, type Place, viewOfOwner } from "./cutover-command.ts";
 
 const lookEveryMs = 300;
 /** How long the new shop is written to before it is left again. */
-const writtenMs = 3_000;
+const writtenMs = 1_500;
 
 /**
  * Acts as the person that a move needs: approves the last phase or, with `back`, takes the run back while the new shop is in charge
