@@ -3,12 +3,14 @@ import type { LevelDb } from "../../src/data/connectors/leveldb-driver.ts";
 import { loadLevel } from "../../src/data/connectors/leveldb-driver.ts";
 import { type LmdbRoot, loadLmdb } from "../../src/data/connectors/lmdb-driver.ts";
 
-export interface PlainLmdb extends LmdbRoot {
-  batch(body: () => void): Promise<unknown>;
-}
-
 export interface PlainLevel extends LevelDb {
   compactRange(from: Buffer, to: Buffer): Promise<void>;
+}
+
+/** As its own page shows it: bytes in, bytes out. */
+export interface PlainLmdb extends LmdbRoot {
+  get(key: Buffer): Buffer | undefined;
+  batch(body: () => void): Promise<unknown>;
 }
 
 export async function openPlainLevel(path: string): Promise<PlainLevel> {
@@ -19,6 +21,6 @@ export async function openPlainLevel(path: string): Promise<PlainLevel> {
 }
 
 export async function openPlainLmdb(path: string): Promise<PlainLmdb> {
-  const { open } = await loadLmdb();
-  return open({ path, encoding: "binary", keyEncoding: "binary", maxDbs: 12, cache: false }) as PlainLmdb;
+  const driver = (await loadLmdb()) as unknown as { open(options: object): PlainLmdb };
+  return driver.open({ path, encoding: "binary", keyEncoding: "binary", maxDbs: 12, cache: false });
 }

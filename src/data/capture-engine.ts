@@ -7,6 +7,8 @@ import type { Change, ChunkLimit, Collection, Range, Row } from "./connector.ts"
 export interface ByteEngine {
   /** As in `Reader.name`. */
   readonly name: string;
+  /** A write that is on disk has all before it there too, so that only the last of several needs to be waited for. */
+  readonly inOrder?: boolean;
   /** How long a change by another process may go unseen by one who follows the log; absent: there is no other process. */
   readonly pollMs?: number;
   collections(): Promise<readonly Collection[]>;
@@ -17,10 +19,11 @@ export interface ByteEngine {
   /** One snapshot of everything, records included. */
   view(): ByteView;
   /**
-   * Runs `body` while no other writer can, and applies what it returns, all or nothing. When `body` throws, nothing of it
+   * Runs `body` while no other writer can, and applies what it returns and `rows`, all or nothing. When `body` throws, nothing
    * is applied and the error goes to the caller. Resolves when the result is visible, with `durable` when it is on disk.
+   * What is known before stands in `rows`, as an engine may write that beside the caller's thread.
    */
-  write(body: WriteBody, durable: boolean): Promise<void>;
+  write(body: WriteBody, durable: boolean, rows?: readonly Put[]): Promise<void>;
   /** Calls `listener` after every write of this process; gives back how to stop. */
   onWrite(listener: () => void): () => void;
   close(): Promise<void>;

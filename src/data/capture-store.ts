@@ -195,18 +195,24 @@ export class CapturedStore implements DataStore {
   }
 
   async applyTxn(write: TargetWrite): Promise<void> {
-    const changes: readonly Change[] = [...write.changes, ...write.rows];
-    for (const change of changes) this.#refuse(change);
-    await this.#engine.write((record) => {
-      const seen = jobFenceIn(record, write.job);
-      if (write.fence < seen) throw staleFence(this.name, write, seen);
-      return [
-        ...this.#journalled(record, changes, write.origin),
-        put(fenceKey(write.job), bytesOfNumber(write.fence)),
-        ...(write.checkpoint === undefined ? [] : [put(checkpointKey(write.job), write.checkpoint)]),
-        put(keys.format, formatBytes),
-      ];
-    }, true);
+    const { rows } = write;
+    const changes: readonly Change[] = write.changes.length === 0 ? rows : [...write.changes, ...rows];
+    const own = this.#refuseAny(changes);
+    const durable = write.durable !== false || this.#engine.inOrder !== true;
+    await this.#engine.write(
+      (record) => {
+        const seen = jobFenceIn(record, write.job);
+        if (write.fence < seen) throw staleFence(this.name, write, seen);
+        return [
+          ...this.#journal(record, own ? changes.filter((change) => !isOwn(change)) : changes, write.origin),
+          put(fenceKey(write.job), bytesOfNumber(write.fence)),
+          ...(write.checkpoint === undefined ? [] : [put(checkpointKey(write.job), write.checkpoint)]),
+          put(keys.format, formatBytes),
+        ];
+      },
+      durable,
+      own ? changes.map(placed) : changes,
+    );
     faultPoint("data.target.after-commit");
   }
 
@@ -243,18 +249,19 @@ export class CapturedStore implements DataStore {
     await this.#engine.close();
   }
 
-  #journalled(
-    record: (key: Uint8Array) => Uint8Array | undefined,
-    changes: readonly Change[],
-    origin: string,
-  ): readonly Put[] {
+  #journalled(record: Records, changes: readonly Change[], origin: string): readonly Put[] {
     const puts = changes.some(isOwn) ? changes.map(placed) : changes;
     const told = puts === changes ? changes : changes.filter((change) => !isOwn(change));
-    if (told.length === 0 || record(keys.slots) === undefined) return puts;
+    const journal = this.#journal(record, told, origin);
+    return journal.length === 0 ? puts : [...puts, ...journal];
+  }
+
+  /** What the journal keeps of changes; nothing while no slot is open. */
+  #journal(record: Records, changes: readonly Change[], origin: string): readonly Put[] {
+    if (changes.length === 0 || record(keys.slots) === undefined) return [];
     const sequence = sequenceIn(record) + 1;
     return [
-      ...puts,
-      put(journalKey(sequence), encodeRecordOf({ at: this.#clock.now(), origin, changes: told })),
+      put(journalKey(sequence), encodeRecordOf({ at: this.#clock.now(), origin, changes })),
       put(keys.sequence, bytesOfNumber(sequence)),
     ];
   }
@@ -292,6 +299,23 @@ export class CapturedStore implements DataStore {
       place: this.name,
       details: { collection },
     });
+  }
+
+  /** Refuses what the store cannot hold; whether any of it is in a move's own collections. */
+  #refuseAny(changes: readonly Change[]): boolean {
+    let [any, last, own] = [false, "", false];
+    for (const [at, change] of changes.entries()) {
+      // Rows of a chunk are of one collection: its name is looked at once.
+      if (at === 0 || change.collection !== last) {
+        last = change.collection;
+        this.#known(last);
+        own = isOwn(change);
+        any ||= own;
+      }
+      const reason = this.#engine.refusal(own ? placed(change) : change);
+      if (reason !== undefined) throw rowRefused(this.name, change, reason);
+    }
+    return any;
   }
 
   #refuse(change: Change): void {
@@ -346,5 +370,7 @@ export function checkEpoch(epoch: number): void {
     message: `expected an epoch that is a whole number from 0 on, found ${epoch}`,
   });
 }
+
+type Records = (key: Uint8Array) => Uint8Array | undefined;
 
 const put = (key: Uint8Array, value: Uint8Array | null): Put => ({ collection: reserved, key, value });

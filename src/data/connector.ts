@@ -211,6 +211,11 @@ export interface TargetWrite {
    * with no changes and rows this claims the job: from then on smaller fences are refused.
    */
   readonly checkpoint?: Uint8Array;
+  /**
+   * False: it need not be on disk when it resolves, as long as no later write is there without it; the end of the process does
+   * it no harm. Default true, which a store may always take it for.
+   */
+  readonly durable?: boolean;
 }
 
 /**

@@ -86,9 +86,9 @@ export class FilesEngine implements ByteEngine {
     };
   }
 
-  async write(body: WriteBody, durable: boolean): Promise<void> {
+  async write(body: WriteBody, durable: boolean, rows: readonly Put[] = []): Promise<void> {
     await this.#mapped(() => {
-      const puts = body((key) => this.#read(reserved, key));
+      const puts = [...rows, ...body((key) => this.#read(reserved, key))];
       if (puts.length === 0) return;
       this.#begin(puts, durable);
       this.#finish();

@@ -5,20 +5,29 @@ export interface LmdbDriver {
   open(options: LmdbOptions): LmdbRoot;
 }
 
-export interface LmdbOptions {
-  readonly path: string;
+/** Keys and values as bytes, copied by `lmdb-codec.ts`. */
+export interface LmdbBytes {
   readonly encoding: "binary";
-  readonly keyEncoding: "binary";
+  readonly encoder: object;
+  readonly keyEncoder: object;
+  readonly cache: false;
+  readonly strictAsyncOrder: true;
+}
+
+export interface LmdbOptions extends LmdbBytes {
+  readonly path: string;
   readonly maxDbs: number;
   readonly noSubdir?: boolean;
   readonly mapSize?: number;
-  readonly cache: false;
 }
 
 export interface LmdbDb {
-  get(key: Uint8Array, options?: { readonly transaction?: LmdbRead }): Buffer | undefined;
+  /** In memory of its own. */
+  getBinary(key: Uint8Array, options?: { readonly transaction?: LmdbRead }): Buffer | undefined;
   put(key: Uint8Array, value: Uint8Array): Promise<boolean>;
   remove(key: Uint8Array): Promise<boolean>;
+  /** The writes that `body` asks for are made when there is no such key. */
+  ifNoExists(key: Uint8Array, body: () => void): Promise<boolean>;
   getRange(options: LmdbRange): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
   getKeysCount(options: LmdbRange): number;
   getStats(): { readonly entryCount?: number };
@@ -26,13 +35,7 @@ export interface LmdbDb {
 
 export interface LmdbRoot extends LmdbDb {
   readonly flushed: Promise<unknown>;
-  openDB(options: {
-    readonly name: string;
-    readonly create?: boolean;
-    readonly encoding: "binary";
-    readonly keyEncoding: "binary";
-    readonly cache: false;
-  }): LmdbDb | undefined;
+  openDB(options: LmdbBytes & { readonly name: string; readonly create?: boolean }): LmdbDb | undefined;
   transaction<T>(action: () => T): Promise<T>;
   useReadTransaction(): LmdbRead;
   close(): Promise<void>;

@@ -115,6 +115,99 @@ describe("an LMDB", () => {
     }
   });
 
+  test("a move whose place was taken writes none of many rows, and those who write at the same time are not held up", async () => {
+    await using store = await openLmdb(join(folder(), "db"), { create: true });
+    const rows = (mark: string): { collection: string; key: Buffer; value: Buffer }[] =>
+      Array.from({ length: 500 }, (_, at) => ({
+        collection: "",
+        key: Buffer.from(`${mark}${at}`),
+        value: Buffer.from(mark),
+      }));
+    const apply = (job: string, fence: number, mark: string): Promise<string> =>
+      store
+        .applyTxn({ job, fence, origin: job, changes: [], rows: rows(mark), checkpoint: Buffer.from(mark) })
+        .then(
+          () => "written",
+          (error: unknown) => (error as { code: string }).code,
+        );
+    expect(await apply("job", 2, "a")).toBe("written");
+    const outcomes = [
+      apply("job", 1, "b"),
+      apply("other", 1, "c"),
+      apply("job", 1, "d"),
+      apply("job", 3, "e"),
+    ];
+    expect(await Promise.all(outcomes)).toEqual([
+      "CUTOVER_LEASE_LOST",
+      "written",
+      "CUTOVER_LEASE_LOST",
+      "written",
+    ]);
+    const found = [
+      ...(await store.get(
+        "",
+        ["a", "b", "c", "d", "e"].map((mark) => Buffer.from(`${mark}499`)),
+      )),
+    ];
+    expect(found.map((value) => value?.toString())).toEqual(["a", undefined, "c", undefined, "e"]);
+    expect(await store.count({ collection: "" })).toBe(1_500);
+    expect(Buffer.from((await store.checkpoint("job")) ?? []).toString()).toBe("e");
+  });
+
+  test("another process never sees a checkpoint without its rows, whatever is written in between", async () => {
+    const path = join(folder(), "db");
+    await using store = await openLmdb(path, { create: true });
+    const script = join(folder(), "watcher.mjs");
+    writeFileSync(
+      script,
+      `import { open } from ${JSON.stringify(import.meta.resolve("lmdb"))};
+       const root = open({ path: process.argv[2], encoding: "binary", keyEncoding: "binary", maxDbs: 12 });
+       const records = root.openDB({ name: "cutover.records", encoding: "binary", keyEncoding: "binary" });
+       let [looks, torn, last] = [0, 0, 0];
+       process.on("message", () => { process.send({ looks, torn, last }); process.disconnect(); });
+       const look = () => {
+         if (!process.connected) return;
+         const transaction = root.useReadTransaction();
+         const told = records.get(Buffer.from("cjob"), { transaction });
+         const there = root.getKeysCount({ start: Buffer.from("row"), end: Buffer.from("rox"), transaction });
+         transaction.done();
+         last = told === undefined ? 0 : Number(told.toString());
+         looks++;
+         if (last !== there) torn++;
+         setImmediate(look);
+       };
+       look();
+       process.send("looking");`,
+    );
+    const child = fork(script, [path]);
+    try {
+      await once(child, "message", { signal: AbortSignal.timeout(20_000) });
+      const writer = captureWriter(store);
+      const small: Promise<void>[] = [];
+      for (let round = 0; round < 60; round++) {
+        const rows = Array.from({ length: 100 }, (_, at) => ({
+          collection: "",
+          key: Buffer.from(`row${String(round * 100 + at).padStart(6, "0")}`),
+          value: Buffer.alloc(200, round),
+        }));
+        small.push(writer.put(Buffer.from(`beside${round}`), Buffer.from("1")));
+        // Now in the same turn as the write beside it, now in the next one, while that waits.
+        if (round % 2 === 1) await new Promise((resolve) => setImmediate(resolve));
+        const checkpoint = Buffer.from(String((round + 1) * 100));
+        const durable = round % 3 === 0;
+        await store.applyTxn({ job: "job", fence: 1, origin: "job", changes: [], rows, checkpoint, durable });
+      }
+      await Promise.all(small);
+      const told = once(child, "message", { signal: AbortSignal.timeout(20_000) });
+      child.send("end");
+      const [{ looks, torn }] = (await told) as [{ looks: number; torn: number }];
+      expect(looks).toBeGreaterThan(2);
+      expect(torn).toBe(0);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  });
+
   test("a map that may not grow further is told as full, and what was there stays", async () => {
     const path = join(folder(), "db");
     const store = await openLmdb(path, { create: true, mapSize: 1_048_576 });

@@ -6,7 +6,8 @@ import { refuseOptions } from "../capture-options.ts";
 import { CapturedStore } from "../capture-store.ts";
 import type { Collection } from "../connector.ts";
 import { type LmdbDb, type LmdbRoot, loadLmdb } from "./lmdb-driver.ts";
-import { LmdbEngine } from "./lmdb-engine.ts";
+import { keyBytes, valueBytes } from "./lmdb-codec.ts";
+import { LmdbEngine, lowestKey } from "./lmdb-engine.ts";
 import { checkLmdbFile, type NamedDatabase, namedDatabase } from "./lmdb-root.ts";
 import { demand, storeError, whatIsAt, wrongKind } from "./place.ts";
 
@@ -22,7 +23,14 @@ export interface LmdbStoreOptions {
 
 /** The named database of our records, in which no application writes. */
 const recordsName = "cutover.records";
-const binary = { encoding: "binary", keyEncoding: "binary", cache: false } as const;
+const binary = {
+  encoding: "binary",
+  encoder: valueBytes,
+  keyEncoder: keyBytes,
+  cache: false,
+  // A transaction's function runs where it stands among what is queued, and not after all of it.
+  strictAsyncOrder: true,
+} as const;
 /** Named databases an environment may have open; the package's own default of 12 is soon too few for tables. */
 const mostDatabases = 512;
 
@@ -103,7 +111,7 @@ function databasesOf(
 /** Read whole before any is opened: opening one begins a transaction of its own. */
 function named(root: LmdbRoot): readonly NamedDatabase[] {
   const found: NamedDatabase[] = [];
-  for (const { key, value } of root.getRange({})) {
+  for (const { key, value } of root.getRange({ start: lowestKey })) {
     const database = namedDatabase(key, value);
     if (database !== undefined) found.push(database);
   }

@@ -65,9 +65,9 @@ class MemoryEngine implements ByteEngine {
   }
 
   // oxlint-disable-next-line require-await -- what the body throws has to become a rejection
-  async write(body: WriteBody): Promise<void> {
+  async write(body: WriteBody, _durable: boolean, rows: readonly Put[] = []): Promise<void> {
     this.#open();
-    const puts: readonly Put[] = body((key) => this.#tables.get(reserved)?.get(key));
+    const puts = [...rows, ...body((key) => this.#tables.get(reserved)?.get(key))];
     // The caller keeps its buffers and may write into them again.
     for (const { collection, key, value } of puts)
       this.#tables.get(collection)?.set(Buffer.from(key), value === null ? null : Buffer.from(value));

@@ -7,6 +7,7 @@ import { mapValues, noImage } from "../map.ts";
 import { endMove } from "./begin.ts";
 import { moveData, startMove } from "./move-data.ts";
 import type { MoveOptions } from "./move-options.ts";
+import { MoveState } from "./move-state.ts";
 import type { MoveEvent } from "./progress.ts";
 
 const put = (key: string, value: string): Change => ({
@@ -430,4 +431,39 @@ describe("a move that cannot go on", () => {
     });
     await expect(move.done).rejects.toThrow("the screen is gone");
   });
+});
+
+test("only what the target has on disk is acknowledged, and chunks before that need not wait for the disk", async () => {
+  const { source, target } = await sides(3_000);
+  const clock = new ManualClock();
+  const asked: boolean[] = [];
+  let kept = "";
+  const acknowledged: string[] = [];
+  const watched = changed(target, {
+    applyTxn: async (write) => {
+      await target.applyTxn(write);
+      await clock.advance(400);
+      if (write.checkpoint === undefined) return;
+      asked.push(write.durable !== false);
+      if (write.durable !== false) kept = MoveState.restored(write.checkpoint).position;
+    },
+  });
+  let written = 0;
+  const writing = changed(source, {
+    snapshotChunk: async (range, limit) => {
+      await source.write([put(`zz${written++}`, "beside")]);
+      return source.snapshotChunk(range, limit);
+    },
+    acknowledge: async (slot, position) => {
+      expect(position <= kept).toBe(true);
+      acknowledged.push(position);
+      await source.acknowledge(slot, position);
+    },
+  });
+  const chunk = { rows: 100 };
+  await moveData({ source: writing, target: watched, job: "job", fence: 1, chunk, clock });
+  expect(await rowsOf(target)).toEqual(await rowsOf(source));
+  expect(acknowledged.length).toBeGreaterThan(2);
+  expect(asked.filter((durable) => !durable).length).toBeGreaterThan(5);
+  expect(asked.at(-1)).toBe(true);
 });
