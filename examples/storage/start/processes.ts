@@ -10,6 +10,7 @@ const scripts = { engine: "storage/engine/main.ts", load: "storage/load.ts" } as
 type Name = keyof typeof scripts;
 const startLimitMs = 20_000;
 const lookEveryMs = 250;
+const mostBegun = 3;
 
 /** True while the process runs this script: its number alone may belong to somebody else by now. */
 function runs(pid: number | undefined, name: Name): boolean {
@@ -61,6 +62,8 @@ export class Keeper {
     await this.#engine();
     if (!runs(pidOf(this.#dir, "load"), "load")) begin(this.#dir, "load");
     this.#watching = this.#watch();
+    // Told when it is stopped: until then the crossing has its own way of dealing with an engine that is gone.
+    this.#watching.catch(() => {});
   }
 
   /** Ends the load first, so that its last writes are answered. */
@@ -86,14 +89,18 @@ export class Keeper {
   }
 
   async #engine(): Promise<void> {
-    if (runs(pidOf(this.#dir, "engine"), "engine")) return;
-    const pid = begin(this.#dir, "engine");
+    let pid = pidOf(this.#dir, "engine");
+    let begun = 0;
     for (const limit = Date.now() + startLimitMs; Date.now() < limit; await wait(50)) {
+      // One that dies while it starts is begun again, but not for ever: its log says why.
+      if (!runs(pid, "engine") && begun++ < mostBegun) pid = begin(this.#dir, "engine");
       const answer = await health(this.#dir, 1_000).catch(() => undefined);
-      if (answer?.pid === pid) return;
+      if (answer !== undefined && answer.pid === pid) return;
     }
-    throw new CutoverError("CUTOVER_INTERNAL", {
-      message: `the engine did not answer within ${startLimitMs / 1_000} s; see ${places(this.#dir).engineLog}`,
+    throw new CutoverError("CUTOVER_DATA_UNAVAILABLE", {
+      message: `expected the engine to answer within ${startLimitMs / 1_000} s, found that it does not`,
+      place: places(this.#dir).engineLog,
+      remedy: "see why in that log, then do the same again",
     });
   }
 }
