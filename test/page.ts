@@ -16,12 +16,21 @@ const blocksOf = (page: string): readonly Block[] =>
     ([, kind, file = "", text = ""]) => ({ kind: kind as Block["kind"], file, text }),
   );
 
+export interface PageOptions {
+  /** What the page's project has installed besides `cutover`. */
+  readonly packages?: readonly string[];
+  /** Variables of its commands. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Writes every file and runs every command of a page, in its order, in an empty project. How many blocks of commands ran. */
-export function runPage(page: string): number {
+export function runPage(page: string, { packages = [], env = {} }: PageOptions = {}): number {
   const dir = mkdtempSync(join(tmpdir(), "cutover-page-"));
   try {
     mkdirSync(join(dir, "node_modules/.bin"), { recursive: true });
     symlinkSync(root, join(dir, "node_modules/cutover"));
+    for (const name of packages)
+      symlinkSync(join(root, "node_modules", name), join(dir, "node_modules", name));
     // What `npm install` would have put there; `npx` itself is slow and would ask the registry.
     symlinkSync(process.execPath, join(dir, "node_modules/.bin/node"));
     const npx = join(dir, "node_modules/.bin/npx");
@@ -35,7 +44,7 @@ export function runPage(page: string): number {
       else {
         execFileSync("bash", ["-e", "-c", text], {
           cwd: dir,
-          env: { ...process.env, PATH: path },
+          env: { ...process.env, ...env, PATH: path },
           stdio: "pipe",
           timeout: 60_000,
         });
