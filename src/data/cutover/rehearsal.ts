@@ -14,6 +14,8 @@ import type { TouchedSides } from "./touched-sides.ts";
 const rounds = 10;
 const firstBreakMs = 50;
 const longestBreakMs = 5_000;
+/** What a further round has to make of the predicted pause. */
+const worthwhile = 0.7;
 /** How often it is asked how far the log is applied. */
 const askEveryMs = 2;
 /** Looks that tell how long a place takes have at least so many. */
@@ -66,6 +68,7 @@ async function predict(
 ): Promise<PredictedPause> {
   const { clock, limits, tell } = ground;
   let perPlace = guessedMs;
+  let before = 0;
   for (let round = 1; ; round++) {
     const applyMs = await timeToApply(ground, stream, move, signal);
     const taken = touched.take();
@@ -83,8 +86,12 @@ async function predict(
     const predicted = { ms: applyMs + compareMs + turnMs, applyMs, compareMs, turnMs, touched: size };
     tell({ type: "predicted", pause: predicted });
     const over = overLimits(limits, predicted, touched.complete);
-    if (over === undefined) return predicted;
-    if (round === rounds) throw tooLong(stream.source.name, `${over}; nothing was stopped`, { ...predicted });
+    // Below the limits it is still worth another round, as long as each one makes the pause much shorter.
+    const shrinks = round === 1 || predicted.ms < worthwhile * before;
+    if (over === undefined && (!shrinks || round === rounds)) return predicted;
+    before = predicted.ms;
+    if (over !== undefined && round === rounds)
+      throw tooLong(stream.source.name, `${over}; nothing was stopped`, { ...predicted });
     await sleep(clock, Math.min(longestBreakMs, firstBreakMs * 2 ** (round - 1)), signal);
   }
 }
