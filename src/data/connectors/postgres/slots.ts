@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Clock, CutoverError, sleep } from "../../../core/index.ts";
+import { type Clock, CutoverError, formatDuration, sleep } from "../../../core/index.ts";
 import { lsnOf, lsnText } from "./lsn.ts";
 import { stateOf } from "./postgres-error.ts";
 import type { Session } from "./session.ts";
@@ -7,6 +7,8 @@ import { type Shape, tableName } from "./shape.ts";
 
 /** How long a slot may still be in use by a connection that was just ended. */
 const busyMs = 10_000;
+/** A slot begins when the transactions that were open have ended: how long that may take. */
+const openMs = 600_000;
 /** Said of a publication once its slot was made, with where that was: without it, a slot that is not there never was. */
 const made = "cutover captured from ";
 
@@ -34,15 +36,17 @@ export class Slots {
   readonly #control: () => Promise<Session>;
   readonly #clock: Clock;
   readonly #store: string;
+  readonly #openMs: number;
 
-  constructor(control: () => Promise<Session>, store: string, clock: Clock) {
+  constructor(control: () => Promise<Session>, store: string, clock: Clock, waitsMs: number = openMs) {
+    this.#openMs = waitsMs;
     this.#control = control;
     this.#store = store;
     this.#clock = clock;
   }
 
   /**
-   * @throws CUTOVER_DATA_NO_CAPTURE when the server keeps no logical log, CUTOVER_DATA_SLOT_LOST, CUTOVER_DATA_SCHEMA_CHANGED when a
+   * @throws CUTOVER_DATA_NO_CAPTURE when the server keeps no logical log or a transaction stays open, CUTOVER_DATA_SLOT_LOST, CUTOVER_DATA_SCHEMA_CHANGED when a
    * table has been made since
    */
   async capture(slot: string, tables: readonly Shape[]): Promise<bigint> {
@@ -70,13 +74,35 @@ export class Slots {
       `DROP PUBLICATION IF EXISTS ${name}; CREATE PUBLICATION ${name} FOR TABLE ${tables.map((shape) => (shape.partitioned ? "" : "ONLY ") + tableName(shape)).join(", ")}
         WITH (publish_via_partition_root = true)`,
     );
-    const [created] = await control.query(
-      `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
-      [name],
-    );
-    const lsn = created?.["lsn"] ?? "0/0";
+    const lsn = await this.#create(control, name);
     await control.query(`COMMENT ON PUBLICATION ${name} IS '${made}${lsn}'`);
     return lsnOf(lsn);
+  }
+
+  async #create(control: Session, name: string): Promise<string> {
+    try {
+      await control.query(`SET statement_timeout = ${this.#openMs}`);
+      const [created] = await control.query(
+        `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
+        [name],
+      );
+      return created?.["lsn"] ?? "0/0";
+    } catch (error) {
+      if (stateOf(error) !== "57014") throw error;
+      const [oldest] = await control.query(
+        `SELECT pid::text, coalesce(nullif(application_name, ''), usename, 'unknown') AS who, xact_start::text AS since FROM pg_stat_activity
+          WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1`,
+      );
+      throw new CutoverError("CUTOVER_DATA_NO_CAPTURE", {
+        message: `expected the transactions that are open on the server to end within ${formatDuration(this.#openMs)}, found ${oldest === undefined ? "that they did not" : `one of "${oldest["who"]}" (process ${oldest["pid"]}), open since ${oldest["since"]}`}`,
+        place: this.#store,
+        remedy:
+          "end it, or begin when it has ended: a log can only be kept from a moment on when nothing is open",
+        cause: error,
+      });
+    } finally {
+      if (control.lost === undefined) await control.query("SET statement_timeout = 0");
+    }
   }
 
   /** @throws CUTOVER_DATA_SLOT_LOST when there is no such slot, or what it kept is gone */
