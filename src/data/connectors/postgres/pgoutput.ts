@@ -1,6 +1,8 @@
 import { CutoverError } from "../../../core/index.ts";
 import { encodeRecord, type RecordValue } from "../../record-codec.ts";
 import { valueOfText } from "./column-kind.ts";
+import { LogRowWriter } from "./log-row.ts";
+import type { Fields } from "./row-reader.ts";
 import { keyOfRecord, type Shape } from "./shape.ts";
 
 /** A column of a logged row: its text, NULL, or left out because it is large and was not changed. */
@@ -41,6 +43,8 @@ export class LogReader {
   readonly #shapes = new Map<number, Shape | undefined>();
   #data: Buffer = Buffer.alloc(0);
   #at = 0;
+  readonly #writer = new LogRowWriter();
+  #places: Fields | undefined;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
@@ -71,11 +75,13 @@ export class LogReader {
       case 0x49:
         return this.#row((shape) => {
           this.#at++;
-          return this.#written(shape, undefined, this.#fields());
+          return this.#quick(shape) ?? this.#written(shape, undefined, this.#fields());
         });
       case 0x55:
         return this.#row((shape) => {
           const sort = this.#byte();
+          const quick = sort === 0x4e ? this.#quick(shape) : undefined;
+          if (quick !== undefined) return quick;
           const old = sort === 0x4e ? undefined : this.#fields();
           if (old !== undefined) this.#at++;
           return this.#written(shape, old, this.#fields());
@@ -97,6 +103,34 @@ export class LogReader {
   #row(body: (shape: Shape) => readonly LogMessage[]): readonly LogMessage[] {
     const shape = this.#shapes.get(this.#int());
     return shape === undefined ? [] : body(shape);
+  }
+
+  /** A new row that is given in full, as almost all are. */
+  #quick(shape: Shape): readonly LogMessage[] | undefined {
+    const from = this.#at;
+    const { starts, lengths } = this.#columns(shape.columns.length);
+    const count = this.#short();
+    for (let column = 0; column < count; column++) {
+      const sort = this.#byte();
+      if (sort === 0x75) {
+        this.#at = from;
+        return undefined;
+      }
+      const length = sort === 0x6e ? -1 : this.#int();
+      starts[column] = this.#at;
+      lengths[column] = length;
+      if (length > 0) this.#at += length;
+    }
+    const row = this.#writer.write(shape, this.#data, { starts, lengths });
+    if (row === undefined)
+      throw this.#changed(shape.collection.name, "a row without its primary key in the log");
+    return [{ kind: "change", shape, ...row }];
+  }
+
+  #columns(count: number): Fields {
+    if (this.#places?.starts.length !== count)
+      this.#places = { starts: new Int32Array(count), lengths: new Int32Array(count) };
+    return this.#places;
   }
 
   #written(shape: Shape, old: readonly Field[] | undefined, fields: readonly Field[]): readonly LogMessage[] {

@@ -6,7 +6,8 @@ import { numericText, numericTextLength } from "./numeric-text.ts";
 import type { Shape, ShapeColumn } from "./shape.ts";
 
 const segmentBytes = 1_048_576;
-const tags = { null: 0, integer: 1, real: 2, text: 3, binary: 4, false: 5, true: 6 } as const;
+/** How a record says what a column is (`encodeRecord`). */
+export const tags = { null: 0, integer: 1, real: 2, text: 3, binary: 4, false: 5, true: 6 } as const;
 /** Signature, flags and length of an extension: what COPY's binary form begins with. */
 export const headerBytes = 19;
 
@@ -99,7 +100,7 @@ export class RowReader {
     const start = this.#at;
     const middle = writeKey(this.#shape, data, this.#fields, this.#out, start);
     let place = middle;
-    if (raw) place = copy(data, starts[1] as number, lengths[1] as number, this.#out, place);
+    if (raw) place = copyBytes(data, starts[1] as number, lengths[1] as number, this.#out, place);
     else {
       this.#out[place++] = 1;
       for (let column = 0; column < columns.length; column++)
@@ -137,7 +138,7 @@ function writeColumn(
       return to + 1;
     case "int8":
       out[to] = tags.integer;
-      return copy(data, at, 8, out, to + 1);
+      return copyBytes(data, at, 8, out, to + 1);
     case "int4":
     case "int2": {
       const value = kind === "int4" ? data.readInt32BE(at) : data.readInt16BE(at);
@@ -178,7 +179,7 @@ function writeColumn(
 function text(data: Buffer, at: number, length: number, out: Buffer, to: number, tag: number): number {
   out[to] = tag;
   out.writeUInt32BE(length, to + 1);
-  return copy(data, at, length, out, to + 5);
+  return copyBytes(data, at, length, out, to + 5);
 }
 
 function ascii(written: string, out: Buffer, to: number): number {
@@ -188,7 +189,7 @@ function ascii(written: string, out: Buffer, to: number): number {
 }
 
 /** A loop is quicker than a call for what is short. */
-function copy(data: Buffer, at: number, length: number, out: Buffer, to: number): number {
+export function copyBytes(data: Buffer, at: number, length: number, out: Buffer, to: number): number {
   if (length > 48) data.copy(out, to, at, at + length);
   else for (let i = 0; i < length; i++) out[to + i] = data[at + i] as number;
   return to + length;
@@ -220,7 +221,7 @@ export function writeKey(
     const { kind } = shape.columns[column] as ShapeColumn;
     switch (kind) {
       case "raw":
-        to = copy(data, at, length, out, to);
+        to = copyBytes(data, at, length, out, to);
         break;
       case "boolean":
         to = wholeNumber(data[at] as number, out, to);
@@ -269,7 +270,7 @@ export function writeKey(
 }
 
 /** A whole number up to 2⁵³: its float64 with the bits turned so that they sort, then 80 00: nothing was rounded. */
-function wholeNumber(value: number, out: Buffer, to: number): number {
+export function wholeNumber(value: number, out: Buffer, to: number): number {
   out[to] = 0x10;
   out.writeDoubleBE(value, to + 1);
   if (value >= 0) out[to + 1] = (out[to + 1] as number) | 0x80;
@@ -279,7 +280,15 @@ function wholeNumber(value: number, out: Buffer, to: number): number {
   return to + 11;
 }
 
-function escaped(tag: number, data: Buffer, at: number, end: number, out: Buffer, from: number): number {
+/** Text or binary of a key. */
+export function escaped(
+  tag: number,
+  data: Buffer,
+  at: number,
+  end: number,
+  out: Buffer,
+  from: number,
+): number {
   let to = from;
   out[to++] = tag;
   for (let i = at; i < end; i++) {
