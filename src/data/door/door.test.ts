@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import { CutoverError, type ErrorCode } from "../../core/index.ts";
+import { CutoverError, type ErrorCode, systemClock } from "../../core/index.ts";
 import { ManualClock } from "../../testing/index.ts";
 import type { CapturedStore } from "../capture-store.ts";
 import type { DataStore, Reader, Row } from "../connector.ts";
@@ -312,6 +312,29 @@ describe("what a server holds", () => {
     stop.abort();
     expect((await log.next()).done).toBe(true);
     await until(() => store.seen.open === 0);
+  });
+
+  test("a store that reads in the application's own turn gives as many rows as take 5 ms, however many are wanted", async () => {
+    const plain = await filled(20_000);
+    let now = 0;
+    const clock = { ...systemClock, monotonic: () => now };
+    let rowsInMs = 100;
+    const slow: DataStore = Object.assign(watched(plain), {
+      snapshotChunk: (...[range, limit]: Parameters<DataStore["snapshotChunk"]>) => {
+        now += limit.rows / rowsInMs;
+        return plain.snapshotChunk(range, limit);
+      },
+    });
+    const client = await open((await serve(slow, { clock })).address);
+    const rows = async (wanted: number): Promise<number> =>
+      (await client.snapshotChunk({ collection: "" }, { rows: wanted, bytes: 1 << 24 })).rows.length;
+    expect([await rows(9_999), await rows(9_999), await rows(300)]).toEqual([1_000, 500, 300]);
+    rowsInMs = 10_000;
+    const found = [];
+    for (let turn = 0; turn < 6; turn++) found.push(await rows(9_999));
+    expect(found).toEqual([500, 1_000, 2_000, 4_000, 8_000, 9_999]);
+    rowsInMs = 1;
+    expect([await rows(9_999), await rows(9_999)]).toEqual([9_999, 100]);
   });
 
   test("a scan that its reader leaves, and one that its signal ends, are ended at the store", async () => {

@@ -11,7 +11,10 @@ export interface DataDoorOptions {
   readonly socket: string;
   /** Connections at a time; default 16. More are refused. */
   readonly connections?: number;
-  /** Most that is read from a store in one piece, whatever a client asks for; default 2,000 rows and 1 MiB. */
+  /**
+   * Most that is read from a store in one piece, whatever a client asks for; default 10,000 rows and 4 MiB. A store whose reading
+   * would hold up the application gives fewer rows by itself.
+   */
   readonly chunk?: Partial<ChunkLimit>;
   /** Bytes of one call at most, e.g. of a write with all its rows; default 256 MiB. */
   readonly largestCall?: number;
@@ -30,8 +33,7 @@ export interface DataDoor extends AsyncDisposable {
   unref(): void;
 }
 
-/** Pieces that an application hardly notices; larger ones were no faster over the door. */
-const defaultChunk: ChunkLimit = { rows: 2_000, bytes: 1_048_576 };
+const defaultChunk: ChunkLimit = { rows: 10_000, bytes: 4_194_304 };
 const defaultLargestCall = 268_435_456;
 /** How long closing waits for calls that run. */
 const closeWithinMs = 5_000;

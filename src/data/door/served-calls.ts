@@ -135,7 +135,7 @@ export const handlings: Readonly<Record<Operation, Handling>> = {
       const { input, serving, served } = call;
       const rows = Math.min(Math.max(1, input.word()), serving.chunk.rows);
       const bytes = Math.min(input.float() || 1, serving.chunk.bytes);
-      const chunk = await served.store.snapshotChunk(rangeAtEnd(input), { rows, bytes });
+      const chunk = await served.readChunk(rangeAtEnd(input), { rows, bytes }, serving.clock);
       await sendRows(call, chunk.rows);
       return packFence(new Packer().byte(chunk.end ? 1 : 0), chunk.fence).done();
     },

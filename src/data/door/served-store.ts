@@ -1,5 +1,5 @@
 import { type Clock, CutoverError, type Log, nameOneOf } from "../../core/index.ts";
-import type { ChunkLimit, DataStore } from "../connector.ts";
+import type { Chunk, ChunkLimit, DataStore, Range } from "../connector.ts";
 
 /** What connections share. */
 export interface Serving {
@@ -12,6 +12,15 @@ export interface Serving {
   readonly chunk: ChunkLimit;
 }
 
+/**
+ * How long reading a chunk may hold up the application, milliseconds, and the rows that chunks begin with and are at least. A
+ * store that reads in the background, as LevelDB, gives as many as are wanted; one that reads at once, as SQLite and LMDB, gives
+ * what it can in this time.
+ */
+const holdsUpMs = 5;
+const firstRows = 1_000;
+const leastRows = 100;
+
 /** One store behind a door, and the writes that connections left behind. */
 export class ServedStore {
   /** Behind the "#" of an address. */
@@ -20,11 +29,24 @@ export class ServedStore {
   /** What the store calls itself. Asked once: nothing an error is told with may fail. */
   readonly called: string;
   readonly #left = new Set<Promise<unknown>>();
+  #rows = firstRows;
 
   constructor(name: string, store: DataStore) {
     this.name = name;
     this.store = store;
     this.called = store.name;
+  }
+
+  /** A chunk as `snapshotChunk` gives it, of fewer rows where more would hold up the application. */
+  readChunk(range: Range, limit: ChunkLimit, clock: Clock): Promise<Chunk> {
+    const rows = Math.min(limit.rows, this.#rows);
+    const began = clock.monotonic();
+    const reading = this.store.snapshotChunk(range, { ...limit, rows });
+    // What was done until the store gave its promise was done in the application's turn.
+    const held = clock.monotonic() - began;
+    if (held > holdsUpMs) this.#rows = Math.max(leastRows, Math.round((rows * holdsUpMs) / held));
+    else if (held < holdsUpMs / 2 && rows === this.#rows && rows < limit.rows) this.#rows = rows * 2;
+    return reading;
   }
 
   /**
