@@ -1,5 +1,5 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { asError, type Clock, type CutoverError } from "../../core/index.ts";
+import { asError, type Clock, type CutoverError, type Timer } from "../../core/index.ts";
 import { storeError } from "../connectors/place.ts";
 import {
   decodeError,
@@ -124,12 +124,19 @@ export class DoorConnection {
     const { part = () => {}, signal } = options;
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(asError(signal.reason));
-      let late: { cancel(): void } | undefined;
+      let late: Timer | undefined;
+      let number = 0;
+      const giveUp = (): void => {
+        this.#send("cancel", number);
+        // A server that hangs may do it later: only an ended connection keeps it from that.
+        late = this.#clock.after(letGoMs, () => this.#socket.destroy());
+      };
       const over = (): void => {
         late?.cancel();
         signal?.removeEventListener("abort", giveUp);
       };
-      const number = this.#begin(asked, undefined, {
+      signal?.addEventListener("abort", giveUp, { once: true });
+      number = this.#begin(asked, undefined, {
         part,
         done: (payload) => {
           over();
@@ -140,13 +147,6 @@ export class DoorConnection {
           reject(signal?.aborted === true ? asError(signal.reason) : error);
         },
       });
-      const giveUp = (): void => {
-        this.#send("cancel", number);
-        // A server that hangs may do it later: only an ended connection keeps it from that.
-        late = this.#clock.after(letGoMs, () => this.#socket.destroy());
-      };
-      signal?.addEventListener("abort", giveUp, { once: true });
-      if (this.#lost !== undefined) over();
     });
   }
 

@@ -518,6 +518,32 @@ describe("an application that goes away and comes back", () => {
     expect(await code(call)).toBe("CUTOVER_DATA_CLOSED");
   });
 
+  test("a fence that is given up is not waited for when the application hangs", async () => {
+    const clock = new ManualClock();
+    const plain = openMemoryStore();
+    const asked = Promise.withResolvers<void>();
+    const hanging: DataStore = Object.assign(watched(plain), {
+      fence: () => {
+        asked.resolve();
+        return new Promise<never>(() => {});
+      },
+    });
+    const door = await serveData(hanging, { socket: place(), clock });
+    const client = await open(door.address, { clock });
+    const stop = new AbortController();
+    const fence = client.fence(5, { signal: stop.signal });
+    await asked.promise;
+    stop.abort(new Error("not longer"));
+    await clock.advance(2_000);
+    await expect(fence).rejects.toThrow("not longer");
+    expect(await client.head()).toBe("0000000000000000");
+    await client[Symbol.asyncDispose]();
+    // A call that never ends does not keep a door from closing.
+    const closed = door[Symbol.asyncDispose]();
+    await clock.advance(5_000);
+    await closed;
+  });
+
   test("a fence that is given up is not set after the lift that follows", async () => {
     const store = openMemoryStore();
     let release = (): void => {};
