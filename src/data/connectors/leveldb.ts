@@ -107,7 +107,8 @@ function openError(error: unknown, name: string): CutoverError {
   return new CutoverError("CUTOVER_DATA_LOCKED", {
     message: `expected a LevelDB that no process has open, found: ${message}`,
     place: name,
-    remedy: "end the process that has it open, or move the data from within that process",
+    remedy:
+      "end the process that has it open, or let it serve the store (`serveData`) and name door:SOCKET instead",
     cause: error,
   });
 }
