@@ -91,7 +91,9 @@ const libraries: Readonly<Record<string, string>> = {
   "document/markdown.ts": "markdown-it",
   "document/yaml.ts": "yaml",
   "document/toml.ts": "smol-toml",
+  // docs/decisions/0019-packages-of-data.md
   "data/digest/row-hash.ts": "xxhash-wasm",
+  "data/steps/configure-yaml.ts": "yaml",
 };
 
 /** Rooms that tests use, not programs: they may bring the test's own tools. */

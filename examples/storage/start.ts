@@ -60,7 +60,7 @@ async function prepare({ dir, store, records, rate }: StartOptions): Promise<voi
   mkdirSync(store, { recursive: true });
   const files = places(dir);
   say(`plants ${number(records)} memories in five layers of a LevelDB, ${relative(projectRoot, files.old)}`);
-  const plan: Plan = { records, rate, lifeMs: 20 * 60_000 };
+  const plan: Plan = { records, rate, lifeMs: 2 * 3_600_000 };
   writeRecord(files.plan, plan);
   writeFileSync(files.settings, '{\n  "cache": { "entries": 0 }\n}\n');
   await copyFile(join(import.meta.dirname, "processors/plain.ts"), files.processors);

@@ -4,8 +4,8 @@ import { places, readRecord } from "../engine/places.ts";
 import type { Grow } from "../engine/processors.ts";
 import { layers } from "../engine/memory.ts";
 import type { LoadReport } from "../load.ts";
-import { grow as plain } from "../processors/plain.ts";
-import { grow as reflective } from "../processors/reflective.ts";
+import * as plain from "../processors/plain.ts";
+import * as reflective from "../processors/reflective.ts";
 
 export async function engineAnswers(dir: string): Promise<CheckResult> {
   const answer = await health(dir, 5_000).catch(() => undefined);
@@ -29,18 +29,20 @@ export const longestWrite = (dir: string): number =>
 
 /** The new processors let the same memories grow where the old ones did, and refuse what must not be. */
 export function newProcessorsAgree(): { readonly note: string } {
+  if (!(reflective.version > plain.version))
+    throw new Error(`expected a later version than ${plain.version}, found ${reflective.version}`);
   let tried = 0;
   for (const layer of layers)
     for (let number = 0; number < 1_000; number++) {
       const input: Parameters<Grow>[0] = { layer, number, weight: 0.5 };
-      const [before, after] = [plain(input), reflective(input)];
+      const [before, after] = [plain.grow(input), reflective.grow(input)];
       if (before?.layer !== after?.layer || before?.number !== after?.number)
         throw new Error(`${layer} ${number}: grew into ${before?.layer}, would grow into ${after?.layer}`);
       tried++;
     }
   let refused = false;
   try {
-    reflective({ layer: "sensory", number: 4, weight: 2 });
+    reflective.grow({ layer: "sensory", number: 4, weight: 2 });
   } catch {
     refused = true;
   }
