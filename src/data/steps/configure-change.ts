@@ -39,6 +39,14 @@ export function changeProblems(found: Problems, change: unknown, format: ConfigF
         to,
         `the format of the place is ${format}`,
       );
+    else if ((format === "json" || format === "yaml") && typeof to === "string")
+      // Taken as a value the whole file would become one text in quotes.
+      found.add(
+        "change.to",
+        "the value itself, as an object",
+        to,
+        'parse the text, or say format: "text" to write it as it is',
+      );
     else if (format !== "bytes" && !isJson(to)) found.add("change.to", "JSON", typeof to, remedy);
     return;
   }

@@ -289,6 +289,7 @@ describe("what configure refuses before anything runs", () => {
     ["two changes at once", () => configure("a.json", wrong({ to: 1, set: { a: 1 } })), "either `to`"],
     ["a value that is no JSON", () => configure("a.json", { set: { a: wrong(1n) } }), 'change.set["a"]'],
     ["bytes that are none", () => configure("a", { to: "x" }, { format: "bytes" }), "a Uint8Array"],
+    ["the text of a JSON file as its value", () => configure("a.json", { to: '{"a":1}' }), 'format: "text"'],
     ["an unknown format", () => configure("a", wrong({ to: "x" }), wrong({ format: "toml" })), "one of json"],
     [
       "a place without a name",
