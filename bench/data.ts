@@ -14,6 +14,8 @@ const cases: Readonly<Record<string, () => Promise<Case>>> = {
   embedded: async () => (await import("./data/cases/embedded.ts")).embedded,
   postgres: async () => (await import("./data/cases/postgres.ts")).postgres,
   differences: async () => (await import("./data/cases/differences.ts")).differences,
+  capture: async () => (await import("./data/cases/capture.ts")).capture,
+  pause: async () => (await import("./data/cases/pause.ts")).pause,
   memory: async () => (await import("./data/cases/memory.ts")).memory,
 };
 

@@ -124,6 +124,10 @@ export class LevelEngine implements ByteEngine {
           next.reject(error);
         }
       }
+      for (const [name, value] of records) {
+        if (name.length === 1)
+          operations.push(this.#operation({ collection: reserved, key: Buffer.from(name, "latin1"), value }));
+      }
       await this.#writeGroup(group, operations, records);
     }
     // In the same turn as the last look at who waits: a writer that comes after it has to start the next round.
@@ -141,7 +145,11 @@ export class LevelEngine implements ByteEngine {
   }
 
   #add(put: Put, operations: LevelOperation[], records: Map<string, Uint8Array | null>): void {
-    if (put.collection === reserved) records.set(textOf(put.key), put.value);
+    if (put.collection === reserved) {
+      records.set(textOf(put.key), put.value);
+      // Each transaction of the group has its own number of the last one, and only the last of them stays.
+      if (put.key.length === 1) return;
+    }
     operations.push(this.#operation(put));
   }
 
