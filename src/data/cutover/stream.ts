@@ -34,14 +34,21 @@ export class Stream {
    * source takes writes. Called before the switch is turned to the source, so that nothing written there is missed.
    */
   async arm(): Promise<void> {
-    const { fence } = this.#ground;
+    const { fence, wayBack, collections } = this.#ground;
     const { job, slot } = this.name;
+    // Changes come in the order in which they were made, so that foreign keys hold; what triggers do was done on the other side.
+    await requireFree(this.target, collections[this.to], ({ triggers }) => triggers);
     // An owner that was left behind must not take away the log of the one who came after it.
     await this.target.applyTxn({ job, fence, origin: job, changes: [], rows: [] });
     // What an earlier crossing left is not to be applied by this one.
     await this.source.release(slot);
     const position = await this.source.capture(slot);
-    const ranges = this.#ground.collections[otherSide(this.to)].map((collection) => ({ collection }));
+    // Rows that an earlier way back set aside say nothing of this one.
+    if (wayBack !== undefined && this.to === "old") {
+      await this.#forgetKept(keptIn.aside, wayBack.name);
+      await this.#forgetKept(keptIn.images, wayBack.name);
+    }
+    const ranges = collections[otherSide(this.to)].map((collection) => ({ collection }));
     const counts = { ...noCounts, aside: await this.#countAside() };
     const place = { range: ranges.length, after: undefined };
     const window = { entries: [], transactions: [], upTo: undefined };
@@ -52,15 +59,11 @@ export class Stream {
   /** Ends it: the source keeps no log for it any more. */
   async disarm(): Promise<void> {
     await endMove({ source: this.source, target: this.target, ...this.name });
-    const { wayBack, fence } = this.#ground;
+    const { wayBack } = this.#ground;
     if (wayBack === undefined || this.to === "new") return;
     // Where images lie is of no use without the stream. What was set aside stays for people.
-    const { job } = this.name;
-    for await (const batch of keptUnder(this.target, keptIn.images, wayBack.name)) {
-      const changes = batch.map(({ kept: key }) => ({ collection: keptIn.images, key, value: null }));
-      await this.target.applyTxn({ job, fence, origin: job, changes, rows: [] });
-    }
-    await this.target.forget(job);
+    await this.#forgetKept(keptIn.images, wayBack.name);
+    await this.target.forget(this.name.job);
   }
 
   /** How far it was applied, as the target says alone; undefined when there is no such stream. */
@@ -134,6 +137,15 @@ export class Stream {
         remedy: "let the way back give these rows an image, or raise the limit of rows set aside",
       });
     });
+  }
+
+  async #forgetKept(collection: string, name: string): Promise<void> {
+    const { job } = this.name;
+    const { fence } = this.#ground;
+    for await (const batch of keptUnder(this.target, collection, name)) {
+      const changes = batch.map(({ kept: key }) => ({ collection, key, value: null }));
+      await this.target.applyTxn({ job, fence, origin: job, changes, rows: [] });
+    }
   }
 
   async #countAside(): Promise<number> {

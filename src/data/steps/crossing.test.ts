@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -299,3 +300,88 @@ describe("what the steps of a cutover refuse before anything runs", () => {
     expect(refusal(make)).toContain(expected);
   });
 });
+
+/** A process that carries a run through its cutover, or back when the last argument says so, and kills itself at a fault point. */
+const room = new URL("../..", import.meta.url).href;
+const program = `
+import { setFaultHandler, silentLog, systemClock } from "${room}core/index.ts";
+import { createEngine } from "${room}engine/index.ts";
+import { defineMigration, phase, step } from "${room}plan/index.ts";
+import { openSqliteStore } from "${room}store/index.ts";
+import { backfill, cutoverData, fileSwitch, openLmdb } from "${room}data/index.ts";
+
+const [dir, back, point, hit] = process.argv.slice(2);
+const [from, to] = ["lmdb:" + dir + "/a", "lmdb:" + dir + "/b"];
+const write = async () => {
+  await using store = await openLmdb(dir + "/b");
+  const { epoch } = await fileSwitch(dir + "/side").read();
+  await store.write([{ collection: "", key: Buffer.from("late"), value: Buffer.from("written on the new side") }], { epoch });
+  if (back === "back") throw new Error("no good");
+};
+const migration = defineMigration({
+  name: "orders",
+  phases: [
+    phase("move", { steps: [backfill(from, to, { follow: true })] }),
+    phase("cut", { steps: [cutoverData(from, to, { switch: "file:" + dir + "/side" })] }),
+    phase("use", { steps: [step("write", { run: write })] }),
+  ],
+});
+const store = await openSqliteStore({ path: dir + "/cutover.db", clock: systemClock });
+const owner = "process " + process.pid;
+const engine = createEngine({ store, clock: systemClock, log: silentLog, owner, dir, isDead: () => true });
+let hits = 0;
+setFaultHandler((name) => {
+  if (name === point && ++hits === Number(hit)) process.kill(process.pid, "SIGKILL");
+});
+const [known] = await store.runs.list();
+const handle = known === undefined
+  ? await engine.start(migration, { by: "ann", source: "killed.ts" })
+  : await engine.resume(known.id, migration, { by: "ann" });
+const { state } = await handle.done;
+await store.close();
+console.log(state);
+`;
+
+function child(...args: readonly string[]): Promise<{ how: number | string | null; out: string }> {
+  const made = spawn(process.execPath, [join(dir, "child.ts"), dir, ...args], { timeout: 60_000 });
+  let out = "";
+  made.stdout.on("data", (part) => (out += String(part)));
+  made.stderr.on("data", (part) => (out += String(part)));
+  return new Promise((resolve, reject) => {
+    made.on("error", reject);
+    made.on("close", (code, signal) => resolve({ how: signal ?? code, out: out.trim() }));
+  });
+}
+
+test.each([
+  ["in the pause", "there", "data.cutover.drained", "1"],
+  ["between the turn and the lift", "there", "data.cutover.turned", "1"],
+  ["in the pause of the way back", "back", "data.cutover.drained", "2"],
+  ["between the turn back and its lift", "back", "data.cutover.turned", "2"],
+])(
+  "killed %s, a run goes on, and what was written on the new side is where it has to be",
+  async (_, way, point, hit) => {
+    await writeFile(join(dir, "child.ts"), program);
+    {
+      await using store = await openLmdb(join(dir, "a"), { create: true });
+      const rows = Array.from({ length: 50 }, (__, i) => ({
+        collection: "",
+        key: keyOf(i),
+        value: bytes(`v${i}`),
+      }));
+      await store.write(rows);
+    }
+    expect((await child(way, point, hit)).how).toBe("SIGKILL");
+    const ended = await child(way);
+    expect(ended).toEqual({ how: 0, out: way === "back" ? "ROLLED_BACK" : "COMPLETED" });
+    const side = way === "back" ? "a" : "b";
+    await using store = await openLmdb(join(dir, side));
+    expect(await rowsOf(store)).toMatchObject({ late: "written on the new side", "order:00049": "v49" });
+    const standing = await fileSwitch(join(dir, "side")).read();
+    expect(standing.side).toBe(way === "back" ? "old" : "new");
+    await store.write([{ collection: "", key: keyOf(1), value: bytes("goes on") }], {
+      epoch: standing.epoch,
+    });
+  },
+  120_000,
+);

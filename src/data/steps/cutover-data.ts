@@ -237,7 +237,8 @@ async function rollback(context: StepContext, { pair, options }: Setting): Promi
   const job = jobOf(context, pair);
   const { side } = await sw.read();
   await using old = await openStore(pair.from, { clock: context.clock, collections: pair.collections });
-  if (side === "old" && saved.back?.epoch === undefined) {
+  const crossed = over.epoch !== undefined || over.finished === true;
+  if (!crossed || (side === "old" && saved.back?.epoch === undefined)) {
     const applied = over.finished === true ? await appliedBack(old.store, job) : undefined;
     const open = { clock: context.clock, collections: pair.into ?? pair.collections };
     await using young = await openStore(pair.to, open)
