@@ -9,8 +9,8 @@ import { storeError } from "../connectors/place.ts";
 import { damaged, Packer, type Unpacker } from "./packing.ts";
 
 /** What every connection begins with. */
-export const greeting = "cutover data door";
-export const protocolVersion = 1;
+const greeting = "cutover data door";
+const protocolVersion = 1;
 
 /** The calls of a store, by the number that stands for each. */
 export const operations = {

@@ -9,7 +9,7 @@ import {
 import { closedStore } from "../connectors/place.ts";
 import { DoorConnection } from "./door-connection.ts";
 
-export interface DoorLinkOptions {
+interface DoorLinkOptions {
   readonly path: string;
   /** Name of the store behind the door; undefined: the only one. */
   readonly store: string | undefined;
@@ -24,7 +24,7 @@ export interface DoorLinkOptions {
 const pauses: BackoffPolicy = { base: 50, factor: 1.5, cap: 500, floor: 20, jitter: 0.5 };
 
 /** The application is away or just ending: the same call may be asked again. */
-export const isAway = (error: unknown): boolean =>
+const isAway = (error: unknown): boolean =>
   hasCode(error, "CUTOVER_DATA_UNAVAILABLE") || hasCode(error, "CUTOVER_DATA_CLOSED");
 
 /** The way to a door, over as many connections as it takes. */
@@ -98,7 +98,7 @@ export class DoorLink {
   }
 }
 
-export interface Patience {
+interface Patience {
   /** Waits a little. @throws the error when it is of another kind, or the application has been away for too long */
   after(error: unknown): Promise<void>;
   /** The application answered: what comes later is counted anew. */

@@ -21,7 +21,7 @@ export function unpackRange(input: Unpacker): Range {
 }
 
 /** Bytes of a batch that go into one part: little enough to make in under a millisecond. */
-export const partBytes = 131_072;
+const partBytes = 131_072;
 
 /** Rows one after the other, in parts of about `partBytes`, each of whole rows. */
 export function* partsOfRows(rows: readonly Row[]): Generator<Buffer> {
