@@ -3,6 +3,7 @@ import type { DataStore, Position, Target } from "../connector.ts";
 import { keptIn } from "../map.ts";
 import { endMove } from "../move/begin.ts";
 import { decodeCheckpoint, encodeCheckpoint, type MoveCounts } from "../move/checkpoint.ts";
+import { requireFree } from "../move/enforced.ts";
 import { type Move, startMove } from "../move/move-data.ts";
 import type { MoveEvent } from "../move/progress.ts";
 import { keptUnder } from "../verify/kept-rows.ts";
