@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { CutoverError, type ErrorCode, systemClock } from "../../core/index.ts";
 import { ManualClock } from "../../testing/index.ts";
 import type { CapturedStore } from "../capture-store.ts";
-import type { DataStore, Reader, Row } from "../connector.ts";
+import type { DataStore, Reader, Row, TargetWrite } from "../connector.ts";
 import { type MemoryContents, openMemoryStore } from "../connectors/memory.ts";
 import { openDataStore } from "../open-data-store.ts";
 import { connectData, type ConnectDataOptions } from "./connect-data.ts";
@@ -370,6 +370,40 @@ describe("what a server holds", () => {
     await waiting;
     expect(await code(client.head())).toBe("CUTOVER_DATA_CLOSED");
     expect(await code((snapshot as Reader).count({ collection: "" }))).toBe("CUTOVER_DATA_UNAVAILABLE");
+  });
+
+  test("a write whose client is gone is not overtaken by the next one", async () => {
+    const plain = openMemoryStore();
+    const gate = Promise.withResolvers<void>();
+    const begun: string[] = [];
+    const slow: DataStore = Object.assign(watched(plain), {
+      applyTxn: async (write: TargetWrite) => {
+        begun.push(write.job);
+        if (write.job === "first") await gate.promise;
+        await plain.applyTxn(write);
+      },
+    });
+    const door = await serve(slow);
+    const write = (job: string): TargetWrite => ({
+      job,
+      fence: 1,
+      origin: "o",
+      changes: [],
+      rows: [{ collection: "", key: key(1), value: Buffer.from(job) }],
+    });
+    const first = await open(door.address, { retryMs: 0 });
+    const lost = code(first.applyTxn(write("first")));
+    await until(() => begun.length === 1);
+    await first[Symbol.asyncDispose]();
+    expect(await lost).toBe("CUTOVER_DATA_CLOSED");
+    const second = await open(door.address);
+    const next = second.applyTxn(write("second"));
+    for (let turn = 0; turn < 20; turn++) await second.head();
+    expect(begun).toEqual(["first"]);
+    gate.resolve();
+    await next;
+    expect(begun).toEqual(["first", "second"]);
+    expect((await plain.get("", [key(1)])).map(String)).toEqual(["second"]);
   });
 
   test("a snapshot shows its moment, whatever is written meanwhile, until it is disposed of", async () => {
