@@ -22,11 +22,14 @@ export interface Collection {
   readonly columns?: readonly Column[];
   /** Why it cannot be moved, e.g. that it has no primary key. Absent: it can. */
   readonly problem?: string;
-  /**
-   * What rows of a move would be held to, one by one as they come, and cannot be: foreign keys, triggers, by name. Absent: nothing, or
-   * it can be switched off for them. Only what is moved to is asked.
-   */
-  readonly enforced?: string;
+  /** What rows of a move would be held to, and cannot be. Absent: nothing, or it can be switched off. Only what is moved to is asked. */
+  readonly enforced?: Enforced;
+}
+
+/** By name, what acts on a row as it comes although a move brings rows in an order of its own, with what was done to them already. */
+export interface Enforced {
+  readonly foreignKeys: readonly string[];
+  readonly triggers: readonly string[];
 }
 
 export interface Column {

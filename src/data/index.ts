@@ -30,6 +30,7 @@ export type {
   Column,
   DataStore,
   Digest,
+  Enforced,
   Leaf,
   LogBatch,
   PackedRows,

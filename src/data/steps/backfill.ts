@@ -10,6 +10,7 @@ import {
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import { streamNames } from "../cutover/stream-names.ts";
 import { endMove } from "../move/begin.ts";
+import { enforcedText } from "../move/enforced.ts";
 import { type MoveResult, startMove } from "../move/move-data.ts";
 import { clearRows, holdsRows, notEmpty } from "./clear-rows.ts";
 import {
@@ -166,7 +167,7 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
       ...(refused ? ["THE NEW STORE HOLDS ROWS"] : []),
       ...(enforcing ?? []).map(
         ({ name, enforced }) =>
-          `"${name}" of the new store is refused: this user may not switch off ${enforced ?? ""}`,
+          `"${name}" of the new store is refused: this user may not switch off ${enforced === undefined ? "" : enforcedText(enforced)}`,
       ),
       ...warnings(seen),
     ].join(" · "),

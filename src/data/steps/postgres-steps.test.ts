@@ -120,7 +120,7 @@ test("a user who may not switch off foreign keys and triggers is told so before 
   expect(state).toBe("ROLLED_BACK");
   expect(results["move/backfill"]).toMatchObject({
     code: "CUTOVER_DATA_DENIED",
-    details: { collection: "app.child", enforced: "child_parent_fkey" },
+    details: { collection: "app.child", enforced: ["child_parent_fkey"] },
   });
   expect(
     (await fresh.client.query("SELECT 1 FROM pg_namespace WHERE nspname = 'cutover_data'")).rows,

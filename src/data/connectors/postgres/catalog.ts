@@ -40,8 +40,9 @@ interface TableRow {
   readonly key: readonly number[] | null;
   readonly immediate: boolean | null;
   readonly generatedKey: boolean | null;
-  /** Foreign keys of and to it, and triggers of its own, as far as they hold in ordinary sessions. */
-  readonly enforced: readonly string[];
+  /** Of it and to it, and its own triggers, as far as they hold in ordinary sessions. */
+  readonly foreignKeys: readonly string[];
+  readonly triggers: readonly string[];
   readonly columns: readonly {
     readonly number: number;
     readonly name: string;
@@ -67,9 +68,9 @@ const tablesSql: string = `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text A
     i.indimmediate AS immediate,
     (SELECT bool_or(g.attgenerated <> '') FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attnum = ANY(i.indkey)) AS "generatedKey",
     ARRAY(SELECT k.conname FROM pg_constraint k WHERE k.contype = 'f' AND c.oid IN (k.conrelid, k.confrelid) AND k.conparentid = 0
-        AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true)
-      UNION SELECT g.tgname FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'O'
-        AND g.tgname NOT LIKE 'cutover\\_%' ORDER BY 1) AS enforced,
+        AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true) ORDER BY 1) AS "foreignKeys",
+    ARRAY(SELECT g.tgname FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'O'
+        AND g.tgname NOT LIKE 'cutover\\_%' ORDER BY 1) AS triggers,
     coalesce((SELECT jsonb_agg(jsonb_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8,
         'typeName', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'collation', a.attcollation::int8,
         'cast', (SELECT format('%I.%I', tn.nspname, ty.typname) FROM pg_type ty JOIN pg_namespace tn ON tn.oid = ty.typnamespace WHERE ty.oid = a.atttypid),
@@ -107,7 +108,7 @@ export async function readTables(
   const rows = JSON.parse(found?.["found"] ?? "[]") as readonly TableRow[];
   const names = new Set<string>();
   return rows.map((row) => {
-    const shape = shapeOf(switches ? { ...row, enforced: [] } : row, types);
+    const shape = shapeOf(switches ? { ...row, foreignKeys: [], triggers: [] } : row, types);
     const { name } = shape.collection;
     if (!names.has(name)) {
       names.add(name);
@@ -172,13 +173,14 @@ function shapeOf(row: TableRow, types: Types): Shape {
     key: key.indexOf(at) + 1,
     nullable: !notNull,
   }));
+  const { foreignKeys, triggers } = row;
   const collection: Collection = {
     name: `${row.schema}.${row.name}`,
     ...(row.rows < 0 ? {} : { rows: row.rows }),
     bytes: row.bytes,
     columns: listed,
     ...(problem === undefined ? {} : { problem }),
-    ...(row.enforced.length === 0 ? {} : { enforced: row.enforced.join(", ") }),
+    ...(foreignKeys.length + triggers.length === 0 ? {} : { enforced: { foreignKeys, triggers } }),
   };
   const { schema, name: table, oid } = row;
   const signature = row.signature ?? "";
