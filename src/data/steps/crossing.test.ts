@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isCutoverError, systemClock } from "../../core/index.ts";
+import { CutoverError, isCutoverError, systemClock } from "../../core/index.ts";
 import { defineMigration, dryRun, type Migration, phase, step, type Step } from "../../plan/index.ts";
 import { openRig, type Rig } from "../../testing/engine-rig.ts";
 import { openLevelDb } from "../connectors/leveldb.ts";
@@ -238,6 +238,64 @@ describe("a migration that cuts its data over", () => {
     expect(state).toBe("ROLLED_BACK");
     await old.write([{ collection: "", key: keyOf(1), value: bytes("goes on") }], { epoch: 0 });
   }, 60_000);
+});
+
+describe("when the new side is out of reach on the way back", () => {
+  test.each([
+    [
+      "the run is stuck and says how far the old side has it, and goes back whole when it is there again",
+      false,
+    ],
+    ["a person who turns the switch decides to go back without the rest, and the record says so", true],
+  ])(
+    "%s",
+    async (_, byHand) => {
+      await fill(20);
+      let gone = false;
+      const reach = (): StoreRef => ({
+        name: "new orders",
+        shared: true,
+        open: () => {
+          if (gone) throw new CutoverError("CUTOVER_DATA_UNAVAILABLE", { message: "no answer" });
+          return young;
+        },
+      });
+      const late = step("late", {
+        run: async () => {
+          await young.write([{ collection: "", key: keyOf(900), value: bytes("late") }], { epoch: 3 });
+          gone = true;
+          throw new Error("the new side broke");
+        },
+      });
+      const made = migration(
+        ["move", { steps: [backfill(from(), reach(), { follow: true })] }],
+        ["cut", { steps: [cutoverData(from(), reach(), { switch: sw() })] }],
+        ["use", { steps: [late] }],
+      );
+      const handle = await rig.start(made);
+      expect(await handle.done).toMatchObject({
+        state: "ROLLBACK_STUCK",
+        reason: expect.stringMatching(
+          /no answer; the old side has it up to 0+\d+ of the new one's log/,
+        ) as string,
+      });
+      const kept = fileSwitch(join(dir, "switch"));
+      expect(await kept.read()).toEqual({ side: "new", epoch: 3 });
+      if (byHand) await kept.turn({ side: "old", epoch: 9 });
+      else gone = false;
+      const again = await rig.resume(handle.id, made, { rollback: "decided" });
+      expect((await again.done).state).toBe("ROLLED_BACK");
+      const standing = await kept.read();
+      expect(standing).toEqual({ side: "old", epoch: byHand ? 9 : 6 });
+      expect((await rowsOf(old))[String(keyOf(900))]).toBe(byHand ? undefined : "late");
+      await old.write([{ collection: "", key: keyOf(1), value: bytes("goes on") }], {
+        epoch: standing.epoch,
+      });
+      const evidence = JSON.stringify(await rig.store.runs.evidence(handle.id));
+      expect(evidence.includes("turnedByHand")).toBe(byHand);
+    },
+    60_000,
+  );
 });
 
 test("the dry run tells what is checked, what is stopped and how it comes back", async () => {
