@@ -201,3 +201,27 @@ test("a transaction that does not end gives the old side back within the limit, 
   await open.end();
   await end(both.old, both.fresh);
 }, 90_000);
+
+test("a trigger of the old side that could not be switched off on the way back is told before anybody is stopped", async () => {
+  const both = await pair();
+  const role = `keeper_${process.pid}`;
+  await both.old.client.query(
+    `CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.v := upper(NEW.v); RETURN NEW; END $$;
+      CREATE TRIGGER shout BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION shout();
+      CREATE ROLE ${role} LOGIN REPLICATION PASSWORD 'not-a-secret'; ALTER TABLE parent OWNER TO ${role}; ALTER TABLE child OWNER TO ${role};
+      ALTER SEQUENCE parent_id_seq OWNER TO ${role}; GRANT CREATE ON SCHEMA public TO ${role};
+      DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ${role}', current_database()); END $$`,
+  );
+  const address = new URL(both.old.url);
+  address.username = role;
+  const { state, results } = await cross({ ...both, old: { ...both.old, url: address.href } }, [], []);
+  expect(state).toBe("ROLLED_BACK");
+  expect(results["cutover/cutoverData"]).toMatchObject({
+    code: "CUTOVER_DATA_DENIED",
+    details: { collection: "public.parent", enforced: ["shout"] },
+  });
+  // Nobody was stopped, and those who name no epoch write as before.
+  await both.old.client.query("INSERT INTO parent (v) VALUES ('as before')");
+  expect(await kept.read()).toEqual({ side: "old", epoch: 0 });
+  await end(both.old, both.fresh);
+}, 90_000);
