@@ -5,6 +5,7 @@ import type { CrossingState } from "../cutover/arrows.ts";
 import type { Crossing, CrossingEvent } from "../cutover/crossing-events.ts";
 import type { BackMap, CrossingLimits, CrossingOptions } from "../cutover/crossing-options.ts";
 import type { Switch } from "../cutover/switch.ts";
+import { defaultCrossingLimits } from "../cutover/ground.ts";
 import { backProblem } from "../cutover/way-back.ts";
 import type { DataStore } from "../connector.ts";
 import type { CutoverLimits } from "./crossing-input.ts";
@@ -39,7 +40,7 @@ export function limitProblems(found: Problems, limits: unknown): void {
     else if (sort === "count") found.count(place, value);
     else checkDuration(found, place, value);
   }
-  const { pauseMs = 5_000, abortMs = 10_000 } = limitsOf(limits);
+  const { pauseMs, abortMs } = { ...defaultCrossingLimits, ...limitsOf(limits) };
   if (abortMs < pauseMs)
     found.add(
       "limits.abort",

@@ -3,6 +3,7 @@ import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../p
 import { proofOf } from "../backup/proof.ts";
 import type { CrossingState } from "../cutover/arrows.ts";
 import { crossOver, goBack } from "../cutover/crossing.ts";
+import { defaultCrossingLimits } from "../cutover/ground.ts";
 import { appliedBack, standDown } from "../cutover/stand-down.ts";
 import type { CrossingPairOptions, CutoverDataOptions } from "./crossing-input.ts";
 import {
@@ -152,7 +153,7 @@ async function plan(setting: Setting): Promise<StepPlan> {
   const { pair, options } = setting;
   const { from, to, collections, map } = pair;
   const own = options.estimate === undefined ? undefined : durationMs(options.estimate);
-  const { pauseMs = 5_000, abortMs = 10_000, touched = 20_000 } = limitsOf(options.limits);
+  const { pauseMs, abortMs, touched } = { ...defaultCrossingLimits, ...limitsOf(options.limits) };
   const about = [
     `the switch ${options.switch === undefined ? "" : switchName(options.switch)}: applications follow it`,
     `writes of applications: stopped for a moment that is measured before; at most ${pauseMs} ms are begun with, and ended after ${abortMs} ms`,
