@@ -242,6 +242,8 @@ async function readRows(
             return { rows, end: false };
           rows.push({ key: skip === 0 ? key : key.subarray(skip), value });
         }
+        // Full: to see whether more lies behind would read a row that is thrown away, and one row may be huge.
+        if (bytes >= limit.bytes) return { rows, end: false };
       }
     } finally {
       await iterator.close();

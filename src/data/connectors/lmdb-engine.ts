@@ -177,6 +177,8 @@ export class LmdbEngine implements ByteEngine {
       bytes += key.length + value.length;
       if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0)) return { rows, end: false };
       rows.push({ key, value });
+      // Full: to see whether more lies behind would copy a row that is thrown away, and one row may be huge.
+      if (bytes >= limit.bytes) return { rows, end: false };
     }
     return { rows, end: true };
   }
