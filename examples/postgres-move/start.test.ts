@@ -77,7 +77,7 @@ test("killed in the turn, servers and all, the same command brings the shop acro
   expect(second.output).toMatch(/ · 0 lost · 0 twice\n/);
   expect(second.output).toMatch(/the shop moved under load; nothing was lost, nothing was done twice/);
   expect(code).toBe(0);
-}, 180_000);
+}, 240_000);
 
 test("taken back after the cutover, the old shop has all that the new one has written", async () => {
   const start = new Start("--orders", "1000", "--back");
@@ -88,7 +88,7 @@ test("taken back after the cutover, the old shop has all that the new one has wr
   expect(start.output).toMatch(/\(\d+ by the old shop, [1-9]\d* by the new one\) · 0 lost · 0 twice\n/);
   expect(start.output).toMatch(/the shop moved and came back/);
   expect(code).toBe(0);
-}, 120_000);
+}, 180_000);
 
 test("a state that nobody mapped is refused by name before anything moves", async () => {
   const start = new Start("--orders", "50", "--strange");
