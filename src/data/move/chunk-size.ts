@@ -19,7 +19,7 @@ export const packedSizing: ChunkSizing = { targetMs: 500, rows: 1_000_000, bytes
 
 /** Rows of the first chunk, before anything was measured. */
 const firstRows = 1_000;
-const firstPackedRows = 10_000;
+const firstPackedRows = 50_000;
 
 export function firstChunk({ rows, bytes }: ChunkSizing, packed = false): ChunkLimit {
   return { rows: Math.min(packed ? firstPackedRows : firstRows, rows), bytes, ...(packed ? { packed } : {}) };

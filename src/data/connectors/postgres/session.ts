@@ -175,11 +175,17 @@ export class Session {
   }
 }
 
+/** Bytes that wait to be sent, so that a server which asks for more need not wait for this process. */
+const ahead = 1_048_576;
+
 /** As fast as the server takes them, and no faster: they are made one by one. */
 async function writeMessages(stream: PgStream, messages: Iterable<Uint8Array>): Promise<void> {
+  let waiting = 0;
   for (const message of messages) {
     if (stream.destroyed) return;
-    if (stream.write(message)) continue;
+    waiting = stream.write(message) ? 0 : waiting + message.length;
+    if (waiting < ahead) continue;
+    waiting = 0;
     await new Promise<void>((resolve) => {
       const go = (): void => {
         stream.off("drain", go);
