@@ -13,7 +13,10 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "cutover-move-"));
 });
 afterEach(async () => {
-  // Only when a test failed is there still something to end.
+  // Only when a test failed is there still something to end; SIGTERM stops the crossing too.
+  for (const start of started.splice(0)) start.child.kill("SIGTERM");
+  const owner = readRecord<{ pid: number }>(join(dir(), "cutover/owner.json"))?.pid;
+  if (owner !== undefined && commandOf(owner).includes("cli/main")) process.kill(owner, "SIGTERM");
   await endAll(dir());
   const servers = readRecord<ServersRecord>(places(dir()).servers);
   for (const place of [servers?.old, servers?.new])
@@ -22,6 +25,8 @@ afterEach(async () => {
 }, 60_000);
 
 const dir = (): string => join(root, "current");
+
+const started: Start[] = [];
 
 /** The command of the example in folders of its own, with what it printed so far. */
 class Start {
@@ -35,6 +40,7 @@ class Start {
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on("data", (chunk: Buffer) => (this.output += chunk.toString("utf8")));
     this.ended = new Promise((resolve) => this.child.once("close", resolve));
+    started.push(this);
   }
 
   async prints(pattern: RegExp): Promise<void> {
