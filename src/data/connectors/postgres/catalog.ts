@@ -225,8 +225,13 @@ function problemOf(
   return undefined;
 }
 
-/** A collection that a move keeps for itself: a table of two columns of bytes. */
-export function ownShape(name: string): Shape {
+/** A collection that a move keeps for itself: a table of two columns of bytes. @throws CUTOVER_DATA_COLLECTION */
+export function ownShape(name: string, store: string): Shape {
+  if (Buffer.byteLength(name) > 63)
+    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
+      message: `expected the name of a collection of a move in at most 63 bytes, found "${name}"`,
+      place: store,
+    });
   const column = (named: string): ShapeColumn => ({
     name: named,
     type: "bytea",

@@ -295,7 +295,7 @@ export class PostgresStore implements DataStore {
   }
 
   async #shape(collection: string): Promise<Shape> {
-    if (isOwn(collection)) return this.#own(collection);
+    if (isOwn(collection)) return ownShape(collection, this.name);
     if (!this.#shapes.has(collection)) await this.#load();
     const shape = this.#shapes.get(collection);
     if (shape !== undefined && shape.collection.problem === undefined) return shape;
@@ -306,14 +306,6 @@ export class PostgresStore implements DataStore {
           : `expected a table that can be moved, found "${collection}": ${shape.collection.problem}`,
       place: this.name,
       details: { collection },
-    });
-  }
-
-  #own(collection: string): Shape {
-    if (Buffer.byteLength(collection) <= 63) return ownShape(collection);
-    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
-      message: `expected the name of a collection of a move in at most 63 bytes, found "${collection}"`,
-      place: this.name,
     });
   }
 
