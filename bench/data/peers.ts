@@ -13,7 +13,7 @@ export interface PgClient {
 }
 
 export async function pgClient(url: string): Promise<PgClient> {
-  const { default: pg } = (await import("pg")) as unknown as {
+  const { default: pg } = (await import("pg" as string)) as unknown as {
     default: {
       Client: new (options: { connectionString: string }) => PgClient & { connect(): Promise<void> };
     };

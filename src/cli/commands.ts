@@ -73,6 +73,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./commands/data-backup.ts"),
   },
   "data restore": { summary: "bring a backup back", load: () => import("./commands/data-restore.ts") },
+  "data switch": {
+    summary: "which side is in charge; a person decides",
+    load: () => import("./commands/data-switch.ts"),
+  },
   worker: { summary: "do work orders and carry runs", load: () => import("./commands/worker.ts") },
   serve: { summary: "answer applications on other machines", load: () => import("./commands/serve.ts") },
   audit: { summary: "verify or print the chain of events", load: () => import("./commands/audit.ts") },

@@ -217,7 +217,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   ),
   CUTOVER_DATA_NO_WAY_BACK: entry(
     5,
-    "bring back what the message names, then resume; or decide without it: turn the switch to the old side yourself, then resume",
+    "bring back what the message names, then resume; or decide without it: cutover data switch DIR --turn old, then resume",
   ),
   CUTOVER_DATA_LAG: entry(4, "see what holds the old side up, then begin again, or raise the limit"),
   CUTOVER_DATA_EPOCH: entry(7, "look at which side is in charge; what was decided first holds"),

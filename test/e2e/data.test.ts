@@ -118,6 +118,46 @@ describe("data without a migration", () => {
     expect(stopped.code).toBe(130);
     expect(readdirSync(project.dir).filter((name) => /^b|scratch/.test(name))).toEqual([]);
   }, 60_000);
+
+  test("a switch tells who is in charge, and a person turns it with a reason", async () => {
+    project.write(
+      "turn.mjs",
+      `import { fileSwitch } from "cutover/data";
+       await fileSwitch("side", { create: true, by: "migration orders" }).turn({ side: "new", epoch: 3 });`,
+    );
+    const missing = await project.run("data", "switch", "side");
+    expect(missing).toMatchObject({ code: 2, stdout: "" });
+    expect(missing.stderr).toContain("CUTOVER_DATA_MISSING");
+    execFileSync(process.execPath, ["turn.mjs"], { cwd: project.dir, timeout: 30_000 });
+    const told = await project.run("data", "switch", "file:side");
+    expect(told).toMatchObject({ code: 0, stderr: "" });
+    expect(told.stdout).toMatch(
+      /^new side is in charge, epoch 3\n {2}\S+Z {2}new, epoch 3 {2}migration orders\n$/,
+    );
+
+    const silent = await project.run("data", "switch", "side", "--turn", "old");
+    expect(silent).toMatchObject({ code: 2 });
+    expect(silent.stderr).toContain("expected a reason");
+    expect((await project.run("data", "switch", "side", "--turn", "both", "--reason", "x")).code).toBe(2);
+    const turned = await project.run(
+      "data",
+      "switch",
+      "side",
+      "--turn",
+      "old",
+      "--reason",
+      "the disk is gone",
+    );
+    expect(turned).toMatchObject({ code: 0 });
+    expect(turned.stdout).toMatch(/^old side is in charge, epoch 6\n[^]*: the disk is gone\n$/);
+    const again = await project.run("data", "switch", "side", "--turn", "old", "--reason", "once more");
+    expect(again.stdout).toContain("in charge already; nothing was turned");
+    const { history } = await project.json<{ history: readonly object[] }>("data", "switch", "side");
+    expect(history).toMatchObject([
+      { side: "new", epoch: 3 },
+      { side: "old", epoch: 6 },
+    ]);
+  }, 60_000);
 });
 
 describe("bad input to the commands of data", () => {
