@@ -1,3 +1,4 @@
+import { asError } from "../../core/index.ts";
 import { type ByteEngine, type ByteView, type Put, reserved, type WriteBody } from "../capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
 import type { LmdbDb, LmdbRange, LmdbRead, LmdbRoot } from "./lmdb-driver.ts";
@@ -10,6 +11,12 @@ const longestKey = 1_978;
 const lookAgainMs = 50;
 /** Rows from which on a transaction is queued: fewer are written sooner than told of. */
 const queuedFrom = 64;
+/**
+ * What LMDB says of a transaction that it has given up, of which nothing is kept: seen where another process was killed within
+ * one of its own. The transaction is begun again, so many times, while no later write waits that it must not fall behind.
+ */
+const givenUp = /\bMDB_BAD_TXN\b/;
+const mostTries = 3;
 /** Stands among the records while a transaction is refused, and never after it. */
 const refusedKey: Buffer = Buffer.from("r");
 
@@ -118,6 +125,19 @@ export class LmdbEngine implements ByteEngine {
   }
 
   async #transact(body: WriteBody, durable: boolean, rows: readonly Put[]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#begin(body, rows);
+        break;
+      } catch (error) {
+        const alone = this.#writing.size <= 1;
+        if (!alone || tries === mostTries || !givenUp.test(asError(error).message)) throw error;
+      }
+    }
+    if (durable) await this.#mapped(() => this.#root.flushed);
+  }
+
+  async #begin(body: WriteBody, rows: readonly Put[]): Promise<void> {
     let refused: { readonly error: unknown } | undefined;
     const records = this.#db(reserved);
     const decide = (beside: readonly Put[]): void => {
@@ -137,7 +157,6 @@ export class LmdbEngine implements ByteEngine {
         : this.#queued(records, () => decide([]), rows),
     );
     if (refused !== undefined) throw refused.error;
-    if (durable) await this.#mapped(() => this.#root.flushed);
   }
 
   /**
