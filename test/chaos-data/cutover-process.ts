@@ -74,7 +74,8 @@ const crossing = (): CrossingOptions => ({
   ...job,
   ...(pair.map === undefined ? {} : { map: pair.map }),
   ...(pair.back === undefined ? {} : { back: pair.back }),
-  ...(pairName === "lmdb-sqlite" ? { collections: [""], into: ["t"] } : {}),
+  ...(pair.collections === undefined ? {} : { collections: pair.collections }),
+  ...(pair.into === undefined ? {} : { into: pair.into }),
   random: (length) => new Uint8Array(randomBytes(length)),
   ...(kept.state === undefined ? {} : { state: kept.state }),
   // The whole of a pause on a busy machine, with a disk that is written to by others.
@@ -97,7 +98,11 @@ if (kept.stage === "move") {
     target: pair.new,
     ...job,
     without: ["orders:back", "orders:try"],
-    ...(pair.map === undefined ? {} : { map: pair.map, ranges: [{ collection: "" }], into: ["t"] }),
+    ...(pair.map === undefined ? {} : { map: pair.map }),
+    ...(pair.collections === undefined
+      ? {}
+      : { ranges: pair.collections.map((collection) => ({ collection })) }),
+    ...(pair.into === undefined ? {} : { into: pair.into }),
     chunk: { rows: 50 },
   });
   next("over");

@@ -1,15 +1,22 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileSwitch } from "../../src/data/index.ts";
 import { dataFaultPoints } from "../../src/data/fault-points.ts";
 import { openPair, type PairName } from "./cutover-sides.ts";
+import { isPostgres, type PostgresLane } from "./postgres-pair.ts";
 
 /** Where a process of a run is killed: at which fault point, the how manieth time that it comes there. */
 export interface Kill {
   readonly point: string;
   readonly hit: number;
+}
+
+/** A kill that came about. */
+export interface Killed extends Kill {
+  /** What the process was doing: `move`, `over`, `back` or `again`. */
+  readonly stage: string;
 }
 
 /** Fault points that a crossing comes to. */
@@ -37,8 +44,18 @@ function child(folder: string, args: readonly string[]): Promise<Ended> {
   });
 }
 
+/** What a process that ended was doing. */
+function stageIn(folder: string): string {
+  try {
+    return (JSON.parse(readFileSync(`${folder}/kept.json`, "utf8")) as { readonly stage: string }).stage;
+  } catch {
+    // Nothing is kept before the data was copied.
+    return "move";
+  }
+}
+
 /** Rows after so many writes. */
-async function expected(writes: number): Promise<Record<string, string>> {
+function expected(writes: number): Record<string, string> {
   const rows: Record<string, string> = {};
   for (let n = 0; n < writes; n++) {
     const key = `row${(n * 7919) % 150}`;
@@ -46,34 +63,38 @@ async function expected(writes: number): Promise<Record<string, string>> {
     else rows[key] = `${n} `.repeat(1 + (n % 20));
   }
   rows["done"] = String(writes);
-  return Promise.resolve(rows);
+  return rows;
 }
 
 const sorted = (rows: Record<string, string>): string =>
   JSON.stringify(Object.entries(rows).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
+export interface Outcome {
+  /** What is wrong in the end; undefined when nothing is. */
+  readonly wrong: string | undefined;
+  readonly killed: readonly Killed[];
+}
+
 /**
- * An application whose data crosses, comes back and crosses again, killed and started again. Gives what is wrong in the end;
- * undefined when nothing is. `killed` counts the kills that came about.
+ * An application whose data crosses, comes back and crosses again, killed and started again.
+ * @param lane for pairs of PostgreSQL
  */
-export async function runOnce(
-  pair: PairName,
-  kills: readonly Kill[],
-): Promise<{ readonly wrong: string | undefined; readonly killed: number }> {
+export async function runOnce(pair: PairName, kills: readonly Kill[], lane?: PostgresLane): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "cutover-chaos-crossing-"));
-  let killed = 0;
+  const killed: Killed[] = [];
   try {
+    if (isPostgres(pair)) await lane?.prepare(pair, folder);
     let fence = 0;
     let last: Ended | undefined;
     for (const kill of [...kills, undefined]) {
       const args = [pair, String(++fence), ...(kill === undefined ? [] : [kill.point, String(kill.hit)])];
       last = await child(folder, args);
-      if (last.how === "SIGKILL" && kill !== undefined) killed++;
+      if (last.how === "SIGKILL" && kill !== undefined) killed.push({ ...kill, stage: stageIn(folder) });
       else if (last.how !== 0) return { wrong: `ended with ${last.how}: ${last.err}`, killed };
     }
     const writes = Number(last?.out.split("\n").at(-1));
     await using sides = await openPair(pair, folder);
-    const wanted = sorted(await expected(writes));
+    const wanted = sorted(expected(writes));
     const { side } = await fileSwitch(`${folder}/switch`).read();
     if (side !== "new") return { wrong: `the ${side} side is in charge`, killed };
     for (const each of ["new", "old"] as const) {

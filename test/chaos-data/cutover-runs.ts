@@ -1,27 +1,48 @@
 /**
- * Data that crosses, comes back and crosses again under writes, with processes killed at random fault points, many times:
+ * Data that crosses, comes back and crosses again under writes, with processes killed at fault points, many times:
  *
- *   npx node test/chaos-data/cutover-runs.ts --runs 1000 [--seed N] [--pair leveldb-lmdb]
+ *   TMPDIR=/dev/shm npx node test/chaos-data/cutover-runs.ts --runs 1000 [--seed N] [--pair leveldb-lmdb]… [--at-once 2]
  *
- * Ends with 1 and the run that failed, with the seed and number that show it again.
+ * The runs go through every fault point of every pair in turn; at which of its hits, and what else is killed after it, is random.
+ * A process that is killed loses nothing that it wrote, so that the folder may well lie in memory.
+ *
+ * Ends with 1 and the runs that failed, each with the seed and number that show it again (`--seed N --first RUN --runs 1`, with the
+ * same pairs), after `--failures` of them. Tells in the end which kills came about.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { crossingPoints, type Kill, runOnce } from "./cutover-run.ts";
+import { crossingPoints, type Kill, type Killed, type Outcome, runOnce } from "./cutover-run.ts";
 import { type PairName, pairNames } from "./cutover-sides.ts";
+import { ChaosServer, isPostgres } from "./postgres-pair.ts";
 
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "1000" },
-    seed: { type: "string" },
+    seed: { type: "string", default: String(Date.now() % 2 ** 31) },
     first: { type: "string", default: "0" },
-    pair: { type: "string" },
+    pair: { type: "string", multiple: true, default: [...pairNames] },
+    "at-once": { type: "string", default: String(availableParallelism()) },
+    failures: { type: "string", default: "1" },
   },
 });
-const runs = Number(values.runs);
-const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed);
-const only = pairNames.find((name) => name === values.pair);
-if (!(Number.isInteger(runs) && runs > 0 && Number.isInteger(seed)) || (values.pair !== undefined && !only)) {
-  console.error(`expected --runs and --seed as whole numbers, --pair as one of ${pairNames.join(", ")}`);
+const [runs, seed, first, atOnce, mostFailures] = [
+  values.runs,
+  values.seed,
+  values.first,
+  values["at-once"],
+  values.failures,
+].map(Number) as [number, number, number, number, number];
+const pairs = pairNames.filter((name) => values.pair.includes(name));
+const isCount = (of: number): boolean => Number.isSafeInteger(of) && of > 0;
+if (
+  ![runs, atOnce, mostFailures, seed + 1, first + 1].every(isCount) ||
+  values.pair.some((name) => !pairs.some((known) => known === name))
+) {
+  console.error(
+    `expected --runs, --seed, --first, --at-once and --failures as whole numbers, --pair as one of ${pairNames.join(", ")}`,
+  );
   process.exit(2);
 }
 
@@ -36,25 +57,89 @@ function random(from: number): () => number {
   };
 }
 
-console.log(`${runs} runs, seed ${seed}`);
-const began = performance.now();
-let killed = 0;
-for (let run = Number(values.first); run < Number(values.first) + runs; run++) {
+const cutoverPoints = crossingPoints.filter((point) => point.startsWith("data.cutover."));
+/** A process killed here leaves an attempt that has stopped writers. */
+const inPause = [
+  "data.cutover.intended",
+  "data.cutover.drained",
+  "data.cutover.applied",
+  "data.cutover.tried",
+];
+
+function planned(run: number): { readonly pair: PairName; readonly kills: readonly Kill[] } {
   const next = random(seed * 1_000_003 + run);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
-  const pair: PairName = only ?? pick(pairNames);
-  const cutover = crossingPoints.filter((point) => point.startsWith("data.cutover."));
-  const kills = Array.from({ length: 1 + Math.floor(next() * 3) }, (): Kill => {
-    const point = next() < 0.7 ? pick(cutover) : pick(crossingPoints);
-    return { point, hit: 1 + Math.floor(next() * (point.startsWith("data.cutover.") ? 3 : 12)) };
+  const at = (point: string): Kill => ({
+    point,
+    // A point of the crossing comes once for each of the three; the others come often.
+    hit: 1 + Math.floor(next() * (point.startsWith("data.cutover.") ? 3 : 12)),
   });
-  const found = await runOnce(pair, kills);
-  killed += found.killed;
-  if (found.wrong !== undefined) {
-    console.error(`run ${run} of seed ${seed}: ${pair}, ${JSON.stringify(kills)}: ${found.wrong}`);
-    process.exitCode = 1;
-    break;
-  }
-  if ((run + 1) % 25 === 0) console.log(`${run + 1} runs, ${killed} kills`);
+  const pair = pairs[run % pairs.length] as PairName;
+  const point = crossingPoints[Math.floor(run / pairs.length) % crossingPoints.length] ?? "";
+  const more = Array.from({ length: Math.floor(next() * 3) }, () =>
+    at(next() < 0.7 ? pick(cutoverPoints) : pick(crossingPoints)),
+  );
+  // An attempt is withdrawn by whoever comes after one that was killed in its pause.
+  const kills = point === "data.cutover.withdrawn" ? [at(pick(inPause)), { point, hit: 1 }] : [at(point)];
+  return { pair, kills: [...kills, ...more] };
 }
-console.log(`${killed} processes were killed, ${((performance.now() - began) / 1_000).toFixed(0)} s`);
+
+const kills: (Killed & { readonly pair: PairName })[] = [];
+let [next, done, failed] = [first, 0, 0];
+const began = performance.now();
+let told = began;
+
+function note(run: number, pair: PairName, planOf: readonly Kill[], { wrong, killed }: Outcome): void {
+  done++;
+  kills.push(...killed.map((kill) => ({ ...kill, pair })));
+  if (wrong !== undefined) {
+    failed++;
+    console.error(`run ${run} of seed ${seed}: ${pair}, ${JSON.stringify(planOf)}: ${wrong}`);
+  }
+  if (performance.now() - told < 15_000) return;
+  told = performance.now();
+  const perMinute = (done * 60_000) / (told - began);
+  console.log(
+    `${done} of ${runs} runs, ${kills.length} kills, ${failed} wrong · ${perMinute.toFixed(1)} runs a minute, ${((runs - done) / perMinute).toFixed(0)} minutes left`,
+  );
+}
+
+/** Which kills came about for each pair: by point, on the way to the new side and on the way back. */
+function tellKills(): void {
+  for (const pair of pairs) {
+    const own = kills.filter((kill) => kill.pair === pair);
+    const count = (point: string, back: boolean): number =>
+      own.filter((kill) => kill.point === point && (kill.stage === "back") === back).length;
+    const cells = crossingPoints.map(
+      (point) => `${point.slice("data.".length)} ${count(point, false)}/${count(point, true)}`,
+    );
+    console.log(`${pair}: ${own.length} kills, forward/back: ${cells.join(" · ")}`);
+  }
+}
+
+const names = pairs.length === pairNames.length ? "all pairs" : pairs.join(", ");
+console.log(`${runs} runs, seed ${seed}, ${names}, ${atOnce} at once`);
+// What the processes compile is kept for the next ones.
+const compiled = mkdtempSync(join(tmpdir(), "cutover-chaos-compiled-"));
+process.env["NODE_COMPILE_CACHE"] ??= compiled;
+const server = pairs.some(isPostgres) ? await ChaosServer.start() : undefined;
+try {
+  await Promise.all(
+    Array.from({ length: Math.min(atOnce, runs) }, async () => {
+      const lane = await server?.lane();
+      while (next < first + runs && failed < mostFailures) {
+        const run = next++;
+        const plan = planned(run);
+        note(run, plan.pair, plan.kills, await runOnce(plan.pair, plan.kills, lane));
+      }
+    }),
+  );
+} finally {
+  await server?.[Symbol.asyncDispose]();
+  rmSync(compiled, { recursive: true, force: true });
+}
+tellKills();
+console.log(
+  `${done} runs, ${kills.length} processes were killed, ${failed} runs went wrong, ${((performance.now() - began) / 1_000).toFixed(0)} s`,
+);
+process.exitCode = failed > 0 ? 1 : 0;

@@ -15,9 +15,17 @@ import {
   openSqlite,
   type SourceRow,
 } from "../../src/data/index.ts";
+import { isPostgres, openPostgresPair } from "./postgres-pair.ts";
 
 /** Pairs of stores between which data crosses and comes back, and how an application writes to them. */
-export const pairNames = ["leveldb-lmdb", "lmdb-files", "sqlite-sqlite", "lmdb-sqlite"] as const;
+export const pairNames = [
+  "leveldb-lmdb",
+  "lmdb-files",
+  "sqlite-sqlite",
+  "lmdb-sqlite",
+  "postgres-postgres",
+  "postgres-mapped",
+] as const;
 export type PairName = (typeof pairNames)[number];
 
 /** A value of a key; null: the row is gone. */
@@ -30,6 +38,9 @@ export interface Pair extends AsyncDisposable {
   readonly back?: {
     map: (row: SourceRow) => { collection: string; key: Uint8Array; value: Uint8Array };
   } & Pick<DataMap, "places">;
+  /** What crosses, and where its images lie; absent: all, under the same names. */
+  readonly collections?: readonly string[];
+  readonly into?: readonly string[];
   /** All of it in one transaction, at the side in charge, however long that takes. A killed process loses nothing of it; the machine stays. */
   write(writes: readonly Write[]): Promise<void>;
   rows(side: "old" | "new"): Promise<Record<string, string>>;
@@ -120,7 +131,9 @@ const fromTable: Exclude<Pair["back"], undefined> = {
   places: (_, key) => [{ collection: "", key: keyIn(key) }],
 };
 
+/** @param folder where a run keeps everything; for PostgreSQL a lane was prepared for it (`ChaosServer`) */
 export async function openPair(name: PairName, folder: string): Promise<Pair> {
+  if (isPostgres(name)) return await openPostgresPair(name, folder);
   const [from, to] = name.split("-") as [string, string];
   const open = (kind: string, side: string): Promise<Side> =>
     kind === "sqlite"
@@ -162,7 +175,7 @@ export async function openPair(name: PairName, folder: string): Promise<Pair> {
   return {
     old: old.store,
     new: young.store,
-    ...(name === "lmdb-sqlite" ? { map: toTable, back: fromTable } : {}),
+    ...(name === "lmdb-sqlite" ? { map: toTable, back: fromTable, collections: [""], into: ["t"] } : {}),
     write: (writes) =>
       handle === undefined
         ? follow(writes)
