@@ -104,6 +104,8 @@ const testTools = new Set(["vitest", "fast-check"]);
  * of this process are facts; its standard streams, exit, arguments and environment belong to `cli`.
  */
 const processFacts: Readonly<Record<string, readonly string[]>> = {
+  // A process that has an LMDB open names itself to those that open it too.
+  "data/connectors/lmdb-opening.ts": ["pid"],
   // A door names itself by its process, so that its reports are told from those of other processes.
   "rollout/door/rollout.ts": ["pid"],
   // Ends the process group of a command that it started itself.

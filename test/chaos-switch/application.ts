@@ -6,7 +6,6 @@
  * Started again it goes on with what it finds. Ends with 3 when it did not find what it was told is written.
  */
 import { writeSync } from "node:fs";
-import { hasCode } from "../../src/core/index.ts";
 import { fileSwitch, movable, openLmdb } from "../../src/data/index.ts";
 
 const [folder = "", name = "", writes = "0"] = process.argv.slice(2);
@@ -24,22 +23,14 @@ const valueOf = async (key: Uint8Array): Promise<number> => {
   return found === undefined ? 0 : Number(Buffer.from(found).toString());
 };
 
-/**
- * Two at once: the second must not be overtaken by the first. After a process was killed LMDB sometimes gives up the transaction
- * of another one (MDB_BAD_TXN), of which nothing is kept: what an application does then is to ask again.
- */
+/** Two at once: the second must not be overtaken by the first. */
 async function writePair(label: string, key: Uint8Array, done: number): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    const pair = [done + 1, done + 2].map((value) => {
+  await Promise.all(
+    [done + 1, done + 2].map((value) => {
       tell(`asked ${label} ${value}`);
       return db.put(key, Buffer.from(String(value)));
-    });
-    const failed = (await Promise.allSettled(pair)).find(({ status }) => status === "rejected");
-    if (failed === undefined) return;
-    const { reason } = failed as PromiseRejectedResult;
-    if (!hasCode(reason, "CUTOVER_DATA_IO") || tries === 10) throw reason;
-    tell(`again ${label}: ${reason.message}`);
-  }
+    }),
+  );
 }
 
 async function count(worker: number): Promise<void> {

@@ -1,9 +1,10 @@
-import { asError } from "../../core/index.ts";
 import { type ByteEngine, type ByteView, type Put, reserved, type WriteBody } from "../capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
 import type { LmdbDb, LmdbRange, LmdbRead, LmdbRoot } from "./lmdb-driver.ts";
 import { namedDatabase } from "./lmdb-root.ts";
+import type { Opening } from "./lmdb-opening.ts";
 import { closedStore, storeError } from "./place.ts";
+import type { WriteHold } from "./write-hold.ts";
 
 /** The package refuses longer keys. */
 const longestKey = 1_978;
@@ -11,12 +12,6 @@ const longestKey = 1_978;
 const lookAgainMs = 50;
 /** Rows from which on a transaction is queued: fewer are written sooner than told of. */
 const queuedFrom = 64;
-/**
- * What LMDB says of a transaction that it has given up, of which nothing is kept: seen where another process was killed within
- * one of its own. The transaction is begun again, so many times, while no later write waits that it must not fall behind.
- */
-const givenUp = /\bMDB_BAD_TXN\b/;
-const mostTries = 3;
 /** Stands among the records while a transaction is refused, and never after it. */
 const refusedKey: Buffer = Buffer.from("r");
 
@@ -32,20 +27,24 @@ export class LmdbEngine implements ByteEngine {
   readonly #databases: ReadonlyMap<string, LmdbDb>;
   readonly #problems: readonly Collection[];
   readonly #listeners = new Set<() => void>();
+  readonly #opening: Opening;
+  readonly #hold: WriteHold;
   #closed = false;
-  #writing = new Set<Promise<void>>();
 
-  /** `databases`: what each collection is, the reserved one among them; `""` is the root. */
+  /** `databases`: what each collection is, the reserved one among them; `""` is the root. Leaves `opening` when it is closed. */
   constructor(
     name: string,
     root: LmdbRoot,
     databases: ReadonlyMap<string, LmdbDb>,
     problems: readonly Collection[],
+    opening: Opening,
   ) {
     this.name = name;
     this.#root = root;
     this.#databases = databases;
     this.#problems = problems;
+    this.#opening = opening;
+    this.#hold = opening.join();
   }
 
   collections(): Promise<readonly Collection[]> {
@@ -103,13 +102,10 @@ export class LmdbEngine implements ByteEngine {
 
   async write(body: WriteBody, durable: boolean, rows: readonly Put[] = []): Promise<void> {
     this.#open();
-    const work = this.#transact(body, durable, rows);
-    this.#writing.add(work);
-    try {
-      await work;
-    } finally {
-      this.#writing.delete(work);
-    }
+    await this.#hold.run(async () => {
+      await this.#begin(body, rows);
+      if (durable) await this.#mapped(() => this.#root.flushed);
+    });
     for (const listener of this.#listeners) listener();
   }
 
@@ -120,21 +116,9 @@ export class LmdbEngine implements ByteEngine {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#writing);
+    await this.#hold.done();
+    this.#opening.leave(this.#hold);
     await this.#root.close();
-  }
-
-  async #transact(body: WriteBody, durable: boolean, rows: readonly Put[]): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.#begin(body, rows);
-        break;
-      } catch (error) {
-        const alone = this.#writing.size <= 1;
-        if (!alone || tries === mostTries || !givenUp.test(asError(error).message)) throw error;
-      }
-    }
-    if (durable) await this.#mapped(() => this.#root.flushed);
   }
 
   async #begin(body: WriteBody, rows: readonly Put[]): Promise<void> {

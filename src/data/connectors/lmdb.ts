@@ -8,6 +8,7 @@ import type { Collection } from "../connector.ts";
 import { type LmdbDb, type LmdbRoot, loadLmdb } from "./lmdb-driver.ts";
 import { keyBytes, valueBytes } from "./lmdb-codec.ts";
 import { LmdbEngine, lowestKey } from "./lmdb-engine.ts";
+import { Opening } from "./lmdb-opening.ts";
 import { checkLmdbFile, type NamedDatabase, namedDatabase } from "./lmdb-root.ts";
 import { demand, storeError, whatIsAt, wrongKind } from "./place.ts";
 
@@ -37,7 +38,11 @@ const mostDatabases = 512;
 /**
  * Opens an LMDB by the package `lmdb`; several processes may have it open. Rows are the bytes as they lie there. The
  * application writes through `captureWriter`, in whichever process.
- * @throws CUTOVER_DATA_MISSING, CUTOVER_DATA_FORMAT, CUTOVER_DATA_DENIED, CUTOVER_DRIVER_MISSING
+ *
+ * While it is opened here, writes of other processes that have it open by `openLmdb` wait, some milliseconds: the package loses
+ * what is written meanwhile. Of processes that write to it by the package alone it knows nothing.
+ * @throws CUTOVER_DATA_MISSING, CUTOVER_DATA_FORMAT, CUTOVER_DATA_DENIED, CUTOVER_DRIVER_MISSING; CUTOVER_DATA_UNAVAILABLE when
+ * one of those processes does not answer for ten seconds
  *
  * @example
  * await using store = await openLmdb("data/new", { create: true });
@@ -49,23 +54,36 @@ export async function openLmdb(path: string, options: LmdbStoreOptions = {}): Pr
   const name = `lmdb:${path}`;
   const driver = await loadLmdb();
   const noSubdir = checkPath(path, name, create);
-  let root: LmdbRoot;
+  let opening: Opening;
+  let root: LmdbRoot | undefined;
   try {
-    root = driver.open({
-      path,
-      ...binary,
-      maxDbs: mostDatabases,
-      noSubdir,
-      ...(mapSize === undefined ? {} : { mapSize }),
-    });
+    opening = Opening.of({ path, file: noSubdir, name, clock });
   } catch (error) {
     throw storeError(error, name);
   }
+  let engine: LmdbEngine;
   try {
-    const { databases, problems } = databasesOf(root, collections);
-    return await new CapturedStore(new LmdbEngine(name, root, databases, problems), clock).check();
+    engine = await opening.carryOut(() => {
+      root = driver.open({
+        path,
+        ...binary,
+        maxDbs: mostDatabases,
+        noSubdir,
+        ...(mapSize === undefined ? {} : { mapSize }),
+      });
+      const { databases, problems } = databasesOf(root, collections);
+      return new LmdbEngine(name, root, databases, problems, opening);
+    });
   } catch (error) {
-    await root.close();
+    opening.leave();
+    await root?.close();
+    throw storeError(error, name);
+  }
+  const store = new CapturedStore(engine, clock);
+  try {
+    return await store.check();
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
     throw storeError(error, name);
   }
 }
