@@ -2,6 +2,7 @@ import type { DataStore } from "../data/index.ts";
 import { applyContract } from "./connector-contract/applying.ts";
 import { captureContract } from "./connector-contract/capturing.ts";
 import { fenceContract } from "./connector-contract/fencing.ts";
+import { packContract } from "./connector-contract/packing.ts";
 import { readContract } from "./connector-contract/reading.ts";
 import { type ConnectorCase, type ConnectorSubject, opened } from "./connector-contract/subject.ts";
 import { walkContract } from "./connector-contract/walk.ts";
@@ -39,6 +40,7 @@ export function connectorContract<Store extends DataStore>(
     const given = { ...tools, withSubject };
     readContract(given);
     applyContract(given);
+    packContract(given);
     captureContract(given);
     fenceContract(given);
     walkContract(given);
