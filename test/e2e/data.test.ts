@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Project, until } from "./command-line.ts";
 
@@ -35,6 +35,16 @@ const damage = (path: string, at: number): void => {
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   writeFileSync(project.path(path), bytes);
 };
+
+/** Of a folder's files together; 0 for one that is not there. */
+const sizeOf = (folder: string): number =>
+  existsSync(project.path(folder))
+    ? readdirSync(project.path(folder)).reduce(
+        (sum, name) =>
+          sum + (statSync(project.path(`${folder}/${name}`), { throwIfNoEntry: false })?.size ?? 0),
+        0,
+      )
+    : 0;
 
 interface Diff {
   readonly equal: boolean;
@@ -118,6 +128,55 @@ describe("data without a migration", () => {
     expect(stopped.code).toBe(130);
     expect(readdirSync(project.dir).filter((name) => /^b|scratch/.test(name))).toEqual([]);
   }, 60_000);
+
+  test("a copy that was killed goes on with the same command, and nothing is copied twice or left out", async () => {
+    rows("leveldb:old", 0, 60_000, 400);
+    const running = project.start(["data", "copy", "leveldb:old", "lmdb:new"]);
+    await until(() => sizeOf("new") > 3_000_000, "rows are in the target");
+    running.child.kill("SIGKILL");
+    expect((await running.ended).code).toBe(null);
+    const copied = await project.run("data", "copy", "leveldb:old", "lmdb:new");
+    expect(copied.stdout).toContain("✔ equal  60,000 rows");
+    expect(copied.code).toBe(0);
+  }, 60_000);
+
+  test("a backup that was killed is no backup, and is made whole by the same command", async () => {
+    rows("leveldb:old", 0, 60_000, 400);
+    const running = project.start(["data", "backup", "leveldb:old", "b"]);
+    const partial = (): string | undefined =>
+      readdirSync(project.dir).find((name) => name.startsWith("b.partial-"));
+    await until(() => sizeOf(partial() ?? "none") > 1_000_000, "it is being written");
+    running.child.kill("SIGKILL");
+    expect((await running.ended).code).toBe(null);
+    expect(existsSync(project.path("b"))).toBe(false);
+    const left = partial() ?? "";
+    const early = await project.run("data", "restore", left, "lmdb:new");
+    expect(early).toMatchObject({ code: 2, stdout: "" });
+    expect(existsSync(project.path("new"))).toBe(false);
+    const made = await project.run("data", "backup", "leveldb:old", "b");
+    expect(made.stdout).toMatch(/✔ proven {2}60,000 rows/);
+    expect(made.stdout).toContain(`${left} is left over from an attempt that was killed: it can be removed`);
+    expect(made.code).toBe(0);
+  }, 60_000);
+
+  test.each(["SIGINT", "SIGKILL"] as const)(
+    "a restore that was ended by %s in the middle goes on with the same command",
+    async (signal) => {
+      rows("leveldb:old", 0, 60_000, 400);
+      expect(await project.run("data", "backup", "leveldb:old", "b")).toMatchObject({ code: 0 });
+      const running = project.start(["data", "restore", "b", "lmdb:again"]);
+      await until(() => sizeOf("again") > 3_000_000, "rows come back");
+      running.child.kill(signal);
+      const { code, stderr } = await running.ended;
+      expect(code).toBe(signal === "SIGINT" ? 130 : null);
+      if (signal === "SIGINT") expect(stderr).toContain("CUTOVER_INTERRUPTED");
+      const restored = await project.run("data", "restore", "b", "lmdb:again");
+      expect(restored.stderr).toBe("");
+      expect(restored.code).toBe(0);
+      expect(await project.run("data", "diff", "leveldb:old", "lmdb:again")).toMatchObject({ code: 0 });
+    },
+    90_000,
+  );
 
   test("a switch tells who is in charge, and a person turns it with a reason", async () => {
     project.write(
