@@ -158,11 +158,11 @@ export class Course {
     const over = new AbortController();
     const following = this.#follow(over.signal);
     try {
-      const caughtUp = (): Promise<void> => this.#caughtUp();
+      const live = { caughtUp: (): Promise<void> => this.#caughtUp(), touched: this.#touched.live };
       this.proven =
         this.to === "new"
-          ? await this.#equality.everything(this.#signal, caughtUp)
-          : await this.#equality.everythingBack(this.#signal, caughtUp);
+          ? await this.#equality.everything(this.#signal, live)
+          : await this.#equality.everythingBack(this.#signal, live);
     } finally {
       over.abort();
       await following;

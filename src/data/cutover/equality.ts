@@ -30,6 +30,13 @@ export interface Proven {
   readonly digests: { readonly old: DigestForm; readonly new: DigestForm };
 }
 
+/** How a verification stands to the stream that goes on meanwhile. */
+export interface Live {
+  /** As in `verifyData`. */
+  readonly caughtUp: () => Promise<void>;
+  readonly touched: TouchedPlaces;
+}
+
 /** Whether both sides hold the same: old and new byte by byte, or through a map f(old) and new, in both directions alike. */
 export class Equality {
   readonly #ground: Ground;
@@ -46,29 +53,33 @@ export class Equality {
     this.#names ??= await namesOf(this.#asked());
   }
 
-  /** Reads everything. `caughtUp` as in `verifyData`, where the new side follows the old one. */
-  async everything(signal: AbortSignal, caughtUp?: () => Promise<void>): Promise<Proven> {
-    const { tell, random } = this.#ground;
+  /**
+   * Reads everything. `live`: while one side follows the other; through a map what was touched meanwhile is left out, and is to be
+   * looked at after it.
+   */
+  async everything(signal: AbortSignal, live?: Live): Promise<Proven> {
+    const { map, tell, random } = this.#ground;
     const found = await verifyData({
       ...this.#asked(),
-      ...(caughtUp === undefined ? {} : { caughtUp }),
+      ...(live === undefined ? {} : { caughtUp: live.caughtUp }),
+      ...(live === undefined || map === undefined ? {} : { touched: live.touched }),
       limit: listed,
       random,
       signal,
       onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
     });
-    return await this.#proven(found, "old", caughtUp !== undefined);
+    return await this.#proven(found, "old", live !== undefined);
   }
 
   /** The same, while the old side follows the new one: it is the new side that says what is right. */
-  async everythingBack(signal: AbortSignal, caughtUp: () => Promise<void>): Promise<Proven> {
+  async everythingBack(signal: AbortSignal, live: Live): Promise<Proven> {
     const { sides, map, tell, random, collections } = this.#ground;
-    if (map !== undefined) return await this.everything(signal);
+    if (map !== undefined) return await this.everything(signal, live);
     const found = await verifyData({
       source: sides.new,
       target: sides.old,
       collections: collections.new,
-      caughtUp,
+      caughtUp: live.caughtUp,
       limit: listed,
       random,
       signal,

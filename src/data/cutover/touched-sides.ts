@@ -28,6 +28,22 @@ export class TouchedSides {
     return this.touched.size;
   }
 
+  /** As it stands whenever it is looked at. */
+  get live(): TouchedPlaces {
+    const [now, touched] = [(): TouchedPlaces => this.now(), this.touched];
+    return {
+      get complete() {
+        return touched.complete;
+      },
+      get sourceKeys() {
+        return now().sourceKeys;
+      },
+      get targetPlaces() {
+        return now().targetPlaces;
+      },
+    };
+  }
+
   begin(): void {
     this.#before = [];
     this.touched.begin();

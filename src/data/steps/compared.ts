@@ -3,10 +3,14 @@ import { CutoverError, type JsonObject } from "../../core/index.ts";
 import type { StepContext } from "../../plan/index.ts";
 import { keyText } from "../bytes.ts";
 import { digestForm } from "../digest/digest.ts";
+import { confirmTouched, type TouchedConfirmed } from "../verify/confirm-touched.ts";
+import { Touched } from "../verify/touched.ts";
 import { type Verification, verifyData } from "../verify/verify.ts";
 import { followed, type OpenedPair, type Pair, pairInput } from "./pair.ts";
 import { count, RowProgress, rowsText } from "./step-progress.ts";
 
+/** Rows written during a verification that are remembered: some 60 MB. */
+const mostTouched = 250_000;
 /** Differences named in results and errors. */
 const named = 5;
 
@@ -18,7 +22,8 @@ export async function compare(
   progress: RowProgress,
   limit: number,
 ): Promise<Verification> {
-  const caughtUp = await followed(context, pair, both);
+  const touched = new Touched({ limit: mostTouched });
+  const caughtUp = await followed(context, pair, both, touched);
   if (caughtUp !== undefined) {
     progress.part("brings the new side up to date");
     await caughtUp();
@@ -29,18 +34,45 @@ export async function compare(
     ? 2 * known.reduce((sum, each) => sum + (each.rows ?? 0), 0)
     : undefined;
   progress.part("compares", rows);
-  return await verifyData({
+  const sides = {
     source: both.source,
     target: both.target,
     ...(pair.collections === undefined ? {} : { collections: pair.collections }),
     ...(pair.map === undefined ? {} : { map: pair.map }),
     ...(pair.into === undefined ? {} : { targets: pair.into }),
+    signal: context.signal,
+  };
+  const options = {
+    ...sides,
     ...(caughtUp === undefined ? {} : { caughtUp }),
     limit,
-    random: (length) => new Uint8Array(randomBytes(length)),
-    signal: context.signal,
-    onRead: (read, bytes) => progress.add(read, bytes),
-  });
+    random: (length: number) => new Uint8Array(randomBytes(length)),
+    onRead: (read: number, bytes: number) => progress.add(read, bytes),
+  };
+  if (pair.map === undefined || caughtUp === undefined) return await verifyData(options);
+  touched.begin();
+  const found = await verifyData({ ...options, touched });
+  const looked = await confirmTouched({ ...sides, touched, caughtUp });
+  // More was written meanwhile than is remembered: then differences are told from what is late by reading everything again.
+  if (looked === undefined) return await verifyData(options);
+  return withTouched(found, looked, limit);
+}
+
+/** A verification together with the places that it had left out, as a move was writing them. */
+function withTouched(
+  found: Verification,
+  { differences, unsettled }: TouchedConfirmed,
+  limit: number,
+): Verification {
+  const counts = { ...found.counts };
+  for (const { kind } of differences) counts[kind]++;
+  return {
+    ...found,
+    equal: found.equal && differences.length === 0 && unsettled === 0,
+    counts,
+    differences: [...found.differences, ...differences].slice(0, limit),
+    unsettled: found.unsettled + unsettled,
+  };
 }
 
 /** `3 missing · 1 different`; empty when there is none. */

@@ -5,6 +5,7 @@ import type { DataMap, MapFunction } from "../map.ts";
 import { chooseCollections } from "../verify/collections.ts";
 import { streamNames } from "../cutover/stream-names.ts";
 import { startMove } from "../move/move-data.ts";
+import type { Touched } from "../verify/touched.ts";
 import { given, Problems } from "./step-input.ts";
 import { checkStore, openStore, storeName, type StoreRef, storeText } from "./store-ref.ts";
 
@@ -151,14 +152,15 @@ export async function followed(
   context: StepContext,
   pair: Pair,
   { source, target }: OpenedPair,
+  touched: Touched,
 ): Promise<((signal?: AbortSignal) => Promise<void>) | undefined> {
   const job = jobOf(context, pair);
   if ((await target.checkpoint(job)) === undefined) return undefined;
   return async (signal = context.signal) => {
     signal.throwIfAborted();
     const move = startMove({
-      source,
-      target,
+      source: touched.source(source),
+      target: touched.target(target),
       job,
       fence: context.fence,
       without: streamNames(job).new.without,

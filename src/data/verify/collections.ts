@@ -5,8 +5,6 @@ import type { DataMap } from "../map.ts";
 export interface Chosen {
   readonly collections: readonly string[];
   readonly targets: readonly string[];
-  /** About how many rows the larger side has. */
-  readonly about: number;
 }
 
 /** The collections of a store that are meant, or all of them; each can be read. @throws CUTOVER_DATA_COLLECTION */
@@ -50,17 +48,7 @@ interface SidesAsked {
 }
 
 /** Both sides of a verification. What was asked for has to be at the source; what the target lacks is missing there. */
-export async function collectionsOf(options: SidesAsked): Promise<Chosen> {
-  const { ours, theirs } = await sidesOf(options);
-  return {
-    collections: ours.map(({ name }) => name),
-    targets: theirs.map(({ name }) => name),
-    about: Math.max(await rowsOf(options.source, ours), await rowsOf(options.target, theirs)),
-  };
-}
-
-/** As `collectionsOf`, without a count of rows, which some stores read everything for. */
-export async function namesOf(options: SidesAsked): Promise<Omit<Chosen, "about">> {
+export async function namesOf(options: SidesAsked): Promise<Chosen> {
   const { ours, theirs } = await sidesOf(options);
   return { collections: ours.map(({ name }) => name), targets: theirs.map(({ name }) => name) };
 }
@@ -75,11 +63,4 @@ async function sidesOf(
   const there = new Set((await target.collections()).map(({ name }) => name));
   const names = [...new Set(ours.map(({ name }) => name))].filter((name) => there.has(name));
   return { ours, theirs: await chooseCollections(target, names) };
-}
-
-/** About how many rows; counted where the store does not know. */
-export async function rowsOf(reader: Reader, collections: readonly Collection[]): Promise<number> {
-  let sum = 0;
-  for (const { name, rows } of collections) sum += rows ?? (await reader.count({ collection: name }));
-  return sum;
 }

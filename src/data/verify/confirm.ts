@@ -2,6 +2,7 @@ import type { Reader } from "../connector.ts";
 import type { DataMap, Place } from "../map.ts";
 import { type Difference, differenceAt } from "./difference.ts";
 import { type Expected, expectedAt, sameExpected, valuesAt } from "./expected.ts";
+import type { TouchedPlaces } from "./touched.ts";
 
 /** Two sides to be held against each other. */
 export interface Sides {
@@ -16,6 +17,8 @@ export interface Sides {
    * Absent: nobody moves, and nobody writes to the source meanwhile.
    */
   readonly caughtUp?: (signal?: AbortSignal) => Promise<void>;
+  /** With a map: what the move has touched since before the verification; these places are left out. */
+  readonly touched?: TouchedPlaces;
   readonly signal?: AbortSignal;
 }
 

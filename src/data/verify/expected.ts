@@ -17,6 +17,8 @@ export interface Expected {
 export interface Wanted extends Place {
   readonly value: Uint8Array;
   readonly aside?: string;
+  /** The row of the source that it is of; absent for a row of the target. */
+  readonly from?: Place;
 }
 
 /** One text for one place. */
@@ -39,7 +41,7 @@ export async function expectedAt(
   // Nothing says which row of the source an image came from: all of them are mapped, those that are asked for are kept.
   const wanted = new Map<string, Expected | undefined>(places.map((place) => [placeId(place), undefined]));
   for await (const batch of wantedBy(source, collections, map, signal)) {
-    for (const { value, aside, ...place } of batch) {
+    for (const { value, aside, from: _row, ...place } of batch) {
       const id = placeId(place);
       if (!wanted.has(id)) continue;
       const known = wanted.get(id);
@@ -69,8 +71,26 @@ export async function* wantedBy(
 function wantedOf(collection: string, { key, value }: Row, map: DataMap): readonly Wanted[] {
   const row = { collection, key, value };
   const { images, aside } = imagesOf(map, row);
-  if (aside === undefined) return images;
-  return [{ collection: keptIn.aside, key: keptKey(map.name ?? "", row), value, aside }];
+  if (aside === undefined) return images.map((image) => ({ ...image, from: row }));
+  return [{ collection: keptIn.aside, key: keptKey(map.name ?? "", row), value, aside, from: row }];
+}
+
+/** What is to stand at places of which it is known from which row, read now; undefined where no row is named. */
+export async function expectedFrom(
+  source: Reader,
+  collections: readonly string[],
+  map: DataMap,
+  places: readonly { readonly place: Place; readonly from: readonly Place[] }[],
+): Promise<readonly (Uint8Array | undefined)[]> {
+  const asked = places.flatMap(({ from }) => from.slice(0, 1));
+  const values = await valuesAt(source, asked, new Set(collections));
+  const images = new Map<string, Uint8Array>();
+  for (const [index, { collection, key }] of asked.entries()) {
+    const value = values[index];
+    if (value === undefined) continue;
+    for (const wanted of wantedOf(collection, { key, value }, map)) images.set(placeId(wanted), wanted.value);
+  }
+  return places.map(({ place, from }) => (from.length === 0 ? undefined : images.get(placeId(place))));
 }
 
 /** Values that stand at these places; a row in quarantine counts with the value it had. Collections not in `known` are empty. */

@@ -2,7 +2,7 @@ import { onlyKnown } from "../known-options.ts";
 import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
 import type { Change, Reader, Target } from "../connector.ts";
 import { type DataMap, encodeAside, type Place } from "../map.ts";
-import { collectionsOf } from "./collections.ts";
+import { namesOf } from "./collections.ts";
 import { type Difference, differenceAt } from "./difference.ts";
 import { type Expected, expectedAt, valuesAt } from "./expected.ts";
 
@@ -83,7 +83,7 @@ export async function repairData(options: RepairOptions): Promise<Repaired> {
       remedy: "find out why, and copy anew; raise the limit if it is meant",
       details: { places: places.length, limit },
     });
-  const chosen = await collectionsOf(options);
+  const chosen = await namesOf(options);
   const hold = options.hold ?? (<T>(body: () => Promise<T>): Promise<T> => body());
   // With a map every look reads the whole source: then all places are looked at together.
   const size = map === undefined ? atOnce : Math.max(1, places.length);

@@ -1,219 +1,165 @@
-import { hasCode } from "../../core/index.ts";
-import type { Digest, Reader } from "../connector.ts";
+import type { Digest } from "../connector.ts";
 import { addDigests, emptyDigest, equalDigests, subtractDigests } from "../digest/digest.ts";
 import type { DigestOptions } from "../digest/leaves.ts";
-import type { RowHash } from "../digest/row-hash.ts";
-import { type DataMap, decodeAside, keptIn, type Place } from "../map.ts";
-import { BucketSums } from "./bucket-sums.ts";
-import { confirm, type Sides } from "./confirm.ts";
-import { placeId, type Wanted, wantedBy } from "./expected.ts";
+import { confirm } from "./confirm.ts";
+import { DifferenceSketch } from "./difference-sketch.ts";
+import type { Wanted } from "./expected.ts";
 import { Findings } from "./findings.ts";
+import { type MappedSides, ourRows, theirRows } from "./mapped-rows.ts";
+import { PlaceHashes } from "./place-hashes.ts";
+import { compareSuspects, type Suspect, suspects, touchedHashes } from "./suspects.ts";
 
 export interface MappedVerdict {
   readonly source: Digest;
   readonly target: Digest;
-  readonly buckets: number;
-  readonly unequalBuckets: number;
   /** Rows that have no image and belong in quarantine. */
   readonly aside: number;
   /** Differences were found beyond those that are listed, and not all were counted. */
   readonly atLeast: boolean;
 }
 
-/** Rows of unequal buckets that are held in memory at once. */
-const held = 200_000;
 const rounds = 3;
 
 /**
- * f(old) against new. Images need not come in the order of their keys, so there are no ranges both sides share: digests
- * are summed by the hash of the image's place instead, on both sides. Where they differ, both sides are read again, and
- * the rows of those buckets compared.
+ * f(old) against new. Images need not come in the order of their keys, so there are no ranges both sides share: one pass over each
+ * side sums up which rows they do not share, whatever the order. Where there are any, both sides are read again for these, and
+ * they are compared. What a move has touched since before is no difference: it is left to whoever looks at it later.
  */
 export async function verifyMapped(
-  sides: Sides & { readonly map: DataMap },
-  options: DigestOptions & { readonly about: number; readonly leafRows: number },
+  sides: MappedSides,
+  options: DigestOptions,
   findings: Findings,
 ): Promise<MappedVerdict> {
   const hashes = new PlaceHashes(options.hash);
-  const bits = BucketSums.bitsFor(options.about, options.leafRows);
-  const [ours, theirs] = [new BucketSums(bits), new BucketSums(bits)];
+  for (let round = 1; ; round++) {
+    const { sketch, ...digests } = await digest(
+      sides,
+      hashes,
+      round === 1 ? options : { hash: options.hash },
+    );
+    const { source, target } = digests;
+    const places = new Set(sketch.open().map(({ keyHash }) => keyHash));
+    const leftover = { places, rest: sketch, total: source.count + target.count };
+    if (places.size === 0 && sketch.filled === 0) return { ...digests, atLeast: false };
+    const look = new Findings(findings.limit);
+    const moving = sides.caughtUp !== undefined;
+    const { atLeast, found } = moving
+      ? await lookWhileMoving(sides, hashes, leftover, look)
+      : await lookAtRest(sides, hashes, leftover, look);
+    const delta = subtractDigests(source, target);
+    // What was found of two sides at rest has to explain their digests; when it does not, they are taken again.
+    const explained = moving || atLeast || equalDigests(found, delta);
+    if (!explained && round < rounds) continue;
+    findings.merge(look);
+    if (!explained) findings.unexplained.push({ collection: "", delta, found });
+    return { ...digests, atLeast };
+  }
+}
+
+/** One pass over each side, both at the same time. */
+async function digest(
+  sides: MappedSides,
+  hashes: PlaceHashes,
+  options: DigestOptions,
+): Promise<Omit<MappedVerdict, "atLeast"> & { readonly sketch: DifferenceSketch }> {
+  const sketch = new DifferenceSketch();
   let aside = 0;
-  const read = async (): Promise<void> => {
-    for await (const batch of ourRows(sides)) {
+  const read = async (batches: AsyncIterable<readonly Wanted[]>, sign: 1 | -1): Promise<Digest> => {
+    const sums = new BigUint64Array(2);
+    let count = 0;
+    for await (const batch of batches) {
       tally(batch, options);
       for (const wanted of batch) {
         if (wanted.aside !== undefined) aside++;
-        hashes.add(ours, wanted);
+        const [keyHash, rowHash] = [hashes.key(wanted), hashes.row(wanted)];
+        sketch.add(keyHash, rowHash, sign);
+        sums[0]! += rowHash;
+        sums[1]! += keyHash;
+        count++;
       }
     }
+    return { count, rows: sums[0] ?? 0n, keys: sums[1] ?? 0n };
   };
-  const readTarget = async (): Promise<void> => {
-    for await (const batch of theirRows(sides)) {
-      tally(batch, options);
-      for (const wanted of batch) hashes.add(theirs, wanted);
-    }
-  };
-  await Promise.all([read(), readTarget()]);
-  const unequal: number[] = [];
-  let [source, target] = [emptyDigest, emptyDigest];
-  for (let bucket = 0; bucket < ours.size; bucket++) {
-    const [a, b] = [ours.digest(bucket), theirs.digest(bucket)];
-    source = addDigests(source, a);
-    target = addDigests(target, b);
-    if (!equalDigests(a, b)) unequal.push(bucket);
-  }
-  let next = 0;
-  while (next < unequal.length && findings.total < Math.max(1, findings.limit)) {
-    const part: number[] = [];
-    let delta = emptyDigest;
-    for (let rows = 0; next < unequal.length && (part.length === 0 || rows < held); next++) {
-      const bucket = unequal[next] as number;
-      const [a, b] = [ours.digest(bucket), theirs.digest(bucket)];
-      rows += a.count + b.count;
-      part.push(bucket);
-      delta = addDigests(delta, subtractDigests(a, b));
-    }
-    await examine(sides, new Set(part), ours, delta, hashes, findings);
-  }
-  const atLeast = next < unequal.length;
-  return { source, target, buckets: ours.size, unequalBuckets: unequal.length, aside, atLeast };
+  const [source, target] = await Promise.all([read(ourRows(sides), 1), read(theirRows(sides), -1)]);
+  return { source, target, aside, sketch };
 }
 
-/** Compares the rows of some buckets; what both sides hold alike is forgotten at once. */
-async function examine(
-  sides: Sides & { readonly map: DataMap },
-  buckets: ReadonlySet<number>,
-  sums: BucketSums,
-  firstDelta: Digest,
+interface Looked {
+  readonly atLeast: boolean;
+  /** By how much the digests differ for what was found. */
+  readonly found: Digest;
+}
+
+type Leftover = Parameters<typeof suspects>[2];
+
+/** Nobody writes: what is equal when it is read again was not found, and stays unexplained. */
+async function lookAtRest(
+  sides: MappedSides,
   hashes: PlaceHashes,
-  findings: Findings,
-): Promise<void> {
-  let delta = firstDelta;
-  for (let round = 1; ; round++) {
-    const here = new Map<string, Candidate>();
-    for await (const batch of ourRows(sides)) {
-      for (const wanted of batch) {
-        const keyHash = hashes.key(wanted);
-        if (!buckets.has(sums.of(keyHash))) continue;
-        const id = placeId(wanted);
-        const known = here.get(id);
-        const rowHash = hashes.row(wanted);
-        here.set(id, {
-          place: { collection: wanted.collection, key: wanted.key },
-          delta: addDigests(known?.delta ?? emptyDigest, { count: 1, rows: rowHash, keys: keyHash }),
-        });
-      }
+  leftover: Leftover,
+  look: Findings,
+): Promise<Looked> {
+  let found = emptyDigest;
+  for await (const part of suspects(sides, hashes, leftover, new Set())) {
+    const { differences, same } = await compareSuspects(sides, part.found);
+    look.add({ differences, arrived: 0, unsettled: [] });
+    const equal = new Set(same);
+    for (const suspect of part.found)
+      if (!equal.has(suspect)) found = addDigests(found, deltaOf(suspect, hashes));
+    if (!part.last && look.total >= look.limit) return { atLeast: true, found };
+  }
+  return { atLeast: false, found };
+}
+
+/** A row that is late is no difference: it is known as touched, or looked at again. */
+async function lookWhileMoving(
+  sides: MappedSides,
+  hashes: PlaceHashes,
+  leftover: Leftover,
+  look: Findings,
+): Promise<Looked> {
+  const found = emptyDigest;
+  let touched = await touchedNow(sides, hashes);
+  if (touched !== undefined && leftover.rest.filled === 0) {
+    const known = touched;
+    if ([...leftover.places].every((place) => known.has(place))) return { atLeast: false, found };
+  }
+  for await (const part of suspects(sides, hashes, leftover, touched ?? new Set())) {
+    touched = await touchedNow(sides, hashes);
+    const known = touched;
+    if (known === undefined)
+      look.add(
+        await confirm(
+          sides,
+          part.found.map(({ place }) => place),
+        ),
+      );
+    else {
+      const still = part.found.filter(({ place }) => !known.has(hashes.key(place)));
+      const { differences, same } = await compareSuspects(sides, still);
+      look.add({ differences, arrived: same.length, unsettled: [] });
     }
-    for await (const batch of theirRows(sides)) {
-      for (const wanted of batch) {
-        const keyHash = hashes.key(wanted);
-        if (!buckets.has(sums.of(keyHash))) continue;
-        const id = placeId(wanted);
-        const left = subtractDigests(here.get(id)?.delta ?? emptyDigest, {
-          count: 1,
-          rows: hashes.row(wanted),
-          keys: keyHash,
-        });
-        if (equalDigests(left, emptyDigest)) here.delete(id);
-        else here.set(id, { place: { collection: wanted.collection, key: wanted.key }, delta: left });
-      }
-    }
-    const candidates = [...here.values()];
-    const found = candidates.reduce((sum, { delta: each }) => addDigests(sum, each), emptyDigest);
-    const look = new Findings(findings.limit);
-    look.add(
-      await confirm(
-        sides,
-        candidates.map(({ place }) => place),
-      ),
-    );
-    const explained = equalDigests(found, delta);
-    // While a move goes on each key stands for itself: both sides read whole once more would see another state again.
-    if (explained || round === rounds || sides.caughtUp !== undefined) {
-      findings.merge(look);
-      if (!explained && sides.caughtUp !== undefined) findings.restless++;
-      else if (!explained) findings.unexplained.push({ collection: "", delta, found });
-      return;
-    }
-    // What was found saw another state than the digests: this pass is the digest for the next one.
-    delta = found;
+    if (!part.last && look.total >= look.limit) return { atLeast: true, found };
   }
+  return { atLeast: false, found };
 }
 
-interface Candidate {
-  readonly place: Place;
-  readonly delta: Digest;
+/**
+ * Hashes of the places that were touched, once the target has all that the source has: where both sides differ by a change since the
+ * verification began, the place is among them. Undefined when not all are known.
+ */
+async function touchedNow(sides: MappedSides, hashes: PlaceHashes): Promise<ReadonlySet<bigint> | undefined> {
+  const { touched, caughtUp, map, signal } = sides;
+  if (touched?.complete !== true) return undefined;
+  await caughtUp?.(signal);
+  return touched.complete ? touchedHashes(hashes, map.name ?? "", touched) : undefined;
 }
 
-const ourRows = ({
-  source,
-  collections,
-  map,
-  signal,
-}: Sides & { readonly map: DataMap }): AsyncGenerator<readonly Wanted[]> =>
-  wantedBy(source, collections, map, signal);
-
-/** Rows of the target and, with the values they had, those in this map's quarantine. */
-async function* theirRows({
-  target,
-  targets,
-  map,
-  signal,
-}: Sides & { readonly map: DataMap }): AsyncGenerator<readonly Wanted[]> {
-  const options = signal === undefined ? {} : { signal };
-  for (const collection of targets)
-    for await (const rows of target.scan({ collection }, options))
-      yield rows.map(({ key, value }) => ({ collection, key, value }));
-  for await (const rows of quarantine(target, map.name ?? "", signal))
-    yield rows.map(({ key, value }) => ({ collection: keptIn.aside, key, value: decodeAside(value).value }));
-}
-
-/** Rows of `cutover_aside` that belong to one map; none where the store never had such a collection. */
-async function* quarantine(
-  target: Reader,
-  name: string,
-  signal?: AbortSignal,
-): AsyncGenerator<readonly { readonly key: Uint8Array; readonly value: Uint8Array }[]> {
-  const range = {
-    collection: keptIn.aside,
-    after: Buffer.from(`${name}\0`),
-    upTo: Buffer.from(`${name}\u0001`),
-  };
-  try {
-    yield* target.scan(range, signal === undefined ? {} : { signal });
-  } catch (error) {
-    if (!hasCode(error, "CUTOVER_DATA_COLLECTION")) throw error;
-  }
-}
-
-/** Hashes of places, and of what stands there; one seed for each collection. */
-class PlaceHashes {
-  readonly #hash: RowHash;
-  readonly #within = new Map<string, RowHash>();
-
-  constructor(hash: RowHash) {
-    this.#hash = hash;
-  }
-
-  key({ collection, key }: Place): bigint {
-    return this.#of(collection).key(key);
-  }
-
-  row({ collection, key, value }: Wanted): bigint {
-    return this.#of(collection).row(key, value);
-  }
-
-  add(sums: BucketSums, wanted: Wanted): void {
-    const keyHash = this.key(wanted);
-    sums.add(sums.of(keyHash), keyHash, this.row(wanted));
-  }
-
-  #of(collection: string): RowHash {
-    let hash = this.#within.get(collection);
-    if (hash === undefined) this.#within.set(collection, (hash = this.#hash.within(collection)));
-    return hash;
-  }
-}
+const deltaOf = ({ place, count, rows }: Suspect, hashes: PlaceHashes): Digest => ({
+  count,
+  rows,
+  keys: BigInt.asUintN(64, BigInt(count) * hashes.key(place)),
+});
 
 function tally(batch: readonly Wanted[], { onRead }: DigestOptions): void {
   onRead?.(

@@ -18,9 +18,9 @@ export interface TouchedVerification {
 /** Keys read at once. */
 const atOnce = 1_000;
 
-type TouchedOptions = Omit<VerifyOptions, "caughtUp" | "random"> & {
+type TouchedOptions = Omit<VerifyOptions, "caughtUp" | "touched" | "random"> & {
   readonly touched: TouchedPlaces;
-  readonly names?: Omit<Chosen, "about">;
+  readonly names?: Chosen;
 };
 
 /**

@@ -1,14 +1,15 @@
 import { onlyKnown } from "../known-options.ts";
 import { CutoverError, type RandomBytes } from "../../core/index.ts";
 import type { Digest, Reader } from "../connector.ts";
-import { addDigests, emptyDigest } from "../digest/digest.ts";
+import { addDigests, emptyDigest, equalDigests } from "../digest/digest.ts";
 import { leafRows as defaultLeafRows } from "../digest/leaves.ts";
 import { newSeed, rowHash, seedText } from "../digest/row-hash.ts";
 import type { DataMap } from "../map.ts";
 import type { Sides } from "./confirm.ts";
 import type { Difference, DifferenceCounts } from "./difference.ts";
 import { Findings, type Unexplained } from "./findings.ts";
-import { collectionsOf, namesOf } from "./collections.ts";
+import { namesOf } from "./collections.ts";
+import type { TouchedPlaces } from "./touched.ts";
 import { verifyMapped } from "./verify-mapped.ts";
 import { type CollectionVerdict, verifyRanges } from "./verify-ranges.ts";
 
@@ -29,6 +30,11 @@ export interface VerifyOptions {
    * sides stand still.
    */
   readonly caughtUp?: (signal?: AbortSignal) => Promise<void>;
+  /**
+   * With a map and `caughtUp`: the `Touched` through which the move goes, begun before this. Places in it are left out, as nothing tells
+   * late from wrong without reading everything again: have them looked at by `verifyTouched` when both sides stand still.
+   */
+  readonly touched?: TouchedPlaces;
   /** Differences listed; all are counted, with a map until so many were found. Default 1000. */
   readonly limit?: number;
   /** Rows of a leaf. Default 1000. */
@@ -50,6 +56,7 @@ export interface Verification {
   readonly target: Digest;
   /** One entry for each collection; empty with a map, whose images may lie anywhere. */
   readonly collections: readonly CollectionVerdict[];
+  /** With a map one: all rows. */
   readonly leaves: number;
   readonly unequalLeaves: number;
   readonly counts: DifferenceCounts;
@@ -72,6 +79,7 @@ const known: Readonly<Record<keyof VerifyOptions, true>> = {
   targets: true,
   map: true,
   caughtUp: true,
+  touched: true,
   limit: true,
   leafRows: true,
   random: true,
@@ -96,9 +104,12 @@ export async function verifyData(options: VerifyOptions): Promise<Verification> 
       message:
         "expected targets only together with a map, found them alone: without one names are equal on both sides",
     });
-  // About how many rows there are is asked for images alone: LevelDB reads all its keys for it.
-  const { collections, targets, about } =
-    map === undefined ? { ...(await namesOf(options)), about: 0 } : await collectionsOf(options);
+  const { touched } = options;
+  if (touched !== undefined && (map === undefined || caughtUp === undefined))
+    throw new CutoverError("CUTOVER_DATA_OPTIONS", {
+      message: "expected touched only together with a map and caughtUp, found it without one of them",
+    });
+  const { collections, targets } = await namesOf(options);
   const hash = await rowHash(newSeed(options.random));
   const digests = {
     hash,
@@ -113,12 +124,13 @@ export async function verifyData(options: VerifyOptions): Promise<Verification> 
     targets: new Set(targets),
     ...(map === undefined ? {} : { map }),
     ...(caughtUp === undefined ? {} : { caughtUp }),
+    ...(touched === undefined ? {} : { touched }),
     ...(signal === undefined ? {} : { signal }),
   };
   const findings = new Findings(limit);
   const verdict = await (map === undefined
     ? byRanges(sides, digests, findings)
-    : byImages({ ...sides, map }, { ...digests, about }, findings));
+    : byImages({ ...sides, map }, digests, findings));
   const { counts, listed, arrived, unsettled, unexplained } = findings;
   return {
     equal: findings.total === 0 && unsettled === 0 && unexplained.length === 0,
@@ -161,8 +173,9 @@ async function byImages(
   options: Parameters<typeof verifyMapped>[1],
   findings: Findings,
 ): Promise<Verdict> {
-  const { buckets, unequalBuckets, ...verdict } = await verifyMapped(sides, options, findings);
-  return { ...verdict, collections: [], leaves: buckets, unequalLeaves: unequalBuckets };
+  const verdict = await verifyMapped(sides, options, findings);
+  const unequalLeaves = equalDigests(verdict.source, verdict.target) ? 0 : 1;
+  return { ...verdict, collections: [], leaves: 1, unequalLeaves };
 }
 
 function atLeastOne(name: string, value: number): void {
