@@ -11,6 +11,8 @@ export interface ByteEngine {
   readonly inOrder?: boolean;
   /** How long a change by another process may go unseen by one who follows the log; absent: there is no other process. */
   readonly pollMs?: number;
+  /** Values that views give are the caller's alone, and bytes given to a write are not looked at once it has settled. */
+  readonly copies?: boolean;
   collections(): Promise<readonly Collection[]>;
   /** Whether rows can be kept under this name. */
   has(collection: string): boolean;

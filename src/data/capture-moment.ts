@@ -1,5 +1,6 @@
-import { type ByteView, type Put, reserved } from "./capture-engine.ts";
+import { type ByteEngine, type ByteView, type Put, reserved } from "./capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Reader, Row } from "./connector.ts";
+import { turnOfOthers } from "./turn-of-others.ts";
 
 /** Rows read at once by a scan. */
 const scanLimit: ChunkLimit = { rows: 1_000, bytes: 8_388_608 };
@@ -7,17 +8,19 @@ const scanLimit: ChunkLimit = { rows: 1_000, bytes: 8_388_608 };
 /** Everything as one view shows it. */
 export class Moment implements Reader {
   readonly name: string;
+  readonly givesCopies: boolean;
   readonly #collections: readonly Collection[];
   readonly #view: ByteView;
   readonly #known: (collection: string) => void;
 
   constructor(
-    name: string,
+    { name, copies = false }: Pick<ByteEngine, "name" | "copies">,
     collections: readonly Collection[],
     view: ByteView,
     known: (collection: string) => void,
   ) {
     this.name = name;
+    this.givesCopies = copies;
     this.#collections = collections;
     this.#view = view;
     this.#known = known;
@@ -76,6 +79,7 @@ export async function* scanOf(
     if (last === undefined) return;
     rest = { ...range, after: last.key };
     yield part.rows;
+    await turnOfOthers();
   }
 }
 

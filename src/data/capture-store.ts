@@ -71,6 +71,14 @@ export class CapturedStore implements DataStore {
     return this.#engine.name;
   }
 
+  get givesCopies(): boolean {
+    return this.#engine.copies === true;
+  }
+
+  get takesCopies(): boolean {
+    return this.#engine.copies === true;
+  }
+
   /** Refuses a store on which a newer version has worked. Called once, by whoever opens the engine. */
   async check(): Promise<this> {
     const view = this.#engine.view();
@@ -110,7 +118,7 @@ export class CapturedStore implements DataStore {
   async snapshot(): Promise<Reader> {
     const view = this.#engine.view();
     const known = (collection: string): void => this.#known(collection);
-    return new Moment(this.name, await this.#engine.collections(), view, known);
+    return new Moment(this.#engine, await this.#engine.collections(), view, known);
   }
 
   async capture(slot: string): Promise<Position> {

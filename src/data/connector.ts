@@ -137,6 +137,11 @@ export interface Leaf extends Digest {
 export interface Reader extends AsyncDisposable {
   /** For people and records, without passwords: `leveldb:data/old`. */
   readonly name: string;
+  /**
+   * Values that it gives are the caller's alone: whoever is done with a huge one may give its memory back at once. Absent: the
+   * store, or somebody else, may look at the same bytes.
+   */
+  readonly givesCopies?: boolean;
   collections(): Promise<readonly Collection[]>;
   /** Values of these keys, undefined for a key that is not there; in the order asked for. */
   get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
@@ -227,6 +232,8 @@ export interface TargetWrite {
  * left out of `collections()` and of the log.
  */
 export interface Target extends Reader {
+  /** What a write was given is not looked at any more once it has settled. Absent: the store may keep those bytes. */
+  readonly takesCopies?: boolean;
   /** @throws CUTOVER_LEASE_LOST; a value that does not fit: CUTOVER_DATA_REFUSED, naming collection, key and reason. */
   applyTxn(write: TargetWrite): Promise<void>;
   /** In which form rows of this collection are taken packed. Undefined, and absent: in none. */

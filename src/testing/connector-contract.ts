@@ -2,6 +2,7 @@ import type { DataStore } from "../data/index.ts";
 import { applyContract } from "./connector-contract/applying.ts";
 import { captureContract } from "./connector-contract/capturing.ts";
 import { fenceContract } from "./connector-contract/fencing.ts";
+import { keepContract } from "./connector-contract/keeping.ts";
 import { packContract } from "./connector-contract/packing.ts";
 import { readContract } from "./connector-contract/reading.ts";
 import { type ConnectorCase, type ConnectorSubject, opened } from "./connector-contract/subject.ts";
@@ -41,6 +42,7 @@ export function connectorContract<Store extends DataStore>(
     readContract(given);
     applyContract(given);
     packContract(given);
+    keepContract(given);
     captureContract(given);
     fenceContract(given);
     walkContract(given);

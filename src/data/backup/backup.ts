@@ -8,6 +8,7 @@ import { addDigests, emptyDigest } from "../digest/digest.ts";
 import { leafRows } from "../digest/leaves.ts";
 import { RowCursor } from "../digest/row-cursor.ts";
 import { newSeed, type RowHash, rowHash, seedText } from "../digest/row-hash.ts";
+import { freeHuge, giveBack } from "../huge-rows.ts";
 import { chooseCollections } from "../verify/collections.ts";
 import {
   type BackupCollection,
@@ -144,12 +145,14 @@ async function writeCollection(
     }
     const block = encodeBlock(held);
     sum.addAll(held);
+    if (reader.givesCopies === true) freeHuge(held);
     const leaf = sum.take();
     digest = addDigests(digest, leaf);
     await writeAll(rowsOut, block);
     const upTo = (held.at(-1) as Row).key;
     await lines.add(leafLine({ ...leaf, at, bytes: block.length, upTo, sum: hash.key(block) }));
     at += block.length;
+    giveBack(block);
     leaves++;
     onRead?.(held.length, bytes);
   }

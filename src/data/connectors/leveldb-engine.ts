@@ -29,6 +29,7 @@ interface Waiting {
  */
 export class LevelEngine implements ByteEngine {
   readonly name: string;
+  readonly copies: boolean = true;
   readonly #db: CapturedLevel;
   readonly #layouts: ReadonlyMap<string, Layout>;
   readonly #listeners = new Set<() => void>();

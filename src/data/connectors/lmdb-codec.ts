@@ -1,3 +1,5 @@
+import { hugeFrom } from "../huge-rows.ts";
+
 /** Bytes that rows are copied into before the next part is begun. */
 const partBytes = 262_144;
 /** Rows from here on get memory of their own: a part that one small row keeps alive is no waste, a huge one would be. */
@@ -25,6 +27,14 @@ function keep(bytes: Uint8Array, start: number, end: number): Buffer {
   return part.subarray(from, used);
 }
 
+/**
+ * Whether the package read this value into a buffer made for it, as it does with those that are too large for its own one, which it
+ * marks. A view of it anew: the package gives that one a `length` of its own, which others do not reckon with.
+ */
+function isOwn(bytes: Uint8Array & { readonly isGlobal?: boolean }, size: number): boolean {
+  return size >= hugeFrom && bytes.isGlobal !== true && bytes.buffer.byteLength === size;
+}
+
 /** Keys as they are: read by ranges, so many at once. */
 export const keyBytes: {
   writeKey(key: Uint8Array, to: Uint8Array, start: number): number;
@@ -43,5 +53,6 @@ export const valueBytes: {
   decode(bytes: Uint8Array, size: number): Buffer;
 } = {
   encode: (value) => value,
-  decode: (bytes, size) => keep(bytes, 0, size),
+  decode: (bytes, size) =>
+    isOwn(bytes, size) ? Buffer.from(bytes.buffer as ArrayBuffer) : keep(bytes, 0, size),
 };

@@ -21,6 +21,7 @@ const refusedKey: Buffer = Buffer.from("r");
  */
 export class LmdbEngine implements ByteEngine {
   readonly name: string;
+  readonly copies: boolean = true;
   readonly inOrder: boolean = true;
   readonly pollMs: number = lookAgainMs;
   readonly #root: LmdbRoot;

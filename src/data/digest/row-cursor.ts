@@ -1,14 +1,16 @@
 import { CutoverError } from "../../core/index.ts";
 import { compareBytes, keyText } from "../bytes.ts";
 import type { Range, Reader, Row } from "../connector.ts";
+import { freeHuge, isHuge } from "../huge-rows.ts";
 
 /**
  * Rows of a range one after the other. The next batch is asked for while this one is worked on, so that two stores are
- * read at the same time.
+ * read at the same time; not beside a huge row, of which one is enough in memory.
  */
 export class RowCursor implements AsyncDisposable {
   readonly #batches: AsyncIterator<readonly Row[]>;
   readonly #name: string;
+  readonly #frees: boolean;
   #last: Uint8Array | undefined;
   #coming: Promise<IteratorResult<readonly Row[]>> | undefined;
   /** The batch at hand and where in it the cursor stands. */
@@ -16,9 +18,10 @@ export class RowCursor implements AsyncDisposable {
   at = 0;
   #done = false;
 
-  /** `name`: the store, for messages. */
-  constructor(batches: AsyncIterable<readonly Row[]>, name: string) {
+  /** `name`: the store, for messages. `frees`: rows are not looked at once the cursor has passed their batch. */
+  constructor(batches: AsyncIterable<readonly Row[]>, name: string, frees = false) {
     this.#name = name;
+    this.#frees = frees;
     this.#batches = batches[Symbol.asyncIterator]();
     this.#ask();
   }
@@ -26,19 +29,20 @@ export class RowCursor implements AsyncDisposable {
   /** Whether a row stands here; fetches the next batch when this one is used up. */
   async filled(): Promise<boolean> {
     while (this.at >= this.rows.length) {
-      if (this.#done || this.#coming === undefined) return false;
+      if (this.#done) return false;
+      this.#leave();
+      if (this.#coming === undefined) this.#ask();
       const next = await this.#coming;
+      if (next === undefined) return false;
       this.#coming = undefined;
       if (next.done === true) {
         this.#done = true;
-        this.rows = [];
-        this.at = 0;
         return false;
       }
       this.rows = next.value;
       this.at = 0;
       this.#ordered();
-      this.#ask();
+      if (!this.rows.some(isHuge)) this.#ask();
     }
     return true;
   }
@@ -60,9 +64,17 @@ export class RowCursor implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#done = true;
+    this.#leave();
     // A batch that is still coming would otherwise be a rejection that nobody hears.
     await this.#coming?.catch(() => undefined);
     await this.#batches.return?.();
+  }
+
+  /** Lets go of the batch at hand. */
+  #leave(): void {
+    if (this.#frees) freeHuge(this.rows);
+    this.rows = [];
+    this.at = 0;
   }
 
   /** Ranges mean nothing in a store whose order is another one: a wrong connector would look like a wrong copy. */
@@ -83,10 +95,17 @@ export class RowCursor implements AsyncDisposable {
   }
 }
 
-/** Cursor over a range of a store, or over nothing where the store has no such collection. */
+/**
+ * Cursor over a range of a store, or over nothing where the store has no such collection. For whoever looks at values no more once
+ * the cursor has passed them.
+ */
 export function openCursor(reader: Reader | undefined, range: Range, signal?: AbortSignal): RowCursor {
   if (reader === undefined) return new RowCursor(nothing(), "");
-  return new RowCursor(reader.scan(range, signal === undefined ? {} : { signal }), reader.name);
+  return new RowCursor(
+    reader.scan(range, signal === undefined ? {} : { signal }),
+    reader.name,
+    reader.givesCopies,
+  );
 }
 
 async function* nothing(): AsyncGenerator<readonly Row[]> {}

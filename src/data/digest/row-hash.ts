@@ -24,10 +24,22 @@ export interface DigestSum {
   take(): Digest;
 }
 
+/** Bytes hashed at once: they are copied into the memory of the WebAssembly, which never becomes smaller again. */
+const hashedAtOnce = 1_048_576;
+
 /** XXH64 (Collet, xxHash specification 0.1.1) by WebAssembly. */
 export async function rowHash(seed: bigint): Promise<RowHash> {
   const api = await xxhash();
-  return seeded((bytes, from) => api.h64Raw(bytes, from), seed);
+  const inParts = (bytes: Uint8Array, from: bigint): bigint => {
+    const hash = api.create64(from);
+    for (let at = 0; at < bytes.length; at += hashedAtOnce)
+      hash.update(bytes.subarray(at, at + hashedAtOnce));
+    return hash.digest();
+  };
+  return seeded(
+    (bytes, from) => (bytes.length <= hashedAtOnce ? api.h64Raw(bytes, from) : inParts(bytes, from)),
+    seed,
+  );
 }
 
 function seeded(h64Raw: (bytes: Uint8Array, seed: bigint) => bigint, seed: bigint): RowHash {

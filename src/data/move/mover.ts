@@ -1,5 +1,6 @@
 import { asError, CutoverError, faultPoint } from "../../core/index.ts";
 import type { Change, Collection, PackedRows, Position } from "../connector.ts";
+import { freeHuge } from "../huge-rows.ts";
 import { Bell } from "./bell.ts";
 import { ChunkFeed } from "./chunk-feed.ts";
 import { type HoldMeasures, holdReason } from "./holding.ts";
@@ -220,7 +221,7 @@ export class Mover {
   }
 
   async #write({ changes, rows, packed, chunk }: Due): Promise<void> {
-    const { target, clock, job, fence, origin } = this.#settings;
+    const { source, target, map, clock, job, fence, origin } = this.#settings;
     const { position } = this.#state;
     const checkpoint = this.#state.encode();
     const began = clock.monotonic();
@@ -238,7 +239,11 @@ export class Mover {
     this.#savedAt = clock.monotonic();
     this.#watch.moved();
     this.#rate.add(this.#savedAt, this.#state.counts);
-    if (chunk) this.#chunks.taken(this.#savedAt - began);
+    if (chunk) {
+      // A map may have kept a row it was given.
+      if (source.givesCopies === true && target.takesCopies === true && map === undefined) freeHuge(rows);
+      this.#chunks.taken(this.#savedAt - began);
+    }
     if (durable && this.#savedAt - this.#acknowledgedAt >= acknowledgeEveryMs) await this.#acknowledge();
   }
 
