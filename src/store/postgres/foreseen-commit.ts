@@ -49,13 +49,14 @@ export async function commitForeseen(
   return undefined;
 }
 
-/** Undefined when they cannot be written by one statement: it may not touch a row twice. */
+/** Undefined when they cannot be written by one statement: it may not touch a row twice, and its parts have no order. */
 function rowsOf(writes: Writes): readonly Statement[] | undefined {
   const { configs, links, unlinked, limitKeys, taken, fronts } = writes;
   if ([configs, links, unlinked, limitKeys, taken].some(({ length }) => length > 0)) return undefined;
+  // A new order takes over the unique key of a changed one after that has given it up.
+  if (writes.updated.some(({ before, row }) => before.uniqueKey !== row.uniqueKey)) return undefined;
   const updated = updateRows(writes.updated, "head");
   const inserted = insertRows(writes.inserted, "head");
-  if (updated.length > 1 || inserted.length > 1) return undefined;
   const served = new Map(fronts.map(({ queue, priority, turn }) => [pair(queue, priority), turn]));
   const frontOf = ({ queue, priority }: Writes["lanes"][number]): number | undefined =>
     served.get(pair(queue, priority));
@@ -71,7 +72,7 @@ function rowsOf(writes: Writes): readonly Statement[] | undefined {
   ];
 }
 
-function moveHead({ start, now, chain, free, held }: Foreseen, timed: boolean): Statement {
+function moveHead({ start, now, chain, free, none, known }: Foreseen, timed: boolean): Statement {
   const values: SqlValue[] = [start.seq, start.hash, chain.end.seq, chain.end.hash];
   const where = ["id = 1 AND seq = $1 AND hash = decode($2, 'hex')"];
   const place = (value: SqlValue): string => `$${values.push(value)}`;
@@ -87,14 +88,17 @@ function moveHead({ start, now, chain, free, held }: Foreseen, timed: boolean): 
       JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key
       AND orders.unique_key IS NOT NULL)`);
   }
-  if (held.length > 0) {
-    const ids = place(textArray(held.map(({ id }) => id)));
-    const fences = place(numberArray(held.map(({ fence }) => fence)));
-    where.push(`NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[]) AS held (id, fence)
-      LEFT JOIN orders ON orders.id = held.id AND orders.fence = held.fence AND orders.lease_until IS NOT NULL
+  if (known.length > 0) {
+    const ids = place(textArray(known.map(({ id }) => id)));
+    const fences = place(numberArray(known.map(({ fence }) => fence)));
+    const waits = place(textArray(known.map((row) => row.waits)));
+    where.push(`NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[], ${waits}::text[])
+      AS known (id, fence, waits) LEFT JOIN orders ON orders.id = known.id AND orders.fence = known.fence
+        AND orders.waits IS NOT DISTINCT FROM known.waits AND (known.waits IS NULL) = (orders.lease_until IS NOT NULL)
       WHERE orders.id IS NULL)`);
   }
-  if (free.claims.length > 0) where.push(...nothingToClaim(free.claims, now, place));
+  if (free.claims.length > 0) where.push(...nothingElse(free.claims, now, place));
+  if (none.length > 0) where.push(nobodyWaits(none, place));
   return {
     sql: `UPDATE chain_head SET seq = $3, hash = decode($4, 'hex') WHERE ${where.join(" AND ")}
       RETURNING ${clockNow} AS now, pg_current_xact_id()::text AS xact`,
@@ -104,23 +108,24 @@ function moveHead({ start, now, chain, free, held }: Foreseen, timed: boolean): 
 }
 
 /** Others may have brought something without an event: an order whose time has come, or one in the inbox. */
-function nothingToClaim(
+function nothingElse(
   claims: Foreseen["free"]["claims"],
   now: number,
   place: (value: SqlValue) => string,
 ): readonly string[] {
   const queues = `${place(textArray([...new Set(claims.map(({ queue }) => queue))]))}::text[]`;
-  const wanted = claims.flatMap(({ queue, capacity }) => capacity.kinds.map((kind) => ({ queue, kind })));
-  const asked = [
-    place(textArray(wanted.map(({ queue }) => queue))),
-    place(textArray(wanted.map(({ kind }) => kind))),
-  ];
   return [
-    `NOT EXISTS (SELECT FROM unnest(${asked[0]}::text[], ${asked[1]}::text[]) AS asked (queue, kind)
-      JOIN orders ON orders.waits = 'room' AND orders.queue = asked.queue AND orders.kind = asked.kind)`,
     `NOT EXISTS (SELECT FROM orders WHERE queue = ANY(${queues}) AND due_at IS NOT NULL
       AND due_at <= ${place(now)}::bigint)`,
     `NOT EXISTS (SELECT FROM order_inbox WHERE queue = ANY(${queues}))`,
     `NOT EXISTS (SELECT FROM orders WHERE queue = ANY(${queues}) AND followed = 1 AND ended_at IS NOT NULL)`,
   ];
+}
+
+function nobodyWaits(claims: Foreseen["none"], place: (value: SqlValue) => string): string {
+  const wanted = claims.flatMap(({ queue, capacity }) => capacity.kinds.map((kind) => ({ queue, kind })));
+  const queues = place(textArray(wanted.map(({ queue }) => queue)));
+  const kinds = place(textArray(wanted.map(({ kind }) => kind)));
+  return `NOT EXISTS (SELECT FROM unnest(${queues}::text[], ${kinds}::text[]) AS asked (queue, kind)
+    JOIN orders ON orders.waits = 'room' AND orders.queue = asked.queue AND orders.kind = asked.kind)`;
 }

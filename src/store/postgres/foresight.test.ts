@@ -42,8 +42,17 @@ const ids = async (store: Store): Promise<readonly string[]> =>
 
 /** How often it took. On a busy machine the clocks may come apart for a moment, and the usual way is gone. */
 async function until(seen: (n: number) => Promise<boolean>): Promise<number> {
-  for (let n = 1; n <= 50; n++) if (await seen(n)) return n;
-  throw new Error("expected it to be seen once in fifty times");
+  for (let n = 1; n <= 100; n++) if (await seen(n)) return n;
+  throw new Error("expected it to be seen once in a hundred times");
+}
+
+/** What is due, the server's clock decides. */
+async function serverPast(time: number): Promise<void> {
+  const late = `SELECT extract(epoch FROM clock_timestamp()) * 1000 > ${time} + 200 AS late`;
+  await until(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return (await server.query(late))[0]?.["late"] === true;
+  });
 }
 
 describe("an order submitted after another of the same process", () => {
@@ -265,7 +274,7 @@ describe("an order that is claimed as it comes, by the process that takes it in"
     const soon = a.clock.now() + 50;
     await a.orders.submit([{ ...better, runAt: soon }]);
     await give(a);
-    while (a.clock.now() <= soon) await new Promise((resolve) => setTimeout(resolve, 10));
+    await serverPast(soon);
     const [, claimed] = await Promise.all([
       a.orders.submit([newOrder("o2")]),
       a.orders.claim("q", "w", { ...starting(5), max: 1 }, 60_000),
@@ -325,5 +334,158 @@ describe("an order that is claimed as it comes, by the process that takes it in"
     expect((await give(b)).map(({ id }) => id)).toEqual(["o6"]);
     expect(await a.orders.counts("q")).toMatchObject({ COMPLETED: 3, RUNNING: 3, PENDING: 0 });
     await Promise.all([a.close(), b.close()]);
+  });
+});
+
+describe("an order that is claimed from a backlog", () => {
+  const one = { ...starting(5), max: 1 };
+  const claimOne = async (store: Store): Promise<string | undefined> =>
+    (await store.orders.claim("q", "w", one, 60_000))[0]?.id;
+  const names = (count: number): readonly string[] =>
+    Array.from({ length: count }, (_, n) => `o${String(n).padStart(3, "0")}`);
+
+  test("is begun with one statement, and ended with the next one's beginning", async () => {
+    const sent: string[] = [];
+    const store = await open(server.schema(), { driver: await watched(sent) });
+    const waiting = names(150);
+    await store.orders.submit(waiting.map((id) => newOrder(id)));
+    const trips = async (call: () => Promise<unknown>): Promise<number> => {
+      const before = sent.length;
+      await call();
+      return sent.slice(before).filter((text) => text.includes("chain_head")).length;
+    };
+    const taken: (string | undefined)[] = [];
+    const short = async (): Promise<boolean> =>
+      (await trips(async () => taken.push(await claimOne(store)))) === 1;
+    await until(async () => (await short()) && (await short()) && (await short()) && (await short()));
+    let last = taken.at(-1) ?? "";
+    await until(async () => {
+      const next = Promise.all([store.orders.change([ended(last)]), claimOne(store)]);
+      const count = await trips(() => next);
+      last = (await next)[1] ?? "";
+      taken.push(last);
+      return count === 1;
+    });
+    expect(taken).toEqual(waiting.slice(0, taken.length));
+    const before = await store.orders.list({ queue: "q", limit: 1_000 });
+    await store.rebuild();
+    const leaseless = (orders: readonly OrderRecord[]): readonly object[] =>
+      orders.map((order) => ({ ...order, leaseUntil: null }));
+    expect(leaseless(await store.orders.list({ queue: "q", limit: 1_000 }))).toEqual(leaseless(before));
+    expect(await store.events.verify()).toMatchObject({ whole: true });
+    await store.close();
+  });
+
+  test("goes to one of many processes, and comes in its turn, however they share the queue", async () => {
+    const { a, b } = await openTwo();
+    const waiting = names(60);
+    await a.orders.submit(waiting.map((id) => newOrder(id)));
+    const taken: (string | undefined)[] = [];
+    for (let n = 0; n < 40; n++) taken.push(await claimOne(n % 11 < 7 ? a : b));
+    expect(taken).toEqual(waiting.slice(0, 40));
+    const rest = await Promise.all(Array.from({ length: 30 }, (_, n) => claimOne(n % 2 === 0 ? a : b)));
+    expect(rest.filter((id) => id !== undefined).sort()).toEqual(waiting.slice(40));
+    expect(await a.events.verify()).toMatchObject({ whole: true });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  /** A store that knows which orders its next claims will take: `o003` is the first of them. */
+  async function knowing(): Promise<{ a: Store; b: Store; schema: string }> {
+    const both = await openTwo();
+    await both.a.orders.submit(names(40).map((id) => newOrder(id)));
+    for (const id of ["o000", "o001", "o002"]) expect(await claimOne(both.a)).toBe(id);
+    return both;
+  }
+
+  const better = newOrder("better", { priority: 5 });
+  test.each([
+    ["that the same process submits", (a: Store) => a.orders.submit([better])],
+    ["that another process submits", (_: Store, b: Store) => b.orders.submit([better])],
+    [
+      "in the inbox",
+      async (_: Store, b: Store, schema: string) => {
+        const client = await connectClient(server.url());
+        await client.query(`SET search_path = "${schema}"`);
+        await client.query("BEGIN");
+        await b.orders.submitWithin(client, [better]);
+        await client.query("COMMIT");
+        await client.end();
+      },
+    ],
+    ["whose priority was raised", (a: Store) => a.orders.setPriority("o030", 5)],
+    [
+      "that is given back",
+      (a: Store) => a.orders.change([{ ...ended("o000"), to: "PENDING", event: "released" }]),
+    ],
+  ] as const)("comes after a better one %s", async (_, bring) => {
+    const { a, b, schema } = await knowing();
+    await bring(a, b, schema);
+    expect(await claimOne(a)).not.toBe("o003");
+    expect(await claimOne(a)).toBe("o003");
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("comes after one whose time has come meanwhile", async () => {
+    const { a, b } = await openTwo();
+    const soon = a.clock.now() + 300;
+    await a.orders.submit(names(900).map((id) => newOrder(id)));
+    await a.orders.submit([{ ...better, runAt: soon }]);
+    const taken: OrderRecord[] = [];
+    do taken.push(...(await a.orders.claim("q", "w", one, 60_000)));
+    while (taken.length < 900 && (taken.at(-1)?.startedAt ?? 0) < soon);
+    expect(taken.at(-1)?.id).toBe("better");
+    expect(taken.slice(0, -1).map(({ id }) => id)).toEqual(names(taken.length - 1));
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("is passed over once it was cancelled, or is no longer there", async () => {
+    const { a, b, schema } = await knowing();
+    await a.orders.requestCancel("o003", "no longer wanted");
+    await a.orders.change([{ id: "o003", fence: 0, from: ["PENDING"], to: "CANCELLED", event: "cancelled" }]);
+    expect(await claimOne(a)).toBe("o004");
+    await server.query(`DELETE FROM "${schema}".orders WHERE id = 'o005'`);
+    expect(await claimOne(a)).toBe("o006");
+    expect(await claimOne(b)).toBe("o007");
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("stays where it is while the queue is paused", async () => {
+    const { a, b } = await knowing();
+    await b.orders.configure("q", { paused: true }, "test", "a pause");
+    expect(await claimOne(a)).toBeUndefined();
+    await b.orders.configure("q", { paused: false }, "test", "and on");
+    expect(await claimOne(a)).toBe("o003");
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("is given as it was stored, whatever its submitter does with the payload afterwards", async () => {
+    const { a, b } = await knowing();
+    const payload = { list: [1] };
+    await a.orders.submit([newOrder("mine", { payload, priority: 9 })]);
+    payload.list.push(2);
+    const [claimed] = await a.orders.claim("q", "w", one, 60_000);
+    expect(claimed).toMatchObject({ id: "mine", payload: { list: [1] } });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("is begun once when the answer to its commit is lost", async () => {
+    const schema = server.schema();
+    const proxy = await openProxy(server.port);
+    const store = await open(schema, { url: proxy.url(server.url()) });
+    await store.orders.submit(names(20).map((id) => newOrder(id)));
+    const taken: (string | undefined)[] = [];
+    for (const fate of ["cut-before", "cut-after"] as const) {
+      taken.push(await claimOne(store), await claimOne(store));
+      proxy.fate = () => {
+        proxy.fate = () => "pass";
+        return fate;
+      };
+      taken.push(await claimOne(store));
+    }
+    expect(taken).toEqual(names(6));
+    expect(await store.orders.counts("q")).toMatchObject({ RUNNING: 6, PENDING: 14 });
+    expect(await store.events.verify()).toMatchObject({ whole: true });
+    await store.close();
+    await proxy.close();
   });
 });

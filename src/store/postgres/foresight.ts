@@ -3,8 +3,17 @@ import type { OrderChange, OrderCounts, QueueConfig } from "../order-records.ts"
 import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import { type Gathered, pair, triple } from "../orders/gathered.ts";
-import type { ClaimFound, JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
+import type {
+  ClaimFound,
+  ClaimNeeds,
+  JobOutcome,
+  Loaded,
+  Needs,
+  OrderJob,
+  Writes,
+} from "../orders/order-io.ts";
 import { isFinished, isHeld, type OrderRow } from "../orders/row.ts";
+import { ClaimLine } from "./claim-line.ts";
 import type { HeldRows } from "./held-rows.ts";
 
 /** What a batch would be, were nothing else committed since the end of the chain that is known. */
@@ -13,10 +22,12 @@ export interface Foreseen {
   readonly now: number;
   readonly chain: ChainDraft;
   readonly outcomes: readonly JobOutcome[];
-  /** What the commit has to make sure of: nobody has these ids and keys, nothing else is there to be claimed. */
+  /** What the commit has to make sure of: nobody has these ids and keys, and nothing came without an event. */
   readonly free: Pick<Needs, "ids" | "uniqueKeys" | "claims">;
-  /** And these are still held as they were. */
-  readonly held: readonly OrderRow[];
+  /** Of these claims, also that no order waits. */
+  readonly none: readonly ClaimNeeds[];
+  /** And these are still held as they were, or wait as they did. */
+  readonly known: readonly OrderRow[];
   readonly writes: Writes;
   readonly gathered: Gathered;
 }
@@ -30,10 +41,15 @@ export interface Learned {
   readonly writes: Writes;
   /** Rows that were written. */
   readonly written: Iterable<OrderRow>;
+  /** Claims for which the store was looked through, as it was asked. */
+  readonly looked?: readonly ClaimNeeds[];
 }
 
 /** More orders at once are worth the look: their rows cost far more than it. */
 const mostOrders = 100;
+/** A claim reads at most so many orders for the ones after it, and at first so many. */
+const mostAhead = 200;
+const leastAhead = 16;
 /** Lanes, queues and priorities that are kept in mind; then it begins anew. */
 const mostFacts = 10_000;
 /** After so many misses one after another, so many commits look first. */
@@ -78,6 +94,10 @@ export class Foresight {
   readonly #held = new Set<string>();
   /** Queues of which the last claim found nothing and nothing has come since: only taken to be so. */
   readonly #empty = new Set<string>();
+  /** Of queues that have more, what the next claims will take. */
+  readonly #lines = new Map<string, ClaimLine>();
+  /** How many orders of a queue were read ahead last. */
+  readonly #ahead = new Map<string, number>();
   readonly #rows: HeldRows;
   /** Of new orders alone, and of claims and ends: what misleads one says nothing of the other. */
   readonly #doubts = { submits: new Doubt(), others: new Doubt() };
@@ -89,17 +109,37 @@ export class Foresight {
   /** Undefined when the calls need to know more, or when it was wrong too often of late. */
   decide(jobs: readonly OrderJob[], now: number): Foreseen | undefined {
     const start = this.#end;
-    if (start === undefined || !this.#suits(jobs) || !this.#doubtOf(jobs).passes()) return undefined;
+    const at = Math.max(now, this.#now);
+    if (start === undefined) return undefined;
+    const waiting = this.#suited(jobs, at);
+    if (waiting === undefined || !this.#doubtOf(jobs).passes()) return undefined;
     const rounds = gather(jobs);
     const needs = rounds.next().value as Needs;
     const held = needs.ids.flatMap((id) => (this.#held.has(id) ? (this.#rows.get(id)?.row ?? []) : []));
-    const loaded = this.#loaded(needs, held);
+    const loaded = this.#loaded(needs, held, waiting);
     if (loaded === undefined) return undefined;
     const gathered = rounds.next(loaded);
     if (gathered.done !== true) return undefined;
     const free = { ...needs, ids: needs.ids.filter((id) => !gathered.value.rows.has(id)) };
-    const decided = decideFrom(start, jobs, gathered.value, Math.max(now, this.#now));
-    return decided === undefined ? undefined : { ...decided, start, free, held, gathered: gathered.value };
+    const none = needs.claims.filter((_, index) => waiting[index]?.length === 0);
+    const decided = decideFrom(start, jobs, gathered.value, at);
+    if (decided === undefined) return undefined;
+    return { ...decided, start, free, none, known: [...held, ...waiting.flat()], gathered: gathered.value };
+  }
+
+  /**
+   * How many orders more than it takes a claim should read. Each time those read ahead were taken before anybody else
+   * committed it is four times as many; otherwise reading them was in vain.
+   */
+  ahead({ queue, capacity }: ClaimNeeds): number {
+    const line = this.#lines.get(queue);
+    const before = this.#ahead.get(queue) ?? 0;
+    const wanted = line?.isUsed === true ? Math.max(leastAhead, before * 4) : Math.floor(before / 4);
+    const ahead =
+      line === undefined || capacity.max > mostOrders ? 0 : Math.min(mostAhead, line.worth, wanted);
+    if (ahead === 0) this.#ahead.delete(queue);
+    else this.#ahead.set(queue, ahead);
+    return ahead;
   }
 
   /** Somebody else committed, or something was there already. */
@@ -113,7 +153,7 @@ export class Foresight {
     this.learn(learned);
   }
 
-  learn({ start, end, now, gathered, writes, written }: Learned): void {
+  learn({ start, end, now, gathered, writes, written, looked = [] }: Learned): void {
     if (this.#end?.seq !== start.seq || this.#end.hash !== start.hash || this.#size() > mostFacts)
       this.forget();
     this.#end = end;
@@ -128,10 +168,18 @@ export class Foresight {
       else this.#empty.delete(job.queue);
     }
     this.#apply(writes);
-    for (const { id, queue, state, waits } of written) {
+    this.#look(looked, gathered, now);
+    for (const row of written) {
+      const { id, queue, state, waits } = row;
       if (isHeld(state)) this.#held.add(id);
       else this.#held.delete(id);
       if (waits === "room") this.#empty.delete(queue);
+      this.#lines.get(queue)?.wrote(row);
+    }
+    for (const [queue, line] of this.#lines) {
+      if (!line.isOver) continue;
+      this.#lines.delete(queue);
+      this.#empty.add(queue);
     }
   }
 
@@ -143,6 +191,7 @@ export class Foresight {
     this.#counts.clear();
     this.#held.clear();
     this.#empty.clear();
+    this.#lines.clear();
   }
 
   #doubtOf(jobs: readonly OrderJob[]): Doubt {
@@ -150,7 +199,18 @@ export class Foresight {
   }
 
   #size(): number {
-    return this.#lanes.size + this.#fronts.size + this.#configs.size + this.#held.size;
+    const facts = [this.#lanes, this.#fronts, this.#configs, this.#held, this.#lines, this.#ahead];
+    return facts.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** What claims have seen and left, before what came of them is noted. */
+  #look(looked: readonly ClaimNeeds[], gathered: Gathered, now: number): void {
+    const found = [...gathered.claims.values()];
+    looked.forEach(({ queue, capacity }, index) => {
+      const read = (found[index]?.candidates ?? []).flatMap((id) => gathered.rows.get(id) ?? []);
+      if (read.length === 0) this.#lines.delete(queue);
+      else this.#lines.set(queue, new ClaimLine(capacity, read, now));
+    });
   }
 
   #apply({ lanes, fronts, configs, counts }: Writes): void {
@@ -170,20 +230,36 @@ export class Foresight {
 
   /**
    * New orders that wait for no others and for no limit: they touch nothing but the end of their lane. Ends of orders that
-   * are held here and followed by none, and claims where there is nothing but what comes with them.
+   * are held here and followed by none. Claims where there is nothing but what comes with them, and claims of what is
+   * next in line, as long as nothing comes with them. For each claim what it will get of the orders that wait.
    */
-  #suits(jobs: readonly OrderJob[]): boolean {
-    let count = 0;
+  #suited(jobs: readonly OrderJob[], now: number): readonly (readonly OrderRow[])[] | undefined {
+    const waiting: (readonly OrderRow[])[] = [];
+    const claimed = new Set<string>();
+    let submits = 0;
+    let others = 0;
     for (const job of jobs) {
       if (job.do === "submit") {
-        count += job.orders.length;
-        if (job.orders.some(({ after, limitKey }) => after.length > 0 || limitKey !== null)) return false;
+        submits += job.orders.length;
+        if (job.orders.some(({ after, limitKey }) => after.length > 0 || limitKey !== null)) return undefined;
       } else if (job.do === "change") {
-        count += job.changes.length;
-        if (!job.changes.every((change) => this.#ends(change))) return false;
-      } else if (job.do !== "claim" || !this.#empty.has(job.queue)) return false;
+        others += job.changes.length;
+        if (!job.changes.every((change) => this.#ends(change))) return undefined;
+      } else if (job.do !== "claim") return undefined;
+      else if (this.#empty.has(job.queue)) waiting.push([]);
+      else {
+        const best = this.#lines.get(job.queue)?.best(job.capacity, now) ?? [];
+        // Two claims of one queue would be given the same.
+        if (best.length === 0 || claimed.has(job.queue)) return undefined;
+        claimed.add(job.queue);
+        others += best.length;
+        waiting.push(best);
+      }
     }
-    return count > 0 && count <= mostOrders;
+    // New orders may be better, or take the room of those in line.
+    if (claimed.size > 0 && submits > 0) return undefined;
+    const count = submits + others;
+    return count > 0 && count <= mostOrders ? waiting : undefined;
   }
 
   #ends({ id, to, leaseOver }: OrderChange): boolean {
@@ -193,7 +269,11 @@ export class Foresight {
   }
 
   /** Of new ids and unique keys it is taken that nobody has them: the commit makes sure. */
-  #loaded(needs: Needs, rows: readonly OrderRow[]): Loaded | undefined {
+  #loaded(
+    needs: Needs,
+    held: readonly OrderRow[],
+    waiting: readonly (readonly OrderRow[])[],
+  ): Loaded | undefined {
     const { lanes, fronts, counts, configs } = {
       lanes: [] as Loaded["lanes"][number][],
       fronts: [] as Loaded["fronts"][number][],
@@ -217,9 +297,9 @@ export class Foresight {
       if (known === undefined) return undefined;
       counts.push({ queue, counts: known });
     }
-    const claims = needs.claims.map(() => nothingFound);
+    const claims = waiting.map((rows) => ({ ...nothingFound, candidates: rows.map(({ id }) => id) }));
     const nothing = { followers: [], limitKeys: [], inbox: [] };
-    return { ...nothing, rows, claims, lanes, fronts, configs, counts };
+    return { ...nothing, rows: [...held, ...waiting.flat()], claims, lanes, fronts, configs, counts };
   }
 }
 

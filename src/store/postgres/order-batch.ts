@@ -1,7 +1,7 @@
 import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import type { Gathered } from "../orders/gathered.ts";
-import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
+import type { ClaimNeeds, JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import type { HeldRows } from "./held-rows.ts";
@@ -24,7 +24,16 @@ export interface OrderOutcome {
   /** These rows, and those that are new. */
   readonly written: readonly OrderRow[];
   /** What was decided on, and what came of it; undefined when there were no calls. */
-  readonly decided: { readonly gathered: Gathered; readonly writes: Writes } | undefined;
+  readonly decided:
+    | { readonly gathered: Gathered; readonly writes: Writes; readonly looked: readonly ClaimNeeds[] }
+    | undefined;
+}
+
+/** What earlier commits know of the orders. */
+export interface Knowledge {
+  readonly held: HeldRows;
+  /** How many orders more than it takes a claim should read. */
+  readonly ahead: (claim: ClaimNeeds) => number;
 }
 
 /** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
@@ -45,13 +54,15 @@ export class OrderWork {
   readonly #jobs: readonly OrderJob[];
   readonly #rounds: Generator<Needs, Gathered, Loaded>;
   readonly #now: number | undefined;
-  readonly #held: HeldRows;
+  readonly #knowledge: Knowledge;
+  /** Only the first round asks for claims. */
+  #looked: readonly ClaimNeeds[] = [];
   #round: IteratorResult<Needs, Gathered>;
   #load: OrderLoad | undefined;
 
   /** `now` stands in for the server's time. */
-  constructor(jobs: readonly OrderJob[], now: number | undefined, held: HeldRows) {
-    this.#held = held;
+  constructor(jobs: readonly OrderJob[], now: number | undefined, knowledge: Knowledge) {
+    this.#knowledge = knowledge;
     this.#jobs = jobs;
     this.#now = now;
     this.#rounds = gather(jobs);
@@ -96,13 +107,20 @@ export class OrderWork {
     for (const { row } of writes.updated) written.set(row.id, row);
     const changed = written.size;
     for (const row of writes.inserted) written.set(row.id, row);
-    const decided = { gathered, writes };
+    const decided = { gathered, writes, looked: this.#looked };
     return { outcomes, ring: writes.ring, changed, written: [...written.values()], decided };
   }
 
   #ask(): readonly Statement[] {
     if (this.#round.done === true) return [];
-    this.#load = new OrderLoad(this.#round.value, this.#now, this.#held);
+    const needs = this.#round.value;
+    const claims = needs.claims.map((claim) => {
+      const { capacity } = claim;
+      if (capacity.max < 1) return claim;
+      return { ...claim, capacity: { ...capacity, max: capacity.max + this.#knowledge.ahead(claim) } };
+    });
+    if (claims.length > 0) this.#looked = claims;
+    this.#load = new OrderLoad({ ...needs, claims }, this.#now, this.#knowledge.held);
     return this.#load.statements;
   }
 }

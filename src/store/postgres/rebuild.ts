@@ -16,13 +16,13 @@ import {
 } from "../sql/rebuild.ts";
 import { streamName } from "../stream.ts";
 import { HeldRows } from "./held-rows.ts";
-import { OrderWork } from "./order-batch.ts";
+import { type Knowledge, OrderWork } from "./order-batch.ts";
 import { OrderLoad } from "./order-load.ts";
 import { writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** What is replayed here is no order of this process. */
-const nothingHeld = new HeldRows();
+const nothingKnown: Knowledge = { held: new HeldRows(), ahead: () => 0 };
 
 const change = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "count" });
 
@@ -85,7 +85,7 @@ async function replayOrders(tx: Transaction, events: readonly StoredEvent[]): Pr
 async function letIn(tx: Transaction, { queue, limit_key }: WaitingLine): Promise<void> {
   const job: OrderJob = { do: "settle", queue, keys: [limit_key] };
   for (let changed = 1; changed > 0;) {
-    const work = new OrderWork([job], tx.now, nothingHeld);
+    const work = new OrderWork([job], tx.now, nothingKnown);
     changed = (await work.decide(tx, await tx.ask(work.opening()))).changed;
   }
 }

@@ -28,7 +28,7 @@ interface Decided {
   readonly ring: readonly string[];
   /** Orders whose rows were written. */
   readonly written: readonly OrderRow[];
-  readonly decided: Pick<Learned, "gathered" | "writes"> | undefined;
+  readonly decided: Pick<Learned, "gathered" | "writes" | "looked"> | undefined;
 }
 
 export interface WriterOptions extends Persistence {
@@ -191,7 +191,7 @@ export class Writer {
     const orders = new OrderWork(
       jobs.flatMap(({ order }) => (order === undefined ? [] : [order])),
       now,
-      this.#held,
+      { held: this.#held, ahead: (claim) => this.#foresight.ahead(claim) },
     );
     try {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {

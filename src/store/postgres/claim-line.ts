@@ -1,0 +1,135 @@
+import type { Capacity } from "../order-records.ts";
+import { byRank, type OrderRow } from "../orders/row.ts";
+import { sizeClass } from "../size-class.ts";
+
+/**
+ * An order whose time has come may be let in by another process without an event, and so unseen here: none is passed
+ * over for longer than this.
+ */
+const freshMs = 250;
+/** As many characters of payloads are worth their memory. */
+const mostText = 4_000_000;
+
+/**
+ * The orders that the next claims of a queue will take, best first: those a claim has read and not taken, as the commits
+ * of this process have left them since. What it does not hold is known to come after all it holds.
+ */
+export class ClaimLine {
+  readonly #asked: Capacity;
+  readonly #until: number;
+  readonly #began: number;
+  readonly #weight: number;
+  /** Best first. */
+  #rows: Map<string, OrderRow>;
+  /** Unknown orders come after this one; undefined when there are none. */
+  #beyond: OrderRow | undefined;
+
+  /**
+   * @param asked what the claim asked for; `max` is how many orders of a class it would have been given
+   * @param read what it was given, before anything of it was taken
+   * @param now time of the store
+   */
+  constructor(asked: Capacity, read: readonly OrderRow[], now: number) {
+    this.#asked = asked;
+    this.#until = now + freshMs;
+    const classes = Map.groupBy(
+      read,
+      ({ kind, tags, sizeClass: size }) => `${size}\0${kind}\0${tags.join("\0")}`,
+    );
+    for (const rows of classes.values()) {
+      const last = rows.toSorted(byRank).at(-1);
+      // Fewer than asked for are all there are.
+      if (rows.length >= asked.max && last !== undefined) this.#ends(last);
+    }
+    this.#rows = new Map();
+    let text = 0;
+    for (const row of read.toSorted(byRank)) {
+      text += JSON.stringify(row.payload).length;
+      // Of a limit key only the store knows how far it is used up.
+      if (text > mostText || row.limitKey !== null) {
+        this.#ends(row);
+        break;
+      }
+      this.#rows.set(row.id, row);
+    }
+    this.#trim();
+    this.#began = this.#rows.size;
+    this.#weight = text / Math.max(1, this.#rows.size);
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Nobody is left, here or beyond. */
+  get isOver(): boolean {
+    return this.#rows.size === 0 && this.#beyond === undefined;
+  }
+
+  /** Most of it was taken by claims. */
+  get isUsed(): boolean {
+    return this.#rows.size * 2 <= this.#began;
+  }
+
+  /** So many orders like these may be kept in memory. */
+  get worth(): number {
+    return Math.floor(mostText / Math.max(1, this.#weight));
+  }
+
+  /** What a claim gets; undefined when that is not certain. */
+  best(capacity: Capacity, now: number): readonly OrderRow[] | undefined {
+    if (now > this.#until || this.#rows.size === 0 || !this.#covers(capacity)) return undefined;
+    const { max } = capacity;
+    let { slots, memory } = capacity;
+    const chosen: OrderRow[] = [];
+    for (const row of this.#rows.values()) {
+      if (chosen.length >= max) break;
+      if (row.slots > slots || row.memory > memory) continue;
+      slots -= row.slots;
+      memory -= row.memory;
+      chosen.push(row);
+    }
+    // With room left, one beyond may fit.
+    return chosen.length >= max || this.#beyond === undefined ? chosen : undefined;
+  }
+
+  /** An order of the queue was written by a commit of this process. */
+  wrote(row: OrderRow): void {
+    this.#rows.delete(row.id);
+    if (row.waits !== "room") return;
+    // Its payload may be in the hands of others, who may change it: it is read when its turn comes.
+    this.#ends(row);
+    this.#trim();
+  }
+
+  #ends(row: OrderRow): void {
+    if (this.#beyond === undefined || byRank(row, this.#beyond) < 0) this.#beyond = row;
+  }
+
+  /** Beyond the first that is not known, others may come in between. */
+  #trim(): void {
+    const beyond = this.#beyond;
+    if (beyond === undefined) return;
+    const [last] = [...this.#rows.values()].slice(-1);
+    if (last === undefined || byRank(last, beyond) <= 0) return;
+    this.#rows = new Map([...this.#rows].filter(([, row]) => byRank(row, beyond) <= 0));
+  }
+
+  /** Orders of a class, kind or tag that was not asked for are not known. */
+  #covers({ slots, memory, kinds, tags }: Capacity): boolean {
+    const asked = this.#asked;
+    const [mine, other] = [
+      sizeClass(Math.floor(asked.slots), asked.memory),
+      sizeClass(Math.floor(slots), memory),
+    ];
+    return (
+      Math.floor(other / 64) <= Math.floor(mine / 64) &&
+      other % 64 <= mine % 64 &&
+      isSame(kinds, asked.kinds) &&
+      isSame(tags, asked.tags)
+    );
+  }
+}
+
+const isSame = (some: readonly string[], others: readonly string[]): boolean =>
+  some === others || (some.length === others.length && some.every((one, index) => one === others[index]));
