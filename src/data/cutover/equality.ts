@@ -26,6 +26,8 @@ export interface Proven {
   readonly equal: boolean;
   /** Not all differences are listed. */
   readonly more: boolean;
+  /** Places that changed at every look. */
+  readonly unsettled: number;
   readonly seed: string;
   readonly digests: { readonly old: DigestForm; readonly new: DigestForm };
 }
@@ -140,6 +142,7 @@ export class Equality {
       // A row that changed at every look was touched, and is read again in the pause.
       equal: found.equal || (differences.length === 0 && total === found.differences.length && explained),
       more: atLeast || total > found.differences.length,
+      unsettled,
       seed,
       digests: { old: digestForm(old), new: digestForm(young) },
     };

@@ -5,6 +5,7 @@ import { keyText } from "../bytes.ts";
 import { digestForm } from "../digest/digest.ts";
 import { confirmTouched, type TouchedConfirmed } from "../verify/confirm-touched.ts";
 import { Touched } from "../verify/touched.ts";
+import { lookAtTouched } from "../verify/verify-touched.ts";
 import { type Verification, verifyData } from "../verify/verify.ts";
 import { followed, type OpenedPair, type Pair, pairInput } from "./pair.ts";
 import { count, RowProgress, rowsText } from "./step-progress.ts";
@@ -52,7 +53,11 @@ export async function compare(
   if (pair.map === undefined || caughtUp === undefined) return await verifyData(options);
   touched.begin();
   const found = await verifyData({ ...options, touched });
-  const looked = await confirmTouched({ ...sides, touched, caughtUp });
+  const looked = await confirmTouched({
+    touched,
+    look: (places) => lookAtTouched({ ...sides, touched: places }),
+    caughtUp,
+  });
   // More was written meanwhile than is remembered: then differences are told from what is late by reading everything again.
   if (looked === undefined) return await verifyData(options);
   return withTouched(found, looked, limit);
@@ -107,7 +112,7 @@ export function verificationFacts(pair: Pair, found: Verification): JsonObject {
   };
 }
 
-const firstOf = ({ differences }: Verification): readonly string[] =>
+export const firstOf = ({ differences }: Pick<Verification, "differences">): readonly string[] =>
   differences
     .slice(0, named)
     .map(

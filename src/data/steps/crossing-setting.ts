@@ -5,11 +5,12 @@ import type { CrossingState } from "../cutover/arrows.ts";
 import type { Crossing, CrossingEvent } from "../cutover/crossing-events.ts";
 import type { BackMap, CrossingLimits, CrossingOptions } from "../cutover/crossing-options.ts";
 import type { Switch } from "../cutover/switch.ts";
-import { defaultCrossingLimits } from "../cutover/ground.ts";
+import { defaultCrossingLimits, type Ground, readGround } from "../cutover/ground.ts";
+import { memorySwitch } from "../cutover/memory-switch.ts";
 import { backProblem } from "../cutover/way-back.ts";
 import type { DataStore } from "../connector.ts";
 import type { CutoverLimits } from "./crossing-input.ts";
-import { jobOf, type Pair } from "./pair.ts";
+import { jobOf, type OpenedPair, type Pair } from "./pair.ts";
 import { durationMs, type Problems } from "./step-input.ts";
 import { count, RowProgress } from "./step-progress.ts";
 
@@ -119,6 +120,32 @@ export function crossingOf(
     random: (length) => new Uint8Array(randomBytes(length)),
     signal: context.signal,
   };
+}
+
+/** The ground of a crossing that was made, for the stream that leads back: nothing is turned there. */
+export async function groundOf(
+  context: StepContext,
+  given: {
+    readonly pair: Pair;
+    readonly back: BackMap | undefined;
+    readonly asideLimit?: number | undefined;
+  },
+  { source, target }: Pick<OpenedPair, "source" | "target">,
+): Promise<Ground> {
+  const { pair, back, asideLimit } = given;
+  return await readGround(
+    crossingOf(context, {
+      pair,
+      back,
+      oneWay: false,
+      limits: asideLimit === undefined ? {} : { aside: asideLimit },
+      source,
+      target,
+      switch: memorySwitch(),
+      state: undefined,
+      save: () => Promise.resolve(),
+    }),
+  );
 }
 
 function showCrossing(context: StepContext): (event: CrossingEvent) => void {

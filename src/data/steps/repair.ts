@@ -1,6 +1,7 @@
-import { type Json, markPlace, sha256 } from "../../core/index.ts";
+import { CutoverError, type Json, markPlace, sha256 } from "../../core/index.ts";
 import type { Step, StepContext } from "../../plan/index.ts";
 import { repairData } from "../verify/repair.ts";
+import { leadsBack } from "./compared-back.ts";
 import { compare, equalWords, requireEqual, verificationFacts } from "./compared.ts";
 import { openPair, type Pair, pairInput, pairOf, type PairOptions, pairText, pairWords } from "./pair.ts";
 import { attemptLimitMs, type DataStepPlacement, given, optionsOf, placement } from "./step-input.ts";
@@ -49,6 +50,12 @@ export function repair(from: StoreRef, to: StoreRef, stepOptions: RepairStepOpti
 
 async function start(context: StepContext, pair: Pair): Promise<Json> {
   await using both = await openPair(context, pair);
+  if (await leadsBack(context, pair, both))
+    throw new CutoverError("CUTOVER_DATA_EPOCH", {
+      message: `expected ${both.source.name} to be in charge, found that ${both.target.name} is since the cutover: what was written there would be undone`,
+      place: both.target.name,
+      remedy: "repair before the cutover; after it, compare by `verify`, or go back",
+    });
   const progress = new RowProgress(context);
   const before = await compare(context, pair, both, progress, most);
   if (before.equal) return { note: `nothing to repair · ${equalWords(before)}`, written: 0, removed: 0 };

@@ -11,12 +11,10 @@ import {
 } from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import type { Position } from "../connector.ts";
-import { readGround } from "../cutover/ground.ts";
-import { memorySwitch } from "../cutover/memory-switch.ts";
 import { Stream } from "../cutover/stream.ts";
 import type { Move } from "../move/move-data.ts";
 import type { ReverseSyncOptions } from "./crossing-input.ts";
-import { backProblems, backText, checkDuration, crossingOf } from "./crossing-setting.ts";
+import { backProblems, backText, checkDuration, groundOf } from "./crossing-setting.ts";
 import { crossingOptions } from "./cutover-data.ts";
 import {
   type OpenedPair,
@@ -151,22 +149,11 @@ function plan({ pair, options }: Setting): StepPlan {
   };
 }
 
-async function streamOf(context: StepContext, { pair, options }: Setting, both: OpenedPair): Promise<Stream> {
-  const { asideLimit } = options;
-  const crossing = crossingOf(context, {
-    pair,
-    back: options.back,
-    oneWay: false,
-    limits: asideLimit === undefined ? {} : { aside: asideLimit },
-    source: both.source,
-    target: both.target,
-    // Nothing is turned here.
-    switch: memorySwitch(),
-    state: undefined,
-    save: () => Promise.resolve(),
-  });
-  return new Stream(await readGround(crossing), "old");
-}
+const streamOf = async (
+  context: StepContext,
+  { pair, options: { back, asideLimit } }: Setting,
+  both: OpenedPair,
+): Promise<Stream> => new Stream(await groundOf(context, { pair, back, asideLimit }, both), "old");
 
 async function start(context: StepContext, setting: Setting): Promise<Json> {
   const { pair, options } = setting;

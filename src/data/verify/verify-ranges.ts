@@ -1,33 +1,40 @@
-import type { Digest, Range, Reader } from "../connector.ts";
+import type { Digest, Range } from "../connector.ts";
 import { addDigests, emptyDigest, equalDigests, subtractDigests } from "../digest/digest.ts";
-import { type DigestOptions, digestRange, leafPairs } from "../digest/leaves.ts";
-import { confirm, type Sides } from "./confirm.ts";
-import { Findings } from "./findings.ts";
-import { locateRange } from "./locate-range.ts";
+import { type DigestOptions, leafPairs } from "../digest/leaves.ts";
+import type { Sides } from "./confirm.ts";
+import { examine, readersOf } from "./examine.ts";
+import type { Findings } from "./findings.ts";
+import { verifySums } from "./verify-sums.ts";
 
 /** One collection as both sides hold it. */
 export interface CollectionVerdict {
   readonly name: string;
+  /**
+   * How it was held against the other: by `rows`, which were all read, or by `sums` that the stores made where the rows lie, and rows where
+   * those differed. The digests of both ways have nothing to do with each other.
+   */
+  readonly by: "rows" | "sums";
   readonly source: Digest;
   readonly target: Digest;
   readonly leaves: number;
   readonly unequalLeaves: number;
 }
 
-/** Keys confirmed at once. */
-const atOnce = 1_000;
 /** Leaves side by side that are read again together: fewer scans where much is wrong, still a bounded stretch. */
 const joined = 64;
-/** Digests of a stretch are taken again so often when what was found in it does not explain them. */
-const rounds = 3;
 
-/** A collection whose rows have the same keys on both sides: leaf by leaf, then row by row where leaves differ. */
+/**
+ * A collection whose rows have the same keys on both sides: leaf by leaf, then row by row where leaves differ. By sums of the stores
+ * where both can make them.
+ */
 export async function verifyRanges(
   sides: Sides,
   collection: string,
   options: DigestOptions,
   findings: Findings,
 ): Promise<CollectionVerdict> {
+  const summed = await verifySums(sides, collection, options, findings);
+  if (summed !== undefined) return summed;
   const [source, target] = readersOf(sides, collection);
   let [ours, theirs, leaves, unequalLeaves] = [emptyDigest, emptyDigest, 0, 0];
   let after: Uint8Array | undefined;
@@ -60,47 +67,5 @@ export async function verifyRanges(
     after = leaf.upTo;
   }
   await close();
-  return { name: collection, source: ours, target: theirs, leaves, unequalLeaves };
-}
-
-/** Finds the differences of a stretch, and holds them against the delta of its digests. */
-async function examine(
-  sides: Sides,
-  range: Range,
-  firstDelta: Digest,
-  options: DigestOptions,
-  findings: Findings,
-): Promise<void> {
-  const { collection } = range;
-  const [source, target] = readersOf(sides, collection);
-  const quiet = { ...options, onRead: () => {} };
-  let delta = firstDelta;
-  for (let round = 1; ; round++) {
-    let found = emptyDigest;
-    // Only the last look is counted: one that did not explain the delta saw another state than the digests.
-    const look = new Findings(findings.limit);
-    for await (const part of locateRange(source, target, range, atOnce, quiet)) {
-      found = addDigests(found, part.delta);
-      if (part.keys.length === 0) continue;
-      const places = part.keys.map((key) => ({ collection, key }));
-      look.add(await confirm(sides, places));
-    }
-    const explained = equalDigests(found, delta);
-    if (explained || round === rounds) {
-      findings.merge(look);
-      if (!explained && sides.caughtUp !== undefined) findings.restless++;
-      else if (!explained) findings.unexplained.push({ ...range, delta, found });
-      return;
-    }
-    await sides.caughtUp?.(sides.signal);
-    const [a, b] = [await digestRange(source, range, quiet), await digestRange(target, range, quiet)];
-    delta = subtractDigests(a, b);
-  }
-}
-
-function readersOf(sides: Sides, collection: string): readonly [Reader | undefined, Reader | undefined] {
-  return [
-    sides.collections.includes(collection) ? sides.source : undefined,
-    sides.targets.has(collection) ? sides.target : undefined,
-  ];
+  return { name: collection, by: "rows", source: ours, target: theirs, leaves, unequalLeaves };
 }
