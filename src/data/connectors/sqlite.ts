@@ -15,6 +15,7 @@ import type {
   TargetWrite,
 } from "../connector.ts";
 import { positionOf, sequenceOf } from "../position.ts";
+import { turnOfOthers } from "../turn-of-others.ts";
 import { demand, whatIsAt, wrongKind } from "./place.ts";
 import {
   captureTables,
@@ -113,6 +114,7 @@ export class SqliteStore implements DataStore {
         if (last === undefined) return;
         rest = { ...range, after: last.key };
         yield part.rows;
+        await turnOfOthers();
       }
     } finally {
       if (still) db.close();

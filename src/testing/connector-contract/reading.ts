@@ -168,6 +168,22 @@ export function readContract({ describe, expect, withSubject }: ConnectorTools):
       expect(outcome?.status).toBe("rejected");
     });
 
+    withSubject("a long scan lets others have their turn", async (given) => {
+      await given.apply({
+        rows: Array.from({ length: 3_500 }, (_, i) => given.row(`k${String(i).padStart(6, "0")}`, "v")),
+      });
+      let [turns, batches, over] = [0, 0, false];
+      const others = (async () => {
+        for (; !over; turns++) await new Promise((resolve) => void setImmediate(resolve));
+      })();
+      for await (const rows of given.store.scan(given.range())) if (rows.length > 0) batches++;
+      const during = turns;
+      over = true;
+      await others;
+      // A scan of one batch has nothing to wait for.
+      expect(batches < 3 || during >= 2).toBe(true);
+    });
+
     withSubject("a collection it does not have is refused by name", async (given) => {
       const range = { collection: "no such collection" };
       expect(await refusal(given.store.count(range))).toBe("CUTOVER_DATA_COLLECTION");
