@@ -4,6 +4,7 @@ import { check, command, defineMigration, type Migration, phase, step, value, wh
 import { backfill, backup, configure, cutoverData, reverseSync, verify } from "cutover/data";
 import { engineAnswers, errorShare, longestWrite, newProcessorsAgree } from "./crossing/checks.ts";
 import { checkCommand } from "./crossing/commands.ts";
+import { witnessedSwitch } from "./crossing/witnessed-switch.ts";
 import { near, workFolder } from "./crossing/work-folder.ts";
 import { ask, health } from "./engine/client.ts";
 import { toNew, toOld } from "./engine/layout.ts";
@@ -62,7 +63,7 @@ const migration: Migration = defineMigration({
     phase("engine", {
       wayBack: [answers],
       steps: [
-        cutoverData(old, young, { ...crossing, switch: `file:${files.switch}`, backup: files.backup }),
+        cutoverData(old, young, { ...crossing, switch: witnessedSwitch(dir), backup: files.backup }),
         reverseSync(old, young, { ...crossing, for: "2s", follow: true }),
       ],
     }),

@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { openDataStore } from "cutover/data";
+import { openDataStore, openMemoryStore, type Row } from "cutover/data";
 import { unit } from "./checks/unit.ts";
 import { fromOld, inNew, inOld, toNew, toOld } from "./engine/layout.ts";
 import { layers, type Memory } from "./engine/memory.ts";
-import { damaged, plantSeeds } from "./engine/seeds.ts";
+import { damaged, plantSeeds, seedAt } from "./engine/seeds.ts";
+import { holdingsOf } from "./engine/witness.ts";
 
 const memory = fc.record({
   layer: fc.constantFrom(...layers),
@@ -63,4 +64,44 @@ test("what was there before is five layers of memories and three rows that are n
   } finally {
     await rm(dir, { recursive: true });
   }
+});
+
+test("the witness of a turn counts the same for both layouts, and sees whatever else is different", async () => {
+  const memories = Array.from({ length: 500 }, (_, index) => seedAt(index));
+  const of = async (rows: readonly Row[]): Promise<readonly [number, string, number]> => {
+    await using store = openMemoryStore({ name: "side" });
+    await store.applyTxn({
+      job: "j",
+      fence: 1,
+      origin: "o",
+      changes: [],
+      rows: rows.map((row) => ({ collection: "", ...row })),
+    });
+    const { memories: count, digest, others } = await holdingsOf(store);
+    return [count, digest, others];
+  };
+  const [old, young] = [memories.map(inOld), memories.map(inNew)];
+  const [, digest] = await of(old);
+  expect(await of([...old, ...damaged])).toEqual([500, digest, damaged.length]);
+  expect(await of(young)).toEqual([500, digest, 0]);
+  const first = memories[1] as Memory;
+  const others: readonly Partial<Memory>[] = [
+    { at: first.at + 1n },
+    { text: `${first.text} ` },
+    { weight: first.weight + 2 ** -52 },
+    { from: "" },
+    { write: 1 },
+    { layer: "working" },
+    { id: "seed-00000000" },
+  ];
+  for (const other of others)
+    expect((await of(young.with(1, inNew({ ...first, ...other }))))[1], Object.keys(other).join()).not.toBe(
+      digest,
+    );
+  expect((await of(young.slice(1)))[1]).not.toBe(digest);
+  // Two values that changed places.
+  const swapped = young.with(1, { ...(young[1] as Row), value: (young[2] as Row).value } as never);
+  expect(
+    (await of(swapped.with(2, { ...(young[2] as Row), value: (young[1] as Row).value } as never)))[1],
+  ).not.toBe(digest);
 });

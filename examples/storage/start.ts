@@ -79,7 +79,8 @@ async function close(options: StartOptions, code: number): Promise<number> {
   for (const line of closingLines(account, readRecord<LoadReport>(places(options.dir).loadReport))) say(line);
   const wanted = options.back ? "ROLLED_BACK" : "COMPLETED";
   const side = options.back ? "old" : "new";
-  const wrong = account.lost.length + account.wrong.length + account.extra.length;
+  const unequal = account.witnesses.filter((each) => each.old.digest !== each.new.digest).length;
+  const wrong = account.lost.length + account.wrong.length + account.extra.length + unequal;
   if (state === wanted && account.side === side && wrong === 0) {
     say(
       options.back
@@ -103,6 +104,15 @@ function closingLines(account: Account, load: LoadReport | undefined): readonly 
     row(
       "writes",
       `${number(writes)} acknowledged, ${number(writesOnNew)} by the new side · ${lost.length} lost · ${wrong.length} wrong · ${extra.length} of nobody`,
+    ),
+    ...(account.witnesses.length === 0 ? [row("digests", "nobody saw the turn: the engine was gone")] : []),
+    ...account.witnesses.map(({ to, old, new: young }) =>
+      row(
+        "digests",
+        old.digest === young.digest
+          ? `equal at the turn to the ${to} side · ${number(old.memories)} memories · ${old.digest}`
+          : `not equal at the turn to the ${to} side · old ${number(old.memories)} ${old.digest} · new ${number(young.memories)} ${young.digest}`,
+      ),
     ),
     row("", `${number(open)} that nobody heard the end of · ${aside} rows that are no memories, kept aside`),
     ...(load === undefined

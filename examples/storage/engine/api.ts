@@ -24,7 +24,7 @@ export interface Health {
   readonly errors: readonly string[];
 }
 
-/** Answers at a Unix socket: `/remember`, `/forget`, `/recall`, `/reload`, `/health`, `/compare-reads`, `/feed`. */
+/** Answers at a Unix socket: `/remember`, `/forget`, `/recall`, `/reload`, `/health`, `/compare-reads`, `/witness`, `/feed`. */
 export async function serveApi(engine: MemoryEngine, socket: string): Promise<AsyncDisposable> {
   const listeners = new Set<ServerResponse>();
   engine.onRemembered = (keys) => {
@@ -79,6 +79,11 @@ async function answer(engine: MemoryEngine, request: IncomingMessage): Promise<J
     case "POST /reload":
       await engine.reload();
       return {};
+    case "POST /witness": {
+      const { side, epoch } = await bodyOf(request);
+      await engine.witness({ side: side === "new" ? "new" : "old", epoch: Number(epoch) });
+      return {};
+    }
     case "GET /compare-reads":
       return await compareReads(engine, Number(url.searchParams.get("reads") ?? 1_000));
     case "GET /health":

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import {
   type BatchOperation,
   type CapturedStore,
@@ -16,6 +16,7 @@ import { type Layer, type Memory } from "./memory.ts";
 import { type Places, places, type Plan, readRecord } from "./places.ts";
 import { loadProcessors, type Processors } from "./processors.ts";
 import { Quantiles } from "./quantiles.ts";
+import { holdingsOf, type Witness } from "./witness.ts";
 
 /** What `settings.json` says. */
 export interface Settings {
@@ -60,6 +61,8 @@ export class MemoryEngine implements AsyncDisposable {
   readonly #writers: Readonly<Record<Standing["side"], CaptureWriter>>;
   readonly #cache = new Map<string, Memory>();
   #writes = 0;
+  /** What is read at the turns; one after the other. */
+  #witnessed: Promise<void> = Promise.resolve();
   #lastAt = 0n;
 
   private constructor(
@@ -154,6 +157,26 @@ export class MemoryEngine implements AsyncDisposable {
     return undefined;
   }
 
+  /**
+   * Notes what both sides hold now. Whoever asks knows that neither takes writes; when this resolves they may again, as what is read
+   * is read from snapshots.
+   */
+  async witness({ side: to, epoch }: Standing): Promise<void> {
+    const [old, young] = await Promise.all([this.stores.old.snapshot(), this.stores.new.snapshot()]);
+    const before = this.#witnessed;
+    this.#witnessed = (async () => {
+      await before;
+      try {
+        const seen: Witness = { to, epoch, old: await holdingsOf(old), new: await holdingsOf(young) };
+        await appendFile(this.#files.witness, `${JSON.stringify(seen)}\n`);
+      } catch (error) {
+        this.noteError(error);
+      } finally {
+        for (const moment of [old, young]) await moment[Symbol.asyncDispose]();
+      }
+    })();
+  }
+
   noteError(error: unknown): void {
     const keep = this.integration?.keepErrors ?? 0;
     this.errors.push(error instanceof Error ? error.message : String(error));
@@ -162,6 +185,7 @@ export class MemoryEngine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.follower.close({ signal: AbortSignal.timeout(2_000) });
+    await this.#witnessed;
     await this.stores.new[Symbol.asyncDispose]();
     await this.stores.old[Symbol.asyncDispose]();
   }

@@ -6,6 +6,8 @@ export interface Places {
   readonly old: string;
   readonly new: string;
   readonly switch: string;
+  /** What both sides held at each turn of the switch. */
+  readonly witness: string;
   readonly scratch: string;
   readonly backup: string;
   readonly settings: string;
@@ -29,6 +31,7 @@ export const places = (dir: string): Places => ({
   old: join(dir, "old"),
   new: join(dir, "new"),
   switch: join(dir, "switch"),
+  witness: join(dir, "witness.ndjson"),
   scratch: join(dir, "scratch"),
   backup: join(dir, "backup"),
   settings: join(dir, "settings.json"),

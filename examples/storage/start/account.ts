@@ -3,9 +3,12 @@ import { fromNew, fromOld, inNew, inOld } from "../engine/layout.ts";
 import { type Memory, memoryText } from "../engine/memory.ts";
 import { places } from "../engine/places.ts";
 import { damaged, seedAt, seedOf } from "../engine/seeds.ts";
-import { type Ledger, readLedger } from "./ledger.ts";
+import type { Witness } from "../engine/witness.ts";
+import { linesOf, type Ledger, readLedger } from "./ledger.ts";
 
 export interface Account {
+  /** What both sides held when the switch was turned, once for each turn to the other side that the engine saw. */
+  readonly witnesses: readonly Witness[];
   readonly side: Standing["side"];
   readonly rows: number;
   /** Memories that were there before and are as they were. */
@@ -62,6 +65,7 @@ export async function settleAccount(dir: string, records: number): Promise<Accou
   const touchedSeeds = [...touched].filter((key) => isSeed(key, records)).length;
   if (untouched < records - touchedSeeds) lost.push(...(await missingSeeds(store, side, records, touched)));
   return {
+    witnesses: [...linesOf<Witness>(files.witness)],
     side,
     rows,
     untouched,

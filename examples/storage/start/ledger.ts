@@ -28,7 +28,7 @@ export function readLedger(file: string): Ledger {
   const acknowledged = new Map<string, { write: number; gone: boolean }>();
   const open = new Map<number, { key: string; gone: boolean }>();
   let [writes, writesOnNew, lastWrite, lastNumber] = [0, 0, 0, 0];
-  for (const line of linesOf(file)) {
+  for (const line of linesOf<Line>(file)) {
     if ("i" in line) {
       open.set(line.i, { key: line.k, gone: line.gone === true });
       lastWrite = Math.max(lastWrite, line.i);
@@ -48,7 +48,8 @@ export function readLedger(file: string): Ledger {
   return { acknowledged, open, writes, writesOnNew, lastWrite, lastNumber };
 }
 
-function* linesOf(file: string): Generator<Line> {
+/** A JSON value a line; a file that is not there has none. */
+export function* linesOf<T>(file: string): Generator<T> {
   let text = "";
   try {
     text = readFileSync(file, "utf8");
@@ -57,9 +58,9 @@ function* linesOf(file: string): Generator<Line> {
   }
   for (const line of text.split("\n")) {
     try {
-      if (line !== "") yield JSON.parse(line) as Line;
+      if (line !== "") yield JSON.parse(line) as T;
     } catch {
-      // The load was killed in the middle of a line: nothing was sent or heard with it.
+      // Who wrote it was killed in the middle of a line: of the load, nothing was sent or heard with it.
     }
   }
 }
