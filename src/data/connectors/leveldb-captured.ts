@@ -18,8 +18,8 @@ export interface CapturedLevel extends LevelHooks {
   /** Set once the store is ready; before it nothing is written. */
   onWrite: (writes: readonly LevelWrite[], sync: boolean) => Promise<void>;
   raw(operations: readonly LevelOperation[], sync: boolean): Promise<void>;
-  /** Runs `body`, whose iterators see everything. */
-  unhidden<T>(body: () => T): T;
+  /** Runs `body`, whose iterators see everything; with `textKeys` they give keys as the texts that the driver makes of them. */
+  unhidden<T>(body: () => T, textKeys?: boolean): T;
 }
 
 /** Keys removed in one transaction by `clear`. */
@@ -38,17 +38,20 @@ export function captureLevel(Level: LevelClass, location: string, options: objec
         sync,
       );
     #unhidden = false;
+    #textKeys = false;
 
     raw(operations: readonly LevelOperation[], sync: boolean): Promise<void> {
       return super._batch(operations, { sync });
     }
 
-    unhidden<T>(body: () => T): T {
+    unhidden<T>(body: () => T, textKeys = false): T {
       this.#unhidden = true;
+      this.#textKeys = textKeys;
       try {
         return body();
       } finally {
         this.#unhidden = false;
+        this.#textKeys = false;
       }
     }
 
@@ -99,7 +102,9 @@ export function captureLevel(Level: LevelClass, location: string, options: objec
     }
 
     override _iterator(options: LevelRange): unknown {
-      return super._iterator(this.#unhidden ? options : hideReserved(options));
+      if (!this.#unhidden) return super._iterator(hideReserved(options));
+      // Here and not where the iterator is asked for, which would make texts of the ends of its range, too.
+      return super._iterator(this.#textKeys ? { ...options, keyEncoding: "utf8" } : options);
     }
   }
   return new Captured(location, options);

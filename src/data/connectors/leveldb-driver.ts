@@ -63,6 +63,7 @@ export interface LevelRange {
   readonly lte?: Uint8Array | string;
   readonly limit?: number;
   readonly reverse?: boolean;
+  readonly keyEncoding?: string;
   readonly snapshot?: unknown;
 }
 

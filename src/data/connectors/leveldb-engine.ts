@@ -4,6 +4,7 @@ import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts
 import type { CapturedLevel } from "./leveldb-captured.ts";
 import type { LevelOperation } from "./leveldb-driver.ts";
 import { firstReserved, keyIn, type Layout, type Stretch } from "./leveldb-keys.ts";
+import { bytesOfTexts } from "./leveldb-texts.ts";
 import { closedStore, storeError } from "./place.ts";
 
 const asBytes = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
@@ -35,6 +36,8 @@ export class LevelEngine implements ByteEngine {
   readonly #listeners = new Set<() => void>();
   /** Records with keys of one byte: they are looked at by every write. The database is open nowhere else. */
   readonly #known = new Map<string, Uint8Array | undefined>();
+  /** Whose keys are not all text, as far as was seen. */
+  readonly #binary: Set<Layout>;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
@@ -43,6 +46,7 @@ export class LevelEngine implements ByteEngine {
     this.name = name;
     this.#db = db;
     this.#layouts = layouts;
+    this.#binary = new Set([layouts.get(reserved) as Layout]);
   }
 
   async collections(): Promise<readonly Collection[]> {
@@ -83,7 +87,8 @@ export class LevelEngine implements ByteEngine {
             options,
           ) as Promise<(Uint8Array | undefined)[]>,
         ),
-      rows: (range, limit) => this.#mapped(readRows(db, layout(range.collection), range, limit, options)),
+      rows: (range, limit) =>
+        this.#mapped(readRows(db, layout(range.collection), range, limit, options, this.#binary)),
       count: (range) => this.#mapped(countRows(db, layout(range.collection), range, options)),
       close: () => snapshot.close(),
     };
@@ -224,19 +229,29 @@ async function readRows(
   range: Range,
   limit: ChunkLimit,
   options: object,
+  binary: Set<Layout>,
 ): Promise<{ readonly rows: readonly Row[]; readonly end: boolean }> {
   const rows: Row[] = [];
   const skip = layout.prefix.length;
+  const highWaterMarkBytes = Math.min(fetchAtOnce.bytes, limit.bytes);
   let bytes = 0;
   for (const part of parts(layout, range)) {
-    const highWaterMarkBytes = Math.min(fetchAtOnce.bytes, limit.bytes);
-    const iterator = db.unhidden(() => db.iterator({ ...options, ...part, highWaterMarkBytes }));
+    const asText = !binary.has(layout);
+    const iterator = db.unhidden(() => db.iterator({ ...options, ...part, highWaterMarkBytes }), asText);
     try {
       for (;;) {
         const wanted = Math.min(fetchAtOnce.rows, limit.rows - rows.length + 1);
-        const found = (await iterator.nextv(wanted)) as [Uint8Array, Uint8Array][];
+        const found = (await iterator.nextv(wanted)) as [Uint8Array | string, Uint8Array][];
         if (found.length === 0) break;
-        for (const [key, value] of found) {
+        const keys = asText
+          ? bytesOfTexts(found.map(([key]) => key as string))
+          : found.map(([key]) => key as Uint8Array);
+        if (keys === undefined) {
+          binary.add(layout);
+          return await readRows(db, layout, range, limit, options, binary);
+        }
+        for (const [at, key] of keys.entries()) {
+          const value = (found[at] as (typeof found)[0])[1];
           bytes += key.length - skip + value.length;
           // One row more than asked for tells that there is more.
           if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0))
