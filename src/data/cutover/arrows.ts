@@ -61,6 +61,9 @@ export type Arrow =
   | { readonly do: "finish" }
   | { readonly do: "end"; readonly crossed: boolean };
 
+/** How far above the epoch in charge that of an attempt is. */
+export const aboveEpoch = 3;
+
 /**
  * What comes next, from what is kept, what the switch says now and what this process knows. The rules of docs/spec/data.md,
  * section 8, are here and nowhere else; a test walks every order of events through it (`test/model/cutover-model.ts`).
@@ -82,7 +85,7 @@ export function nextArrow(state: CrossingState, standing: Standing, attempt: Att
   if (epoch === undefined) {
     if (attempt.failed) return { do: "end", crossed: false };
     if (!attempt.prepared) return { do: "prepare" };
-    return { do: "intend", epoch: standing.epoch + 3 };
+    return { do: "intend", epoch: standing.epoch + aboveEpoch };
   }
   if (attempt.failed || !attempt.intended || standing.epoch >= epoch) {
     // The attempt is over: a failure, a process before this one, or an application that waited for too long.

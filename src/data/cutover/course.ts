@@ -1,6 +1,6 @@
 import { CutoverError, faultPoint, hasCode, type JsonObject, sleep } from "../../core/index.ts";
 import type { Position } from "../connector.ts";
-import type { SourceRow } from "../map.ts";
+import type { Place, SourceRow } from "../map.ts";
 import type { Move } from "../move/move-data.ts";
 import { proofOf } from "../backup/proof.ts";
 import { otherSide, type Side } from "./arrows.ts";
@@ -35,6 +35,8 @@ export class Course {
   /** What the arrows found out, for the record. */
   predicted: PredictedPause | undefined;
   proven: Proven | undefined;
+  /** On the way back: places compared before the pause because they were written since the crossing, instead of everything. */
+  checked: number | undefined;
   applied = 0;
   looked = 0;
   /** Rows written in the pause because the log was gone. */
@@ -116,10 +118,17 @@ export class Course {
     if (row !== undefined && this.to === "new") await requireWayBack(this.#ground, row);
   }
 
-  /** Ends the stream that led here. */
-  async finish(): Promise<void> {
+  /** Ends the stream that led here. `epoch`: of the turn, where this crossing has made it and both sides were equal then. */
+  async finish(epoch: number | undefined): Promise<void> {
+    if (epoch !== undefined && this.to === "new" && this.leads) await this.leaving.begin(epoch);
     await this.arriving.disarm();
     await this.#forgetTries();
+  }
+
+  /** An attempt to go back was given up, and the new side stays in charge under this epoch: what was noted before still holds. */
+  async goesOn(before: number, epoch: number): Promise<void> {
+    const { since, target } = this.arriving;
+    if (since !== undefined && (await since.since(target)) === before) await this.arriving.begin(epoch);
   }
 
   /** Lets go of everything. Resolves when nothing that was begun goes on any more. */
@@ -154,27 +163,57 @@ export class Course {
     const { tell } = this.#ground;
     tell({ type: "part", words: "brings the other side up to date" });
     await this.#caughtUp();
-    tell({ type: "part", words: "compares both sides" });
+    const noted = await this.#noted();
+    tell({
+      type: "part",
+      words: noted ? "compares what was written since the cutover" : "compares both sides",
+    });
+    let wrong: readonly Place[] = [];
     const over = new AbortController();
     const following = this.#follow(over.signal);
     try {
       const live = { caughtUp: (): Promise<void> => this.#caughtUp(), touched: this.#touched.live };
-      this.proven =
-        this.to === "new"
-          ? await this.#equality.everything(this.#signal, live)
-          : await this.#equality.everythingBack(this.#signal, live);
+      if (noted) wrong = await this.#checkNoted();
+      else
+        this.proven =
+          this.to === "new"
+            ? await this.#equality.everything(this.#signal, live)
+            : await this.#equality.everythingBack(this.#signal, live);
     } finally {
       over.abort();
       await following;
     }
     if (this.to === "new") {
-      if (!this.proven.equal) throw differs(this.#ground, this.proven.differences, "before the cutover");
+      if (this.proven?.equal !== true)
+        throw differs(this.#ground, this.proven?.differences ?? [], "before the cutover");
       await this.#sample();
       return;
     }
     // The new side says what is right. What differs is written, and read again in the pause.
-    await this.#takeBack(this.proven.differences);
-    this.#touched.again({ sourceKeys: [], targetPlaces: this.proven.differences });
+    const places = noted ? wrong : (this.proven?.differences ?? []);
+    await this.#takeBack(places);
+    this.#touched.again({ sourceKeys: [], targetPlaces: places });
+  }
+
+  /** Whether it is known on the old side what was brought there since both were equal, under the epoch that is in charge. */
+  async #noted(): Promise<boolean> {
+    const { since } = this.arriving;
+    if (since === undefined) return false;
+    const [began, { epoch }] = [await since.since(this.arriving.target), await this.#ground.switch.read()];
+    return began === epoch;
+  }
+
+  /** Reads that. Some of what is not equal may be late. */
+  async #checkNoted(): Promise<readonly Place[]> {
+    const { since } = this.arriving;
+    const wrong: Place[] = [];
+    if (since === undefined) return wrong;
+    this.checked = 0;
+    for await (const { looked, places } of this.#equality.since(since, this.#signal)) {
+      this.checked += looked;
+      wrong.push(...places);
+    }
+    return wrong;
   }
 
   async #sample(): Promise<void> {
@@ -260,7 +299,7 @@ export class Course {
     this.compared = written;
   }
 
-  async #takeBack(places: Proven["differences"]): Promise<void> {
+  async #takeBack(places: readonly Place[]): Promise<void> {
     await this.#equality.takeBack(this.arriving, places, this.#touched.touched);
   }
 

@@ -45,6 +45,8 @@ export interface Crossing {
   /** The verification of everything, which together with what was looked at in the pause speaks of both sides at the turn. */
   readonly seed?: string;
   readonly digests?: { readonly old: DigestForm; readonly new: DigestForm };
+  /** On the way back, in place of a verification of everything: places written since the crossing, compared before the pause. */
+  readonly checked?: number;
   /** Rows set aside on the old side by this crossing. */
   readonly aside?: number;
   /** Without a log: rows written in the pause, in which everything was compared. */

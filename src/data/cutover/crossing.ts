@@ -5,6 +5,7 @@ import {
   type Arrow,
   type Attempt,
   type CrossingState,
+  aboveEpoch,
   nextArrow,
   otherSide,
   type Side,
@@ -166,10 +167,13 @@ class Work implements AsyncDisposable {
         this.#pause?.over();
         break;
       case "withdraw":
-        await this.#withdraw(arrow);
+        await this.#withdraw(arrow, standing);
         break;
       case "finish":
-        await this.#surely(() => course.finish());
+        // Another epoch was decided by somebody who has not looked whether both sides are equal.
+        await this.#surely(() =>
+          course.finish(standing.epoch === this.#state.epoch ? standing.epoch : undefined),
+        );
         await this.#keep({ ...stateAfter(this.#state, arrow), known: this.#known(standing) });
         break;
     }
@@ -197,9 +201,12 @@ class Work implements AsyncDisposable {
   }
 
   /** Everything that this attempt began has ended before the next one may begin. */
-  async #withdraw(arrow: Arrow): Promise<void> {
+  async #withdraw(arrow: Arrow, { side, epoch }: Standing): Promise<void> {
     await this.#course.close();
     await Promise.allSettled(this.#left);
+    // Only an attempt's own decision leaves no gap in which somebody else may have been in charge.
+    if (side === "new" && epoch === this.#state.epoch)
+      await this.#surely(() => this.#course.goesOn(epoch - aboveEpoch, epoch));
     await this.#surely(() => this.#keep(stateAfter(this.#state, arrow)));
     this.#course = new Course(this.#ground, this.#state.to);
     this.#pause = undefined;
@@ -241,7 +248,7 @@ class Work implements AsyncDisposable {
   }
 
   #known(standing: Standing): Crossing {
-    const { predicted, proven, applied, looked, compared, settled, arriving } = this.#course;
+    const { predicted, proven, checked, applied, looked, compared, settled, arriving } = this.#course;
     const { position } = this.#attempt;
     const pauseMs = this.#pause?.lasted;
     const now = {
@@ -250,6 +257,7 @@ class Work implements AsyncDisposable {
       ...(pauseMs === undefined ? {} : { pauseMs }),
       ...(predicted === undefined ? {} : { predicted }),
       ...(proven === undefined ? {} : { seed: proven.seed, digests: proven.digests }),
+      ...(checked === undefined ? {} : { checked }),
       ...(arriving.aside === 0 ? {} : { aside: arriving.aside }),
       ...(compared === undefined ? {} : { compared }),
       ...(settled === undefined ? {} : { settled }),

@@ -2,7 +2,7 @@ import { CutoverError } from "../../core/index.ts";
 import { keyText } from "../bytes.ts";
 import type { Change, Reader } from "../connector.ts";
 import { type DigestForm, digestForm } from "../digest/digest.ts";
-import type { Place, SourceRow } from "../map.ts";
+import { keptIn, type Place, type SourceRow } from "../map.ts";
 import { namesOf } from "../verify/collections.ts";
 import type { Difference } from "../verify/difference.ts";
 import { placeId } from "../verify/expected.ts";
@@ -12,6 +12,7 @@ import { type Verification, verifyData } from "../verify/verify.ts";
 import type { Side } from "./arrows.ts";
 import type { Ground } from "./ground.ts";
 import { wrongImages } from "./sampled-rows.ts";
+import type { SinceCrossing } from "./since-crossing.ts";
 import type { Stream } from "./stream.ts";
 import { asidePlaces } from "./way-back.ts";
 
@@ -30,6 +31,12 @@ export interface Proven {
   readonly unsettled: number;
   readonly seed: string;
   readonly digests: { readonly old: DigestForm; readonly new: DigestForm };
+}
+
+/** Places that were read again, and those of the new side that are not equal. */
+export interface Looked {
+  readonly looked: number;
+  readonly places: readonly Place[];
 }
 
 /** How a verification stands to the stream that goes on meanwhile. */
@@ -88,6 +95,36 @@ export class Equality {
       onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
     });
     return await this.#proven(found, "new", true);
+  }
+
+  /**
+   * On the way back: places that a stream has brought to the old side since both were equal, read on both sides, without holding more
+   * than some of them. Gives what is not equal; some of it may be late.
+   */
+  async *since(since: SinceCrossing, signal: AbortSignal): AsyncGenerator<Looked> {
+    const { sides, wayBack } = this.#ground;
+    // Through a map what is left on the old side is looked at from there, and what the new side has from there.
+    if (wayBack !== undefined)
+      for await (const batch of since.rows(sides.old)) {
+        const found = await this.look({ complete: true, sourceKeys: batch, targetPlaces: [] }, signal);
+        // What the map sets aside lies in a collection of its own, and nothing of it is brought back.
+        const places = found.differences.filter(({ collection }) => collection !== keptIn.aside);
+        yield { looked: batch.length, places };
+      }
+    for await (const batch of since.places(sides.old)) {
+      signal.throwIfAborted();
+      if (wayBack === undefined) {
+        const found = await this.look({ complete: true, sourceKeys: batch, targetPlaces: batch }, signal);
+        yield { looked: batch.length, places: found.differences };
+        continue;
+      }
+      const wrong = await wrongImages(this.#ground, await rowsAt(sides.new, batch));
+      const aside = wrong.length === 0 ? new Set() : await asidePlaces(sides.old, wayBack.name);
+      yield {
+        looked: batch.length,
+        places: wrong.map(({ row }) => row).filter((row) => !aside.has(placeId(row))),
+      };
+    }
   }
 
   /** Reads these places on both sides. */

@@ -10,6 +10,7 @@ import { keptUnder } from "../verify/kept-rows.ts";
 import type { Touched } from "../verify/touched.ts";
 import { otherSide, type Side } from "./arrows.ts";
 import type { Ground } from "./ground.ts";
+import { SinceCrossing } from "./since-crossing.ts";
 import type { StreamName } from "./stream-names.ts";
 
 /** The stream of changes that leads to one side of a crossing. */
@@ -18,6 +19,8 @@ export class Stream {
   readonly source: DataStore;
   readonly target: DataStore;
   readonly name: StreamName;
+  /** What the stream that leads back has brought; undefined for the other one. */
+  readonly since: SinceCrossing | undefined;
   /** Rows set aside on the old side since this object was made. */
   aside = 0;
   readonly #ground: Ground;
@@ -28,6 +31,7 @@ export class Stream {
     this.source = ground.sides[otherSide(to)];
     this.target = ground.sides[to];
     this.name = ground.names[to];
+    this.since = to === "old" ? new SinceCrossing(this.name.job, ground.wayBack !== undefined) : undefined;
   }
 
   /**
@@ -44,6 +48,7 @@ export class Stream {
     // What an earlier crossing left is not to be applied by this one.
     await this.source.release(slot);
     const position = await this.source.capture(slot);
+    await this.#forgetNotes();
     // Rows that an earlier way back set aside say nothing of this one.
     if (wayBack !== undefined && this.to === "old") {
       await this.#forgetKept(keptIn.aside, wayBack.name);
@@ -61,9 +66,10 @@ export class Stream {
   async disarm(): Promise<void> {
     await endMove({ source: this.source, target: this.target, ...this.name });
     const { wayBack } = this.#ground;
-    if (wayBack === undefined || this.to === "new") return;
+    if (this.to === "new") return;
+    await this.#forgetNotes();
     // Where images lie is of no use without the stream. What was set aside stays for people.
-    await this.#forgetKept(keptIn.images, wayBack.name);
+    if (wayBack !== undefined) await this.#forgetKept(keptIn.images, wayBack.name);
     await this.target.forget(this.name.job);
   }
 
@@ -125,19 +131,38 @@ export class Stream {
     return this.#receiving(touched.target(this.target));
   }
 
+  /** Keeps on the old side that both sides were equal at the turn of this epoch. */
+  async begin(epoch: number): Promise<void> {
+    if (this.since === undefined) return;
+    const { job } = this.name;
+    const { fence } = this.#ground;
+    const changes = [this.since.begun(epoch)];
+    await this.target.applyTxn({ job, fence, origin: job, changes, rows: [] });
+  }
+
   #receiving(target: Target): Target {
-    const { wayBack, clock, limits } = this.#ground;
-    if (this.to === "new" || wayBack === undefined) return target;
-    return wayBack.target(target, clock, (rows, reason) => {
-      this.aside += rows;
-      if (this.aside <= limits.aside) return;
-      throw new CutoverError("CUTOVER_DATA_UNMAPPED", {
-        message: `expected at most ${limits.aside} rows without an image on the old side, found ${this.aside}; one of them: ${reason}`,
-        place: this.target.name,
-        details: { aside: this.aside, limit: limits.aside, reason },
-        remedy: "let the way back give these rows an image, or raise the limit of rows set aside",
-      });
+    const { wayBack, clock } = this.#ground;
+    const { since } = this;
+    if (since === undefined) return target;
+    const onAside = (rows: number, reason: string): void => this.#setAside(rows, reason);
+    return since.noting(target, (old) => (wayBack === undefined ? old : wayBack.target(old, clock, onAside)));
+  }
+
+  #setAside(rows: number, reason: string): void {
+    const { limits } = this.#ground;
+    this.aside += rows;
+    if (this.aside <= limits.aside) return;
+    throw new CutoverError("CUTOVER_DATA_UNMAPPED", {
+      message: `expected at most ${limits.aside} rows without an image on the old side, found ${this.aside}; one of them: ${reason}`,
+      place: this.target.name,
+      details: { aside: this.aside, limit: limits.aside, reason },
+      remedy: "let the way back give these rows an image, or raise the limit of rows set aside",
     });
+  }
+
+  async #forgetNotes(): Promise<void> {
+    if (this.since === undefined) return;
+    for (const name of this.since.names) await this.#forgetKept(this.since.collection, name);
   }
 
   async #forgetKept(collection: string, name: string): Promise<void> {

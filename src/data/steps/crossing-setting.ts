@@ -172,8 +172,8 @@ export const msText = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : count
 
 /** A crossing as result and evidence. */
 export function crossingFacts(found: Crossing): JsonObject {
-  const { standing, position, pauseMs, predicted, applied, looked, seed, digests, aside, compared, settled } =
-    found;
+  const { standing, position, pauseMs, predicted, applied, looked, seed, digests, checked, aside } = found;
+  const { compared, settled } = found;
   const rounded =
     predicted && Object.fromEntries(Object.entries(predicted).map(([name, n]) => [name, round(n)]));
   const facts: Record<string, Json | undefined> = {
@@ -186,6 +186,7 @@ export function crossingFacts(found: Crossing): JsonObject {
     looked,
     seed,
     digests: digests === undefined ? undefined : { old: { ...digests.old }, new: { ...digests.new } },
+    checked,
     aside,
     compared,
     settled,
@@ -195,13 +196,14 @@ export function crossingFacts(found: Crossing): JsonObject {
 
 const round = (n: number): number => Math.round(n * 10) / 10;
 
-export function crossingNote({ standing, pauseMs, applied, compared, aside }: Crossing): string {
+export function crossingNote({ standing, pauseMs, applied, checked, compared, aside }: Crossing): string {
   return [
     `the ${standing.side} side is in charge since epoch ${standing.epoch}`,
     pauseMs === undefined
       ? "how long writes were stopped is not known, as a process ended meanwhile"
       : `writes were stopped for ${msText(pauseMs)}`,
     ...(applied === undefined ? [] : [`${count(applied)} changes applied in it`]),
+    ...(checked === undefined ? [] : [`${count(checked)} rows written since the cutover compared before it`]),
     ...(compared === undefined ? [] : [`everything compared, ${count(compared)} rows written`]),
     ...(aside === undefined ? [] : [`${count(aside)} rows set aside on the old side`]),
   ].join(" · ");
