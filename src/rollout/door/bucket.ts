@@ -1,15 +1,13 @@
 import type { RouteState } from "../../core/index.ts";
 import { keyText } from "./key-text.ts";
-import { prefixHasher } from "./murmur.ts";
+import { prefixDivider } from "./murmur.ts";
 
 /** Number of buckets keys are spread over: a share can be set in steps of 0.0001 %. */
 export const buckets = 1_000_000;
 
 /** Bucket of a key, 0 … 999,999: `floor(murmur3("salt:key") / 2³² · 1,000,000)`. */
 export function bucketer(salt: string): (key: string) => number {
-  const hash = prefixHasher(`${salt}:`);
-  // hash · 10⁶ stays below 2⁵², so the product is exact.
-  return (key) => Math.floor((hash(key) * buckets) / 4_294_967_296);
+  return prefixDivider(`${salt}:`, buckets);
 }
 
 /** Keys in buckets below this number belong to the share. A larger share contains every smaller one. */

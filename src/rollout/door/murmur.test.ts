@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { murmur3, prefixHasher } from "./murmur.ts";
+import { murmur3, prefixDivider, prefixHasher } from "./murmur.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -38,5 +38,18 @@ describe("murmur3", () => {
         expect(prefixHasher(prefix, seed)(key)).toBe(murmur3(bytes(prefix + key), seed));
       }),
     );
+  });
+
+  test("tells which of a million parts of all hashes a text falls into, the parts at both ends among them", () => {
+    const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.uuid());
+    fc.assert(
+      fc.property(text, text, (prefix, key) => {
+        const hash = murmur3(bytes(prefix + key));
+        expect(prefixDivider(prefix, 1_000_000)(key)).toBe(Math.floor((hash * 1_000_000) / 2 ** 32));
+      }),
+    );
+    const parts = prefixDivider("salt:", 4);
+    const found = new Set(Array.from({ length: 200 }, (_, i) => parts(`key-${i}`)));
+    expect(found).toEqual(new Set([0, 1, 2, 3]));
   });
 });
