@@ -15,13 +15,13 @@ export interface Sample {
 /** Samples of one subject, one per round. */
 export type Series = readonly Sample[];
 
-/** Two unmeasured rounds first: code that is not compiled yet says nothing. */
+/** Unmeasured rounds first (2 unless told otherwise): code that is not compiled yet says nothing. */
 export async function measureRounds(
   subjects: readonly Subject[],
-  options: { readonly rounds: number; readonly calls: number },
+  options: { readonly rounds: number; readonly calls: number; readonly warmUp?: number },
 ): Promise<ReadonlyMap<string, Series>> {
   const series = new Map<string, Sample[]>(subjects.map(({ name }) => [name, []]));
-  for (let round = -2; round < options.rounds; round++) {
+  for (let round = -(options.warmUp ?? 2); round < options.rounds; round++) {
     for (const subject of shuffled(subjects)) {
       const sample = await measure(subject, options.calls);
       if (round >= 0) series.get(subject.name)?.push(sample);
