@@ -49,33 +49,6 @@ export async function digestRange(
   return whole;
 }
 
-/** The same stretch of keys on two sides. */
-export interface LeafPair {
-  readonly upTo?: Uint8Array;
-  readonly source: Digest;
-  readonly target: Digest;
-}
-
-/** Leaves of the source, and the digest of the same stretch of the target beside each: one scan of both, side by side. */
-export async function* leafPairs(
-  source: Reader | undefined,
-  target: Reader | undefined,
-  range: Range,
-  options: DigestOptions,
-): AsyncGenerator<LeafPair> {
-  await using there = openCursor(target, range, options.signal);
-  const sum = options.hash.sum();
-  for await (const { upTo, ...digest } of leavesOf(source, range, options)) {
-    while (await there.filled()) {
-      const to = there.past(upTo);
-      count(there, to, options);
-      take(there, to, sum);
-      if (there.at < there.rows.length) break;
-    }
-    yield { ...(upTo === undefined ? {} : { upTo }), source: digest, target: sum.take() };
-  }
-}
-
 function take(cursor: RowCursor, to: number, sum: DigestSum): void {
   sum.addAll(cursor.rows, cursor.at, to);
   cursor.at = to;

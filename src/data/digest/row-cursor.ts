@@ -47,21 +47,6 @@ export class RowCursor implements AsyncDisposable {
     return true;
   }
 
-  /** First place in this batch whose key lies after `upTo`. */
-  past(upTo: Uint8Array | undefined): number {
-    const last = this.rows.at(-1);
-    if (upTo === undefined || last === undefined || compareBytes(last.key, upTo) <= 0)
-      return this.rows.length;
-    let low = this.at;
-    let high = this.rows.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareBytes((this.rows[middle] as Row).key, upTo) <= 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#done = true;
     this.#leave();

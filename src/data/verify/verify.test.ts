@@ -86,6 +86,32 @@ describe("verification", () => {
     );
   });
 
+  test.each([0, 1, 400])("%i differences are found by one scan of each side", async (count) => {
+    const [source, target] = [await storeOf(1_000), await storeOf(1_000)];
+    await target.write(Array.from({ length: count }, (_, at) => put(at * 2, "other")));
+    let scans = 0;
+    const counted = (store: Store): Reader => ({
+      ...readerOf(store),
+      scan: (range, options) => {
+        scans++;
+        return store.scan(range, options);
+      },
+    });
+    let read = 0;
+    const found = await look(counted(source), counted(target), { onRead: (rows) => (read += rows) });
+    expect(found.counts.different).toBe(count);
+    expect([scans, read]).toEqual([2, 2_000]);
+    expect([found.leaves, found.unequalLeaves]).toEqual([20, Math.ceil(count / 25)]);
+  });
+
+  test("digests of both sides are those that each side has by itself, whatever differs", async () => {
+    const [source, target] = [await storeOf(700), await storeOf(650)];
+    await target.write([put(3, "other"), drop(4), put(9_000, "more")]);
+    const found = await look(source, target);
+    const [own, others] = [await look(source, source), await look(target, target)];
+    expect([found.source, found.target]).toEqual([own.source, others.target]);
+  });
+
   test("says where two values part, and how long they are", async () => {
     const [source, target] = [await storeOf(10), await storeOf(10)];
     await target.write([put(3, `${value(3)} `)]);
