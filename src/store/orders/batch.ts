@@ -90,6 +90,28 @@ export class OrderBatch {
     return updated;
   }
 
+  /**
+   * New orders of the calls so far, once: a store may write them while the next ones are decided. Where a later call
+   * changes them, as a claim does, it is better to wait: they would be written twice.
+   */
+  newRowsAhead(): readonly OrderRow[] {
+    const { moved, rows, gathered } = this.#view;
+    const inserted: OrderRow[] = [];
+    for (const id of moved) {
+      const row = rows.get(id);
+      if (row === undefined || gathered.rows.has(id) || this.#ahead.has(id)) continue;
+      inserted.push(row);
+      this.#ahead.set(id, row);
+    }
+    moved.clear();
+    return inserted;
+  }
+
+  /** Events that nothing is added to any more when all calls are about new orders of one queue: all but the last. */
+  eventsAhead(): Writes["events"] {
+    return this.#view.groups.events().slice(0, -1);
+  }
+
   writes(): Writes {
     const view = this.#view;
     const inserted: OrderRow[] = [];

@@ -5,6 +5,7 @@ import type { ClaimNeeds, JobOutcome, Loaded, Needs, OrderJob, Writes } from "..
 import type { OrderRow } from "../orders/row.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import type { HeldRows } from "./held-rows.ts";
+import { largeSubmit, mayAllBeNew, NotAllNew, submitInSlices } from "./large-submit.ts";
 import { OrderLoad } from "./order-load.ts";
 import { insertRows, updateRows, writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
@@ -34,6 +35,8 @@ export interface Knowledge {
   readonly held: HeldRows;
   /** How many orders more than it takes a claim should read. */
   readonly ahead: (claim: ClaimNeeds) => number;
+  /** Many orders that are handed in at once may be taken to be new; when they are not, `decide` or the commit says so. */
+  readonly allNew: boolean;
 }
 
 /** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
@@ -69,6 +72,10 @@ export class OrderWork {
     this.#round = this.#rounds.next();
   }
 
+  get #takenAsNew(): boolean {
+    return this.#knowledge.allNew && mayAllBeNew(this.#jobs);
+  }
+
   /** Statements of the first round; none when there are no calls. */
   opening(): readonly Statement[] {
     return this.#jobs.length === 0 ? [] : this.#ask();
@@ -90,7 +97,12 @@ export class OrderWork {
     }
     const batch = new OrderBatch({ now: tx.now, nextSeq: tx.chain.end.seq + 1, gathered });
     const written = new Map<string, OrderRow>();
-    const outcomes = this.#jobs.map((job) => {
+    const large = largeSubmit(this.#jobs, gathered);
+    if (large === undefined && this.#takenAsNew) throw new NotAllNew();
+    const ahead = large === undefined ? undefined : submitInSlices(tx, batch, large);
+    for (const row of ahead?.written ?? []) written.set(row.id, row);
+    const outcomes = this.#jobs.map((job): JobOutcome => {
+      if (ahead !== undefined) return { ok: true, value: ahead.value };
       const outcome = batch.run(job);
       const updated = batch.rowsAhead(rowsAhead);
       for (const { row } of updated) written.set(row.id, row);
@@ -103,9 +115,10 @@ export class OrderWork {
     for (const statement of writeOrders(last)) tx.keep(statement);
     // Rows do not depend on hashes: the server writes hundreds of them while the events are put into words here.
     if (writes.updated.length + writes.inserted.length >= manyRows) tx.sendAhead();
-    for (const { stream, event } of writes.events) tx.chain.append(tx.now, stream, event);
+    for (const { stream, event } of writes.events.slice(ahead?.told ?? 0))
+      tx.chain.append(tx.now, stream, event);
     for (const { row } of writes.updated) written.set(row.id, row);
-    const changed = written.size;
+    const changed = written.size - (ahead?.written.length ?? 0);
     for (const row of writes.inserted) written.set(row.id, row);
     const decided = { gathered, writes, looked: this.#looked };
     return { outcomes, ring: writes.ring, changed, written: [...written.values()], decided };
@@ -120,7 +133,8 @@ export class OrderWork {
       return { ...claim, capacity: { ...capacity, max: capacity.max + this.#knowledge.ahead(claim) } };
     });
     if (claims.length > 0) this.#looked = claims;
-    this.#load = new OrderLoad({ ...needs, claims }, this.#now, this.#knowledge.held);
+    const ids = this.#takenAsNew ? [] : needs.ids;
+    this.#load = new OrderLoad({ ...needs, ids, claims }, this.#now, this.#knowledge.held);
     return this.#load.statements;
   }
 }

@@ -120,6 +120,9 @@ export function isOfData(thrown: unknown): boolean {
   return code !== undefined && /^(21|22|23|42|54)[0-9A-Z]{3}$/.test(code);
 }
 
+/** A row with one of these keys is there already. */
+export const isDuplicate = (thrown: unknown): boolean => codeOf(thrown) === "23505";
+
 /** What the driver threw, as the error of the store's door; a `CutoverError` stays itself. */
 export function storeError(thrown: unknown, place: string): CutoverError {
   if (isCutoverError(thrown)) return thrown;

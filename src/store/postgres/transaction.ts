@@ -66,6 +66,8 @@ export class Transaction {
   readonly #xact: string;
   /** Server's time when the lock was held, or the time of the clock the store was given. */
   readonly now: number;
+  /** So many events of the draft are written or kept. */
+  #told = 0;
   #kept: JoinedStatement[] = [];
   /** Answers to what was sent ahead. */
   readonly #ahead: Promise<readonly Settled[]>[] = [];
@@ -118,6 +120,14 @@ export class Transaction {
     if (this.#kept.length === 0 || !this.#session.pipelined) return;
     this.#ahead.push(this.#session.settle(this.#kept));
     this.#kept = [];
+  }
+
+  /** Has the events so far written with what goes out next: they are part of nothing else that is still to come. */
+  tellAhead(): void {
+    const { events, texts } = this.#draft;
+    if (events.length === this.#told) return;
+    this.keep(writeEvents({ events: events.slice(this.#told), texts: texts.slice(this.#told) }));
+    this.#told = events.length;
   }
 
   /** What the server knows this transaction by. */
@@ -187,7 +197,7 @@ export class Transaction {
     const joins = kept?.parts === undefined ? [] : [kept];
     const last = await this.#session.settle([
       ...this.#kept.slice(0, this.#kept.length - joins.length),
-      ...writtenTogether([...joins, ...chainStatements(this.#draft)]),
+      ...writtenTogether([...joins, ...chainStatements(this.#draft, this.#told)]),
       plain("COMMIT"),
     ]);
     const settled = [...(await this.#answersAhead()), ...last];
@@ -239,20 +249,25 @@ export async function wasCommitted(session: Session, { xact, end }: CommitMark):
 
 const commandOf = (settled: Settled | undefined): string => (settled?.ok === true ? settled.command : "");
 
-function chainStatements(draft: ChainDraft): readonly Statement[] {
-  if (draft.events.length === 0) return [];
+/** @param told so many of the events were written before */
+function chainStatements({ events, texts, end }: ChainDraft, told: number): readonly Statement[] {
+  if (events.length === 0) return [];
+  const rest = { events: events.slice(told), texts: texts.slice(told) };
   return [
-    writeEvents(draft),
+    ...(rest.events.length === 0 ? [] : [writeEvents(rest)]),
     {
       sql: "UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE id = 1",
-      values: [draft.end.seq, draft.end.hash],
+      values: [end.seq, end.hash],
       wants: "count",
     },
   ];
 }
 
 /** @param within see `newRows` */
-export function writeEvents({ events, texts }: ChainDraft, within?: string): Statement {
+export function writeEvents(
+  { events, texts }: Pick<ChainDraft, "events" | "texts">,
+  within?: string,
+): Statement {
   const { sql, values } = newRows(
     [
       { name: "seq", form: "bigint", cells: events.map(({ seq }) => seq) },

@@ -7,9 +7,10 @@ import type { WriteContext } from "../sql/write-context.ts";
 import { commitForeseen } from "./foreseen-commit.ts";
 import { Foresight, type Learned } from "./foresight.ts";
 import { HeldRows } from "./held-rows.ts";
+import { NotAllNew } from "./large-submit.ts";
 import { OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
-import { isOfData, storeError, troubleOf } from "./postgres-error.ts";
+import { isDuplicate, isOfData, storeError, troubleOf } from "./postgres-error.ts";
 import type { ServerClock } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
@@ -106,10 +107,15 @@ export class Writer {
   /** Settles every job, whatever happens to the connection meanwhile. */
   async #commit(jobs: readonly Job[]): Promise<void> {
     const tries = new Tries(this.#options);
+    let allNew = true;
     for (;;) {
       try {
-        return finish(jobs, await this.#attempt(jobs, tries), this.#options.place);
+        return finish(jobs, await this.#attempt(jobs, tries, allNew), this.#options.place);
       } catch (error) {
+        if (allNew && (error instanceof NotAllNew || isDuplicate(error))) {
+          allNew = false;
+          continue;
+        }
         if (jobs.length > 1 && isOfData(error)) {
           // Something of one call cannot be stored. Each on its own, only that one is refused.
           for (const job of jobs) await this.#commit([job]);
@@ -123,11 +129,12 @@ export class Writer {
     }
   }
 
-  async #attempt(jobs: readonly Job[], tries: Tries): Promise<readonly JobOutcome[]> {
+  /** @param allNew see `Knowledge` */
+  async #attempt(jobs: readonly Job[], tries: Tries, allNew: boolean): Promise<readonly JobOutcome[]> {
     const session = await this.#connected();
     const foreseen = await this.#commitForeseen(session, jobs, tries);
     if (foreseen !== undefined) return foreseen;
-    const { tx, outcomes, ring, written, decided } = await this.#decide(session, jobs);
+    const { tx, outcomes, ring, written, decided } = await this.#decide(session, jobs, allNew);
     try {
       await (tx.isEmpty && jobs.every(({ task }) => task === undefined) ? tx.leave() : tx.commit());
     } catch (error) {
@@ -184,14 +191,14 @@ export class Writer {
     return outcomes;
   }
 
-  async #decide(session: Session, jobs: readonly Job[]): Promise<Decided> {
+  async #decide(session: Session, jobs: readonly Job[], allNew: boolean): Promise<Decided> {
     const { clock, serverClock, timers } = this.#options;
     const sent = timers.monotonic();
     const now = clock?.now();
     const orders = new OrderWork(
       jobs.flatMap(({ order }) => (order === undefined ? [] : [order])),
       now,
-      { held: this.#held, ahead: (claim) => this.#foresight.ahead(claim) },
+      { held: this.#held, ahead: (claim) => this.#foresight.ahead(claim), allNew },
     );
     try {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
