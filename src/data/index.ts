@@ -93,6 +93,7 @@ export type { Unexplained } from "./verify/findings.ts";
 export { repairData, type Repaired, type RepairOptions } from "./verify/repair.ts";
 export { type Verification, verifyData, type VerifyOptions } from "./verify/verify.ts";
 export type { CollectionVerdict } from "./verify/verify-ranges.ts";
+export type { RangeSums, SummingReader, SumOptions } from "./range-sums.ts";
 export { endMove } from "./move/begin.ts";
 export type { MoveCounts } from "./move/checkpoint.ts";
 export type { ChunkSizing } from "./move/chunk-size.ts";

@@ -9,13 +9,11 @@ import type { Findings } from "./findings.ts";
 import type { CollectionVerdict } from "./verify-ranges.ts";
 
 /** Rows of a range: many enough that a range costs little beside them, few enough to be listed for one difference. */
-const rangeRows = 128;
-/** Ranges of the first statement, and of the largest. */
-const [firstRanges, mostRanges] = [256, 16_384];
-/** Bytes of rows that the first statement goes through at most, as nothing is known of its speed. */
-const firstBytes = 16_777_216;
-/** How long a statement is to take: the signal is heard, and what was read is told, between two. */
-const statementMs = 500;
+const rangeRows = 256;
+/** Bytes of rows that a statement goes through, about half a second: the signal is heard, and what was read is told, between two. */
+const statementBytes = 67_108_864;
+/** Ranges of a statement at most. */
+const mostRanges = 16_384;
 /** Rows of one side whose hashes are in memory at once. A range with more is read row by row. */
 const mostListed = 100_000;
 /** Keys confirmed at once. */
@@ -47,10 +45,10 @@ export async function verifySums(
     source.rangeSums(collection, asked),
     target.rangeSums(collection, asked),
   ]);
-  await using held = new AsyncDisposableStack();
-  for (const each of opened) if (each.status === "fulfilled") held.use(each.value);
+  const [mineOpened, othersOpened] = opened;
+  await using ours = mineOpened.status === "fulfilled" ? mineOpened.value : undefined;
+  await using theirs = othersOpened.status === "fulfilled" ? othersOpened.value : undefined;
   for (const each of opened) if (each.status === "rejected") throw each.reason;
-  const [ours, theirs] = opened.map((each) => (each.status === "fulfilled" ? each.value : undefined));
   if (ours === undefined || theirs === undefined || ours.form !== theirs.form) return undefined;
 
   const ranges = between(collection, await ours.bounds(Math.min(rangeRows, leafRows)));
@@ -63,15 +61,12 @@ export async function verifySums(
     unequalLeaves: 0,
   };
   const look = new Look(sides, collection, options, findings, ours, theirs);
-  let wanted = Math.max(1, Math.min(firstRanges, Math.floor(firstBytes / (rangeRows * ours.rowBytes + 1))));
-  for (let at = 0; at < ranges.length;) {
+  const size = Math.floor(statementBytes / (rangeRows * Math.max(1, ours.rowBytes, theirs.rowBytes)));
+  const wanted = Math.max(1, Math.min(mostRanges, size));
+  for (let at = 0; at < ranges.length; at += wanted) {
     signal?.throwIfAborted();
     const part = ranges.slice(at, at + wanted);
-    const begun = performance.now();
     const [mine, others] = await Promise.all([ours.sums(part), theirs.sums(part)]);
-    const took = performance.now() - begun;
-    at += part.length;
-    wanted = nextSize(part.length, took);
     for (const [index, range] of part.entries()) {
       const pair = { range, source: mine[index] as Digest, target: others[index] as Digest };
       verdict = {
@@ -92,12 +87,6 @@ export async function verifySums(
   }
   await look.end();
   return verdict;
-}
-
-/** As many as should take the time that a statement is to take: at most four times and at least a quarter as many. */
-function nextSize(ranges: number, tookMs: number): number {
-  const fit = Math.round((ranges * statementMs) / Math.max(1, tookMs));
-  return Math.max(1, Math.min(mostRanges, 4 * ranges, Math.max(Math.ceil(ranges / 4), fit)));
 }
 
 function between(collection: string, bounds: readonly Uint8Array[]): readonly Range[] {

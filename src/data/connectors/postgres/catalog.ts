@@ -261,3 +261,11 @@ export function schemaChanged({ collection }: Shape, store: string): CutoverErro
     details: { collection: collection.name },
   });
 }
+
+export function schemaMissing(schema: string, store: string): CutoverError {
+  return new CutoverError("CUTOVER_DATA_MISSING", {
+    message: `expected schema "${schema}" in the database, found none of that name`,
+    place: store,
+    remedy: "make it, or correct the name in the address",
+  });
+}

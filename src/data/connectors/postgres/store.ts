@@ -11,12 +11,19 @@ import type {
   TargetWrite,
   Turning,
 } from "../../connector.ts";
-import { encodeRecord } from "../../record-codec.ts";
+import type { RangeSums, SummingReader, SumOptions } from "../../range-sums.ts";
 import type { PostgresAddress } from "./address.ts";
 import { Applier, isOwn } from "./applier.ts";
-import { ownSchema, ownShape, readTables, requireEncoding, schemaChanged, signatureSql } from "./catalog.ts";
+import {
+  ownSchema,
+  ownShape,
+  readTables,
+  requireEncoding,
+  schemaChanged,
+  schemaMissing,
+  signatureSql,
+} from "./catalog.ts";
 import { copyOut, fenceOf, readPacked, readRows, type RowSizes } from "./chunks.ts";
-import { valueOfText } from "./column-kind.ts";
 import type { PgDriver } from "./driver.ts";
 import { EpochGuard } from "./epoch-guard.ts";
 import { LogFollower } from "./log-follower.ts";
@@ -27,17 +34,17 @@ import { RowReader } from "./row-reader.ts";
 import { advanceSequences, readSequences, type Sequence } from "./sequences.ts";
 import { type Role, Sessions } from "./sessions.ts";
 import type { Session } from "./session.ts";
-import { keyColumns, keyTexts, quoted, readFrom, type Shape, within } from "./shape.ts";
+import { quoted, readFrom, type Shape, within } from "./shape.ts";
 import { Slots } from "./slots.ts";
+import { TableSums } from "./table-sums.ts";
+import { valuesByKey } from "./values-by-key.ts";
 
 /** Rows given at once by a scan. */
 const scanLimit = { rows: 1_000, bytes: 8_388_608 };
-/** Keys of one query. */
-const keysAtOnce = 5_000;
 const readSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /** Tables of a PostgreSQL database. See docs/spec/data-postgres.md. */
-export class PostgresStore implements DataStore {
+export class PostgresStore implements DataStore, SummingReader {
   readonly name: string;
   readonly #address: PostgresAddress;
   readonly #sessions: Sessions;
@@ -84,12 +91,8 @@ export class PostgresStore implements DataStore {
     const missing = schemas.find(
       (schema) => !known.has(schema) && !found.some(({ name }) => name === schema),
     );
-    if (missing === undefined) return this;
-    throw new CutoverError("CUTOVER_DATA_MISSING", {
-      message: `expected schema "${missing}" in the database, found none of that name`,
-      place: this.name,
-      remedy: "make it, or correct the name in the address",
-    });
+    if (missing !== undefined) throw schemaMissing(missing, this.name);
+    return this;
   }
 
   async collections(): Promise<readonly Collection[]> {
@@ -105,7 +108,7 @@ export class PostgresStore implements DataStore {
     const shape = await this.#shape(collection);
     return this.#read("point", async (session) => {
       if (!(await this.#exists(session, shape))) return keys.map(() => undefined);
-      return this.#values(session, shape, keys);
+      return valuesByKey(session, shape, keys, this.name);
     });
   }
 
@@ -164,6 +167,13 @@ export class PostgresStore implements DataStore {
       const [row] = await session.query(`SELECT count(*) AS rows FROM ${readFrom(shape)} WHERE ${where}`);
       return Number(row?.["rows"]);
     });
+  }
+
+  async rangeSums(collection: string, options: SumOptions): Promise<RangeSums | undefined> {
+    const shape = await this.#shape(collection);
+    const open = async (): Promise<RangeSums | undefined> =>
+      TableSums.open(await this.#sessions.open("scan"), shape, this.name, options);
+    return this.#guarded(open, options.signal);
   }
 
   async capture(slot: string): Promise<Position> {
@@ -318,33 +328,6 @@ export class PostgresStore implements DataStore {
     return row?.["there"] === "t";
   }
 
-  async #values(
-    session: Session,
-    shape: Shape,
-    keys: readonly Uint8Array[],
-  ): Promise<readonly (Uint8Array | undefined)[]> {
-    const found: (Uint8Array | undefined)[] = keys.map(() => undefined);
-    const columns = keyColumns(shape);
-    const sql = `SELECT w.place::text AS place, ${shape.columns.map(({ name }, at) => `t.${quoted(name)} AS c${at}`).join(", ")}
-      FROM unnest(${columns.map((_, at) => `$${at + 1}::text[]`).join(", ")}) WITH ORDINALITY AS w(${columns.map((_, at) => `k${at}`).join(", ")}, place)
-      JOIN ${readFrom(shape)} AS t ON ${columns.map(({ name, cast }, at) => `t.${quoted(name)} = w.k${at}::${cast}`).join(" AND ")}`;
-    for (let from = 0; from < keys.length; from += keysAtOnce) {
-      const texts = keys.slice(from, from + keysAtOnce).map((key) => keyTexts(shape, key, this.name));
-      const rows = await session.query(
-        sql,
-        columns.map((_, at) => texts.map((key) => key[at])),
-      );
-      for (const row of rows) {
-        const values = shape.columns.map(({ kind }, at) => {
-          const text = row[`c${at}`];
-          return text === null || text === undefined ? null : valueOfText(kind, Buffer.from(text));
-        });
-        found[from + Number(row["place"]) - 1] = shape.raw ? (values[1] as Uint8Array) : encodeRecord(values);
-      }
-    }
-    return found;
-  }
-
   /** The rows of these keys in a snapshot that has seen a transaction; undefined when it is not visible yet. */
   async #visible(
     shape: Shape,
@@ -356,7 +339,7 @@ export class PostgresStore implements DataStore {
         `${readSnapshot}; SELECT pg_visible_in_snapshot('${xid}'::xid8, pg_current_snapshot()) AS seen`,
       );
       try {
-        return row?.["seen"] === "t" ? await this.#values(session, shape, keys) : undefined;
+        return row?.["seen"] === "t" ? await valuesByKey(session, shape, keys, this.name) : undefined;
       } finally {
         if (session.lost === undefined) await session.query("ROLLBACK");
       }

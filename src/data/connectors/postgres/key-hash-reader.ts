@@ -1,0 +1,66 @@
+import type { Row } from "../../connector.ts";
+import { type Fields, headerBytes, writeKey } from "./row-reader.ts";
+import { keyColumns, type Shape } from "./shape.ts";
+
+const segmentBytes = 262_144;
+const hashBytes = 8;
+
+/** Makes rows of what COPY's binary form gives of keys and, behind them, eight bytes of hash: the hash is the value. */
+export class KeyHashReader {
+  readonly rows: Row[] = [];
+  readonly #shape: Shape;
+  readonly #fields: Fields;
+  #out: Buffer = Buffer.allocUnsafe(0);
+  #at = 0;
+  #begun = false;
+
+  /** `shape`: of the table whose keys these are. */
+  constructor(shape: Shape) {
+    const columns = keyColumns(shape);
+    this.#shape = { ...shape, columns, key: columns.map((_, at) => at) };
+    this.#fields = { starts: new Int32Array(columns.length), lengths: new Int32Array(columns.length) };
+  }
+
+  /** Another COPY follows. */
+  again(): void {
+    this.#begun = false;
+  }
+
+  /** Reads one message. */
+  read(data: Buffer, from: number, end: number): void {
+    let at = from;
+    if (!this.#begun) {
+      at += headerBytes + data.readUInt32BE(at + headerBytes - 4);
+      this.#begun = true;
+    }
+    while (at < end && data.readInt16BE(at) >= 0) at = this.#row(data, at + 2);
+  }
+
+  #row(data: Buffer, from: number): number {
+    const { starts, lengths } = this.#fields;
+    let at = from;
+    // A column of a key becomes at most double, and a text of its own for uuids; none is NULL.
+    let most = hashBytes;
+    for (let column = 0; column < starts.length; column++) {
+      const length = data.readInt32BE(at);
+      starts[column] = at + 4;
+      lengths[column] = length;
+      most += 2 * length + 48;
+      at += 4 + length;
+    }
+    if (this.#out.length - this.#at < most) {
+      this.#out = Buffer.allocUnsafe(Math.max(segmentBytes, most));
+      this.#at = 0;
+    }
+    const start = this.#at;
+    const middle = writeKey(this.#shape, data, this.#fields, this.#out, start);
+    at += 4;
+    data.copy(this.#out, middle, at, at + hashBytes);
+    this.#at = middle + hashBytes;
+    this.rows.push({
+      key: this.#out.subarray(start, middle),
+      value: this.#out.subarray(middle, this.#at),
+    });
+    return at + hashBytes;
+  }
+}
