@@ -27,9 +27,7 @@ export function verificationLines(found: Verification, shown: number): readonly 
   const head: Line = found.equal
     ? [
         span("✔ equal  ", "good"),
-        span(
-          `${plural(found.source.count, "row")} · digest ${digestText(found.source)} · seed ${found.seed}`,
-        ),
+        span(`${plural(found.source.count, "row")} · ${digestWords(found)} · seed ${found.seed}`),
       ]
     : [
         span("✖ not equal  ", "bad"),
@@ -57,6 +55,15 @@ export function verificationLines(found: Verification, shown: number): readonly 
   ];
 }
 
+/** Sums that stores made of their rows are no digest that `data digest` could give again. */
+function digestWords({ source, collections }: Verification): string {
+  const summed = collections.filter(({ by }) => by === "sums").length;
+  if (summed === 0) return `digest ${digestText(source)}`;
+  return summed === collections.length
+    ? "compared by sums of the servers"
+    : `${count(summed)} of ${plural(collections.length, "table")} compared by sums of the servers`;
+}
+
 function differenceLine({ collection, key, kind, sourceBytes, targetBytes, firstByte }: Difference): Line {
   const sizes = {
     missing: `${bytesText(sourceBytes ?? 0)} on the old side, nothing on the new`,
@@ -80,8 +87,9 @@ export function verificationJson(found: Verification): object {
     ...rest,
     source: side(source),
     target: side(target),
-    collections: collections.map(({ name, source: ours, target: theirs, leaves, unequalLeaves }) => ({
+    collections: collections.map(({ name, by, source: ours, target: theirs, leaves, unequalLeaves }) => ({
       name,
+      by,
       source: side(ours),
       target: side(theirs),
       leaves,

@@ -102,6 +102,8 @@ export function verificationFacts(pair: Pair, found: Verification): JsonObject {
     source: { ...digestForm(source) },
     target: { ...digestForm(target) },
     leaves,
+    // Digests of tables that the servers summed are theirs: nobody else can take them again.
+    bySums: found.collections.filter(({ by }) => by === "sums").map(({ name }) => name),
     counts: { ...counts },
     atLeast,
     arrived,

@@ -61,9 +61,8 @@ export async function verifySums(
     unequalLeaves: 0,
   };
   const look = new Look(sides, collection, options, findings, ours, theirs);
-  const size = Math.floor(statementBytes / (rangeRows * Math.max(1, ours.rowBytes, theirs.rowBytes)));
-  const wanted = Math.max(1, Math.min(mostRanges, size));
-  for (let at = 0; at < ranges.length; at += wanted) {
+  let wanted = atMost(statementBytes / (rangeRows * Math.max(1, ours.rowBytes, theirs.rowBytes)));
+  for (let at = 0; at < ranges.length;) {
     signal?.throwIfAborted();
     const part = ranges.slice(at, at + wanted);
     const [mine, others] = await Promise.all([ours.sums(part), theirs.sums(part)]);
@@ -78,16 +77,19 @@ export async function verifySums(
       verdict = { ...verdict, unequalLeaves: verdict.unequalLeaves + 1 };
       await look.at(pair);
     }
-    const rows = (digests: readonly Digest[]): number =>
-      digests.reduce((sum, digest) => sum + digest.count, 0);
-    onRead?.(
-      rows(mine) + rows(others),
-      Math.round(rows(mine) * ours.rowBytes + rows(others) * theirs.rowBytes),
-    );
+    const [rows, otherRows] = [rowsOf(mine), rowsOf(others)];
+    onRead?.(rows + otherRows, Math.round(rows * ours.rowBytes + otherRows * theirs.rowBytes));
+    at += part.length;
+    const bytes = Math.max(rows * ours.rowBytes, otherRows * theirs.rowBytes);
+    if (bytes > 0) wanted = atMost((part.length * statementBytes) / bytes);
   }
   await look.end();
   return verdict;
 }
+
+const atMost = (ranges: number): number => Math.max(1, Math.min(mostRanges, Math.floor(ranges)));
+
+const rowsOf = (digests: readonly Digest[]): number => digests.reduce((sum, { count }) => sum + count, 0);
 
 function between(collection: string, bounds: readonly Uint8Array[]): readonly Range[] {
   return Array.from({ length: bounds.length + 1 }, (_, at) => {
