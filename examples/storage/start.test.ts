@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -63,6 +63,8 @@ test.concurrent(
       kill(pidIn(files.engine), pidIn(files.load));
       await first.prints(/the engine is gone and is started again/);
       await first.prints(/integration begins/);
+      // What the engine saw at the turn is counted by then.
+      while (!existsSync(files.witness)) await new Promise((resolve) => setTimeout(resolve, 20));
       // Start script, migration, engine and load at once: none can tidy up.
       kill(first.child.pid, pidIn(join(root, "store/owner.json")), pidIn(files.engine), pidIn(files.load));
       await first.ended;

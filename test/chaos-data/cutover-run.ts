@@ -33,7 +33,7 @@ interface Ended {
 function child(folder: string, args: readonly string[]): Promise<Ended> {
   const program = join(import.meta.dirname, "cutover-process.ts");
   const made = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, folder, ...args], {
-    timeout: 120_000,
+    timeout: 300_000,
   });
   let [out, err] = ["", ""];
   made.stdout.on("data", (part) => (out += String(part)));
