@@ -118,6 +118,42 @@ async function end(...databases: readonly Database[]): Promise<void> {
   for (const { client } of databases) await client.end();
 }
 
+test("when the way back is over, nothing of it stays on the new side, not even the trigger, whoever reads meanwhile", async () => {
+  const both = await pair();
+  const reader = await connectClient(both.fresh.url);
+  const objects = async ({ client }: Database): Promise<unknown> =>
+    (
+      await client.query(
+        `SELECT (SELECT count(*)::int FROM pg_trigger WHERE tgname = 'cutover_epoch_guard') AS triggers,
+          (SELECT count(*)::int FROM pg_replication_slots WHERE database = current_database()) AS slots`,
+      )
+    ).rows[0];
+  const { state } = await cross(
+    both,
+    [],
+    [
+      reverseSync(both.old.url, both.fresh.url, { for: "100ms" }),
+      step("report", {
+        run: async () => {
+          // Not longer than the removal is tried.
+          await reader.query("BEGIN; SELECT count(*) FROM parent");
+          setTimeout(() => void reader.query("COMMIT"), 500);
+        },
+      }),
+    ],
+  );
+  expect(state).toBe("COMPLETED");
+  expect(await objects(both.fresh)).toEqual({ triggers: 0, slots: 0 });
+  expect(await objects(both.old)).toMatchObject({ triggers: 2, slots: 0 });
+  // Whoever names no epoch writes there again, and not on the old side.
+  await both.fresh.client.query("INSERT INTO parent (v) VALUES ('by hand')");
+  await expect(both.old.client.query("INSERT INTO parent (v) VALUES ('by hand')")).rejects.toMatchObject({
+    code: "CUF01",
+  });
+  await reader.end();
+  await end(both.old, both.fresh);
+}, 60_000);
+
 test("the first rows after the cutover, and after the way back, have numbers of their own, and none is lost", async () => {
   const both = await pair();
   const numbers: Record<string, readonly unknown[]> = {};

@@ -4,6 +4,7 @@ import {
   CutoverError,
   type Duration,
   formatDuration,
+  hasCode,
   type Json,
   type JsonObject,
   markPlace,
@@ -65,7 +66,7 @@ interface ReverseSaved extends Saved {
 /**
  * A step that keeps the old store up to date with what is written on the new one after `cutoverData` of the same stores, collections
  * and map, for a time: so the way back is short, and seen to work. It fails when the old side falls behind. With the end of
- * its phase the new side keeps no log for it any more, unless `follow` says so.
+ * its phase the new side keeps no log for it any more, and refuses no writers of older epochs, unless `follow` says so.
  *
  * ```ts
  * reverseSync("leveldb:data/old", "lmdb:data/new", { for: "24h", lag: "10s" })
@@ -141,7 +142,7 @@ function plan({ pair, options }: Setting): StepPlan {
   const end =
     options.follow === true
       ? `the log of ${storeName(to)} is kept after it`
-      : `with the end of the phase ${storeName(to)} keeps no log for the way back any more`;
+      : `with the end of the phase ${storeName(to)} keeps no log for the way back any more, and refuses no older writers`;
   return {
     summary: `${words({ pair, options })} · for ${formatDuration(forMs(options))}, at most ${formatDuration(lagMs(options))} behind`,
     estimateMs: own ?? forMs(options),
@@ -210,6 +211,13 @@ async function complete(context: StepContext, setting: Setting): Promise<void> {
   await using both = await openPair(context, setting.pair);
   const stream = await streamOf(context, setting, both);
   await stream.disarm();
+  // Nothing is fenced against any more. Whoever goes back all the same fences it anew.
+  await both.target.lift(0).catch((error: unknown) => {
+    if (hasCode(error, "CUTOVER_LEASE_LOST")) throw error;
+    context.log.warn(
+      `${storeName(setting.pair.to)} goes on to refuse writers of older epochs: ${asError(error).message}`,
+    );
+  });
 }
 
 function show(context: StepContext, { aside }: Stream, move: Move, lag: number, leftMs: number): void {

@@ -58,18 +58,28 @@ export class EpochGuard {
         isLate(epoch, least) ? undefined : epoch,
       );
     if (epoch > 0) return;
-    // Removing a trigger also waits for readers. One that refuses nobody may stay.
     const session = await this.#open();
     try {
-      for (const shape of await leaves(session, tables))
-        await session.query(
-          `BEGIN; SET LOCAL lock_timeout = 200; DROP TRIGGER IF EXISTS ${guard} ON ${shape}; COMMIT`,
-        );
-    } catch (error) {
-      if (stateOf(error) !== "55P03") throw error;
-      await session.query("ROLLBACK");
+      for (const shape of await leaves(session, tables)) await this.#remove(session, shape);
     } finally {
       await session.end();
+    }
+  }
+
+  /** Removing a trigger also waits for readers, and whoever comes then waits behind it. One that refuses nobody may stay in the end. */
+  async #remove(session: Session, shape: string): Promise<void> {
+    for (const wait of tries) {
+      try {
+        await session.query(
+          `BEGIN; SET LOCAL lock_timeout = ${wait}; DROP TRIGGER IF EXISTS ${guard} ON ${shape}; COMMIT`,
+        );
+        return;
+      } catch (error) {
+        const state = stateOf(error);
+        if (state !== "55P03" && state !== "40P01") throw error;
+        await session.query("ROLLBACK");
+        await sleep(this.#clock, 2 * wait);
+      }
     }
   }
 
