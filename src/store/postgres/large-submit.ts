@@ -41,8 +41,8 @@ export function largeSubmit(jobs: readonly OrderJob[], gathered: Gathered): Subm
 }
 
 /**
- * Decides it slice by slice: the server writes rows and events of one while the next is decided, half of the time that
- * both take.
+ * Decides it slice by slice: the server, which has more to do with them than this process, begins with the first while
+ * the next is decided.
  * @throws what a slice is refused with; what was sent goes with the transaction
  */
 export function submitInSlices(
