@@ -331,6 +331,47 @@ test("columns that change in the middle end the move on either side, and nothing
   for (const { source: one } of [at, other]) await one.release("move");
 });
 
+test.each([
+  [
+    "a column of another type",
+    "ALTER TABLE t ALTER n TYPE text",
+    "ALTER TABLE t ALTER n TYPE int USING n::int",
+  ],
+  ["a table that is gone", "ALTER TABLE t RENAME TO away", "ALTER TABLE away RENAME TO t"],
+])(
+  "%s on the new side ends the move by name, and it goes on when that is mended",
+  async (_, change, mend) => {
+    const at = await pair();
+    const before = await sumOf(at.old);
+    const source = watched(at.source, async (chunk) => {
+      if (chunk === 3) await at.fresh.query(change);
+    });
+    const ended = await outcome(begin({ source: source as PostgresStore, target: at.target }, 1));
+    expect(ended).toMatch(/^CUTOVER_DATA_(SCHEMA_CHANGED|COLLECTION|REFUSED)$/);
+    expect(await sumOf(at.old)).toEqual(before);
+    await at.fresh.query(mend);
+    await finish(at, 2);
+  },
+);
+
+test.each([
+  ["a column of another type", "ALTER TABLE t ALTER n TYPE text"],
+  ["a column that is gone", "ALTER TABLE t DROP n"],
+  ["a table that is gone", "ALTER TABLE t RENAME TO away"],
+])("%s on the old side ends the move by name, and nobody is held up", async (_, change) => {
+  const at = await pair();
+  const source = watched(at.source, async (chunk) => {
+    if (chunk === 3) await at.old.query(change);
+  });
+  const ended = await outcome(begin({ source: source as PostgresStore, target: at.target }, 1));
+  expect(ended).toMatch(/^CUTOVER_DATA_(SCHEMA_CHANGED|COLLECTION)$/);
+  await endMove({ source: at.source, target: at.target, job: "move" });
+  const left = await at.old.query(
+    "SELECT 1 FROM pg_replication_slots WHERE database = current_database() UNION ALL SELECT 1 FROM pg_publication",
+  );
+  expect(left.rows).toEqual([]);
+});
+
 test("a target whose disk is full says so and keeps nothing of the write; with room the same move goes on", async () => {
   const wide = "INSERT INTO t SELECT i, repeat(md5(i::text), 60) FROM generate_series(1, 20000) i";
   const target = await postgresServer();
