@@ -3,7 +3,7 @@ import { backfill, backup, cutoverData, reverseSync, verify } from "cutover/data
 import { addresses } from "./crossing/addresses.ts";
 import { foreignKeysHold, serviceAnswers, statusesAreMapped } from "./crossing/checks.ts";
 import { newTables, oldTables, toNew, toOld } from "./crossing/map.ts";
-import { compareInSql } from "./crossing/sql-proof.ts";
+import { compareBackInSql, compareInSql } from "./crossing/sql-proof.ts";
 import { retireOldShop } from "./crossing/retire.ts";
 import { closeCounter, openCounter } from "./crossing/work.ts";
 import { places, workFolder } from "./settings.ts";
@@ -32,6 +32,7 @@ const crossing: Migration = defineMigration({
       wayBack: [answers],
       steps: [
         closeCounter(dir),
+        compareBackInSql(dir),
         cutoverData(oldShop, newShop, {
           ...between,
           back: toOld,
