@@ -170,7 +170,7 @@ export function readContract({ describe, expect, withSubject }: ConnectorTools):
 
     withSubject("a long scan lets others have their turn", async (given) => {
       await given.apply({
-        rows: Array.from({ length: 3_500 }, (_, i) => given.row(`k${String(i).padStart(6, "0")}`, "v")),
+        rows: Array.from({ length: 2_200 }, (_, i) => given.row(`k${String(i).padStart(6, "0")}`, "v")),
       });
       let [turns, batches, over] = [0, 0, false];
       const others = (async () => {
