@@ -34,7 +34,7 @@ const points: readonly string[] = dataFaultPoints.filter((point) =>
 );
 const keySpace = 16;
 /** False alarms before a crossing that end a history. */
-const mostAlarms = 8;
+const mostAlarms = 2;
 const key = fc.integer({ min: 0, max: keySpace - 1 });
 
 export const crossingHistories: fc.Arbitrary<CrossingHistory> = fc.record({

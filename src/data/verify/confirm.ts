@@ -30,38 +30,52 @@ export interface Confirmed {
   readonly unsettled: readonly Place[];
 }
 
-/** How often a place that changes meanwhile is looked at again. */
-const rounds = 4;
+/** How often places are looked at before they are called unsettled. */
+const rounds = 6;
+/**
+ * A difference is told when so many looks in a row have seen it: a row that came and went again looks, before and after,
+ * as if it had never been there, and one that stays wrong is seen each time.
+ */
+const looks = 3;
 
 /**
- * Looks at places again before they count. A difference is one when the source said the same before the target had
+ * Looks at places again before they count. A difference is seen when the source said the same before the target had
  * caught up and after it was read: what stood there then was wrong, not late.
  */
 export async function confirm(sides: Sides, places: readonly Place[]): Promise<Confirmed> {
+  const live = sides.caughtUp !== undefined;
   const differences: Difference[] = [];
   let arrived = 0;
-  let open = places;
+  let open: readonly Looked[] = places.map((place) => ({ place, seen: 0 }));
   for (let round = 0; round < rounds && open.length > 0; round++) {
-    const before = await expected(sides, open);
+    const at = open.map(({ place }) => place);
+    const before = await expected(sides, at);
     await sides.caughtUp?.(sides.signal);
-    const found = await valuesAt(sides.target, open, sides.targets);
-    const after = sides.caughtUp === undefined ? before : await expected(sides, open);
-    const moving: Place[] = [];
-    for (const [index, place] of open.entries()) {
+    const found = await valuesAt(sides.target, at, sides.targets);
+    const after = live ? await expected(sides, at) : before;
+    const moving: Looked[] = [];
+    for (const [index, { place, seen }] of open.entries()) {
       const want = after[index] as Expected;
       if (!sameExpected(before[index] as Expected, want)) {
-        moving.push(place);
+        moving.push({ place, seen: 0 });
         continue;
       }
       const difference = want.clash
         ? { collection: place.collection, key: place.key, kind: "clash" as const }
         : differenceAt(place, want.value, found[index]);
       if (difference === undefined) arrived++;
+      else if (live && seen + 1 < looks) moving.push({ place, seen: seen + 1 });
       else differences.push(difference);
     }
     open = moving;
   }
-  return { differences, arrived, unsettled: open };
+  return { differences, arrived, unsettled: open.map(({ place }) => place) };
+}
+
+/** A place, and how many looks in a row have seen a difference there. */
+interface Looked {
+  readonly place: Place;
+  readonly seen: number;
 }
 
 const expected = (

@@ -161,6 +161,23 @@ describe("verification", () => {
     expect(found.differences[0]?.key).toEqual(key(200));
   });
 
+  test("a row that came and went again while it was looked at is not told as a difference", async () => {
+    const [source, target] = [await storeOf(500), await storeOf(500)];
+    await target.write([put(100, "old"), put(600, "came")]);
+    let calls = 0;
+    // The source has nothing there before and after; what the target shows is from in between, and goes as the move goes on.
+    const caughtUp = async (): Promise<void> => {
+      if (++calls === 2) await target.write([{ collection: "", key: key(600), value: null }]);
+    };
+    const found = await look(source, target, { caughtUp });
+    expect(found).toMatchObject({
+      equal: false,
+      arrived: 1,
+      unsettled: 0,
+      counts: { extra: 0, different: 1 },
+    });
+  });
+
   test("a row that changes at every look is neither equal nor different", async () => {
     const [source, target] = [await storeOf(500), await storeOf(500)];
     let writes = 0;
