@@ -89,7 +89,9 @@ test("taken back after the cutover, the old shop has all that the new one has wr
   const start = new Start("--orders", "1000", "--back");
   const code = await start.ended;
   expect(start.output).toMatch(/2 rows set aside: an amount in an event of kind "note"/);
-  expect(start.output).toMatch(/the new side is in charge since epoch \d+ · writes were stopped for [\d,]+ ms/);
+  expect(start.output).toMatch(
+    /the new side is in charge since epoch \d+ · writes were stopped for [\d,]+ ms/,
+  );
   expect(start.output).toMatch(/in charge {5}the old shop/);
   expect(start.output).toMatch(/\(\d+ by the old shop, [1-9]\d* by the new one\) · 0 lost · 0 twice\n/);
   expect(start.output).toMatch(/the shop moved and came back/);
