@@ -78,7 +78,8 @@ test("killed in the turn, servers and all, the same command brings the shop acro
   const second = new Start("--orders", "1000");
   const code = await second.ended;
   expect(second.output).toMatch(/run \w+ of an earlier start is unfinished \((RUNNING|HOLDING)\)/);
-  expect(second.output).toMatch(/rows equal by SQL/);
+  // When the kill fell behind that step, the second start only tells that all steps of its phase are done.
+  expect(second.output).toMatch(/rows equal by SQL|cutover sealed .* 5 steps done/);
   expect(second.output).toMatch(/approved by this script in place of a person/);
   expect(second.output).toMatch(/ · 0 lost · 0 twice\n/);
   expect(second.output).toMatch(/the shop moved under load; nothing was lost, nothing was done twice/);

@@ -41,7 +41,7 @@ export function withdraw(folder: string, name: string): void {
 }
 
 /** What others have said: all of them hold their writes until `release`, or the silent ones do not. */
-export interface Holding {
+interface Holding {
   readonly silent: readonly string[];
   /** Whether those who have said so still do. */
   held(): boolean;

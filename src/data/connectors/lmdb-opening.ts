@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { pid } from "node:process";
 import { type Clock, CutoverError, timeId, type Timer } from "../../core/index.ts";
-import { addressOf, askOthers, type Holding, say, withdraw } from "./lmdb-openers.ts";
+import { addressOf, askOthers, say, withdraw } from "./lmdb-openers.ts";
 import { storeError } from "./place.ts";
 import { WriteHold } from "./write-hold.ts";
 
@@ -115,6 +115,8 @@ export class Opening {
     try {
       await this.#listen();
       const since = clock.monotonic();
+      // Who was silent in each round. One may be late in a round because of the disk.
+      let silent: readonly string[] | undefined;
       for (;;) {
         const round = await askOthers(this.#folder, this.#self, { clock, ms: roundMs });
         try {
@@ -128,8 +130,9 @@ export class Opening {
         } finally {
           round.release();
         }
+        silent = silent?.filter((one) => round.silent.includes(one)) ?? round.silent;
         const waitedMs = clock.monotonic() - since;
-        if (waitedMs >= patienceMs) throw unanswered(name, round, waitedMs);
+        if (waitedMs >= patienceMs) throw unanswered(name, silent, waitedMs);
         await new Promise<void>((resolve) => clock.after(restMs, resolve));
       }
     } finally {
@@ -201,9 +204,9 @@ export class Opening {
   }
 }
 
-function unanswered(place: string, { silent }: Holding, waitedMs: number): CutoverError {
+function unanswered(place: string, silent: readonly string[], waitedMs: number): CutoverError {
   const who = silent.map((name) => name.split("-")[0]).join(", ");
-  const found = silent.length === 0 ? "another that opens it too" : `no answer from process ${who}`;
+  const found = silent.length === 0 ? "now one and now another too late" : `no answer from process ${who}`;
   return new CutoverError("CUTOVER_DATA_UNAVAILABLE", {
     message: `expected every process that has it open to hold its writes while it is opened here, found ${found} within ${Math.round(waitedMs)} ms`,
     place,
