@@ -1,11 +1,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type CutoverError, systemClock } from "../../src/core/index.ts";
 import { Opening } from "../../src/data/connectors/lmdb-opening.ts";
 import { openLmdb } from "../../src/data/index.ts";
+import { ManualClock } from "../../src/testing/manual-clock.ts";
 
 interface Writer {
   readonly name: string;
@@ -162,6 +173,31 @@ describe("an LMDB that is opened while others write in it", () => {
     await until(() => told(steady) > before + 20);
     await nothingLost();
   }, 90_000);
+
+  test("is not opened beside a process that ends each connection without an answer, which is named", async () => {
+    await (await openLmdb(path, { create: true }))[Symbol.asyncDispose]();
+    const rude = createServer((socket) => socket.destroy());
+    const address = join(folder, "rude.sock");
+    await new Promise<void>((resolve) => rude.listen(address, resolve));
+    writeFileSync(join(path, "cutover-opening", "4711-rude.open"), address);
+    const clock = new ManualClock();
+    let settled = false;
+    const opened = openLmdb(path, { clock }).finally(() => (settled = true));
+    const refused = expect(opened).rejects.toMatchObject({
+      code: "CUTOVER_DATA_UNAVAILABLE",
+      details: { processes: [4711] },
+    });
+    for (let round = 0; !settled && round < 2_000; round++) {
+      await clock.advance(50);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await refused;
+    await new Promise((resolve) => rude.close(resolve));
+    // Nobody listens there any more.
+    await using store = await openLmdb(path);
+    expect(readdirSync(join(path, "cutover-opening"))).not.toContain("4711-rude.open");
+    expect(await store.get("", [Buffer.from("none")])).toEqual([undefined]);
+  });
 
   test("in a folder whose path is too long for a socket is opened as well", async () => {
     path = join(folder, "x".repeat(90), "db");

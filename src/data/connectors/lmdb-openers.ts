@@ -3,9 +3,8 @@ import { connect, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import type { Clock } from "../../core/index.ts";
+import { listening, longestSocketPath } from "../socket-listen.ts";
 
-/** The kernel takes 104 (macOS) to 108 (Linux) bytes, the closing zero included. */
-const longestAddress = 100;
 const entryEnd = ".open";
 /** The socket lies beside the entry, whatever the folder is called from where it is seen. */
 const beside = "beside";
@@ -18,14 +17,8 @@ export async function addressOf(folder: string, name: string, server: Server): P
   const near = socketOf(folder, name);
   const pipe = sep === "\\";
   const far = pipe ? `\\\\.\\pipe\\cutover-${name}` : socketOf(tmpdir(), `cutover-${name}`);
-  const short = !pipe && Buffer.byteLength(near) <= longestAddress;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(short ? near : far, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
+  const short = !pipe && Buffer.byteLength(near) <= longestSocketPath;
+  await listening(server, short ? near : far);
   return short ? beside : far;
 }
 
@@ -40,11 +33,10 @@ export function withdraw(folder: string, name: string): void {
   for (const path of [entryOf(folder, name), socketOf(folder, name)]) rmSync(path, { force: true });
 }
 
-/** What others have said: all of them hold their writes until `release`, or the silent ones do not. */
+/** Others who were asked. */
 interface Holding {
-  readonly silent: readonly string[];
-  /** Whether those who have said so still do. */
-  held(): boolean;
+  /** Those who have not said that they hold their writes, or do not any more. None: nobody writes until `release`. */
+  missing(): readonly string[];
   release(): void;
 }
 
@@ -67,8 +59,7 @@ export async function askOthers(
     }),
   ]);
   return {
-    silent: asked.filter(({ state }) => state === "asked").map(({ name }) => name),
-    held: () => asked.every(({ state }) => state === "held" || state === "gone"),
+    missing: () => asked.filter(({ state }) => state !== "held" && state !== "gone").map(({ name }) => name),
     release: () => {
       for (const each of asked) each.end();
     },

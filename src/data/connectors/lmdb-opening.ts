@@ -115,14 +115,15 @@ export class Opening {
     try {
       await this.#listen();
       const since = clock.monotonic();
-      // Who was silent in each round. One may be late in a round because of the disk.
-      let silent: readonly string[] | undefined;
+      // Who was missing in each round. One may be late in a round because of the disk.
+      let missing: readonly string[] | undefined;
       for (;;) {
         const round = await askOthers(this.#folder, this.#self, { clock, ms: roundMs });
+        const late = round.missing();
         try {
           await this.#free(clock, roundMs);
           // From here to the end of the action nothing else runs in this process.
-          if (this.#holders === 0 && round.silent.length === 0 && round.held()) {
+          if (this.#holders === 0 && round.missing().length === 0) {
             const value = action();
             this.#turn = "after";
             return value;
@@ -130,9 +131,9 @@ export class Opening {
         } finally {
           round.release();
         }
-        silent = silent?.filter((one) => round.silent.includes(one)) ?? round.silent;
+        missing = missing?.filter((one) => late.includes(one)) ?? late;
         const waitedMs = clock.monotonic() - since;
-        if (waitedMs >= patienceMs) throw unanswered(name, silent, waitedMs);
+        if (waitedMs >= patienceMs) throw unanswered(name, missing, waitedMs);
         await new Promise<void>((resolve) => clock.after(restMs, resolve));
       }
     } finally {
@@ -204,13 +205,13 @@ export class Opening {
   }
 }
 
-function unanswered(place: string, silent: readonly string[], waitedMs: number): CutoverError {
-  const who = silent.map((name) => name.split("-")[0]).join(", ");
-  const found = silent.length === 0 ? "now one and now another too late" : `no answer from process ${who}`;
+function unanswered(place: string, missing: readonly string[], waitedMs: number): CutoverError {
+  const who = missing.map((name) => name.split("-")[0]).join(", ");
+  const found = missing.length === 0 ? "now one and now another too late" : `no answer from process ${who}`;
   return new CutoverError("CUTOVER_DATA_UNAVAILABLE", {
     message: `expected every process that has it open to hold its writes while it is opened here, found ${found} within ${Math.round(waitedMs)} ms`,
     place,
     remedy: "let that process go on, or end it (it may be stopped, or too busy to answer), then open again",
-    details: { processes: silent.map((name) => Number(name.split("-")[0])) },
+    details: { processes: missing.map((name) => Number(name.split("-")[0])) },
   });
 }

@@ -12,17 +12,16 @@ import { connect, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { CutoverError } from "../../core/index.ts";
 import { storeError } from "../connectors/place.ts";
-
-/** The kernel takes 104 (macOS) to 108 (Linux) bytes, the closing zero included. */
-const longestPath = 100;
+import { listening, longestSocketPath } from "../socket-listen.ts";
 
 /** @throws CUTOVER_DATA_ADDRESS when the kernel would not take the path */
 export function checkSocketPath(path: string, place: string): void {
   const bytes = Buffer.byteLength(path);
-  if (path !== "" && bytes <= longestPath && !path.includes("\0")) return;
-  const found = path === "" ? "nothing" : bytes > longestPath ? `one of ${bytes}` : "one with a zero byte";
+  if (path !== "" && bytes <= longestSocketPath && !path.includes("\0")) return;
+  const found =
+    path === "" ? "nothing" : bytes > longestSocketPath ? `one of ${bytes}` : "one with a zero byte";
   throw new CutoverError("CUTOVER_DATA_ADDRESS", {
-    message: `expected the path of a socket of 1 to ${longestPath} bytes, found ${found}`,
+    message: `expected the path of a socket of 1 to ${longestSocketPath} bytes, found ${found}`,
     place,
     remedy: "choose a short path, e.g. in /run, or one relative to the working directory",
   });
@@ -107,16 +106,6 @@ function tryConnecting(path: string): Promise<string | undefined> {
       resolve(undefined);
     });
     socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "unknown"));
-  });
-}
-
-function listening(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(path, () => {
-      server.off("error", reject);
-      resolve();
-    });
   });
 }
 

@@ -1,42 +1,28 @@
 import type { Row } from "../../connector.ts";
-import { type Fields, headerBytes, writeKey } from "./row-reader.ts";
+import { CopyRows } from "./copy-rows.ts";
+import { type Fields, writeKey } from "./row-reader.ts";
 import { keyColumns, type Shape } from "./shape.ts";
 
 const segmentBytes = 262_144;
 const hashBytes = 8;
 
 /** Makes rows of what COPY's binary form gives of keys and, behind them, eight bytes of hash: the hash is the value. */
-export class KeyHashReader {
+export class KeyHashReader extends CopyRows {
   readonly rows: Row[] = [];
   readonly #shape: Shape;
   readonly #fields: Fields;
   #out: Buffer = Buffer.allocUnsafe(0);
   #at = 0;
-  #begun = false;
 
   /** `shape`: of the table whose keys these are. */
   constructor(shape: Shape) {
+    super();
     const columns = keyColumns(shape);
     this.#shape = { ...shape, columns, key: columns.map((_, at) => at) };
     this.#fields = { starts: new Int32Array(columns.length), lengths: new Int32Array(columns.length) };
   }
 
-  /** Another COPY follows. */
-  again(): void {
-    this.#begun = false;
-  }
-
-  /** Reads one message. */
-  read(data: Buffer, from: number, end: number): void {
-    let at = from;
-    if (!this.#begun) {
-      at += headerBytes + data.readUInt32BE(at + headerBytes - 4);
-      this.#begun = true;
-    }
-    while (at < end && data.readInt16BE(at) >= 0) at = this.#row(data, at + 2);
-  }
-
-  #row(data: Buffer, from: number): number {
+  protected row(data: Buffer, from: number): number {
     const { starts, lengths } = this.#fields;
     let at = from;
     // A column of a key becomes at most double, and a text of its own for uuids; none is NULL.

@@ -1,7 +1,7 @@
 import type { PackedRows, Row } from "../../connector.ts";
 import { MessageReader, type PackedForm } from "./packed-form.ts";
 import { copyDataMessage, messageHead as head } from "./raw-messages.ts";
-import { headerBytes } from "./row-reader.ts";
+import { headerBytes } from "./copy-rows.ts";
 import { copyHeader, copyTrailer } from "./row-writer.ts";
 import type { Shape } from "./shape.ts";
 

@@ -1,6 +1,7 @@
 import { CutoverError } from "../../../core/index.ts";
 import type { Row } from "../../connector.ts";
 import { encodeKey } from "../../key-codec.ts";
+import { CopyRows } from "./copy-rows.ts";
 import { dateText, timestampText, timestampTextOf } from "./instants.ts";
 import { numericText, numericTextLength } from "./numeric-text.ts";
 import type { Shape, ShapeColumn } from "./shape.ts";
@@ -8,8 +9,6 @@ import type { Shape, ShapeColumn } from "./shape.ts";
 const segmentBytes = 1_048_576;
 /** How a record says what a column is (`encodeRecord`). */
 export const tags = { null: 0, integer: 1, real: 2, text: 3, binary: 4, false: 5, true: 6 } as const;
-/** Signature, flags and length of an extension: what COPY's binary form begins with. */
-export const headerBytes = 19;
 
 /** Where the fields of one row lie, by column; a length of -1 is NULL. */
 export interface Fields {
@@ -21,19 +20,18 @@ export interface Fields {
  * Makes rows of what `COPY … TO STDOUT (FORMAT binary)` gives. Rows are written one behind the other into large buffers: making
  * the values of each column first and encoding them then took four times as long.
  */
-export class RowReader {
+export class RowReader extends CopyRows {
   #rows: Row[] = [];
   #bytes = 0;
   readonly #shape: Shape;
   readonly #fields: Fields;
   #out = Buffer.allocUnsafe(segmentBytes);
   #at = 0;
-  #begun: boolean;
 
   /** `header`: a COPY begins, default true. */
-  constructor(shape: Shape, { header = true }: { readonly header?: boolean } = {}) {
+  constructor(shape: Shape, options: { readonly header?: boolean } = {}) {
+    super(options);
     this.#shape = shape;
-    this.#begun = !header;
     const count = shape.columns.length;
     this.#fields = { starts: new Int32Array(count), lengths: new Int32Array(count) };
   }
@@ -59,25 +57,7 @@ export class RowReader {
     return rows;
   }
 
-  /** Another COPY follows. */
-  again(): void {
-    this.#begun = false;
-  }
-
-  /** Reads one message. */
-  read(data: Buffer, from: number, end: number): void {
-    let at = from;
-    if (!this.#begun) {
-      at += headerBytes + data.readUInt32BE(at + headerBytes - 4);
-      this.#begun = true;
-    }
-    while (at < end) {
-      if (data.readInt16BE(at) < 0) return;
-      at = this.#row(data, at + 2);
-    }
-  }
-
-  #row(data: Buffer, from: number): number {
+  protected row(data: Buffer, from: number): number {
     const { columns, raw } = this.#shape;
     const { starts, lengths } = this.#fields;
     let at = from;
