@@ -1,4 +1,5 @@
 import type { AnyFunction } from "./apart.ts";
+import { describeAnswer } from "./own-functions.ts";
 import type { RefusalReason } from "./operations.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { Coverage } from "./tally.ts";
@@ -33,7 +34,10 @@ export class CallNames {
 
   /** @throws what the functions of the route throw. */
   coverage(args: readonly unknown[]): Coverage {
-    return { operation: name(this.#operation?.(...args)), cohort: name(this.#cohort?.(...args)) };
+    return {
+      operation: this.#name("operation", this.#operation, args),
+      cohort: this.#name("cohort", this.#cohort, args),
+    };
   }
 
   /**
@@ -47,7 +51,7 @@ export class CallNames {
     if (this.#never.size === 0) return undefined;
     let operation = "";
     try {
-      operation = name(this.#operation?.(...args));
+      operation = this.#name("operation", this.#operation, args);
     } catch (error) {
       this.#errors.fault(this.#route, "operation", error);
     }
@@ -55,6 +59,13 @@ export class CallNames {
     const reason = this.#never.get(operation);
     return reason === undefined ? undefined : { operation, reason };
   }
-}
 
-const name = (found: unknown): string => (typeof found === "string" ? found.slice(0, longestName) : "");
+  /** Empty where the function gives no text; anything else than nothing is told, for it was meant to be a name. */
+  #name(place: "operation" | "cohort", of: AnyFunction | undefined, args: readonly unknown[]): string {
+    const found = of?.(...args);
+    if (typeof found === "string") return found.slice(0, longestName);
+    if (found !== undefined && found !== null)
+      this.#errors.fault(this.#route, place, `expected a text, found ${describeAnswer(found)}`);
+    return "";
+  }
+}

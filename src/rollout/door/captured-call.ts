@@ -1,5 +1,6 @@
 import { type AnyFunction, isThenable } from "./apart.ts";
 import { Comparer, type Difference, type Tolerance } from "./compare.ts";
+import type { OwnComparison } from "./own-functions.ts";
 import { Intents } from "./intents.ts";
 import { mayStream } from "./stream-kind.ts";
 
@@ -58,7 +59,7 @@ export function captureOnly(candidate: AnyFunction, copyLimit: number): AnyFunct
 export interface Comparing {
   readonly ignore: readonly string[];
   readonly normalize: AnyFunction | undefined;
-  readonly compare: ((old: unknown, other: unknown) => boolean | readonly Difference[]) | undefined;
+  readonly compare: OwnComparison | undefined;
   readonly tolerance: Tolerance | undefined;
 }
 
@@ -84,14 +85,16 @@ export function comparingDeeds(given: Comparing): Comparing {
         ? undefined
         : (old, other) => {
             if (!isDeed(old) || !isDeed(other)) return compare(old, other);
-            const answers = compare(old.answer, other.answer);
+            const answers = compare(old.answer, other.answer) ?? true;
+            const done = effects.compare({ effects: old.effects }, { effects: other.effects });
             const whole = [{ path: "answer", old: old.answer, new: other.answer }];
             const below = (found: readonly Difference[]): readonly Difference[] =>
               found.map((each) => ({ ...each, path: each.path === "$" ? "answer" : `answer.${each.path}` }));
-            return [
+            const found = [
               ...(answers === true ? [] : answers === false ? whole : below(answers)),
-              ...effects.compare({ effects: old.effects }, { effects: other.effects }).differences,
+              ...done.differences,
             ];
+            return found.length === 0 && !done.complete ? undefined : found;
           },
   };
 }

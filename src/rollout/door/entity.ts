@@ -7,6 +7,7 @@ import { entityWrite } from "./entity-writes.ts";
 import { Journal, lookEvery } from "./journal.ts";
 import type { JournalDisk } from "./journal-disk.ts";
 import { openRoute, type RouteSurroundings } from "./open-route.ts";
+import { ownPredicate } from "./own-functions.ts";
 import type { Pins } from "./pinned-read.ts";
 import { Replay } from "./replay.ts";
 import { sideNow } from "./routed.ts";
@@ -84,7 +85,10 @@ export function openEntity<R extends Functions, W extends Functions>(
       journal,
       ids,
       errors,
-      unsure: options.unsure,
+      unsure:
+        options.unsure === undefined
+          ? undefined
+          : ownPredicate("unsure", options.unsure, { route: name, errors }),
       forPower: options.survives === "power",
       now: () => clock.now(),
     });

@@ -9,6 +9,7 @@ import { actingFor } from "./intents.ts";
 import type { Ledger } from "./ledger.ts";
 import { Noise } from "./noise.ts";
 import type { RoutableFunction, RoutedFunction, RouteLimits, RouteOptions } from "./options.ts";
+import { ownComparison, ownNormalizer, ownPredicate } from "./own-functions.ts";
 import { Redactor } from "./redact.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import { type Pins, pinnedRead } from "./pinned-read.ts";
@@ -61,10 +62,11 @@ export function openRoute<F extends RoutableFunction>(
   );
   const captures = options.captures !== undefined;
   const shadowed = (options.shadow ?? options.new) as unknown as AnyFunction;
+  const { normalize, compare, unsent } = options;
   const answers = {
     ignore: options.ignore ?? [],
-    normalize: options.normalize as AnyFunction | undefined,
-    compare: options.compare,
+    normalize: normalize === undefined ? undefined : ownNormalizer(normalize as AnyFunction),
+    compare: compare === undefined ? undefined : ownComparison(compare),
     tolerance: options.tolerance,
   };
   const comparing = captures ? comparingDeeds(answers) : answers;
@@ -117,7 +119,8 @@ export function openRoute<F extends RoutableFunction>(
     deadlines: around.live,
     errors: around.errors,
     idempotent: options.idempotent === true,
-    unsent: options.unsent,
+    unsent:
+      unsent === undefined ? undefined : ownPredicate("unsent", unsent, { route, errors: around.errors }),
     sampleLimit: shareLimit(limits.sample),
     copyLimit: limits.copyLimit,
   };

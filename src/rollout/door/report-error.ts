@@ -1,4 +1,5 @@
 import { asError, type Clock, CutoverError } from "../../core/index.ts";
+import { letGo } from "./own-functions.ts";
 
 /** Where a door tells what went wrong beside the caller's path. */
 export type OnError = (error: CutoverError) => void;
@@ -46,7 +47,7 @@ export class ErrorReporter {
 
   #tell(error: CutoverError): void {
     try {
-      this.#hook?.(error);
+      letGo(this.#hook?.(error));
     } catch {
       // The hook is the application's own; its failure must not reach a caller either.
     }

@@ -31,6 +31,7 @@ import {
 import { Overhead } from "./overhead.ts";
 import { ErrorReporter, type OnError } from "./report-error.ts";
 import { openRoute, type RouteSurroundings } from "./open-route.ts";
+import { ownPredicate } from "./own-functions.ts";
 import { checkRolloutOptions } from "./rollout-options.ts";
 import { readRouteState } from "./route-state.ts";
 
@@ -299,7 +300,10 @@ class Door implements Rollout {
       clock: this.#clock,
       random: this.#random,
       deadline: limits.deadline,
-      expected,
+      expected:
+        expected === undefined
+          ? undefined
+          : ownPredicate("expected", expected, { route: name, errors: this.#errors }),
     });
     const apart = new Deadlines(this.#clock, limits.shadowDeadline);
     const live = new Deadlines(this.#clock, limits.deadline);

@@ -8,6 +8,7 @@ import type { Deadlines } from "./deadlines.ts";
 import { answerOrFailOver } from "./fail-over.ts";
 import { describeKey, goodKey, keyText } from "./key-text.ts";
 import type { Ledger } from "./ledger.ts";
+import { letGo } from "./own-functions.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { SecondWrites } from "./second-writes.ts";
 import type { ShadowLane } from "./shadow-lane.ts";
@@ -144,6 +145,7 @@ export function keyOf(parts: KeyParts, args: readonly unknown[]): string | undef
     const key = callSide(parts.key, parts, args);
     const text = keyText(key);
     if (text !== undefined || key === "") return text;
+    letGo(key);
     parts.errors.fault(parts.route, "key", `expected ${goodKey}, found ${describeKey(key)}`);
   } catch (error) {
     parts.errors.fault(parts.route, "key", error);

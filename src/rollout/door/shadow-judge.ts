@@ -9,6 +9,7 @@ import {
 } from "./compare.ts";
 import { copyValue, uncopied } from "./copy.ts";
 import { type Noise, type OwnNoise } from "./noise.ts";
+import type { OwnComparison } from "./own-functions.ts";
 import type { Redactor } from "./redact.ts";
 import { alignEvents } from "./stream-order.ts";
 import { pairStreams, type StreamPair } from "./stream-facts.ts";
@@ -16,7 +17,8 @@ import { pairStreams, type StreamPair } from "./stream-facts.ts";
 export interface JudgeSpec {
   readonly route: string;
   readonly normalize: AnyFunction | undefined;
-  readonly compare: ((old: unknown, other: unknown) => boolean | readonly Difference[]) | undefined;
+  /** Gives undefined where it could not look at everything. */
+  readonly compare: OwnComparison | undefined;
   readonly rules: CompareOptions;
   readonly redactor: Redactor;
   readonly copyLimit: number;
@@ -91,6 +93,7 @@ export class ShadowJudge {
     if (this.#spec.compare === undefined || !old.ok || !other.ok)
       return compareOutcomes(this.#comparer, old, other);
     const answer = this.#spec.compare(old.value, other.value);
+    if (answer === undefined) return nothingProven;
     if (answer === true) return { differences: [], complete: true };
     const whole = [{ path: "$", old: old.value, new: other.value }];
     return { differences: answer === false ? whole : answer, complete: true };

@@ -8,6 +8,7 @@ import { BoundedWait, type Deadlines } from "./deadlines.ts";
 import { errorFacts } from "./error-facts.ts";
 import type { Ledger } from "./ledger.ts";
 import { firstPairs, type Noise } from "./noise.ts";
+import { letGo } from "./own-functions.ts";
 import type { ErrorReporter } from "./report-error.ts";
 import type { Overhead } from "./overhead.ts";
 import { type JudgeSpec, mismatchSample, ShadowJudge } from "./shadow-judge.ts";
@@ -245,9 +246,12 @@ export class ShadowLane {
   #run(task: Task, now: number): void {
     if (!this.#breaker.admits(this.#now)) return this.#skip(task);
     try {
-      task.coverage = this.#spec.names.coverage(task.args);
-      task.key = String(this.#spec.key(...task.args)).slice(0, 200);
+      const coverage = this.#spec.names.coverage(task.args);
+      const key: unknown = this.#spec.key(...task.args);
+      letGo(key);
+      task.key = String(key).slice(0, 200);
       this.#chooseAgain(task);
+      task.coverage = coverage;
     } catch (error) {
       this.#faulty(error);
     }
