@@ -93,7 +93,7 @@ describe("slow calls of both sides counted side by side", () => {
     for (let i = 0; i < 4; i++) test.observe({ old: mixed(100, 80, 90), new: mixed(100, 85, 90) });
     expect(test.verdict()).toMatchObject({ kind: "fail", needed: { fail: 100 } });
     expect(test.kind()).toBe("fail");
-    expect(test.verdict().reason).toMatch(/^slow calls at p\d+: .*; all thresholds: e .* ≥ 100$/);
+    expect(test.verdict().reason).toMatch(/^slow calls at p\d+: .*; all together: e .* ≥ 100$/);
   });
 
   test("an equal side clears when every threshold has cleared, after the wait that was told", () => {
@@ -116,6 +116,30 @@ describe("slow calls of both sides counted side by side", () => {
     const test = latencyTest({ ...errors, by: 2, quantiles: [0.5], clearBelow: 1 });
     for (let i = 0; i < 3; i++) test.observe({ old: [[80, 100]], new: [[84, 100]] });
     expect(test.verdict().kind).toBe("pass");
+  });
+
+  test("a small shift of all calls is seen in all of them before any threshold shows it, and that is said", () => {
+    const random = createRandom(3);
+    const test = latencyTest(errors);
+    const named = latencyTest({ ...errors, quantiles: [0.5, 0.75, 0.9, 0.95, 0.99] });
+    for (let look = 0; look < 200 && test.kind() !== "fail"; look++) {
+      const stretch = { old: latencies(random, 100, 10), new: latencies(random, 20, 11.5) };
+      for (const each of [test, named]) each.observe(stretch);
+    }
+    expect(test.kind()).toBe("fail");
+    expect(named.kind()).toBe("hold");
+    expect(test.verdict().whole).toBeGreaterThan(100);
+    expect(test.verdict().reason).toMatch(/^calls are slower as a whole; slow calls at p/);
+    expect(named.verdict()).not.toHaveProperty("whole");
+  });
+
+  test("a side twice as slow does not fail where twice is allowed, as a whole neither", () => {
+    const random = createRandom(5);
+    const test = latencyTest({ ...errors, by: 2 });
+    for (let look = 0; look < 40; look++)
+      test.observe({ old: latencies(random, 100, 10), new: latencies(random, 50, 20) });
+    expect(test.verdict().whole).toBeLessThan(10);
+    expect(test.kind()).not.toBe("fail");
   });
 
   test("a new side without calls only adds to what is known of the old one", () => {

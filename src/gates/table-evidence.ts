@@ -1,46 +1,65 @@
 import { type ChangeMixture, changeMixture } from "./change-points.ts";
 
-/** Odds of a slow call on the new side over those on the old, and what weighs how much. */
-const odds: Float64Array = Float64Array.from([1.07, 1.15, 1.25, 1.4, 1.7, 2, 2.5, 3.5, 5, 8, 15, 40]);
-const lnWeights: Float64Array = odds.map((_, i) => Math.log(i < 8 ? 0.1 : 0.05));
+/** Odds of a slower call on the new side over those on the old, and what weighs how much. */
+const odds: readonly number[] = [1.07, 1.15, 1.25, 1.4, 1.7, 2, 2.5, 3.5, 5, 8, 15, 40];
+const lnWeights: Float64Array = Float64Array.from(odds, (_, i) => Math.log(i < 8 ? 0.1 : 0.05));
 
-/** One stretch as a 2×2 table: slow calls and all calls of each side. */
+/** One stretch as a 2×k table: calls of each side by class, the fastest class first. */
 export interface Table {
-  readonly old: { readonly slow: number; readonly calls: number };
-  readonly new: { readonly slow: number; readonly calls: number };
+  readonly old: readonly number[];
+  readonly new: readonly number[];
 }
 
 export interface TableEvidence {
-  /** `slowPart`: the part of the old side's calls expected to be slow, from earlier stretches; between 0 and 1. */
-  observe(table: Table, slowPart: number): void;
+  /** `parts`: the part of the old side's calls expected in each class, from earlier stretches; each above 0, 1 together. */
+  observe(table: Table, parts: readonly number[]): void;
   ln(): number;
 }
 
 /**
- * Evidence that slow calls are more frequent on the new side, from slow and fast calls alike: Turner, Ly and Grünwald,
- * "Generic E-variables for exact sequential k-sample tests", arXiv 2106.02693. With n₀, n₁ calls, expected slow parts
- * θ₀ (old) and θ₁ (new, odds times those of θ₀) and their mean θ̄ = (n₀θ₀+n₁θ₁)/(n₀+n₁), each call is worth its
- * probability under its own side's θ over that under θ̄. The mean is at most 1 for any equal parts, and less when the
- * new side's is smaller (slow new calls count up, slow old ones down): so however wrong θ₀ is, only power is lost.
- * The ratio of slow calls alone knows less where slow is frequent: at the median only half as much.
+ * Evidence that calls of the new side fall into slower classes, from slow and fast calls alike: Turner, Ly and Grünwald,
+ * "Generic E-variables for exact sequential k-sample tests", arXiv 2106.02693. With n₀, n₁ calls, p the parts expected of
+ * the old side, q those of the new one and p̄ = (n₀p+n₁q)/(n₀+n₁), each call is worth the probability of its class on its own
+ * side over p̄. While both sides are alike, with parts π, a = Σ πq/p̄ and b = Σ πp/p̄ have n₁a+n₀b = n₀+n₁, so the mean a^n₁·b^n₀
+ * is at most 1: however wrong p is, only power is lost. And q is p with the odds of "slower than this" multiplied (McCullagh, "Regression
+ * models for ordinal data", 1980), so q/p grows from class to class: a new side that is faster makes the mean less.
+ *
+ * With two classes it asks about one threshold, with several whether calls are slower as a whole: that is what ranks tell,
+ * and a shift of all calls is then seen after two thirds of the calls that the median alone needs.
  */
 export function tableEvidence(): TableEvidence {
   const mixture: ChangeMixture = changeMixture(lnWeights);
   return {
-    observe({ old, new: fresh }, slowPart) {
-      const calls = old.calls + fresh.calls;
-      if (old.calls === 0 || fresh.calls === 0) return;
-      const usual = slowPart / (1 - slowPart);
+    observe(table, parts) {
+      const [oldCalls, newCalls] = [sum(table.old), sum(table.new)];
+      if (oldCalls === 0 || newCalls === 0) return;
+      const share = newCalls / (oldCalls + newCalls);
       mixture.observe(
-        odds.map((times) => {
-          const worse = (times * usual) / (1 + times * usual);
-          const mean = (old.calls * slowPart + fresh.calls * worse) / calls;
-          const gain = (count: number, all: number, part: number): number =>
-            count * Math.log(part / mean) + (all - count) * Math.log((1 - part) / (1 - mean));
-          return gain(old.slow, old.calls, slowPart) + gain(fresh.slow, fresh.calls, worse);
+        Float64Array.from(odds, (times) => {
+          let gain = 0;
+          let slower = 1;
+          let slowerOnNew = 1;
+          for (let i = 0; i < parts.length; i++) {
+            const part = parts[i] as number;
+            slower = i === parts.length - 1 ? 0 : slower - part;
+            const before = slowerOnNew;
+            slowerOnNew = (times * slower) / (1 + (times - 1) * slower);
+            const worse = before - slowerOnNew;
+            const mean = part + (worse - part) * share;
+            gain +=
+              (table.old[i] as number) * Math.log(part / mean) +
+              (table.new[i] as number) * Math.log(worse / mean);
+          }
+          return gain;
         }),
       );
     },
     ln: () => mixture.ln(),
   };
+}
+
+function sum(counts: readonly number[]): number {
+  let all = 0;
+  for (const count of counts) all += count;
+  return all;
 }
