@@ -76,10 +76,17 @@ function reasonOf(error: unknown): string {
 async function bounded(response: Response): Promise<string> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of response.body ?? []) {
-    parts.push(part);
-    length += part.length;
-    if (length > longestAnswer) throw new Error(`expected at most ${longestAnswer} bytes, found more`);
+  const body = response.body?.getReader();
+  while (body !== undefined) {
+    const { done, value } = await body.read().catch((error: unknown) => {
+      throw new Error(`expected a whole answer, found it broken off: ${reasonOf(error)}`, { cause: error });
+    });
+    if (done) break;
+    parts.push(value);
+    length += value.length;
+    if (length <= longestAnswer) continue;
+    body.cancel().catch(() => {});
+    throw new Error(`expected at most ${longestAnswer} bytes, found more`);
   }
   return Buffer.concat(parts).toString("utf8");
 }

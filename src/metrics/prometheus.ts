@@ -84,22 +84,26 @@ interface QueryAnswer {
 
 /** The one figure of an answer. @throws for an error, an empty result, several series that nobody reduces, NaN */
 export function figureOf(text: string, reduce: Reduction | undefined): number {
-  let answer: QueryAnswer;
+  let answer: QueryAnswer | null;
   try {
-    answer = JSON.parse(text) as QueryAnswer;
+    answer = JSON.parse(text) as QueryAnswer | null;
   } catch {
-    throw new Error(`expected the JSON of a query, found ${shown(text.slice(0, 60))}`);
+    answer = null;
   }
-  if (answer?.status !== "success")
-    throw new Error(`expected a result, found the error ${shown(answer?.error)}`);
+  if (typeof answer?.status !== "string")
+    throw new Error(`expected the JSON of a query, found ${shown(text.slice(0, 60))}`);
+  if (answer.status !== "success")
+    throw new Error(`expected a result, found the error ${shown(answer.error)}`);
   const { resultType, result } = answer.data ?? {};
   if (resultType === "scalar") return sample(result);
+  if (resultType === "vector" && !Array.isArray(result))
+    throw new Error(`expected a list of series, found ${shown(result)}`);
   if (resultType !== "vector" || !Array.isArray(result))
     throw new Error(
       `expected a scalar or a vector, found ${shown(resultType)}: ask for one moment, not a range`,
     );
   if (result.length === 0) throw new Error("expected one series, found none: the query matches nothing");
-  const values = result.map((series: { readonly value?: unknown }) => sample(series.value));
+  const values = result.map((series: { readonly value?: unknown } | null) => sample(series?.value));
   const [only] = values;
   if (reduce !== undefined) return reductions[reduce](values);
   if (values.length > 1 || only === undefined)

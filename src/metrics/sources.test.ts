@@ -75,7 +75,24 @@ describe("a Prometheus query", () => {
     ["a range", { status: "success", data: { resultType: "matrix", result: [] } }, /not a range/],
     ["an error", { status: "error", error: "parse error" }, /parse error/],
     ["no JSON", "<html>", /expected the JSON of a query/],
-    ["null", null, /expected a result/],
+    ["null", null, /expected the JSON of a query, found "null"/],
+    ["a list", [], /expected the JSON of a query/],
+    [
+      "a vector that is no list",
+      { status: "success", data: { resultType: "vector", result: {} } },
+      /list of series/,
+    ],
+    [
+      "a series that is none",
+      { status: "success", data: { resultType: "vector", result: [null] } },
+      /found nothing/,
+    ],
+    [
+      "a sample cut short",
+      { status: "success", data: { resultType: "scalar", result: [1] } },
+      /found nothing/,
+    ],
+    ["a result without data", { status: "success" }, /expected a scalar or a vector/],
   ])("does not take %s for a figure", async (_, answer, message) => {
     await using server = await serve(says(answer));
     await expect(prometheus({ url: server.url, query: "up" })()).rejects.toEqual(unreadable(message));
@@ -171,6 +188,16 @@ describe("a number in JSON", () => {
     await using server = await serve((_, response) => void response.writeHead(302, { location: "/x" }).end());
     await expect(jsonValue({ url: server.url })()).rejects.toEqual(unreadable(/found 302/));
     expect(server.seen).toHaveLength(1);
+  });
+
+  test("is not read from an answer that breaks off", async () => {
+    await using server = await serve((_, response) => {
+      response.writeHead(200, { "content-length": "1000" }).write('{"score": 0.');
+      setTimeout(() => response.destroy(), 20);
+    });
+    await expect(jsonValue({ url: server.url, path: "score" })()).rejects.toEqual(
+      unreadable(/expected a whole answer, found it broken off/),
+    );
   });
 
   test("is not read from an endless answer", async () => {
