@@ -326,9 +326,13 @@ export class CapturedStore implements DataStore {
     return any;
   }
 
+  refusal(change: Change): string | undefined {
+    return this.#engine.refusal(isOwn(change) ? placed(change) : change);
+  }
+
   #refuse(change: Change): void {
     this.#known(change.collection);
-    const reason = this.#engine.refusal(isOwn(change) ? placed(change) : change);
+    const reason = this.refusal(change);
     if (reason !== undefined) throw rowRefused(this.name, change, reason);
   }
 }

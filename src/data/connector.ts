@@ -234,6 +234,8 @@ export interface TargetWrite {
 export interface Target extends Reader {
   /** What a write was given is not looked at any more once it has settled. Absent: the store may keep those bytes. */
   readonly takesCopies?: boolean;
+  /** Why the store could not hold this row, told without writing it. Absent: that is known only when it is written. */
+  refusal?(change: Change): string | undefined;
   /** @throws CUTOVER_LEASE_LOST; a value that does not fit: CUTOVER_DATA_REFUSED, naming collection, key and reason. */
   applyTxn(write: TargetWrite): Promise<void>;
   /** In which form rows of this collection are taken packed. Undefined, and absent: in none. */

@@ -67,6 +67,31 @@ describe("data without a migration", () => {
     expect(await project.run("data", "diff", "leveldb:old", "lmdb:new")).toMatchObject({ code: 0 });
   }, 60_000);
 
+  test("a dry run of a copy tells what the other kind of store cannot hold, and a target that is in the way", async () => {
+    rows("leveldb:old", 0, 2_000);
+    const planned = await project.run("data", "copy", "leveldb:old", "lmdb:new", "--dry-run");
+    expect(planned.stdout).toMatch(/\(will be made\) · 2,000 rows .*nothing was touched/);
+    expect(planned.code).toBe(0);
+    project.write(
+      "long.mjs",
+      `import { openDataStore } from "cutover/data";
+       await using store = await openDataStore("leveldb:old");
+       const changes = [Buffer.alloc(0), Buffer.alloc(3_000, 0x6b)].map((key) => ({ collection: "", key, value: Buffer.from("v") }));
+       await store.applyTxn({ job: "long", fence: 1, origin: "long", changes, rows: [] });`,
+    );
+    execFileSync(process.execPath, ["long.mjs"], { cwd: project.dir, timeout: 30_000, stdio: "pipe" });
+    const refused = await project.run("data", "copy", "leveldb:old", "lmdb:new", "--dry-run");
+    expect(refused.stdout).toMatch(/✖ 2 rows cannot go[^]*no empty keys[^]*at most 1978 bytes/);
+    expect(refused.code).toBe(4);
+    expect(existsSync(project.path("new"))).toBe(false);
+    rows("lmdb:full", 0, 3);
+    const full = await project.run("data", "copy", "leveldb:old", "lmdb:full", "--dry-run");
+    expect(full).toMatchObject({ code: 2, stdout: "" });
+    expect(full.stderr).toContain("CUTOVER_DATA_NOT_EMPTY");
+    const misspelt = await project.run("data", "copy", "leveldb:old", "lmbd:new", "--dry-run");
+    expect(misspelt).toMatchObject({ code: 2, stdout: "" });
+  }, 60_000);
+
   test("differences are listed, planned to be repaired, and repaired", async () => {
     rows("leveldb:old", 0, 2_000);
     rows("lmdb:new", 0, 1_990);

@@ -8,8 +8,9 @@ import {
   moveData,
   verifyData,
 } from "../../data/index.ts";
-import { count, perSecond, plural } from "../../report/index.ts";
+import { perSecond, plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
+import { copyPreview, showPreview } from "../data/copy-preview.ts";
 import { collectionOption, collectionsOf, openStore, shownAddress, wordsOf } from "../data/open-address.ts";
 import { DataProgress } from "../data/progress.ts";
 import { bytesText, verificationJson, verificationLines } from "../draw/data-lines.ts";
@@ -21,11 +22,11 @@ export const command: Command = {
   usage,
   help: [
     "Copies all rows from one store into another that is empty, and compares both afterwards. Interrupted, the same command goes on where it stood. What an application writes meanwhile through the connector's writer is carried over too.",
-    "Exit code 0 when both are equal afterwards, 4 when they are not.",
+    "Exit code 0 when both are equal afterwards, 4 when they are not. With --dry-run all rows are read: 0 when the copy can begin, 4 when a store of keys and values could not hold some of them. What a table refuses is known only when it is written.",
   ],
   options: {
     ...collectionOption,
-    "dry-run": { type: "boolean", help: "say what would be copied, and touch nothing" },
+    "dry-run": { type: "boolean", help: "say what would be copied and what cannot go, and touch nothing" },
   },
   words: 2,
   async run(context) {
@@ -35,33 +36,45 @@ export const command: Command = {
     ]);
     await using source = await openStore(old);
     const chosen = await chosenOf(context, source);
-    if (context.args.flag("dry-run")) return await dryRun(context, source, chosen, young);
     const collections = chosen.map(({ name }) => name);
+    // The same two stores and tables are the same job: that is how a second start finds the first one's checkpoint.
+    const job = (to: DataStore): string =>
+      `copy:${createHash("sha256")
+        .update([source.name, to.name, ...collections].join("\0"))
+        .digest("hex")
+        .slice(0, 16)}`;
+    using progress = new DataProgress(context);
+    if (context.args.flag("dry-run")) {
+      const seen = await copyPreview(context, { source, chosen }, { address: young, job }, progress);
+      progress[Symbol.dispose]();
+      return showPreview(context, source.name, young, seen);
+    }
     await using target = await openStore(young, {
       create: true,
       ...(collections.join("") === "" ? {} : { collections }),
     });
-    using progress = new DataProgress(context);
-    // The same two stores and tables are the same job: that is how a second start finds the first one's checkpoint.
-    const job = `copy:${createHash("sha256")
-      .update([source.name, target.name, ...collections].join("\0"))
-      .digest("hex")
-      .slice(0, 16)}`;
     progress.part("copy", totalOf(chosen));
     let seen = { rows: 0, bytes: 0 };
     const { finished, progress: at } = await moveData({
       source,
       target,
-      job,
+      job: job(target),
       fence: context.clock.now(),
       ranges: collections.map((collection) => ({ collection })),
       signal: context.interrupted,
       clock: context.clock,
       progressEveryMs: 200,
       onEvent: (event) => {
-        if (event.type === "progress") seen = event.progress;
-        if (event.type === "progress") progress.set(seen.rows, seen.bytes, event.progress.held);
-        if (event.type === "stalled") progress.set(seen.rows, seen.bytes, `stands still: ${event.reason}`);
+        if (event.type === "progress") {
+          const { held, leftMs } = event.progress;
+          seen = event.progress;
+          progress.set(seen.rows, seen.bytes, {
+            ...(held === undefined ? {} : { note: held }),
+            ...(leftMs === undefined ? {} : { leftMs }),
+          });
+        }
+        if (event.type === "stalled")
+          progress.set(seen.rows, seen.bytes, { note: `stands still: ${event.reason}` });
       },
     });
     if (!finished)
@@ -70,7 +83,8 @@ export const command: Command = {
         remedy: `go on with the same command: cutover data copy ${shownAddress(old)} ${shownAddress(young)}`,
       });
     const copyMs = progress.elapsedMs;
-    progress.part("compare");
+    // Both sides are read, and hold what was copied and written meanwhile.
+    progress.part("compare", 2 * at.rows);
     const found = await verifyData({
       source,
       target,
@@ -79,7 +93,7 @@ export const command: Command = {
       signal: context.interrupted,
       onRead: (rows, bytes) => progress.add(rows, bytes),
     });
-    if (found.equal) await endMove({ source, target, job });
+    if (found.equal) await endMove({ source, target, job: job(target) });
     progress[Symbol.dispose]();
     if (context.json) {
       context.terminal.json({
@@ -112,26 +126,3 @@ const totalOf = (collections: readonly Collection[]): number | undefined =>
   collections.every(({ rows }) => rows !== undefined)
     ? collections.reduce((sum, { rows = 0 }) => sum + rows, 0)
     : undefined;
-
-async function dryRun(
-  context: CommandContext,
-  source: DataStore,
-  chosen: readonly Collection[],
-  young: string,
-): Promise<number> {
-  const plan: { readonly name: string; readonly rows: number; readonly bytes: number | null }[] = [];
-  for (const { name, bytes } of chosen)
-    plan.push({ name, rows: await source.count({ collection: name }), bytes: bytes ?? null });
-  const rows = plan.reduce((sum, each) => sum + each.rows, 0);
-  if (context.json) {
-    context.terminal.json({ from: source.name, to: shownAddress(young), rows, collections: plan });
-    return 0;
-  }
-  context.terminal.line(
-    `${source.name} → ${shownAddress(young)} · ${plural(rows, "row")} (nothing was touched)`,
-  );
-  for (const { name, rows: own, bytes } of plan)
-    if (name !== "")
-      context.terminal.line(`  ${name}  ${count(own)} rows${bytes === null ? "" : ` · ${bytesText(bytes)}`}`);
-  return 0;
-}

@@ -31,8 +31,14 @@ export async function openStore(
 const backupFolder = (address: string): string | undefined =>
   address.startsWith("backup:") ? address.slice("backup:".length) : undefined;
 
-/** An address as it may be shown: without a password. */
-export const shownAddress = (address: string): string => address.replace(/:\/\/([^@/]*)@/, "://…@");
+/**
+ * An address as it may be shown: without a password. What `pg` takes for a user and password may hold an @ of its own, so
+ * all is left out up to the last one; as a parameter a password may stand behind the database too.
+ */
+export const shownAddress = (address: string): string =>
+  /^postgres(ql)?:/.test(address)
+    ? address.replace(/:\/\/.*@/, "://…@").replaceAll(/([?&](?:user|password)=)[^&]*/gi, "$1…")
+    : address;
 
 export const collectionOption: Readonly<Record<string, OptionSpec>> = {
   collection: { type: "string", value: "NAME,…", help: "only these tables or parts (default all)" },

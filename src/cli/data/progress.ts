@@ -46,33 +46,33 @@ export class DataProgress implements Disposable {
     this.set(this.#rows + rows, this.#bytes + bytes);
   }
 
-  /** `note`: why it stands still. */
-  set(rows: number, bytes: number, note?: string): void {
+  /** `note`: why it stands still. `leftMs`: how long it takes on, where whoever does the work knows better than by the rows. */
+  set(rows: number, bytes: number, about: { readonly note?: string; readonly leftMs?: number } = {}): void {
     this.#rows = rows;
     this.#bytes = bytes;
     const now = this.#context.clock.monotonic();
     if (now - this.#said < (this.#screen === undefined ? sayEveryMs : paintEveryMs)) return;
     this.#said = now;
     if (this.#context.json) return;
-    if (this.#screen === undefined) this.#context.terminal.aside(this.#line(now, note));
-    else this.#screen.paint([this.#line(now, note)]);
+    if (this.#screen === undefined) this.#context.terminal.aside(this.#line(now, about));
+    else this.#screen.paint([this.#line(now, about)]);
   }
 
   [Symbol.dispose](): void {
     this.#screen?.clear();
   }
 
-  #line(now: number, note: string | undefined): Line {
+  #line(now: number, { note, leftMs }: { readonly note?: string; readonly leftMs?: number }): Line {
     const spent = Math.max(1, now - this.#since);
     const rate = this.#rows / (spent / 1_000);
     const total = this.#total;
+    const byRows = total === undefined || rate === 0 ? undefined : ((total - this.#rows) / rate) * 1_000;
+    const left = leftMs ?? byRows;
     const words = [
       `${count(this.#rows)}${total === undefined ? "" : ` of ${count(Math.max(total, this.#rows))}`} rows`,
       bytesText(this.#bytes),
       `${count(rate)}/s`,
-      ...(total !== undefined && rate > 0 && total > this.#rows
-        ? [`about ${formatDuration(((total - this.#rows) / rate) * 1_000)} left`]
-        : []),
+      ...(left === undefined || left <= 0 ? [] : [`about ${formatDuration(left)} left`]),
       ...(note === undefined ? [] : [note]),
     ];
     const drawn =
