@@ -1,14 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { CutoverError, hasCode, type Json, type JsonObject, markPlace, sha256 } from "../../core/index.ts";
+import {
+  asError,
+  CutoverError,
+  hasCode,
+  type Json,
+  type JsonObject,
+  markPlace,
+  sha256,
+} from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import { backupData } from "../backup/backup.ts";
 import { type BackupManifest, readManifest } from "../backup/format.ts";
 import { tellFiles } from "../backup/folder.ts";
+import { restoreJob } from "../backup/restore.ts";
 import { keepProof, proofOf } from "../backup/proof.ts";
 import { digestForm } from "../digest/digest.ts";
-import { holdsRows, notEmpty } from "./clear-rows.ts";
+import { clearRows, holdsRows, notEmpty } from "./clear-rows.ts";
 import { diskWords, openToLook, preview, previewWords, timeOf, warnings } from "./preview.ts";
 import { bringBack } from "./restore.ts";
 import { askSaved, finish, save, type Saved, savedOf } from "./saved.ts";
@@ -30,8 +39,8 @@ export interface BackupStepOptions extends DataStepPlacement {
   /** Default: all. */
   readonly collections?: readonly string[];
   /**
-   * An empty store with the same tables that the backup is restored to for proof; its rows stay there. LevelDB, LMDB and folders of
-   * files need none: a scratch store is made beside the backup and removed.
+   * An empty store with the same tables that the backup is restored to for proof, and which is emptied again afterwards. LevelDB, LMDB
+   * and folders of files need none: a scratch store is made beside the backup and removed.
    */
   readonly scratch?: StoreRef;
 }
@@ -52,11 +61,13 @@ interface BackupSaved extends Saved {
   readonly dir: string;
   /** The scratch store was seen empty: rows in it are of an attempt that was cut off. */
   readonly proving?: boolean;
+  /** It is empty again, and may be used by others: no row of it is touched any more. */
+  readonly cleared?: boolean;
 }
 
 /**
  * A step that writes all rows of a store into a folder, with the digests of all leaves, and restores them to a scratch store: only
- * what came back and is equal counts as a backup. The way back removes the folder.
+ * what came back and is equal counts as a backup. The scratch store is empty again in the end. The way back removes the folder.
  *
  * ```ts
  * backup("leveldb:data/old", { into: "backups/before" })
@@ -93,7 +104,7 @@ function backupKind(setting: Setting, stepOptions: unknown): StepKind {
     plan: () => plan(setting, words),
     start: (context) => start(context, setting),
     verify: askSaved,
-    rollback,
+    rollback: (context) => rollback(context, setting),
     fingerprint: () =>
       [store, ...(options.scratch === undefined ? [] : [options.scratch])].map(storeText).join("\n"),
   };
@@ -143,7 +154,9 @@ async function plan({ store, options }: Setting, words: string): Promise<StepPla
     estimateMs: own ?? timeOf(seen, 3),
     touches: [
       ...touches,
-      ...(options.scratch === undefined ? [] : [`rows of ${storeName(options.scratch)}`]),
+      ...(options.scratch === undefined
+        ? []
+        : [`rows of ${storeName(options.scratch)}, which are removed again`]),
       ...(disk === undefined ? [] : [disk]),
       ...warnings(seen),
     ],
@@ -157,6 +170,8 @@ async function start(context: StepContext, { store, options }: Setting): Promise
   if (saved === undefined) {
     const held = await entriesOf(dir);
     if (held > 0) throw occupied(dir, held);
+    // A long backup is not written for a scratch store that cannot take it.
+    if (scratch !== undefined) await requireEmpty(context, store, scratch, collections);
     saved = await save<BackupSaved>(context, { dir });
   }
   // The folder has its name only when it is whole: one that is there was finished by an attempt before.
@@ -167,6 +182,7 @@ async function start(context: StepContext, { store, options }: Setting): Promise
     proof = await prove(context, ready, manifest, store, scratch);
     saved = ready;
   }
+  if (scratch !== undefined) saved = await clearScratch(context, saved, scratch, manifest);
   const rows = manifest.collections.reduce((sum, { digest }) => sum + digest.count, 0);
   const bytes = manifest.collections.reduce((sum, each) => sum + each.bytes, 0);
   const facts: JsonObject = {
@@ -214,6 +230,20 @@ async function write(
   return made.manifest;
 }
 
+async function requireEmpty(
+  context: StepContext,
+  store: StoreRef,
+  scratch: StoreRef,
+  collections: readonly string[] | undefined,
+): Promise<void> {
+  await using there = await openToLook(scratch, collections);
+  if (there === undefined) return;
+  await using opened = await openStore(store, { clock: context.clock, collections });
+  const names = collections ?? (await opened.store.collections()).map(({ name }) => name);
+  const held = await holdsRows(there.store, names);
+  if (held !== undefined) throw notEmpty(storeName(scratch), held);
+}
+
 async function emptyScratch(
   context: StepContext,
   saved: BackupSaved,
@@ -226,6 +256,22 @@ async function emptyScratch(
   const held = await holdsRows(opened.store, names);
   if (held !== undefined) throw notEmpty(storeName(scratch), held);
   return await save<BackupSaved>(context, { ...saved, proving: true });
+}
+
+/** Removes the rows that were restored for proof, so that a run after this one can prove its backup there again. */
+async function clearScratch(
+  context: StepContext,
+  saved: BackupSaved,
+  scratch: StoreRef,
+  { collections, checksum }: BackupManifest,
+): Promise<BackupSaved> {
+  if (saved.proving !== true || saved.cleared === true) return saved;
+  const names = collections.map(({ name }) => name);
+  await using opened = await openStore(scratch, { clock: context.clock, collections: names });
+  const job = `scratch:${context.idempotencyKey}`;
+  await clearRows(context, opened.store, { job, collections: names, map: undefined });
+  for (const name of [job, restoreJob(checksum)]) await opened.store.forget(name);
+  return await save<BackupSaved>(context, { ...saved, cleared: true });
 }
 
 async function prove(
@@ -256,10 +302,11 @@ async function prove(
 const scratchOf = ({ idempotencyKey }: Pick<StepContext, "idempotencyKey">, dir: string): string =>
   `${dir}.scratch-${sha256(idempotencyKey).slice(0, 8)}`;
 
-async function rollback(context: StepContext): Promise<void> {
+async function rollback(context: StepContext, { options: { scratch } }: Setting): Promise<void> {
   const saved = savedOf<BackupSaved>(context);
   if (saved === undefined) return;
   const { dir } = saved;
+  if (scratch !== undefined) await abandonScratch(context, saved, scratch);
   await tellFiles(dir, async () => {
     await rm(dir, { recursive: true, force: true });
     await rm(scratchOf(context, dir), { recursive: true, force: true });
@@ -268,6 +315,17 @@ async function rollback(context: StepContext): Promise<void> {
     for (const name of await readdir(dirname(dir)).catch((): string[] => []))
       if (name.startsWith(start)) await rm(join(dirname(dir), name), { recursive: true, force: true });
   });
+}
+
+/** The way back of a proof that was cut off. It does not fail for a scratch store that is out of reach: nobody's data is there. */
+async function abandonScratch(context: StepContext, saved: BackupSaved, scratch: StoreRef): Promise<void> {
+  try {
+    const manifest = await manifestOf(saved.dir);
+    if (manifest !== undefined) await clearScratch(context, saved, scratch, manifest);
+  } catch (error) {
+    if (context.signal.aborted || hasCode(error, "CUTOVER_LEASE_LOST")) throw error;
+    context.log.warn(`${storeName(scratch)} keeps what was restored for proof: ${asError(error).message}`);
+  }
 }
 
 async function manifestOf(dir: string): Promise<BackupManifest | undefined> {

@@ -41,11 +41,12 @@ export async function preview(
       continue;
     }
     const own = known.rows ?? (await reader.count({ collection: name }));
-    let [sample, size] = [0, 0];
+    let [sample, size, largest] = [0, 0, 0];
     for await (const batch of reader.scan({ collection: name })) {
       for (const { key, value } of batch.slice(0, looked - sample)) {
         sample++;
         size += key.length + value.length;
+        largest = Math.max(largest, key.length + value.length);
         const { aside } = map === undefined ? {} : imagesOf(map, { collection: name, key, value });
         if (aside === undefined) continue;
         asides++;
@@ -55,7 +56,9 @@ export async function preview(
     }
     rows += own;
     // What a store says of itself is often compressed: room is needed for the rows as they are.
-    const whole = sample === 0 ? 0 : Math.round((size / sample) * own);
+    // The largest row looked at is counted once: one picture among a thousand names does not stand for a picture in each thousand.
+    const others = sample < 2 ? 0 : ((size - largest) / (sample - 1)) * (own - 1);
+    const whole = Math.round(others + largest);
     bytes += Math.max(known.bytes ?? 0, whole);
     seen += sample;
   }

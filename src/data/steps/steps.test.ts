@@ -11,7 +11,9 @@ import { openSqliteStore } from "../../store/index.ts";
 import { openRig, type Rig } from "../../testing/engine-rig.ts";
 import type { DataStore } from "../connector.ts";
 import { noImage } from "../map.ts";
+import { openLevelDb } from "../connectors/leveldb.ts";
 import { openDataStore } from "../open-data-store.ts";
+import { overlay } from "../verify/touched.ts";
 import { backfill } from "./backfill.ts";
 import { backup } from "./backup.ts";
 import { repair } from "./repair.ts";
@@ -239,6 +241,40 @@ describe("a migration that moves data", () => {
     expect(state).toBe("COMPLETED");
   }, 60_000);
 
+  test("a row that is written on top of another one's image while both sides are compared is told by that comparison", async () => {
+    await fill(old(), 3_000);
+    const map = {
+      map: ({ key, value }: { key: Uint8Array; value: Uint8Array }) => ({ key: key.subarray(-6), value }),
+      places: (collection: string, key: Uint8Array) => [{ collection, key: key.subarray(-6) }],
+    };
+    let writes = 0;
+    // The application has it open; it writes the first time that all of it is read after the copy.
+    await using mine = await openLevelDb(join(dir, "old"));
+    const store: StoreRef = {
+      name: "orders",
+      shared: true,
+      open: () =>
+        overlay<DataStore>(mine, {
+          async *scan(...args: Parameters<DataStore["scan"]>) {
+            for await (const rows of mine.scan(...args)) {
+              yield rows;
+              if (++writes === 1)
+                await mine.write([{ collection: "", key: bytes("other:000017"), value: bytes("on top") }]);
+            }
+          },
+        }),
+    };
+    const { state, results } = await run(
+      backfill(store, fresh(), { map, follow: true }),
+      verify(store, fresh(), { map }),
+    );
+    expect(results["move/verify"]).toMatchObject({
+      code: "CUTOVER_DATA_DIFFERS",
+      details: { counts: { clash: 1, missing: 0, extra: 0, different: 0 } },
+    });
+    expect([state, writes > 1]).toEqual(["ROLLED_BACK", true]);
+  }, 60_000);
+
   test("a backup is restored into an empty store, which the way back empties again", async () => {
     await fill(old(), 50);
     const again = `leveldb:${dir}/again`;
@@ -324,6 +360,36 @@ test("tables of SQLite go over with a backup proven in a scratch file, and back 
   await using target = await openDataStore(to);
   expect(await target.count({ collection: "orders" })).toBe(0);
   expect(await target.count({ collection: "cutover_aside" })).toBe(0);
+
+  // What was restored for proof is gone again, so that the next run proves its backup in the same place.
+  await using scratch = await openDataStore(`sqlite:${dir}/scratch.db`);
+  expect(await scratch.count({ collection: "orders" })).toBe(0);
+  const again = await run(...steps());
+  expect(again.results["move/backup"]).toMatchObject({ rows: 3, provenIn: `sqlite:${dir}/scratch.db` });
+  expect(again.state).toBe("COMPLETED");
+  expect(await scratch.count({ collection: "orders" })).toBe(0);
+}, 60_000);
+
+test("a scratch store that holds rows is refused before a backup is written, and stays as it is", async () => {
+  await fill(old(), 20);
+  await fill(`leveldb:${dir}/scratch`, 3);
+  const { state, results } = await run(backup(old(), { into: kept(), scratch: `leveldb:${dir}/scratch` }));
+  expect(results["move/backup"]).toMatchObject({ code: "CUTOVER_DATA_NOT_EMPTY" });
+  expect(state).toBe("ROLLED_BACK");
+  expect(await readdir(dir)).not.toContain("backups");
+  await using scratch = await openDataStore(`leveldb:${dir}/scratch`);
+  expect(await scratch.count({ collection: "" })).toBe(3);
+}, 60_000);
+
+test("one huge row among small ones does not make a dry run expect a thousand of them", async () => {
+  await fill(old(), 3_000);
+  await using store = await openDataStore(old());
+  const value = new Uint8Array(5_000_000);
+  const rows = [{ collection: "", key: Buffer.from("aaa"), value }];
+  await store.applyTxn({ job: "huge", fence: 1, origin: "huge", changes: [], rows });
+  await store[Symbol.asyncDispose]();
+  const { phases } = await dryRun(moving(backfill(old(), fresh())));
+  expect(phases[0]?.steps[0]?.summary).toMatch(/3,001 rows · about 5\.\d MB/);
 }, 60_000);
 
 describe("the dry run of steps that move data", () => {
