@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -50,6 +50,17 @@ describe("the pages of the project", () => {
     const folder = join(root, page, "..");
     for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g))
       expect(existsSync(join(folder, target)), `${page} → ${target}`).toBe(true);
+  });
+
+  test("who installed the package has every page that the README links to", () => {
+    const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { files: string[] };
+    const packed = (target: string): boolean =>
+      files.some((each) => target.startsWith(`${each}/`) || globSync(each, { cwd: root }).includes(target));
+    const linked = [...readme.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)].map(
+      ([, target = ""]) => target,
+    );
+    expect(linked.length).toBeGreaterThan(10);
+    expect(linked.filter((target) => !packed(target))).toEqual([]);
   });
 
   test("the README names only commands that exist", () => {
