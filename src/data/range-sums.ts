@@ -1,4 +1,4 @@
-import type { Digest, Range, Reader, Row } from "./connector.ts";
+import type { Digest, Range, Reader } from "./connector.ts";
 
 /**
  * A store that can hash rows where they lie. Two such stores are compared without their rows being read: sums over ranges first, then
@@ -31,8 +31,17 @@ export interface RangeSums extends AsyncDisposable {
   bounds(rows: number): Promise<readonly Uint8Array[]>;
   /** A digest for each range, in their order: hashes of keys, and of rows, under the seed. */
   sums(ranges: readonly Range[]): Promise<readonly Digest[]>;
-  /** All rows of these ranges, which are in order and do not overlap, with 8 bytes of hash for a value; in the order of their keys. */
-  hashes(ranges: readonly Range[]): Promise<readonly Row[]>;
+  /** All rows of these ranges, which are in order and do not overlap, in the order of their keys. */
+  hashes(ranges: readonly Range[]): Promise<HashedRows>;
+}
+
+/** Keys of rows and their hashes, by their places from 0 on. */
+export interface HashedRows {
+  readonly count: number;
+  /** The upper and the lower 32 bits of a row's hash. */
+  high(place: number): number;
+  low(place: number): number;
+  key(place: number): Uint8Array;
 }
 
 /** The reader as one that can sum; undefined when it cannot. */

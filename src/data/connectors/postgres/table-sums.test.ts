@@ -5,7 +5,7 @@ import { postgresServer, type TestServer } from "../../../../test/postgres/serve
 import { compareBytes, equalBytes } from "../../bytes.ts";
 import type { Range, Row } from "../../connector.ts";
 import { encodeKey } from "../../key-codec.ts";
-import type { RangeSums } from "../../range-sums.ts";
+import type { HashedRows, RangeSums } from "../../range-sums.ts";
 import { overlay } from "../../verify/touched.ts";
 import { type Verification, verifyData } from "../../verify/verify.ts";
 import { openPostgresData } from "./open.ts";
@@ -60,10 +60,20 @@ function bothWays(limit = 1_000): Promise<{ readonly sums: Verification; readonl
   });
 }
 
+/** The hash of each row for a value. */
 async function hashesOf(store: PostgresStore, ranges: readonly Range[]): Promise<readonly Row[]> {
   await using sums = await store.rangeSums("public.t", { seed: 0xfeed_5eedn });
   if (sums === undefined) throw new Error("expected a table that can be summed");
-  return await sums.hashes(ranges);
+  return rowsOf(await sums.hashes(ranges));
+}
+
+function rowsOf(listed: HashedRows): readonly Row[] {
+  return Array.from({ length: listed.count }, (_, at) => {
+    const value = Buffer.alloc(8);
+    value.writeUInt32BE(listed.high(at));
+    value.writeUInt32BE(listed.low(at), 4);
+    return { key: listed.key(at), value };
+  });
 }
 
 async function scanned(store: PostgresStore): Promise<readonly Row[]> {
@@ -260,7 +270,7 @@ describe("a comparison by sums", () => {
           each.reduce((sum, { keys: some }) => sum + some, 0n),
         ),
       ).toBe(whole?.keys);
-      const rows = await sums.hashes(ranges);
+      const rows = rowsOf(await sums.hashes(ranges));
       expect(rows.map(({ key }) => key)).toEqual((await scanned(source)).map(({ key }) => key));
     });
     expect((await bothWays()).sums).toMatchObject({ equal: true, collections: [{ by: "sums" }] });

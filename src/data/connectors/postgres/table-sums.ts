@@ -1,7 +1,6 @@
-import { compareBytes } from "../../bytes.ts";
-import type { Digest, Range, Row } from "../../connector.ts";
+import type { Digest, Range } from "../../connector.ts";
 import { encodeKey, type KeyValue } from "../../key-codec.ts";
-import type { RangeSums, SumOptions } from "../../range-sums.ts";
+import type { HashedRows, RangeSums, SumOptions } from "../../range-sums.ts";
 import { signatureSql } from "./catalog.ts";
 import { keyOfValue, valueOfText } from "./column-kind.ts";
 import { type HashForm, hashedRows, hashForm } from "./hash-form.ts";
@@ -120,22 +119,20 @@ export class TableSums implements RangeSums {
     return found;
   }
 
-  async hashes(ranges: readonly Range[]): Promise<readonly Row[]> {
+  async hashes(ranges: readonly Range[]): Promise<HashedRows> {
     const reader = new KeyHashReader(this.#shape);
     const columns = keyColumns(this.#shape).map((_, at) => `p${at}`);
     for (const part of this.#statements(ranges)) {
       const sql = part.from(`${part.rows}`);
       await this.#run(() =>
         this.#session.receive(
-          `COPY (SELECT ${columns.join(", ")}, int8send(h) FROM ${sql}) TO STDOUT (FORMAT binary)`,
+          `COPY (SELECT ${columns.join(", ")}, h FROM ${sql}) TO STDOUT (FORMAT binary)`,
           (data, at, end) => reader.read(data, at, end),
         ),
       );
       reader.again();
     }
-    const { rows } = reader;
-    const inOrder = rows.every(({ key }, at) => at === 0 || compareBytes((rows[at - 1] as Row).key, key) < 0);
-    return inOrder ? rows : rows.toSorted((a, b) => compareBytes(a.key, b.key));
+    return reader;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -220,6 +217,7 @@ async function look(session: Session, shape: Shape): Promise<About | undefined> 
   const [first] = keyColumns(shape);
   const [row] = await session.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${plans};
     SELECT ${signatureSql(String(oid))} AS signature, current_setting('server_encoding') AS encoding,
+      to_regprocedure('pg_catalog.hashbyteaextended(bytea,bigint)') IS NOT NULL AS bytes_hash,
       current_setting('block_size')::int8 AS block, sum(pg_relation_size(c.oid))::int8 AS bytes,
       sum(CASE WHEN c.relpages > 0 AND c.reltuples >= 0 THEN c.reltuples / c.relpages ELSE ${usualDensity} END
         * (pg_relation_size(c.oid) / current_setting('block_size')::int8))::float8 AS rows,
@@ -228,7 +226,7 @@ async function look(session: Session, shape: Shape): Promise<About | undefined> 
         AND s.tablename = ${literal(shape.table)} AND s.attname = ${literal(first?.name ?? "")} AND NOT s.inherited) AS correlation
     FROM (${parts}) AS p JOIN pg_class c ON c.oid = p.oid`);
   const number = (name: string): number => Number(row?.[name] ?? 0);
-  const form = hashForm(shape, row?.["encoding"] ?? "");
+  const form = hashForm(shape, { encoding: row?.["encoding"] ?? "", ofBytes: row?.["bytes_hash"] === "t" });
   const inMemory = number("bytes") <= number("cache");
   if (form === undefined || row?.["signature"] !== shape.signature) return undefined;
   if (!inMemory && number("correlation") < orderly) return undefined;
