@@ -93,7 +93,7 @@ export type { Unexplained } from "./verify/findings.ts";
 export { repairData, type Repaired, type RepairOptions } from "./verify/repair.ts";
 export { type Verification, verifyData, type VerifyOptions } from "./verify/verify.ts";
 export type { CollectionVerdict } from "./verify/verify-ranges.ts";
-export type { RangeSums, SummingReader, SumOptions } from "./range-sums.ts";
+export type { HashedRows, RangeSums, SummingReader, SumOptions } from "./range-sums.ts";
 export { endMove } from "./move/begin.ts";
 export type { MoveCounts } from "./move/checkpoint.ts";
 export type { ChunkSizing } from "./move/chunk-size.ts";
@@ -122,7 +122,14 @@ export {
 export type { CrossingState } from "./cutover/arrows.ts";
 export { crossOver, goBack } from "./cutover/crossing.ts";
 export type { Crossing, CrossingEvent, PredictedPause } from "./cutover/crossing-events.ts";
-export type { BackFunction, BackMap, CrossingLimits, CrossingOptions } from "./cutover/crossing-options.ts";
+export type {
+  BackCheck,
+  BackFunction,
+  BackMap,
+  CrossingLimits,
+  CrossingOptions,
+  GoBackOptions,
+} from "./cutover/crossing-options.ts";
 export type {
   CutoverDataOptions,
   CutoverLimits,

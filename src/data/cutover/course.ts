@@ -6,7 +6,7 @@ import { proofOf } from "../backup/proof.ts";
 import { otherSide, type Side } from "./arrows.ts";
 import type { PredictedPause } from "./crossing-events.ts";
 import { notFollowed, preflight } from "./crossing-errors.ts";
-import { differs, Equality, type Proven } from "./equality.ts";
+import { differs, Equality, type Live, type Proven } from "./equality.ts";
 import type { Ground } from "./ground.ts";
 import { rehearse } from "./rehearsal.ts";
 import { requireWayBack, sampleWayBack } from "./sampled-rows.ts";
@@ -37,6 +37,8 @@ export class Course {
   proven: Proven | undefined;
   /** On the way back: places compared before the pause because they were written since the crossing, instead of everything. */
   checked: number | undefined;
+  /** On the way back: rows of the old side that a verification of everything before the pause has written. */
+  mended: number | undefined;
   applied = 0;
   looked = 0;
   /** Rows written in the pause because the log was gone. */
@@ -174,11 +176,8 @@ export class Course {
     try {
       const live = { caughtUp: (): Promise<void> => this.#caughtUp(), touched: this.#touched.live };
       if (noted) wrong = await this.#checkNoted();
-      else
-        this.proven =
-          this.to === "new"
-            ? await this.#equality.everything(this.#signal, live)
-            : await this.#equality.everythingBack(this.#signal, live);
+      else if (this.to === "new") this.proven = await this.#equality.everything(this.#signal, live);
+      else await this.#mendAll(live);
     } finally {
       over.abort();
       await following;
@@ -189,16 +188,33 @@ export class Course {
       await this.#sample();
       return;
     }
-    // The new side says what is right. What differs is written, and read again in the pause.
-    const places = noted ? wrong : (this.proven?.differences ?? []);
+    await this.#mend(wrong);
+  }
+
+  /** The new side says what is right. What differs is written, and read again in the pause. */
+  async #mend(places: readonly Place[]): Promise<void> {
     await this.#takeBack(places);
     this.#touched.again({ sourceKeys: [], targetPlaces: places });
+  }
+
+  /** Compares everything on the way back, again where more differs than one verification lists. */
+  async #mendAll(live: Live): Promise<void> {
+    this.mended = 0;
+    for (let pass = 1; ; pass++) {
+      this.proven = await this.#equality.everythingBack(this.#signal, live);
+      const { differences, more } = this.proven;
+      await this.#mend(differences);
+      this.mended += differences.length;
+      if (!more) return;
+      if (pass === passes || differences.length === 0)
+        throw differs(this.#ground, differences, "before the way back");
+    }
   }
 
   /** Whether it is known on the old side what was brought there since both were equal, under the epoch that is in charge. */
   async #noted(): Promise<boolean> {
     const { since } = this.arriving;
-    if (since === undefined) return false;
+    if (since === undefined || this.#ground.check === "all") return false;
     const [began, { epoch }] = [await since.since(this.arriving.target), await this.#ground.switch.read()];
     return began === epoch;
   }

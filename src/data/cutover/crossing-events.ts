@@ -47,6 +47,8 @@ export interface Crossing {
   readonly digests?: { readonly old: DigestForm; readonly new: DigestForm };
   /** On the way back, in place of a verification of everything: places written since the crossing, compared before the pause. */
   readonly checked?: number;
+  /** On the way back: rows that a verification of everything before the pause found unlike on the old side, and wrote there. */
+  readonly mended?: number;
   /** Rows set aside on the old side by this crossing. */
   readonly aside?: number;
   /** Without a log: rows written in the pause, in which everything was compared. */

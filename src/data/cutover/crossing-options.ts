@@ -74,3 +74,19 @@ export interface CrossingOptions {
   /** Ends it: before the pause nothing was stopped; in the pause the side that was in charge goes on. */
   readonly signal?: AbortSignal;
 }
+
+/** What is compared on the way back before the pause. */
+export const backChecks = ["written", "all"] as const;
+export type BackCheck = (typeof backChecks)[number];
+
+/** What a way back is given. */
+export interface GoBackOptions extends CrossingOptions {
+  /**
+   * What is compared, and mended on the old side, while applications still write:
+   *
+   * - `"written"` (default): what was written on the new side since the crossing. Both sides were equal at the turn, and nobody else
+   *   has written to the old one; its rows that were damaged since by something else (a disk, a person past the fence) are not seen.
+   * - `"all"`: every row. It takes as long as a verification of everything; the pause is no longer for it.
+   */
+  readonly check?: BackCheck;
+}

@@ -14,7 +14,7 @@ import {
 import { Course } from "./course.ts";
 import { alreadyThere, decidedOtherwise, pauseEnded } from "./crossing-errors.ts";
 import type { Crossing } from "./crossing-events.ts";
-import type { CrossingOptions } from "./crossing-options.ts";
+import type { CrossingOptions, GoBackOptions } from "./crossing-options.ts";
 import { type Ground, readGround } from "./ground.ts";
 import type { Standing } from "./switch.ts";
 
@@ -55,14 +55,16 @@ export function crossOver(options: CrossingOptions): Promise<Crossing> {
  * Brings the old side back in charge, with all that was written on the new one: its log is applied until the rest is small, then
  * as in `crossOver` with the sides exchanged. When that log is gone, everything is compared and written in the pause.
  *
+ * `check: "all"` compares every row before the pause, and not only what was written since the crossing.
+ *
  * @throws as `crossOver`
  */
-export function goBack(options: CrossingOptions): Promise<Crossing> {
+export function goBack(options: GoBackOptions): Promise<Crossing> {
   return cross(options, "old");
 }
 
-async function cross(options: CrossingOptions, to: Side): Promise<Crossing> {
-  const ground = await readGround(options);
+async function cross(options: GoBackOptions, to: Side): Promise<Crossing> {
+  const ground = await readGround(options, to);
   await using work = new Work(ground, options.state ?? { to }, options.save);
   return await work.run();
 }
@@ -248,7 +250,7 @@ class Work implements AsyncDisposable {
   }
 
   #known(standing: Standing): Crossing {
-    const { predicted, proven, checked, applied, looked, compared, settled, arriving } = this.#course;
+    const { predicted, proven, checked, mended, applied, looked, compared, settled, arriving } = this.#course;
     const { position } = this.#attempt;
     const pauseMs = this.#pause?.lasted;
     const now = {
@@ -258,6 +260,7 @@ class Work implements AsyncDisposable {
       ...(predicted === undefined ? {} : { predicted }),
       ...(proven === undefined ? {} : { seed: proven.seed, digests: proven.digests }),
       ...(checked === undefined ? {} : { checked }),
+      ...(mended === undefined ? {} : { mended }),
       ...(arriving.aside === 0 ? {} : { aside: arriving.aside }),
       ...(compared === undefined ? {} : { compared }),
       ...(settled === undefined ? {} : { settled }),

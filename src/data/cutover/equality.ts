@@ -7,6 +7,7 @@ import { namesOf } from "../verify/collections.ts";
 import type { Difference } from "../verify/difference.ts";
 import { placeId } from "../verify/expected.ts";
 import type { Touched, TouchedPlaces } from "../verify/touched.ts";
+import { clashesAt } from "../verify/touched-clashes.ts";
 import { lookAtTouched, type TouchedLook } from "../verify/verify-touched.ts";
 import { type Verification, verifyData } from "../verify/verify.ts";
 import type { Side } from "./arrows.ts";
@@ -77,7 +78,30 @@ export class Equality {
       signal,
       onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
     });
-    return await this.#proven(found, "old", live !== undefined);
+    return await this.#proven(found, "old", live !== undefined, await this.#clashes(signal, live));
+  }
+
+  /**
+   * Rows that meet at one place of what was touched during a verification through a map. On the way back the new side says what is
+   * right, and two rows of the old one that have one image are as it says.
+   */
+  async #clashes(signal: AbortSignal, live: Live | undefined): Promise<readonly Difference[]> {
+    const { sides, map, tell, collections } = this.#ground;
+    if (live === undefined || map === undefined || this.#to === "old") return [];
+    // What was written while everything was read is among what was touched only once it has come over.
+    await live.caughtUp();
+    // More than is remembered: then everything was read for each look, and clashes are among what was found.
+    if (!live.touched.complete) return [];
+    return await clashesAt(
+      {
+        source: sides.old,
+        collections: collections.old,
+        map,
+        signal,
+        onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
+      },
+      live.touched.targetPlaces,
+    );
   }
 
   /** The same, while the old side follows the new one: it is the new side that says what is right. */
@@ -168,8 +192,15 @@ export class Equality {
     };
   }
 
-  async #proven(found: Verification, source: Side, live: boolean): Promise<Proven> {
-    const differences = await this.#counting(found.differences);
+  async #proven(
+    found: Verification,
+    source: Side,
+    live: boolean,
+    clashes: readonly Difference[] = [],
+  ): Promise<Proven> {
+    const seen = new Set(clashes.map(placeId));
+    const others = found.differences.filter((place) => clashes.length === 0 || !seen.has(placeId(place)));
+    const differences = [...(await this.#counting(others)), ...clashes];
     const { counts, atLeast, unsettled, unexplained, seed } = found;
     const total = counts.missing + counts.extra + counts.different + counts.clash;
     const explained = unexplained.length === 0 && (live || unsettled === 0);
@@ -177,7 +208,9 @@ export class Equality {
     return {
       differences,
       // A row that changed at every look was touched, and is read again in the pause.
-      equal: found.equal || (differences.length === 0 && total === found.differences.length && explained),
+      equal:
+        (found.equal && clashes.length === 0) ||
+        (differences.length === 0 && total === found.differences.length && explained),
       more: atLeast || total > found.differences.length,
       unsettled,
       seed,

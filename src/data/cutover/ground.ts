@@ -5,7 +5,13 @@ import type { DataMap } from "../map.ts";
 import { chooseCollections } from "../verify/collections.ts";
 import type { Side } from "./arrows.ts";
 import type { CrossingEvent } from "./crossing-events.ts";
-import type { CrossingLimits, CrossingOptions } from "./crossing-options.ts";
+import {
+  type BackCheck,
+  backChecks,
+  type CrossingLimits,
+  type CrossingOptions,
+  type GoBackOptions,
+} from "./crossing-options.ts";
 import { type StreamNames, streamNames } from "./stream-names.ts";
 import type { Switch } from "./switch.ts";
 import { backProblem, WayBack } from "./way-back.ts";
@@ -32,6 +38,8 @@ export interface Ground {
   /** Collections of each side. */
   readonly collections: Readonly<Record<Side, readonly string[]>>;
   readonly backup: string | undefined;
+  /** What a way back compares before the pause. */
+  readonly check: BackCheck;
   readonly limits: CrossingLimits;
   readonly tell: (event: CrossingEvent) => void;
   readonly clock: Clock;
@@ -61,9 +69,12 @@ const known: Readonly<Record<keyof CrossingOptions, true>> = {
   signal: true,
 };
 
-/** @throws CUTOVER_DATA_OPTIONS naming the option; CUTOVER_DATA_COLLECTION */
-export async function readGround(options: CrossingOptions): Promise<Ground> {
-  onlyKnown("a crossing of data", options, known);
+/** `to`: where it leads, as some options are of one way alone. @throws CUTOVER_DATA_OPTIONS naming the option; CUTOVER_DATA_COLLECTION */
+export async function readGround(options: GoBackOptions, to: Side = "new"): Promise<Ground> {
+  if (to === "old") onlyKnown("the way back of a crossing", options, { ...known, check: true });
+  else onlyKnown<CrossingOptions>("a crossing of data", options, known);
+  const { check = "written" } = options;
+  if (!backChecks.includes(check)) throw wrong("check", `one of ${backChecks.join(", ")}`, check);
   const { old, new: young, job, slot = job, fence, back, oneWay = false, into, backup } = options;
   const map = typeof options.map === "function" ? { map: options.map } : options.map;
   if (typeof job !== "string" || job === "" || job.length > 190)
@@ -88,6 +99,7 @@ export async function readGround(options: CrossingOptions): Promise<Ground> {
     oneWay,
     collections: { old: ours, new: theirs },
     backup,
+    check,
     limits: readLimits(options.limits ?? {}),
     tell: options.onEvent ?? (() => {}),
     clock: options.clock ?? systemClock,

@@ -13,7 +13,7 @@ import { startMove } from "../move/move-data.ts";
 import { overlay } from "../verify/touched.ts";
 import type { CrossingState } from "./arrows.ts";
 import { crossOver, goBack } from "./crossing.ts";
-import type { CrossingOptions } from "./crossing-options.ts";
+import type { CrossingOptions, GoBackOptions } from "./crossing-options.ts";
 import { readGround } from "./ground.ts";
 import { memorySwitch } from "./memory-switch.ts";
 import { Stream } from "./stream.ts";
@@ -53,7 +53,7 @@ const rowsOf = async (store: CapturedStore, collection = ""): Promise<Record<str
   return found;
 };
 
-const crossing = (options: Partial<CrossingOptions> = {}): CrossingOptions => ({
+const crossing = (options: Partial<GoBackOptions> = {}): GoBackOptions => ({
   old,
   new: young,
   switch: sw,
@@ -92,7 +92,7 @@ const onNew = async (changes: readonly Change[]): Promise<void> =>
 
 /** What `reverseSync` does: applies the log, which need not keep it any longer then. */
 async function broughtBack(options: Partial<CrossingOptions> = {}): Promise<void> {
-  await new Stream(await readGround(crossing(options)), "old").catchUp();
+  await new Stream(await readGround(crossing(options), "old"), "old").catchUp();
 }
 
 /** Past everything that keeps a log. */
@@ -125,6 +125,39 @@ describe("going back", () => {
     // Nothing of it stays.
     expect(await rowsOf(old, "cutover_since")).toEqual({});
   }, 60_000);
+
+  test("asked to compare everything, it mends rows that nobody has written since, and says how many", async () => {
+    await crossed(3_000);
+    await onNew([put(keyOf(1), "written")]);
+    await damaged([put(keyOf(7), "flipped"), put(keyOf(8), null), put(bytes("row:x"), "of nobody")]);
+    const found = await goBack(crossing({ check: "all" }));
+    expect(found).toMatchObject({ standing: { side: "old", epoch: 6 }, mended: 3 });
+    expect([found.checked, found.compared, found.seed]).toEqual([undefined, undefined, expect.any(String)]);
+    expect(found.digests?.old.count).toBe(3_000);
+    expect(await rowsOf(old)).toEqual(await rowsOf(young));
+    expect((await rowsOf(old))[String(keyOf(1))]).toBe("written");
+  }, 60_000);
+
+  test("not asked to, it compares what was written, and leaves damage of other rows to a verification", async () => {
+    await crossed(300);
+    await onNew([put(keyOf(1), "written")]);
+    await damaged([put(keyOf(7), "flipped")]);
+    const found = await goBack(crossing());
+    expect([found.checked, found.mended]).toEqual([1, undefined]);
+    const rows = await rowsOf(old);
+    expect([rows[String(keyOf(1))], rows[String(keyOf(7))]]).toEqual(["written", "flipped"]);
+  }, 60_000);
+
+  test.each([
+    ["goBack", () => goBack(crossing({ check: "some" as never })), "check: expected one of written, all"],
+    ["crossOver", () => crossOver(crossing({ check: "all" })), "check"],
+  ])("%s refuses a check that means nothing to it", async (_, call, message) => {
+    await crossed(10);
+    await expect(call()).rejects.toMatchObject({
+      code: "CUTOVER_DATA_OPTIONS",
+      message: expect.stringContaining(message) as string,
+    });
+  });
 
   test("through a map, what was removed, made and changed is compared by the rows of both sides", async () => {
     const lies = (key: Uint8Array): Uint8Array => Buffer.concat([bytes("n/"), key]);

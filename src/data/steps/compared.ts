@@ -3,8 +3,11 @@ import { CutoverError, type JsonObject } from "../../core/index.ts";
 import type { StepContext } from "../../plan/index.ts";
 import { keyText } from "../bytes.ts";
 import { digestForm } from "../digest/digest.ts";
+import type { Place } from "../map.ts";
 import { confirmTouched, type TouchedConfirmed } from "../verify/confirm-touched.ts";
+import { placeId } from "../verify/expected.ts";
 import { Touched } from "../verify/touched.ts";
+import { clashesAt } from "../verify/touched-clashes.ts";
 import { lookAtTouched } from "../verify/verify-touched.ts";
 import { type Verification, verifyData } from "../verify/verify.ts";
 import { followed, type OpenedPair, type Pair, pairInput } from "./pair.ts";
@@ -53,14 +56,23 @@ export async function compare(
   if (pair.map === undefined || caughtUp === undefined) return await verifyData(options);
   touched.begin();
   const found = await verifyData({ ...options, touched });
+  const written = new Map<string, Place>();
   const looked = await confirmTouched({
     touched,
-    look: (places) => lookAtTouched({ ...sides, touched: places }),
+    look: (places) => {
+      for (const place of places.targetPlaces) written.set(placeId(place), place);
+      return lookAtTouched({ ...sides, touched: places });
+    },
     caughtUp,
   });
   // More was written meanwhile than is remembered: then differences are told from what is late by reading everything again.
   if (looked === undefined) return await verifyData(options);
-  return withTouched(found, looked, limit);
+  const seen = new Set([...found.differences, ...looked.differences].map(placeId));
+  const clashes = await clashesAt(
+    { ...options, collections: both.names, map: pair.map },
+    [...written.values()].filter((place) => !seen.has(placeId(place))),
+  );
+  return withTouched(found, { ...looked, differences: [...looked.differences, ...clashes] }, limit);
 }
 
 /** A verification together with the places that it had left out, as a move was writing them. */

@@ -1,5 +1,5 @@
 import type { Duration } from "../../core/index.ts";
-import type { BackMap } from "../cutover/crossing-options.ts";
+import type { BackCheck, BackMap } from "../cutover/crossing-options.ts";
 import type { Switch } from "../cutover/switch.ts";
 import type { PairOptions } from "./pair.ts";
 import type { DataStepPlacement } from "./step-input.ts";
@@ -38,6 +38,11 @@ export interface CutoverDataOptions extends CrossingPairOptions, DataStepPlaceme
   readonly backup?: string;
   /** With a map and without `back`: the step cannot be taken back, and belongs in a forward-only phase. Default false. */
   readonly oneWay?: boolean;
+  /**
+   * What the way back compares, and mends on the old side, before the pause: what was written since the cutover, or every row, which
+   * takes as long as a verification of everything. Default "written".
+   */
+  readonly backCheck?: BackCheck;
   readonly limits?: CutoverLimits;
 }
 

@@ -3,7 +3,7 @@ import { asError, type Duration, type Json, type JsonObject } from "../../core/i
 import type { StepContext } from "../../plan/index.ts";
 import type { CrossingState } from "../cutover/arrows.ts";
 import type { Crossing, CrossingEvent } from "../cutover/crossing-events.ts";
-import type { BackMap, CrossingLimits, CrossingOptions } from "../cutover/crossing-options.ts";
+import type { BackCheck, BackMap, CrossingLimits, GoBackOptions } from "../cutover/crossing-options.ts";
 import type { Switch } from "../cutover/switch.ts";
 import { defaultCrossingLimits, type Ground, readGround } from "../cutover/ground.ts";
 import { memorySwitch } from "../cutover/memory-switch.ts";
@@ -85,14 +85,16 @@ export function crossingOf(
     readonly oneWay: boolean;
     readonly limits: Partial<CrossingLimits>;
     readonly backup?: string | undefined;
+    /** Of a way back. */
+    readonly check?: BackCheck;
     readonly source: DataStore;
     readonly target: DataStore;
     readonly switch: Switch;
     readonly state: CrossingState | undefined;
     readonly save: (state: CrossingState) => Promise<void>;
   },
-): CrossingOptions {
-  const { pair, back, oneWay, limits, backup, source, target, state, save } = given;
+): GoBackOptions {
+  const { pair, back, oneWay, limits, backup, check, source, target, state, save } = given;
   return {
     old: source,
     new: target,
@@ -105,6 +107,7 @@ export function crossingOf(
     ...(pair.collections === undefined ? {} : { collections: pair.collections }),
     ...(pair.into === undefined ? {} : { into: pair.into }),
     ...(backup === undefined ? {} : { backup }),
+    ...(check === undefined ? {} : { check }),
     limits,
     ...(state === undefined ? {} : { state }),
     save: async (next) => {
@@ -173,7 +176,7 @@ export const msText = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : count
 /** A crossing as result and evidence. */
 export function crossingFacts(found: Crossing): JsonObject {
   const { standing, position, pauseMs, predicted, applied, looked, seed, digests, checked, aside } = found;
-  const { compared, settled } = found;
+  const { compared, mended, settled } = found;
   const rounded =
     predicted && Object.fromEntries(Object.entries(predicted).map(([name, n]) => [name, round(n)]));
   const facts: Record<string, Json | undefined> = {
@@ -187,6 +190,7 @@ export function crossingFacts(found: Crossing): JsonObject {
     seed,
     digests: digests === undefined ? undefined : { old: { ...digests.old }, new: { ...digests.new } },
     checked,
+    mended,
     aside,
     compared,
     settled,
@@ -196,7 +200,8 @@ export function crossingFacts(found: Crossing): JsonObject {
 
 const round = (n: number): number => Math.round(n * 10) / 10;
 
-export function crossingNote({ standing, pauseMs, applied, checked, compared, aside }: Crossing): string {
+export function crossingNote(found: Crossing): string {
+  const { standing, pauseMs, applied, checked, mended, compared, aside } = found;
   return [
     `the ${standing.side} side is in charge since epoch ${standing.epoch}`,
     pauseMs === undefined
@@ -204,6 +209,9 @@ export function crossingNote({ standing, pauseMs, applied, checked, compared, as
       : `writes were stopped for ${msText(pauseMs)}`,
     ...(applied === undefined ? [] : [`${count(applied)} changes applied in it`]),
     ...(checked === undefined ? [] : [`${count(checked)} rows written since the cutover compared before it`]),
+    ...(mended === undefined
+      ? []
+      : [`everything compared before it, ${count(mended)} rows of the old side mended`]),
     ...(compared === undefined ? [] : [`everything compared, ${count(compared)} rows written`]),
     ...(aside === undefined ? [] : [`${count(aside)} rows set aside on the old side`]),
   ].join(" · ");

@@ -185,6 +185,33 @@ describe("a migration that cuts its data over", () => {
     60_000,
   );
 
+  test("a way back that is to check everything mends old rows that nobody had written, and says how many", async () => {
+    await fill(400);
+    const damage = step("damage", {
+      run: async () => {
+        const flipped = { collection: "", key: keyOf(399), value: bytes("flipped") };
+        const gone = { collection: "", key: keyOf(398), value: null };
+        await old.applyTxn({ job: "damage", fence: 1, origin: "damage", changes: [flipped, gone], rows: [] });
+      },
+    });
+    const handle = await rig.start(
+      migration(
+        ["move", { steps: [backfill(from(), to(), { follow: true })] }],
+        ["cut", { steps: [cutoverData(from(), to(), { switch: sw(), backCheck: "all" })] }],
+        ["use", { steps: [damage, breaks()] }],
+      ),
+    );
+    expect((await handle.done).state).toBe("ROLLED_BACK");
+    const rows = await rowsOf(old);
+    expect([Object.keys(rows).length, rows[String(keyOf(399))], rows[String(keyOf(398))]]).toEqual([
+      400,
+      "v399",
+      "v398",
+    ]);
+    const events = await rig.store.events.read({ limit: 1_000 });
+    expect(JSON.stringify(events)).toContain('"mended":2');
+  }, 60_000);
+
   test("through a map, the way back restores the old rows and what was written in the new form", async () => {
     await fill(100, (i) => (i % 2 === 0 ? "queued" : "waiting"));
     const map: DataMap = { map: () => ({ value: bytes("open") }), originals: true };
@@ -442,6 +469,17 @@ describe("what the steps of a cutover refuse before anything runs", () => {
       () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", limits: { pause: "30s" } }),
       '"limits.abort"',
     ],
+    [
+      "a check of the way back that is none",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", backCheck: wrong("some") }),
+      '"backCheck" to be "written" or "all"',
+    ],
+    [
+      "a check of a way back that there is not",
+      () => cutoverData("lmdb:a", "lmdb:b", { switch: "file:s", map, oneWay: true, backCheck: "all" }),
+      '"backCheck"',
+    ],
+    ["retries that are no number", () => backfill("lmdb:a", "lmdb:b", { retries: -1 }), "retries"],
     ["a time that is none", () => reverseSync("lmdb:a", "lmdb:b", { for: wrong("long") }), '"for"'],
     ["a map without a way back, in reverse", () => reverseSync("lmdb:a", "lmdb:b", { map }), '"back"'],
   ])("%s", (_, make, expected) => {

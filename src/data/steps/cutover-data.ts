@@ -3,6 +3,7 @@ import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../p
 import { proofOf } from "../backup/proof.ts";
 import type { CrossingState } from "../cutover/arrows.ts";
 import { crossOver, goBack } from "../cutover/crossing.ts";
+import { backChecks } from "../cutover/crossing-options.ts";
 import { defaultCrossingLimits } from "../cutover/ground.ts";
 import { appliedBack, standDown } from "../cutover/stand-down.ts";
 import type { CrossingPairOptions, CutoverDataOptions } from "./crossing-input.ts";
@@ -51,6 +52,7 @@ const known: Readonly<Record<Exclude<keyof CutoverDataOptions, keyof DataStepPla
   switch: true,
   backup: true,
   oneWay: true,
+  backCheck: true,
   limits: true,
 };
 
@@ -95,6 +97,7 @@ export function cutoverData(from: StoreRef, to: StoreRef, stepOptions: CutoverDa
       switch: options.switch === undefined ? undefined : switchName(options.switch),
       backup: options.backup,
       oneWay: options.oneWay,
+      backCheck: options.backCheck,
       limits: options.limits as Json | undefined,
       estimate: options.estimate,
     }),
@@ -134,6 +137,13 @@ function problems({ pair, options }: Setting, stepOptions: unknown): readonly St
   checkSwitch(found, options.switch);
   if (options.backup !== undefined) found.folder("backup", options.backup);
   found.flag("oneWay", options.oneWay);
+  if (options.backCheck !== undefined && !backChecks.includes(options.backCheck))
+    found.add(
+      "backCheck",
+      backChecks.map((name) => `"${name}"`).join(" or "),
+      options.backCheck,
+      'write "all", or leave it out',
+    );
   limitProblems(found, options.limits);
   backProblems(found, pair, options.back);
   const { back, oneWay } = options;
@@ -146,6 +156,13 @@ function problems({ pair, options }: Setting, stepOptions: unknown): readonly St
     );
   if (oneWay === true && (pair.map === undefined || back !== undefined))
     found.add("oneWay", "left out where there is a way back", oneWay, "remove oneWay, or back");
+  if (oneWay === true && options.backCheck !== undefined)
+    found.add(
+      "backCheck",
+      "left out where there is no way back",
+      options.backCheck,
+      "remove backCheck, or oneWay",
+    );
   return found.list;
 }
 
@@ -276,6 +293,7 @@ async function rollback(context: StepContext, { pair, options }: Setting): Promi
         back: options.back,
         oneWay: false,
         limits: limitsOf(options.limits),
+        ...(options.backCheck === undefined ? {} : { check: options.backCheck }),
         source: old.store,
         target: young.store,
         switch: sw,

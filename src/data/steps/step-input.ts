@@ -12,6 +12,11 @@ export interface DataStepPlacement {
   readonly estimate?: Duration;
   /** Limit of one attempt. Default 7 d: a large store takes its time, and a move that stands still says so. */
   readonly timeout?: Duration;
+  /**
+   * Attempts after one that failed, each after a longer wait (5 s, 10 s, … 5 min); they go on where the one before came to. Default 0:
+   * the run is taken back, and what was copied is removed.
+   */
+  readonly retries?: number;
 }
 
 const placements: Readonly<Record<keyof DataStepPlacement, true>> = {
@@ -20,6 +25,7 @@ const placements: Readonly<Record<keyof DataStepPlacement, true>> = {
   unit: true,
   estimate: true,
   timeout: true,
+  retries: true,
 };
 
 export const attemptLimitMs: number = 7 * 86_400_000;
@@ -28,13 +34,14 @@ export const attemptLimitMs: number = 7 * 86_400_000;
 export function placement(
   kind: string,
   options: DataStepPlacement,
-): Pick<Step, "name" | "after" | "unit" | "timeout"> {
-  const { name = kind, after, unit, timeout } = options;
+): Pick<Step, "name" | "after" | "unit" | "timeout" | "retries"> {
+  const { name = kind, after, unit, timeout, retries } = options;
   return {
     name,
     ...(after === undefined ? {} : { after }),
     ...(unit === undefined ? {} : { unit }),
     ...(timeout === undefined ? {} : { timeout }),
+    ...(retries === undefined ? {} : { retries }),
   };
 }
 

@@ -64,10 +64,13 @@ interface ExpectedPlace {
   readonly value: Uint8Array | undefined;
   /** The row of the source whose image it is. */
   readonly from?: Place;
+  /** Two of the rows that are looked at have their image here. */
+  readonly clash?: true;
 }
 
 /**
- * Reads these places on both sides, once. While the move goes on, a difference may be one that is still to be applied.
+ * Reads these places on both sides, once. While the move goes on, a difference may be one that is still to be applied. That a row has
+ * its image where one has it that was not touched is not seen here: `clashesAt`.
  * `names`: what `namesOf` gave before, for a look that has to be short.
  */
 export async function lookAtTouched(options: TouchedOptions): Promise<TouchedLook> {
@@ -102,8 +105,12 @@ export async function lookAtTouched(options: TouchedOptions): Promise<TouchedLoo
         aside === undefined
           ? images
           : [{ collection: keptIn.aside, key: keptKey(map.name ?? "", row), value }];
-      for (const { value: image, ...at } of wanted)
-        expected.set(placeId(at), { place: at, value: image, from: place });
+      for (const { value: image, ...at } of wanted) {
+        const id = placeId(at);
+        const other = expected.get(id)?.from;
+        const clash = other !== undefined && placeId(other) !== placeId(place);
+        expected.set(id, { place: at, value: image, from: place, ...(clash ? { clash } : {}) });
+      }
     }
   }
   const known = new Set(targets);
@@ -115,8 +122,9 @@ export async function lookAtTouched(options: TouchedOptions): Promise<TouchedLoo
       batch.map(({ place }) => place),
       known,
     );
-    for (const [index, { place, value, from }] of batch.entries()) {
-      const difference = differenceAt(place, value, found[index]);
+    for (const [index, { place, value, from, clash }] of batch.entries()) {
+      const difference =
+        clash === true ? { ...place, kind: "clash" as const } : differenceAt(place, value, found[index]);
       if (difference !== undefined)
         differences.push({ ...difference, ...(from === undefined ? {} : { from }) });
     }
