@@ -1,4 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
+import { CutoverError } from "../../core/index.ts";
+import type { Statements } from "./sqlite-rows.ts";
 import { quoted, type Table } from "./sqlite-schema.ts";
 
 /** Said by the triggers when a writer is fenced off. */
@@ -45,17 +47,48 @@ export function widen(
     if (!have.includes(`${letter}${n}`)) db.exec(`ALTER TABLE ${table} ADD COLUMN ${letter}${n}`);
 }
 
-const schemaOf = ({ columns }: Table): string => JSON.stringify(columns.map(({ name, key }) => [name, key]));
+const schemaOf = ({ columns }: Table): string =>
+  JSON.stringify(columns.map(({ name, type, key }) => [name, type, key]));
 
-/** Whether the table is as it was when its triggers were made. */
-export const sameSchema = (table: Table | undefined, captured: string): boolean =>
-  table !== undefined && schemaOf(table) === captured;
+/**
+ * Refuses tables that are not as they were when their triggers were made. SQLite changes little of a table that is there: to change a
+ * type, people make a new table, copy the rows, and give it the old name. Then the columns may well be the same, but nobody tells of
+ * its changes any more.
+ * @throws CUTOVER_DATA_SCHEMA_CHANGED
+ */
+export function checkCaptured(
+  statements: Statements,
+  tables: ReadonlyMap<string, Table>,
+  store: string,
+): void {
+  const sql = `SELECT name, columns, EXISTS (SELECT 1 FROM sqlite_schema AS s WHERE s.type = 'trigger' AND s.tbl_name = c.name
+    AND s.name = 'cutover_log_insert_' || c.name) FROM cutover_captured AS c`;
+  for (const row of statements.get(sql).all()) {
+    const [name, columns, told] = row as unknown as readonly [string, string, bigint];
+    const table = tables.get(name);
+    if (table !== undefined && schemaOf(table) === columns && told === 1n) continue;
+    const found =
+      table === undefined
+        ? "no such table"
+        : schemaOf(table) === columns
+          ? "another table of that name, whose changes nobody tells of"
+          : `others: ${table.columns.map((column) => `${column.name} ${column.type}`.trim()).join(", ")}`;
+    throw new CutoverError("CUTOVER_DATA_SCHEMA_CHANGED", {
+      message: `expected table "${name}" with the columns it was captured with, found ${found}`,
+      place: store,
+      details: { table: name },
+    });
+  }
+}
 
+/** Tables that are captured for another slot stay as they were: when they have changed since, both slots have to hear of it. */
 export function captureTables(db: DatabaseSync, tables: readonly Table[]): void {
-  const record = db.prepare("INSERT OR REPLACE INTO cutover_captured (name, columns) VALUES (?, ?)");
+  const known = db.prepare("SELECT 1 FROM cutover_captured WHERE name = ?");
+  const record = db.prepare("INSERT INTO cutover_captured (name, columns) VALUES (?, ?)");
   widen(db, "cutover_log", "c", Math.max(0, ...tables.map(({ columns }) => columns.length)));
   widen(db, "cutover_replaced", "k", Math.max(0, ...tables.map(({ key }) => key.length)));
   for (const table of tables) {
+    if (known.get(table.name) !== undefined) continue;
     db.exec(logTriggers(table));
     record.run(table.name, schemaOf(table));
   }

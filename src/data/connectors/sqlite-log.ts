@@ -5,7 +5,7 @@ import type { Change, LogBatch, Transaction } from "../connector.ts";
 import { encodeKey, type KeyValue } from "../key-codec.ts";
 import { positionOf } from "../position.ts";
 import { encodeRecord } from "../record-codec.ts";
-import { sameSchema } from "./sqlite-capture.ts";
+import { checkCaptured } from "./sqlite-capture.ts";
 import { cellsOf, keyOf, type Statements, valuesOf } from "./sqlite-rows.ts";
 import type { Table } from "./sqlite-schema.ts";
 
@@ -62,7 +62,7 @@ function readAfter(
   if (slot === undefined) throw lost(following, "there is no slot of this name");
   const [pruned] = statements.get("SELECT pruned FROM cutover_session").get() as unknown as readonly [bigint];
   if (at < Number(pruned)) throw lost(following, `changes up to ${pruned} were removed, ${at} was asked for`);
-  checkSchemas(statements, tables, following);
+  checkCaptured(statements, tables, following.name);
   const width = Math.max(1, ...[...tables.values()].map(({ columns }) => columns.length));
   const have = (
     statements.get("SELECT count(*) FROM pragma_table_info('cutover_log')").get() as unknown as [bigint]
@@ -108,18 +108,6 @@ function changeOf(
       "a row whose primary key holds NULL was written",
     );
   return { collection, key, value: gone ? null : encodeRecord(values) };
-}
-
-function checkSchemas(statements: Statements, tables: ReadonlyMap<string, Table>, { name }: Following): void {
-  for (const row of statements.get("SELECT name, columns FROM cutover_captured").all()) {
-    const [table, columns] = row as unknown as readonly [string, string];
-    if (sameSchema(tables.get(table), columns)) continue;
-    throw new CutoverError("CUTOVER_DATA_SCHEMA_CHANGED", {
-      message: `expected table "${table}" with the columns it was captured with, found ${tables.has(table) ? "others" : "no such table"}`,
-      place: name,
-      details: { table },
-    });
-  }
 }
 
 function lost({ name, slot }: Following, found: string): CutoverError {
