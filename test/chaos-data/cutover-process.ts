@@ -1,9 +1,9 @@
 /**
  * A process that writes while its data crosses to a new side, comes back and crosses again, and kills itself at a fault point:
  *
- *   node test/chaos-data/cutover-process.ts FOLDER PAIR FENCE [POINT HIT]
+ *   node test/chaos-data/cutover-process.ts FOLDER PAIR FENCE [STAGE POINT HIT]
  *
- * Started again it goes on where it stood. Ends with 0 when the data has crossed for the last time; the last line it says is then
+ * The point counts only in that stage. Started again it goes on where it stood. Ends with 0 when the data has crossed for the last time; the last line it says is then
  * how many writes there were.
  */
 import { randomBytes } from "node:crypto";
@@ -17,17 +17,12 @@ import {
   goBack,
   moveData,
 } from "../../src/data/index.ts";
-import { openPair, type PairName, type Write } from "./cutover-sides.ts";
+import { type CrossingStage, openPair, type PairName, writesOf } from "./cutover-sides.ts";
 
-const [folder = "", pairName = "", fence = "1", point, hit = "1"] = process.argv.slice(2);
-let hits = 0;
-setFaultHandler((name) => {
-  if (name === point && ++hits === Number(hit)) process.kill(process.pid, "SIGKILL");
-});
+const [folder = "", pairName = "", fence = "1", stage, point, hit = "1"] = process.argv.slice(2);
 
-const stages = ["move", "over", "back", "again", "done"] as const;
 interface Kept {
-  readonly stage: (typeof stages)[number];
+  readonly stage: CrossingStage | "done";
   readonly state?: CrossingState;
 }
 const place = `${folder}/kept.json`;
@@ -36,15 +31,14 @@ const keep = (kept: Kept): void => {
   renameSync(`${place}.new`, place);
 };
 let kept: Kept = existsSync(place) ? (JSON.parse(readFileSync(place, "utf8")) as Kept) : { stage: "move" };
+let hits = 0;
+setFaultHandler((name) => {
+  if (kept.stage === stage && name === point && ++hits === Number(hit)) process.kill(process.pid, "SIGKILL");
+});
 
 const pair = await openPair(pairName as PairName, folder);
 const sw = fileSwitch(`${folder}/switch`, { create: true });
 
-/** What write `n` does stands among the rows with it, in one transaction: a killed writer knows where it was. */
-export const writesOf = (n: number): readonly Write[] => [
-  [`row${(n * 7919) % 150}`, n % 7 === 6 ? null : `${n} `.repeat(1 + (n % 20))],
-  ["done", String(n + 1)],
-];
 const { side } = await sw.read();
 let done = Number((await pair.rows(side))["done"] ?? 0);
 const acknowledged = existsSync(`${folder}/acknowledged`)
@@ -92,7 +86,7 @@ const next = (stage: Kept["stage"]): void => {
 };
 
 if (kept.stage === "move") {
-  await until(200);
+  await until(80);
   await moveData({
     source: pair.old,
     target: pair.new,
@@ -103,7 +97,7 @@ if (kept.stage === "move") {
       ? {}
       : { ranges: pair.collections.map((collection) => ({ collection })) }),
     ...(pair.into === undefined ? {} : { into: pair.into }),
-    chunk: { rows: 50 },
+    chunk: { rows: 12 },
   });
   next("over");
 }
@@ -111,17 +105,17 @@ const reached = done;
 if (kept.stage === "over") {
   await crossOver(crossing());
   next("back");
-  await until(reached + 60);
+  await until(reached + 20);
 }
 if (kept.stage === "back") {
   await goBack(crossing());
   next("again");
-  await until(done + 30);
+  await until(done + 15);
 }
 if (kept.stage === "again") {
   await crossOver(crossing());
   next("done");
-  await until(done + 30);
+  await until(done + 15);
 }
 over = true;
 await writer;

@@ -1,22 +1,17 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileSwitch } from "../../src/data/index.ts";
 import { dataFaultPoints } from "../../src/data/fault-points.ts";
-import { openPair, type PairName } from "./cutover-sides.ts";
+import { type CrossingStage, openPair, type PairName, writesOf } from "./cutover-sides.ts";
 import { isPostgres, type PostgresLane } from "./postgres-pair.ts";
 
-/** Where a process of a run is killed: at which fault point, the how manieth time that it comes there. */
+/** Where a process of a run is killed: at which fault point of which stage, the how manieth time that it comes there. */
 export interface Kill {
+  readonly stage: CrossingStage;
   readonly point: string;
   readonly hit: number;
-}
-
-/** A kill that came about. */
-export interface Killed extends Kill {
-  /** What the process was doing: `move`, `over`, `back` or `again`. */
-  readonly stage: string;
 }
 
 /** Fault points that a crossing comes to. */
@@ -44,25 +39,13 @@ function child(folder: string, args: readonly string[]): Promise<Ended> {
   });
 }
 
-/** What a process that ended was doing. */
-function stageIn(folder: string): string {
-  try {
-    return (JSON.parse(readFileSync(`${folder}/kept.json`, "utf8")) as { readonly stage: string }).stage;
-  } catch {
-    // Nothing is kept before the data was copied.
-    return "move";
-  }
-}
-
 /** Rows after so many writes. */
 function expected(writes: number): Record<string, string> {
   const rows: Record<string, string> = {};
-  for (let n = 0; n < writes; n++) {
-    const key = `row${(n * 7919) % 150}`;
-    if (n % 7 === 6) delete rows[key];
-    else rows[key] = `${n} `.repeat(1 + (n % 20));
-  }
-  rows["done"] = String(writes);
+  for (let n = 0; n < writes; n++)
+    for (const [key, value] of writesOf(n))
+      if (value === null) delete rows[key];
+      else rows[key] = value;
   return rows;
 }
 
@@ -72,7 +55,8 @@ const sorted = (rows: Record<string, string>): string =>
 export interface Outcome {
   /** What is wrong in the end; undefined when nothing is. */
   readonly wrong: string | undefined;
-  readonly killed: readonly Killed[];
+  /** Kills that came about. */
+  readonly killed: readonly Kill[];
 }
 
 /**
@@ -81,15 +65,19 @@ export interface Outcome {
  */
 export async function runOnce(pair: PairName, kills: readonly Kill[], lane?: PostgresLane): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "cutover-chaos-crossing-"));
-  const killed: Killed[] = [];
+  const killed: Kill[] = [];
   try {
     if (isPostgres(pair)) await lane?.prepare(pair, folder);
     let fence = 0;
     let last: Ended | undefined;
     for (const kill of [...kills, undefined]) {
-      const args = [pair, String(++fence), ...(kill === undefined ? [] : [kill.point, String(kill.hit)])];
+      const args = [
+        pair,
+        String(++fence),
+        ...(kill === undefined ? [] : [kill.stage, kill.point, String(kill.hit)]),
+      ];
       last = await child(folder, args);
-      if (last.how === "SIGKILL" && kill !== undefined) killed.push({ ...kill, stage: stageIn(folder) });
+      if (last.how === "SIGKILL" && kill !== undefined) killed.push(kill);
       else if (last.how !== 0) return { wrong: `ended with ${last.how}: ${last.err}`, killed };
     }
     const writes = Number(last?.out.split("\n").at(-1));

@@ -1,20 +1,21 @@
 /**
  * Data that crosses, comes back and crosses again under writes, with processes killed at fault points, many times:
  *
- *   TMPDIR=/dev/shm npx node test/chaos-data/cutover-runs.ts --runs 1000 [--seed N] [--pair leveldb-lmdb]… [--at-once 2]
+ *   TMPDIR=/dev/shm npx node test/chaos-data/cutover-runs.ts --runs 1000 [--seed N] [--pair leveldb-lmdb]… [--at-once 4]
  *
- * The runs go through every fault point of every pair in turn; at which of its hits, and what else is killed after it, is random.
+ * The runs go through every fault point of every pair in turn, on the way there and on the way back; at which of its hits, and what
+ * else is killed after it, is random.
  * A process that is killed loses nothing that it wrote, so that the folder may well lie in memory.
  *
  * Ends with 1 and the runs that failed, each with the seed and number that show it again (`--seed N --first RUN --runs 1`, with the
- * same pairs), after `--failures` of them. Tells in the end which kills came about.
+ * same pairs), after `--failures` of them. Told to end (SIGTERM, Ctrl-C), it lets the runs that are going on come to their end. Tells in the end which kills came about, and at which points there was none.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { crossingPoints, type Kill, type Killed, type Outcome, runOnce } from "./cutover-run.ts";
-import { type PairName, pairNames } from "./cutover-sides.ts";
+import { crossingPoints, type Kill, type Outcome, runOnce } from "./cutover-run.ts";
+import { type CrossingStage, crossingStages, type PairName, pairNames } from "./cutover-sides.ts";
 import { ChaosServer, isPostgres } from "./postgres-pair.ts";
 
 const { values } = parseArgs({
@@ -23,7 +24,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 2 ** 31) },
     first: { type: "string", default: "0" },
     pair: { type: "string", multiple: true, default: [...pairNames] },
-    "at-once": { type: "string", default: String(availableParallelism()) },
+    "at-once": { type: "string", default: String(2 * availableParallelism()) },
     failures: { type: "string", default: "1" },
   },
 });
@@ -57,34 +58,56 @@ function random(from: number): () => number {
   };
 }
 
-const cutoverPoints = crossingPoints.filter((point) => point.startsWith("data.cutover."));
+const ways = ["forward", "back"] as const;
+type Way = (typeof ways)[number];
+interface Cell {
+  readonly point: string;
+  readonly way: Way;
+}
+/** The way back copies nothing: it goes by the log. */
+const cells: readonly Cell[] = crossingPoints.flatMap((point) =>
+  ways.filter((way) => way === "forward" || point !== "data.move.chunk-read").map((way) => ({ point, way })),
+);
+const isCutover = (point: string): boolean => /^data\.(cutover|switch)\./.test(point);
 /** A process killed here leaves an attempt that has stopped writers. */
 const inPause = [
   "data.cutover.intended",
+  "data.cutover.closed",
   "data.cutover.drained",
   "data.cutover.applied",
+  "data.cutover.compared",
   "data.cutover.tried",
 ];
 
 function planned(run: number): { readonly pair: PairName; readonly kills: readonly Kill[] } {
   const next = random(seed * 1_000_003 + run);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
-  const at = (point: string): Kill => ({
-    point,
-    // A point of the crossing comes once for each of the three; the others come often.
-    hit: 1 + Math.floor(next() * (point.startsWith("data.cutover.") ? 3 : 12)),
-  });
+  const at = ({ point, way }: Cell, mostHits: number): Kill => {
+    const copies = point === "data.move.chunk-read";
+    const forward: readonly CrossingStage[] = isCutover(point)
+      ? ["over", "again"]
+      : ["move", "over", "again"];
+    const stage = way === "back" ? "back" : copies ? "move" : pick(forward);
+    // A point of the crossing comes once in a stage; the others come often.
+    return { stage, point, hit: isCutover(point) ? 1 : 1 + Math.floor(next() ** 2 * mostHits) };
+  };
   const pair = pairs[run % pairs.length] as PairName;
-  const point = crossingPoints[Math.floor(run / pairs.length) % crossingPoints.length] ?? "";
-  const more = Array.from({ length: Math.floor(next() * 3) }, () =>
-    at(next() < 0.7 ? pick(cutoverPoints) : pick(crossingPoints)),
-  );
+  const round = Math.floor(run / pairs.length);
+  const cell = cells[round % cells.length] as Cell;
+  const first = at(cell, round < cells.length ? 1 : 6);
   // An attempt is withdrawn by whoever comes after one that was killed in its pause.
-  const kills = point === "data.cutover.withdrawn" ? [at(pick(inPause)), { point, hit: 1 }] : [at(point)];
+  const kills =
+    first.point === "data.cutover.withdrawn" ? [{ ...first, point: pick(inPause) }, first] : [first];
+  const later = crossingStages.slice(crossingStages.indexOf(first.stage));
+  const more = Array.from({ length: Math.floor(next() * 3) }, () => at(pick(cells), 6)).filter(({ stage }) =>
+    later.includes(stage),
+  );
   return { pair, kills: [...kills, ...more] };
 }
 
-const kills: (Killed & { readonly pair: PairName })[] = [];
+let ending = false;
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => (ending = true));
+const kills: (Kill & { readonly pair: PairName })[] = [];
 let [next, done, failed] = [first, 0, 0];
 const began = performance.now();
 let told = began;
@@ -104,17 +127,24 @@ function note(run: number, pair: PairName, planOf: readonly Kill[], { wrong, kil
   );
 }
 
-/** Which kills came about for each pair: by point, on the way to the new side and on the way back. */
+/** Which kills came about: by point and pair, on the way to the new side and on the way back. */
 function tellKills(): void {
-  for (const pair of pairs) {
-    const own = kills.filter((kill) => kill.pair === pair);
-    const count = (point: string, back: boolean): number =>
-      own.filter((kill) => kill.point === point && (kill.stage === "back") === back).length;
-    const cells = crossingPoints.map(
-      (point) => `${point.slice("data.".length)} ${count(point, false)}/${count(point, true)}`,
-    );
-    console.log(`${pair}: ${own.length} kills, forward/back: ${cells.join(" · ")}`);
+  const count = ({ point, way }: Cell, pair: PairName): number =>
+    kills.filter(
+      (kill) => kill.pair === pair && kill.point === point && (kill.stage === "back") === (way === "back"),
+    ).length;
+  const known = new Set(cells.map(({ point, way }) => `${point} ${way}`));
+  console.log(`| point, kills forward/back | ${pairs.join(" | ")} |`);
+  console.log(`| --- |${pairs.map(() => " --- |").join("")}`);
+  for (const point of crossingPoints) {
+    const of = (pair: PairName): string =>
+      ways.map((way) => (known.has(`${point} ${way}`) ? count({ point, way }, pair) : "–")).join("/");
+    console.log(`| ${point.slice("data.".length)} | ${pairs.map(of).join(" | ")} |`);
   }
+  const never = pairs.flatMap((pair) =>
+    cells.filter((cell) => count(cell, pair) === 0).map(({ point, way }) => `${pair}: ${point} ${way}`),
+  );
+  console.log(never.length === 0 ? "every point was reached" : `not reached: ${never.join(" · ")}`);
 }
 
 const names = pairs.length === pairNames.length ? "all pairs" : pairs.join(", ");
@@ -127,7 +157,7 @@ try {
   await Promise.all(
     Array.from({ length: Math.min(atOnce, runs) }, async () => {
       const lane = await server?.lane();
-      while (next < first + runs && failed < mostFailures) {
+      while (next < first + runs && failed < mostFailures && !ending) {
         const run = next++;
         const plan = planned(run);
         note(run, plan.pair, plan.kills, await runOnce(plan.pair, plan.kills, lane));

@@ -31,6 +31,16 @@ export type PairName = (typeof pairNames)[number];
 /** A value of a key; null: the row is gone. */
 export type Write = readonly [key: string, value: string | null];
 
+/** What a process does one after the other: copies, crosses, comes back, crosses again. */
+export const crossingStages = ["move", "over", "back", "again"] as const;
+export type CrossingStage = (typeof crossingStages)[number];
+
+/** What write `n` does stands among the rows with it, in one transaction: a killed writer knows where it was. */
+export const writesOf = (n: number): readonly Write[] => [
+  [`row${(n * 7919) % 60}`, n % 7 === 6 ? null : `${n} `.repeat(1 + (n % 20))],
+  ["done", String(n + 1)],
+];
+
 export interface Pair extends AsyncDisposable {
   readonly old: DataStore;
   readonly new: DataStore;
