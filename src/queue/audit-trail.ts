@@ -1,5 +1,14 @@
 import type { JsonObject } from "../core/index.ts";
-import type { OrderEntry, OrdersTransition, Store, StoredEvent, SubmittedOrder } from "../store/index.ts";
+import {
+  type MovedOrder,
+  type OrderEntry,
+  type OrdersTold,
+  ordersTold,
+  type OrdersTransition,
+  type Store,
+  type StoredEvent,
+  type SubmittedOrder,
+} from "../store/index.ts";
 
 /** Events read in one go; each may tell of hundreds of orders and be a megabyte long. */
 const pageSize = 50;
@@ -85,12 +94,12 @@ interface Told {
 }
 
 const ordersOf = ({ data }: StoredEvent): readonly Told[] =>
-  (data["orders"] ?? []) as unknown as readonly Told[];
+  data["orders"] === undefined ? [] : ordersTold(data as unknown as OrdersTold<Told>);
 
 function entryOf({ seq, at, type, data }: StoredEvent, order: Told): OrderEntry {
   const { event } = data as unknown as OrdersTransition;
   if (type === "orders.transition") {
-    const { from, to, attempt, worker, fence, note, set } = order as OrdersTransition["orders"][number];
+    const { from, to, attempt, worker, fence, note, set } = order as MovedOrder;
     const { result: _, progress: __, ...kept } = set ?? {};
     return { seq, at, event, from, to, attempt, worker, fence, note: note ?? null, data: kept as JsonObject };
   }

@@ -1,4 +1,4 @@
-import type { OrdersTransition, StoredEvent } from "../store/index.ts";
+import type { CancelRequest, OrdersTold, OrdersTransition, StoredEvent } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 
 /** What a queue wants to hear of. */
@@ -62,11 +62,13 @@ export class Hearing {
     for (const { stream, type, data } of events) {
       if (stream !== this.#stream) continue;
       if (type === "orders.transition") {
-        for (const { id, to } of (data as unknown as OrdersTransition).orders) {
+        // Not put together: thousands a second come by here, and only their state is of interest.
+        const { every, orders } = data as unknown as OrdersTransition;
+        for (const { id, to = every?.to } of orders) {
           if (to === "COMPLETED" || to === "FAILED" || to === "CANCELLED") this.#listener.finished(id);
         }
       } else if (type === "orders.cancel-requested") {
-        const { orders } = data as unknown as { readonly orders: readonly { readonly id: string }[] };
+        const { orders } = data as unknown as OrdersTold<CancelRequest>;
         for (const { id } of orders) this.#listener.cancelAsked(id);
       }
     }

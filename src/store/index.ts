@@ -1,8 +1,10 @@
 export { distinctDeclarations, livingDeclarations, registerRoutes } from "./door-declarations.ts";
 export { storeFaultPoints } from "./fault-points.ts";
 export type {
+  CancelRequest,
   MovedOrder,
   OrderEvent,
+  OrdersTold,
   OrdersTransition,
   PrioritisedOrder,
   QueueConfigured,
@@ -25,6 +27,7 @@ export type {
   ScheduleRecord,
   WorkerRecord,
 } from "./order-records.ts";
+export { ordersTold } from "./orders-told.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
 export { RouteFeed, type RouteFeedOptions } from "./route-feed.ts";
 export type { RoutesFile } from "./routes-file.ts";

@@ -76,13 +76,31 @@ async function finished(
     const { PENDING, PREPARING, RUNNING, WAITING_RETRY } = await insist(produced, () => queue.counts());
     const left = { PENDING, PREPARING, RUNNING, WAITING_RETRY };
     if (PENDING + PREPARING + RUNNING + WAITING_RETRY === 0) return [];
-    if (performance.now() > until) return [`stuck after ${limitMs} ms of calm: ${JSON.stringify(left)}`];
+    if (performance.now() > until) {
+      const waiting = (await insist(produced, () => unfinished(queue))).join("; ");
+      return [`stuck after ${limitMs} ms of calm: ${JSON.stringify(left)}: ${waiting}`];
+    }
     if (performance.now() - told > 5_000) {
       told = performance.now();
       say(`calm, left: ${JSON.stringify(left)}`);
     }
     await pause(100);
   }
+}
+
+/** What the first of those that are left wait for, or who has them, so that a stuck one tells why. Times from now. */
+async function unfinished(queue: Queue): Promise<readonly string[]> {
+  const states = ["PENDING", "PREPARING", "RUNNING", "WAITING_RETRY"] as const;
+  const [orders, workers] = await Promise.all([queue.list({ states, limit: 20 }), queue.workers()]);
+  const now = Date.now();
+  const from = (at: number | null): string => (at === null ? "none" : `${at - now} ms`);
+  const seen = new Map(workers.map(({ id, seenAt }) => [id, from(seenAt)]));
+  return orders.map(
+    ({ id, state, waits, runAt, limitKey, blockedBy, worker, fence, leaseUntil, attempt, maxRetries }) =>
+      `${id} ${state} waits ${waits}, due ${from(runAt)}, limit ${limitKey}, blocked by ${blockedBy}, ` +
+      `attempt ${attempt} of ${maxRetries + 1}, fence ${fence}, worker ${worker} (seen ` +
+      `${seen.get(worker ?? "") ?? "never"}), lease ${from(leaseUntil)}`,
+  );
 }
 
 function jumps(folder: string): number {

@@ -1,7 +1,14 @@
 import { isFinished } from "../../src/queue/states.ts";
 import { type OrderEvent, orderTransitions } from "../../src/queue/index.ts";
-import type { OrderRecord, OrderState, Store } from "../../src/store/index.ts";
-import type { OrdersTransition, SubmittedOrder } from "../../src/store/order-events.ts";
+import {
+  type OrderRecord,
+  type OrdersTold,
+  ordersTold,
+  type OrderState,
+  type OrdersTransition,
+  type Store,
+  type SubmittedOrder,
+} from "../../src/store/index.ts";
 
 interface Lived {
   readonly after: readonly string[];
@@ -25,7 +32,7 @@ export async function historyWrong(
     const events = await store.events.read({ stream, after, limit: page });
     for (const { type, data } of events) {
       if (type === "orders.submitted") {
-        for (const { id, after: of } of (data as unknown as { orders: readonly SubmittedOrder[] }).orders) {
+        for (const { id, after: of } of ordersTold(data as unknown as OrdersTold<SubmittedOrder>)) {
           if (lives.has(id)) wrong.push(`${id} was submitted twice`);
           lives.set(id, { after: of, state: "PENDING", fence: 0, completed: 0 });
         }
@@ -48,9 +55,10 @@ export async function historyWrong(
   return wrong;
 }
 
-function follow(lives: Map<string, Lived>, { event, orders }: OrdersTransition): string[] {
+function follow(lives: Map<string, Lived>, transition: OrdersTransition): string[] {
+  const { event } = transition;
   const wrong: string[] = [];
-  for (const { id, from, to, fence } of orders) {
+  for (const { id, from, to, fence } of ordersTold(transition)) {
     const lived = lives.get(id);
     if (lived === undefined) {
       wrong.push(`${id}: ${event} before it was submitted`);

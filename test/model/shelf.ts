@@ -1,4 +1,4 @@
-import type { NewOrder, OrderRecord } from "../../src/store/index.ts";
+import { type NewOrder, type OrderRecord, ordersTold } from "../../src/store/index.ts";
 import { OrderBatch } from "../../src/store/orders/batch.ts";
 import { gather } from "../../src/store/orders/gather.ts";
 import type { Gathered } from "../../src/store/orders/gathered.ts";
@@ -16,7 +16,7 @@ export function applyJob(orders: readonly OrderRow[], job: OrderJob, now: number
   const rows = [...orders.map((row) => written.get(row.id) ?? row), ...inserted];
   const returned = new Set([outcome.value ?? []].flat().map((record) => (record as OrderRecord).id));
   const moved = events.flatMap(({ event: { type, data } }) =>
-    type === "orders.transition" ? data.orders.map((one): Moved => ({ ...one, event: data.event })) : [],
+    type === "orders.transition" ? ordersTold(data).map((one): Moved => ({ ...one, event: data.event })) : [],
   );
   return { orders: rows, moved, value: rows.filter(({ id }) => returned.has(id)), refused: false };
 }

@@ -1,4 +1,10 @@
-import type { OrdersTransition, StoredEvent, SubmittedOrder } from "../../store/index.ts";
+import {
+  type OrdersTold,
+  ordersTold,
+  type OrdersTransition,
+  type StoredEvent,
+  type SubmittedOrder,
+} from "../../store/index.ts";
 
 /** Times of many orders: quantiles, and how they spread over buckets from under 1 ms to over a minute. */
 export interface Spread {
@@ -75,7 +81,7 @@ export class FlowTally {
     if (!Array.isArray(orders)) return;
     if (type === "orders.submitted") {
       this.#count("submitted", at, orders.length);
-      for (const { id, runAt } of orders as unknown as readonly SubmittedOrder[])
+      for (const { id, runAt } of ordersTold(data as unknown as OrdersTold<SubmittedOrder>))
         this.#remember(id, { due: Math.max(at, runAt) });
     }
     if (type === "orders.transition") this.#transition(data as unknown as OrdersTransition, at);
@@ -95,7 +101,9 @@ export class FlowTally {
     return { windowMs, ...rates, wait: spread(this.#wait), run: spread(this.#run) };
   }
 
-  #transition({ event, orders }: OrdersTransition, at: number): void {
+  #transition(transition: OrdersTransition, at: number): void {
+    const { event } = transition;
+    const orders = ordersTold(transition);
     const word = wordOf[event];
     if (word !== undefined) this.#count(word, at, orders.length);
     for (const { id, to, set } of orders) {

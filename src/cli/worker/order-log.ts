@@ -1,6 +1,13 @@
 import type { Clock, Timer } from "../../core/index.ts";
 import { count } from "../../report/index.ts";
-import type { MovedOrder, OrdersTransition, OrderState, Store, StoredEvent } from "../../store/index.ts";
+import {
+  type MovedOrder,
+  type OrderState,
+  ordersTold,
+  type OrdersTransition,
+  type Store,
+  type StoredEvent,
+} from "../../store/index.ts";
 import { type Line, span } from "../draw/line.ts";
 import { orderFaces } from "../draw/order-face.ts";
 import { pad } from "../draw/text-width.ts";
@@ -68,9 +75,10 @@ export class OrderLog {
   #hear(events: readonly StoredEvent[]): void {
     for (const { type, at, stream, data } of events) {
       if (type !== "orders.transition") continue;
-      const { event, orders } = data as unknown as OrdersTransition;
+      const transition = data as unknown as OrdersTransition;
+      const { event } = transition;
       const queue = stream.slice("queue:".length);
-      for (const moved of orders) this.#move(moved, { at, queue, event });
+      for (const moved of ordersTold(transition)) this.#move(moved, { at, queue, event });
     }
     if (this.#gathered.length > 0) this.#timer ??= this.#parts.clock.after(gatherMs, () => this.#due());
   }

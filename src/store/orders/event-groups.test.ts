@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ordersTold } from "../orders-told.ts";
 import { EventGroups, type Told } from "./event-groups.ts";
 
 const moved = (id: string, event: string, note = ""): Told => ({
@@ -12,7 +13,7 @@ const moved = (id: string, event: string, note = ""): Told => ({
 function toldOf(groups: EventGroups, id: string): string[] {
   return groups.events().flatMap(({ event }) => {
     if (event.type !== "orders.transition") return [];
-    return event.data.orders
+    return ordersTold(event.data)
       .filter((order) => order.id === id)
       .map(({ note }) => `${event.data.event} ${note}`);
   });

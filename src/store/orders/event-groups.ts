@@ -1,20 +1,19 @@
 import type { Json } from "../../core/index.ts";
 import type {
+  CancelRequest,
   MovedOrder,
   OrderEvent,
   PrioritisedOrder,
   QueueConfigured,
   SubmittedOrder,
 } from "../order-events.ts";
+import { toldOnce } from "../orders-told.ts";
 
 /** One thing that happened to one order, before it has a place in the log. */
 export type Told =
   | { readonly type: "orders.submitted"; readonly entry: SubmittedOrder }
   | { readonly type: "orders.transition"; readonly event: string; readonly entry: MovedOrder }
-  | {
-      readonly type: "orders.cancel-requested";
-      readonly entry: { readonly id: string; readonly reason: string };
-    }
+  | { readonly type: "orders.cancel-requested"; readonly entry: CancelRequest }
   | { readonly type: "orders.prioritised"; readonly entry: PrioritisedOrder };
 
 interface Group {
@@ -24,6 +23,8 @@ interface Group {
   readonly event: string;
   readonly entries: Told["entry"][];
   bytes: number;
+  /** The event as it was put together last, and of how many entries. */
+  made: { readonly of: number; readonly event: OrderEvent } | undefined;
 }
 
 /** Most orders, and about the most bytes, that one event tells of: an event is read, hashed and sent as a whole. */
@@ -58,7 +59,8 @@ export class EventGroups {
       group.entries.length >= mostOrders ||
       group.bytes + bytes > mostBytes
     ) {
-      group = { index: this.#groups.length, stream, type: told.type, event, entries: [], bytes: 0 };
+      const index = this.#groups.length;
+      group = { index, stream, type: told.type, event, entries: [], bytes: 0, made: undefined };
       this.#groups.push(group);
       kinds.set(kind, group);
     }
@@ -78,12 +80,21 @@ export class EventGroups {
       const { stream } = group;
       if ("configured" in group)
         return { stream, event: { type: "queue.configured", data: group.configured } };
-      const { type, event, entries: orders } = group;
-      const data = type === "orders.transition" ? { event, orders } : { orders };
-      // Entries were sorted into groups by their type.
-      return { stream, event: { type, data } as unknown as OrderEvent };
+      return { stream, event: eventOf(group) };
     });
   }
+}
+
+/** Large submits ask again and again for what is complete already. */
+function eventOf(group: Group): OrderEvent {
+  const { type, event, entries, made } = group;
+  if (made?.of === entries.length) return made.event;
+  const told = toldOnce(entries);
+  const data = type === "orders.transition" ? { event, ...told } : told;
+  // Entries were sorted into groups by their type.
+  const whole = { type, data } as unknown as OrderEvent;
+  group.made = { of: entries.length, event: whole };
+  return whole;
 }
 
 /** About how long an entry is as text; an order without payload and result counts 300. */

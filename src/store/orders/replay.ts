@@ -1,5 +1,6 @@
 import type { OrderEvent } from "../order-events.ts";
 import type { QueueConfig } from "../order-records.ts";
+import { ordersTold } from "../orders-told.ts";
 import { movedRow, placed } from "./move.ts";
 import { type Loaded, mostFollowers, type Needs, type OrderLink } from "./order-io.ts";
 import { isFinished, type OrderRow, submittedRow, withEvent } from "./row.ts";
@@ -21,7 +22,7 @@ export function replayNeeds(events: readonly LoggedOrderEvent[]): Needs {
   const ended = new Set<string>();
   for (const event of events) {
     if (event.type === "orders.submitted") {
-      for (const { id, queue, uniqueKey, after } of event.data.orders) {
+      for (const { id, queue, uniqueKey, after } of ordersTold(event.data)) {
         ids.add(id);
         for (const leader of after) ids.add(leader);
         if (uniqueKey !== null) uniqueKeys.push({ queue, key: uniqueKey });
@@ -29,7 +30,7 @@ export function replayNeeds(events: readonly LoggedOrderEvent[]): Needs {
     } else if (changesOrders.has(event.type) && event.type !== "queue.configured") {
       for (const { id } of event.data.orders) ids.add(id);
       if (event.type === "orders.transition")
-        for (const { id, to } of event.data.orders) if (isFinished(to)) ended.add(id);
+        for (const { id, to } of ordersTold(event.data)) if (isFinished(to)) ended.add(id);
     }
   }
   const nothing = { lanes: [], counts: [], configs: [], claims: [], limitKeys: [], inboxIds: [] };
@@ -62,14 +63,14 @@ export class Replay {
   apply(queue: string, event: LoggedOrderEvent): boolean {
     switch (event.type) {
       case "orders.submitted":
-        for (const order of event.data.orders) {
+        for (const order of ordersTold(event.data)) {
           // A finished one was pruned before its id came again.
           if (!isFinished(this.rows.get(order.id)?.state ?? "CANCELLED")) return false;
           this.#submit(submittedRow(order), order.after, event.seq);
         }
         return true;
       case "orders.transition":
-        for (const moved of event.data.orders) {
+        for (const moved of ordersTold(event.data)) {
           const row = this.rows.get(moved.id);
           if (row?.state !== moved.from) return false;
           const after = placed(movedRow(row, moved, event.at), event.at);
@@ -85,7 +86,7 @@ export class Replay {
         }
         return true;
       case "orders.prioritised":
-        for (const { id, from, to, turn } of event.data.orders) {
+        for (const { id, from, to, turn } of ordersTold(event.data)) {
           const row = this.rows.get(id);
           if (row?.priority !== from) return false;
           this.#put(withEvent({ ...row, priority: to, turn }, event.seq, false));

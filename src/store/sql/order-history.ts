@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../core/index.ts";
 import type { MovedOrder, OrderEvent } from "../order-events.ts";
 import type { OrderEntry } from "../order-records.ts";
+import { ordersTold } from "../orders-told.ts";
 import { all, one, type Program } from "./program.ts";
 
 /** Events read at a time: one may tell of five hundred orders. */
@@ -43,7 +44,7 @@ function entriesOf(
 ): readonly Omit<OrderEntry, "seq" | "at">[] {
   switch (event.type) {
     case "orders.submitted":
-      return event.data.orders
+      return ordersTold(event.data)
         .filter((order) => order.id === id)
         .map((order) => ({
           ...nobody,
@@ -52,15 +53,15 @@ function entriesOf(
           data: order as unknown as JsonObject,
         }));
     case "orders.transition": {
-      const moves = event.data.orders.filter((order) => order.id === id);
+      const moves = ordersTold(event.data).filter((order) => order.id === id);
       return (lastOnly ? moves.slice(-1) : moves).map((moved) => transition(event.data.event, moved));
     }
     case "orders.cancel-requested":
-      return event.data.orders
+      return ordersTold(event.data)
         .filter((order) => order.id === id)
         .map(({ reason }) => ({ ...nobody, event: "cancel-requested", data: { reason } }));
     case "orders.prioritised":
-      return event.data.orders
+      return ordersTold(event.data)
         .filter((order) => order.id === id)
         .map(({ from, to }) => ({ ...nobody, event: "prioritised", data: { from, to } }));
     case "queue.configured":
