@@ -2,7 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { type Clock, CutoverError, sleep } from "../../core/index.ts";
 import { fenced } from "../capture-store.ts";
 import { closedStore, storeError } from "./place.ts";
-import { fencedMessage } from "./sqlite-capture.ts";
+import { checkCaptured, fencedMessage } from "./sqlite-capture.ts";
 import { Statements } from "./sqlite-rows.ts";
 import { readTables, type Table } from "./sqlite-schema.ts";
 
@@ -21,6 +21,8 @@ export class SqliteConnection {
   readonly #busyMs: number;
   #tables: ReadonlyMap<string, Table> = new Map();
   #tablesOf = -1;
+  /** The schema under which all captured tables were found as they were captured. */
+  #capturedOf = -1;
   #closed = false;
 
   constructor(name: string, db: DatabaseSync, clock: Clock, busyMs: number) {
@@ -50,6 +52,14 @@ export class SqliteConnection {
       this.#tablesOf = Number(version);
     }
     return this.#tables;
+  }
+
+  /** @throws CUTOVER_DATA_SCHEMA_CHANGED when a captured table is not as it was, or another one has its name */
+  requireCaptured(): void {
+    const tables = this.known();
+    if (this.#capturedOf === this.#tablesOf) return;
+    if (this.has("cutover_captured")) checkCaptured(this.statements, tables, this.name);
+    this.#capturedOf = this.#tablesOf;
   }
 
   table(name: string): Table {

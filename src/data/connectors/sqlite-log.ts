@@ -5,7 +5,6 @@ import type { Change, LogBatch, Transaction } from "../connector.ts";
 import { encodeKey, type KeyValue } from "../key-codec.ts";
 import { positionOf } from "../position.ts";
 import { encodeRecord } from "../record-codec.ts";
-import { checkCaptured } from "./sqlite-capture.ts";
 import { cellsOf, keyOf, type Statements, valuesOf } from "./sqlite-rows.ts";
 import type { Table } from "./sqlite-schema.ts";
 
@@ -62,7 +61,6 @@ function readAfter(
   if (slot === undefined) throw lost(following, "there is no slot of this name");
   const [pruned] = statements.get("SELECT pruned FROM cutover_session").get() as unknown as readonly [bigint];
   if (at < Number(pruned)) throw lost(following, `changes up to ${pruned} were removed, ${at} was asked for`);
-  checkCaptured(statements, tables, following.name);
   const width = Math.max(1, ...[...tables.values()].map(({ columns }) => columns.length));
   const have = (
     statements.get("SELECT count(*) FROM pragma_table_info('cutover_log')").get() as unknown as [bigint]

@@ -153,6 +153,7 @@ export class SqliteStore implements DataStore {
   // oxlint-disable-next-line require-await
   async snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk> {
     return this.#file.reading(() => {
+      this.#file.requireCaptured();
       const { rows, end } = this.#rows(this.#file.statements, range, limit);
       return { rows, end, fence: { kind: "sequence", upTo: String(this.#head()) } };
     });
@@ -171,9 +172,10 @@ export class SqliteStore implements DataStore {
       signal: options.signal,
       clock: this.#clock,
       read: (body) =>
-        this.#file.reading(() =>
-          body(this.#file.statements, this.#file.known(), this.#file.has("cutover_slots")),
-        ),
+        this.#file.reading(() => {
+          this.#file.requireCaptured();
+          return body(this.#file.statements, this.#file.known(), this.#file.has("cutover_slots"));
+        }),
     });
   }
 
@@ -199,13 +201,18 @@ export class SqliteStore implements DataStore {
 
   // oxlint-disable-next-line require-await
   async head(): Promise<Position> {
-    return this.#file.reading(() => positionOf(this.#head()));
+    return this.#file.reading(() => {
+      // Of a table whose changes nobody tells of any more, this is not the end.
+      this.#file.requireCaptured();
+      return positionOf(this.#head());
+    });
   }
 
   /** Whoever has a transaction open holds the file's only write lock: once it is here, nobody has. */
   async fence(epoch: number, options: { readonly signal: AbortSignal }): Promise<Position> {
     checkEpoch(epoch);
     return this.#file.transaction(() => {
+      this.#file.requireCaptured();
       this.#file.db.exec(ownTables);
       this.#file.db.prepare("UPDATE cutover_session SET least = max(least, ?)").run(epoch);
       guardTables(this.#file.db, [...this.#file.known().values()]);
