@@ -1,5 +1,6 @@
 import { faultPoint } from "../core/index.ts";
 import type { Handler } from "./call.ts";
+import { byOwnClock } from "./door-clock.ts";
 import { declarationsBody, intervalsBody, samplesBody } from "./wire-shapes.ts";
 
 export const declareRoutes: Handler = async ({ doors, declared }, call) => {
@@ -9,8 +10,9 @@ export const declareRoutes: Handler = async ({ doors, declared }, call) => {
   return { declared: declarations.length };
 };
 
-export const recordIntervals: Handler = async ({ store, doors }, call) => {
-  const { intervals } = intervalsBody(await call.body(), "");
+export const recordIntervals: Handler = async ({ store, doors, clock }, call) => {
+  const told = intervalsBody(await call.body(), "").intervals;
+  const intervals = byOwnClock(told, call.request.headers.date, clock.now());
   for (const door of new Set(intervals.map((interval) => interval.door))) doors.heard(door);
   faultPoint("server.intervals.before-commit");
   const stored = await store.routes.recordIntervals(intervals);

@@ -40,10 +40,15 @@ function measured(end: number): readonly Interval[] {
   ).flat();
 }
 
-function post(socketPath: string, intervals: readonly Interval[]): Promise<{ readonly stored: number }> {
+function post(
+  socketPath: string,
+  intervals: readonly Interval[],
+  date?: Date,
+): Promise<{ readonly stored: number }> {
   return new Promise((resolve, reject) => {
+    const headers = date === undefined ? {} : { date: date.toUTCString() };
     const call = request(
-      { socketPath, method: "POST", path: "/v1/intervals", agent: false, timeout: 10_000 },
+      { socketPath, method: "POST", path: "/v1/intervals", agent: false, timeout: 10_000, headers },
       (response) => {
         let text = "";
         response.on("data", (part) => (text += String(part)));
@@ -55,8 +60,8 @@ function post(socketPath: string, intervals: readonly Interval[]): Promise<{ rea
   });
 }
 
-/** Delivers to an owner in these parts; what its store then gives to judges. */
-async function delivered(parts: readonly (readonly Interval[])[]): Promise<readonly Interval[]> {
+/** Delivers to an owner in these parts, at these times of the door; what its store then gives to judges. */
+async function delivered(parts: readonly (readonly Interval[])[], date?: Date): Promise<readonly Interval[]> {
   const dir = mkdtempSync(join(tmpdir(), "cutover-late-"));
   try {
     await using store = await openSqliteStore({ path: join(dir, "cutover.db"), clock: systemClock });
@@ -69,7 +74,7 @@ async function delivered(parts: readonly (readonly Interval[])[]): Promise<reado
       version: "1",
       run: () => undefined,
     });
-    for (const part of parts) await post(server.socket, part);
+    for (const part of parts) await post(server.socket, part, date);
     return await store.routes.intervals({ route: "r", since: 0 });
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -106,4 +111,27 @@ test("intervals that come late, out of order or twice give the counts and the ve
   );
   expect(other?.kind).toBe("fail");
   expect(one?.kind).toBe("fail");
+});
+
+test.each([
+  ["an hour behind", -3_600_000, true],
+  ["an hour ahead", 3_600_000, true],
+  ["ten seconds ahead", 10_000, true],
+  ["a second behind", -1_000, false],
+  ["half a second ahead", 500, false],
+])("what a door measured whose clock is %s is found by the clock of the store", async (_, off, moved) => {
+  const now = Date.now();
+  const one = measured(now + off).slice(-3);
+  const [first, ...more] = await delivered([one], new Date(now + off));
+  expect(more).toHaveLength(2);
+  const [from = 0, to = 0] = [first?.from, first?.to];
+  expect(to - from).toBe(1_000);
+  if (!moved) return expect(to).toBe(now + off);
+  expect(Math.abs(to - now)).toBeLessThan(5_000);
+  expect(to).toBeLessThanOrEqual(Date.now());
+});
+
+test("a time of sending that is none moves nothing", async () => {
+  const one = measured(Date.now() - 3_600_000).slice(-3);
+  expect((await delivered([one], new Date(Number.NaN))).map(({ to }) => to)).toEqual(one.map(({ to }) => to));
 });

@@ -16,6 +16,7 @@ export async function relay(
   response: ServerResponse,
 ): Promise<void> {
   const body = request.method === "GET" || request.method === "HEAD" ? undefined : await readBytes(request);
+  const { date } = request.headers;
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = open(
       {
@@ -23,9 +24,13 @@ export async function relay(
         method: request.method,
         path: request.url,
         agent: false,
-        // Nothing else of the caller's is handed on: the token is for this server.
-        headers:
-          body === undefined ? {} : { "content-type": "application/json", "content-length": body.length },
+        // Nothing else of the caller's is handed on: the token is for this server. When it was sent tells its clock.
+        headers: {
+          ...(body === undefined
+            ? {}
+            : { "content-type": "application/json", "content-length": body.length }),
+          ...(date === undefined ? {} : { date }),
+        },
       },
       (incoming) => {
         outgoing.setTimeout(0);

@@ -39,6 +39,8 @@ export class ServerCalls {
             ...this.#headers(),
             "content-type": "application/json",
             "content-length": Buffer.byteLength(sent),
+            // What it says of times is by this clock, which may be wrong.
+            date: new Date(this.#clock.now()).toUTCString(),
           },
         },
         (response) => {

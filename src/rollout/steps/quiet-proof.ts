@@ -20,8 +20,12 @@ export class QuietProof {
     this.#lastReport = since;
   }
 
-  add(intervals: readonly Interval[]): void {
-    for (const interval of intervals.toSorted((a, b) => a.to - b.to)) {
+  /** @param now by the clock of who looks: what ends later was measured by a clock that is ahead, and had ended by now */
+  add(intervals: readonly Interval[], now: number): void {
+    const ended = intervals.map((each) =>
+      each.to <= now ? each : { ...each, from: Math.min(each.from, now), to: now },
+    );
+    for (const interval of ended.toSorted((a, b) => a.to - b.to)) {
       this.#intervals++;
       this.#newCalls += interval.new.calls;
       if (interval.from - this.#lastReport > gap)

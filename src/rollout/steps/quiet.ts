@@ -94,11 +94,11 @@ async function start(context: StepContext): Promise<Json> {
   const watch = new RouteWatch(context, route, since);
   let proof = new QuietProof(since);
   const look = async (): Promise<Look> => {
-    proof.add(await watch.news());
+    proof.add(await watch.news(), context.clock.now());
     if (ms(time) <= proof.at(context.clock.now()).quietMs) {
       // Looks reach back some seconds only: before it ends, all is read anew, with what came later than that.
       proof = new QuietProof(since);
-      proof.add(await context.routes.intervals(route, since));
+      proof.add(await context.routes.intervals(route, since), context.clock.now());
     }
     const { quietMs, trouble } = proof.at(context.clock.now());
     const left = ms(time) - quietMs;

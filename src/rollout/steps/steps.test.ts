@@ -280,6 +280,21 @@ describe("quiet among doors of different clocks", () => {
     expect(hasCode(error, "CUTOVER_STEP_FAILED")).toBe(true);
   });
 
+  test("is not proven at once by a door whose clock is an hour ahead, and not while it is silent", async () => {
+    world.application();
+    world.set("r", 0, { stage: "complete", share: 0 });
+    const began = world.clock.now();
+    const tell = (): void => {
+      const now = world.clock.now();
+      if (now - began < 20_000) world.clock.after(1_000, tell);
+      world.report({ door: "ahead", from: now + hour - 1_000, to: now + hour });
+    };
+    tell();
+    const { took, error } = await world.run(quiet("r", { for: "30s", patience: "2m" }));
+    expect(error).toBeUndefined();
+    expect(took).toBeGreaterThanOrEqual(30_000);
+  });
+
   test("counts a use that a door could tell of only much later", async () => {
     world.application();
     world.set("r", 0, { stage: "complete", share: 0 });
