@@ -72,6 +72,23 @@ describe("whatever doors send", () => {
     );
   });
 
+  test("counts whose sum would be no whole number any more are refused, and change nothing", () => {
+    const latency = [
+      [0, Number.MAX_SAFE_INTEGER],
+      [0, 1],
+    ] as const;
+    const huge = [
+      intervalOf(0, { new: { calls: 1, errors: 0, latency } }),
+      intervalOf(0, { old: { calls: 2 ** 50, errors: 0, latency: [] } }),
+      { ...intervalOf(0, {}), share: 101 },
+    ];
+    forEachJudge((judge) => {
+      const before = JSON.stringify(judge.verdict(0));
+      for (const interval of huge) expect(() => judge.add([interval])).toThrow(/^expected interval /);
+      expect(JSON.stringify(judge.verdict(0))).toBe(before);
+    });
+  });
+
   test("without calls of the new side no verdict is ever pass or fail", () => {
     const oldOnly = fc.record({
       calls: fc.nat(500),

@@ -12,7 +12,7 @@ import {
   requirePart,
   requireProbability,
 } from "./input.ts";
-import { requireLatency } from "./latency.ts";
+import { latencyTotal, requireLatency } from "./latency.ts";
 import type { Declared, MeanReading, MeasureInput, Reading, RuleInput } from "./rules.ts";
 import type { GateVerdict } from "./verdict.ts";
 
@@ -145,6 +145,9 @@ export function judgeIntervals(
   return judge.verdict(options.spanMs);
 }
 
+/** More than any interval can hold: so sums over all intervals of a run stay whole numbers, and no judge breaks off midway. */
+const mostCalls = 1_000_000_000_000;
+
 function requireInterval(interval: Interval): void {
   const at = `interval ${interval.id}`;
   requireObject(`${at}: old`, interval.old);
@@ -152,16 +155,23 @@ function requireInterval(interval: Interval): void {
   requirePart(`${at}: old.errors`, interval.old.errors, "old.calls", interval.old.calls);
   requirePart(`${at}: new.errors`, interval.new.errors, "new.calls", interval.new.calls);
   requirePart(`${at}: mismatches`, interval.mismatches, "compared", interval.compared);
+  for (const side of ["old", "new"] as const) {
+    const { calls, latency } = interval[side];
+    requirePart(`${at}: ${side}.calls`, calls, "what an interval can hold", mostCalls);
+    requireLatency(`${at}: ${side}.latency`, latency);
+    requirePart(`${at}: ${side}.latency`, latencyTotal(latency), "what an interval can hold", mostCalls);
+  }
+  requirePart(`${at}: compared`, interval.compared, "what an interval can hold", mostCalls);
   const { firstErrors } = interval;
   if (firstErrors !== undefined) {
     requireObject(`${at}: firstErrors`, firstErrors);
     requirePart(`${at}: firstErrors.old`, firstErrors.old, "old.errors", interval.old.errors);
     requirePart(`${at}: firstErrors.new`, firstErrors.new, "new.errors", interval.new.errors);
     requireCount(`${at}: firstErrors.period`, firstErrors.period ?? 0);
-    requireFinite(`${at}: share`, interval.share);
   }
+  requireFinite(`${at}: share`, interval.share);
+  if (interval.share < 0 || interval.share > 100)
+    refuseValue(`${at}: share`, "a percentage from 0 to 100", interval.share);
   requireFinite(`${at}: from`, interval.from);
   requireFinite(`${at}: to`, interval.to);
-  requireLatency(`${at}: old.latency`, interval.old.latency);
-  requireLatency(`${at}: new.latency`, interval.new.latency);
 }
