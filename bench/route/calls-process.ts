@@ -7,7 +7,7 @@ import type { MemoryLink, Rollout } from "../../src/rollout/index.ts";
 import { above, measureRounds, spread, type Subject } from "../measure/rounds.ts";
 import { launchDarkly, openFeature, tzientist } from "./peers.ts";
 import { callInTurns, routed, type Stage, stages } from "./routes.ts";
-import { answerOld, type Call } from "./sides.ts";
+import { answerOld, type Call, madeHere } from "./sides.ts";
 
 const rounds = 9;
 const calls = 3_000;
@@ -35,11 +35,18 @@ const ours = (name: string, stage: Stage, idempotent = false): Subject => {
   return subject(name, call);
 };
 
+const { call: made, rollout: madeRollout } = routed("share", false);
+rollouts.push(madeRollout);
+
 const results = await measureRounds(
   [
     subject("direct", answerOld),
     ...stages.map((stage) => ours(`route ${stage}`, stage)),
     ours("route share, with fail-over", "share", true),
+    {
+      name: "route share, ids made here",
+      run: (count) => callInTurns(made, count, madeHere),
+    },
     ...stages.map((stage) => subject(`launchdarkly ${stage}`, ld.call(stage))),
     subject("tzientist off", tzientist(false)),
     subject("tzientist shadow", tzientist(true)),

@@ -1,6 +1,6 @@
 /** Routes of our own at a stage, and calls through anything, made in the same way. */
 import { createRollout, memoryLink, type MemoryLink, type Rollout } from "../../src/rollout/index.ts";
-import { answerNew, answerOld, type Call, orders } from "./sides.ts";
+import { answerNew, answerOld, type Call, type Order, orders } from "./sides.ts";
 
 /** Shadow work is done between two turns of the event loop; so many calls are made in one turn. */
 export const perTurn = 50;
@@ -30,9 +30,9 @@ export function routed(
   return { call, rollout, link };
 }
 
-export async function callInTurns(call: Call, count: number): Promise<void> {
+export async function callInTurns(call: Call, count: number, of: readonly Order[] = orders): Promise<void> {
   for (let i = 0; i < count; i++) {
-    await call(orders[i % orders.length] as (typeof orders)[number]);
+    await call(of[i % of.length] as Order);
     if (i % perTurn === perTurn - 1) await new Promise((resolve) => setImmediate(resolve));
   }
 }
