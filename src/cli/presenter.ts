@@ -73,7 +73,8 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
       screen.clear();
       if (last === undefined || treeOf === undefined) return;
       // What was live stays as it was last, complete and without keys.
-      const tree = treeOf(last, { columns: terminal.columns(), rows: Number.POSITIVE_INFINITY, keys: "" });
+      const picture = { columns: terminal.columns(), rows: Number.POSITIVE_INFINITY, keys: "", still: true };
+      const tree = treeOf(last, picture);
       for (const line of tree) terminal.line(line);
     },
   };

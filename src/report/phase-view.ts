@@ -140,7 +140,11 @@ function workLine(phase: Omit<PhaseView, "headline">, all: readonly StepView[]):
   const lines = all.map((step) => step.line).filter((line) => line !== "");
   if (all.length > 0 && all.length <= 4 && lines.length > 0) return lines.join(" · ");
   const checks = phase.verdicts.filter((verdict) => verdict.verdict === "pass");
-  if (all.length === 0 && checks.length > 0) return checks.map((check) => check.reason).join(" · ");
+  if (all.length === 0 && checks.length > 0) {
+    // A check need not say anything about itself when it passes.
+    const words = checks.flatMap(({ reason }) => (reason === "" ? [] : [reason]));
+    return words.length === 0 ? `${plural(checks.length, "check")} passed` : words.join(" · ");
+  }
   return `${plural(all.length, "step")} done`;
 }
 

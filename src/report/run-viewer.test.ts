@@ -137,6 +137,33 @@ async function halfway(): Promise<{ store: Store; clock: ManualClock }> {
 }
 
 describe("a run as it is shown", () => {
+  test("checks that say nothing when they pass leave no gap in the words of their phase", async () => {
+    const headlineOf = async (...reasons: readonly string[]): Promise<string | undefined> => {
+      const { store, clock } = await emptyStore();
+      const small = { phases: [{ name: "prepare", steps: [] }], triggers: [] };
+      const step = { phase: "prepare", event: "x" };
+      await store.runs.commit("r1", [
+        { ...created, data: { ...created.data, graph: small } } as RunEvent,
+        { type: "phase.transition", data: { ...step, from: "PENDING", to: "CHECKING" } },
+        ...reasons.map((reason, index): RunEvent => {
+          const data = {
+            gate: `check ${index}`,
+            role: "entry",
+            phase: "prepare",
+            verdict: "pass",
+            reason,
+          } as const;
+          return { type: "verdict.given", data: { ...data, evidence: [] } };
+        }),
+        { type: "phase.transition", data: { ...step, from: "CHECKING", to: "RUNNING" } },
+        { type: "phase.transition", data: { ...step, from: "RUNNING", to: "SEALED" } },
+      ]);
+      return (await buildRunView(store, "r1", { at: clock.now() })).phases[0]?.headline;
+    };
+    expect(await headlineOf("", "git ended well", "")).toBe("git ended well");
+    expect(await headlineOf("", "")).toBe("2 checks passed");
+  });
+
   test("tells what was done, what goes on and what is to come", async () => {
     const { store, clock } = await halfway();
     const live = {

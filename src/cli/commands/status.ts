@@ -69,7 +69,7 @@ async function carrierPid(
 }
 
 function show({ terminal }: CommandContext, view: RunView, runs: Found["runs"]): void {
-  const tree = runTree(view, { columns: terminal.columns(), rows: 10_000, keys: "" });
+  const tree = runTree(view, { columns: terminal.columns(), rows: 10_000, keys: "", still: true });
   for (const line of tree) terminal.line(line);
   const units = unitBlock(view.units, terminal.columns());
   if (units.length > 0) for (const line of [[], ...units, []]) terminal.line(line);

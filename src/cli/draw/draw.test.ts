@@ -146,6 +146,25 @@ const ramping = view({
 const shown = (what: RunView, columns: number, rows = 100, keys = ""): readonly string[] =>
   runTree(what, { columns, rows, keys }).map((line) => paint(line, false));
 
+describe("a picture of a run that stays", () => {
+  const headline = `45,829 rows moved · 2.5 MB · ${Array.from({ length: 8 }, (_, n) => `${n} set aside for reason ${n}`).join(" · ")}`;
+  const sealed = view({ phases: [phase("copy", { state: "SEALED", elapsedMs: 12_000, headline })] });
+  const drawn = (columns: number, still: boolean): readonly string[] =>
+    runTree(sealed, { columns, rows: 10_000, keys: "", still }).map((line) => paint(line, false));
+
+  test.each([60, 80, 200])("tells in %i columns all that a phase says, and no line is wider", (columns) => {
+    const lines = drawn(columns, true);
+    expect(lines.every((line) => textWidth(line) <= columns)).toBe(true);
+    const text = lines.join(" ").replaceAll(/\s+/g, " ");
+    if (columns > 60) expect(text).toContain(headline);
+    else expect(text).toContain("45,829 rows moved · 2.5 MB · 0 set aside for reason 0 · 1 set aside");
+  });
+
+  test("a live one keeps one line for each phase", () => {
+    expect(drawn(80, false).filter((line) => line.trim() !== "")).toHaveLength(2);
+  });
+});
+
 describe("text in a terminal", () => {
   test("wide letters take two columns, marks on letters none", () => {
     expect([textWidth("abc"), textWidth("漢字"), textWidth("e\u0301"), textWidth("✔●…")]).toEqual([
@@ -329,7 +348,7 @@ describe("plain lines for a log", () => {
       .next(waiting)
       .map((line) => paint(line, false))
       .join("\n");
-    expect(text).toContain("waits for approval, 0 of 1 given from ann: cutover approve r7f3k");
+    expect(text).toContain("waits for approval, 0 of 1 given from ann: npx cutover approve r7f3k");
   });
 });
 

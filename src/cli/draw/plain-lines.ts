@@ -94,7 +94,7 @@ export class PlainLines {
     for (const wanted of view.wanted) {
       const key = `wanted ${wanted.phase} ${wanted.evidence} ${wanted.given.length}`;
       const who = wanted.from.length === 0 ? "" : ` from ${wanted.from.join(", ")}`;
-      const text = `${wanted.phase} waits for approval, ${wanted.given.length} of ${wanted.needed} given${who}: ${wanted.command}`;
+      const text = `${wanted.phase} waits for approval, ${wanted.given.length} of ${wanted.needed} given${who}: npx ${wanted.command}`;
       once(key, view.run.at, span("◐ ", "wait"), span(text));
     }
     if (last !== undefined && last.run.state !== view.run.state) {

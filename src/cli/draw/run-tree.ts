@@ -8,7 +8,7 @@ import {
   type TriggerView,
 } from "../../report/index.ts";
 import { bar } from "./bar.ts";
-import { ends, fit, type Line, span } from "./line.ts";
+import { ends, fit, type Line, lineWidth, span } from "./line.ts";
 import { partOf, phaseDetail } from "./phase-detail.ts";
 import { flow, pad, textWidth, wrap } from "./text-width.ts";
 
@@ -21,16 +21,24 @@ export interface TreeOptions {
   readonly rows: number;
   /** What keys do, e.g. `p pause · b roll back · q stop`; empty when there are none. */
   readonly keys: string;
+  /** A picture that stays: what a phase says goes on below its line instead of being cut off. Default false. */
+  readonly still?: boolean;
 }
+
+/** Lines that what a phase says may take in a picture that stays. */
+const mostHeadLines = 6;
 
 /** The whole run as it stands now: one line a phase, and under the active one what it does and waits for. */
 export function runTree(view: RunView, options: TreeOptions): readonly Line[] {
   const { columns } = options;
   const nameWidth = Math.min(24, Math.max(7, ...view.phases.map((phase) => textWidth(phase.name))));
-  const phases = view.phases.map((phase) => ({
-    line: phaseLine(phase, view, nameWidth, columns),
-    detail: isActive(phase) ? phaseDetail(phase, view, columns) : [],
-  }));
+  const phases = view.phases.map((phase) => {
+    const line = phaseLine(phase, view, nameWidth, columns);
+    const detail = isActive(phase) ? phaseDetail(phase, view, columns) : [];
+    if (options.still !== true) return { line, detail };
+    const [head = line, ...rest] = wrapped(line, columns);
+    return { line: head, detail: [...rest, ...detail] };
+  });
   const top = [header(view, columns), []];
   const bottom = [[], ...footer(view, options)];
   const room = Math.max(1, options.rows - top.length - bottom.length);
@@ -79,6 +87,19 @@ function phaseLine(phase: PhaseView, view: RunView, nameWidth: number, columns: 
     span(pad(part.label, 5, "left"), "bold"),
     span(`   ${part.says}`),
   ];
+}
+
+/** The last words of a line in as many lines as they need, up to a bound, under their beginning. */
+function wrapped(line: Line, columns: number): readonly Line[] {
+  const words = line.at(-1);
+  const start = line.slice(0, -1);
+  const indent = lineWidth(start);
+  if (words === undefined || lineWidth(line) <= columns || columns - indent < 20) return [line];
+  const parts = wrap(words.text, columns - indent - 2);
+  return parts.slice(0, mostHeadLines).map((part, index) => {
+    const more = index === mostHeadLines - 1 && parts.length > mostHeadLines ? " …" : "";
+    return [...(index === 0 ? start : [span(" ".repeat(indent))]), { ...words, text: part + more }];
+  });
 }
 
 function footer(view: RunView, { columns, keys }: TreeOptions): readonly Line[] {
