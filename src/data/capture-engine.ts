@@ -1,4 +1,5 @@
 import type { Change, ChunkLimit, Collection, Range, Row } from "./connector.ts";
+import type { RowBlock } from "./row-block.ts";
 
 /**
  * What an ordered store of bytes has to be able to do so that `CapturedStore` makes a source and target of it: snapshots
@@ -21,11 +22,24 @@ export interface ByteEngine {
   /** One snapshot of everything, records included. */
   view(): ByteView;
   /**
+   * Rows from the start of the range, read in a snapshot of now beside this thread. Undefined where a view has to read them; absent:
+   * always.
+   */
+  chunk?(range: Range, limit: ChunkLimit): Promise<FarBlock | undefined>;
+  /** All rows of the range in a snapshot of now, read beside this thread; the blocks are the caller's. Else as `chunk`. */
+  blocks?(range: Range): Promise<AsyncIterable<RowBlock> | undefined>;
+  /** As `refusal`, for the first row of the block that the store cannot hold. */
+  refusalIn?(
+    collection: string,
+    block: RowBlock,
+  ): { readonly key: Uint8Array; readonly reason: string } | undefined;
+  /**
    * Runs `body` while no other writer can, and applies what it returns and `rows`, all or nothing. When `body` throws, nothing
    * is applied and the error goes to the caller. Resolves when the result is visible, with `durable` when it is on disk.
-   * What is known before stands in `rows`, as an engine may write that beside the caller's thread.
+   * What is known before stands in `rows`, as an engine may write that beside the caller's thread, and behind them in `block`, which
+   * only an engine that has `refusalIn` is given.
    */
-  write(body: WriteBody, durable: boolean, rows?: readonly Put[]): Promise<void>;
+  write(body: WriteBody, durable: boolean, rows?: readonly Put[], block?: PutBlock): Promise<void>;
   /** Calls `listener` after every write of this process; gives back how to stop. */
   onWrite(listener: () => void): () => void;
   close(): Promise<void>;
@@ -42,11 +56,27 @@ export interface Put {
   readonly value: Uint8Array | null;
 }
 
+/** Rows of one collection. */
+export interface PutBlock {
+  readonly collection: string;
+  readonly block: RowBlock;
+}
+
+export interface FarBlock {
+  readonly block?: RowBlock;
+  /** No rows of the range lie behind these. */
+  readonly end: boolean;
+  /** The record of the last transaction's number, as the snapshot has it. */
+  readonly sequence: Uint8Array | undefined;
+}
+
 export interface ByteView {
   readonly record: (key: Uint8Array) => Uint8Array | undefined;
   get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** Rows from the start of the range; `reserved` is a collection too. */
   rows(range: Range, limit: ChunkLimit): Promise<{ readonly rows: readonly Row[]; readonly end: boolean }>;
+  /** The same as a block, which is the caller's; absent where rows come packed in no form. */
+  block?(range: Range, limit: ChunkLimit): Promise<{ readonly block?: RowBlock; readonly end: boolean }>;
   count(range: Range): Promise<number>;
   close(): Promise<void>;
 }

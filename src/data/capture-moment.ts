@@ -1,9 +1,11 @@
 import { type ByteEngine, type ByteView, type Put, reserved } from "./capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Reader, Row } from "./connector.ts";
+import { blockOf, keyAt, type RowBlock } from "./row-block.ts";
 import { turnOfOthers } from "./turn-of-others.ts";
 
 /** Rows read at once by a scan. */
 const scanLimit: ChunkLimit = { rows: 1_000, bytes: 8_388_608 };
+const blockLimit: ChunkLimit = { rows: 10_000, bytes: 262_144 };
 
 /** Everything as one view shows it. */
 export class Moment implements Reader {
@@ -79,6 +81,31 @@ export async function* scanOf(
     if (last === undefined) return;
     rest = { ...range, after: last.key };
     yield part.rows;
+    await turnOfOthers();
+  }
+}
+
+/** As `scanOf`, rows in blocks. */
+export async function* blocksOf(
+  view: ByteView,
+  range: Range,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RowBlock, void, void> {
+  let rest = range;
+  for (let end = false; !end;) {
+    signal?.throwIfAborted();
+    const part =
+      view.block === undefined || isOwn(range)
+        ? await rowsOf(view, rest, scanLimit).then(({ rows, end: over }) => ({
+            block: blockOf(rows),
+            end: over,
+          }))
+        : await view.block(rest, blockLimit);
+    ({ end } = part);
+    const { block } = part;
+    if (block === undefined) return;
+    rest = { ...range, after: Buffer.from(keyAt(block, block.count - 1)) };
+    yield block;
     await turnOfOthers();
   }
 }

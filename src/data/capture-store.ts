@@ -16,7 +16,7 @@ import {
   slotsBytes,
   slotsIn,
 } from "./capture-records.ts";
-import { bytesOfNumber, keyText } from "./bytes.ts";
+import { bytesOfNumber, numberOfBytes } from "./bytes.ts";
 import type {
   Change,
   Chunk,
@@ -30,30 +30,33 @@ import type {
   Row,
   TargetWrite,
 } from "./connector.ts";
-import { getFrom, isOwn, Moment, ownPrefix, placed, placeOf, rowsOf, scanOf } from "./capture-moment.ts";
+import {
+  atMostBlock,
+  blockIn,
+  chunkOf,
+  fenceAt,
+  placedRows,
+  type ScanOptions,
+  until,
+} from "./capture-blocks.ts";
+import { blockForm, type RowBlock, rowsOfBlock } from "./row-block.ts";
+import {
+  blocksOf,
+  getFrom,
+  isOwn,
+  Moment,
+  ownPrefix,
+  placed,
+  placeOf,
+  rowsOf,
+  scanOf,
+} from "./capture-moment.ts";
+import { checkEpoch, fenced, isLate, rowRefused, staleFence } from "./capture-refusals.ts";
+import type { WriteAs } from "./write-as.ts";
 import { positionOf, sequenceOf } from "./position.ts";
 
 /** Journal records removed in one transaction. */
 const pruneAtOnce = 1_000;
-
-/** How an application writes. */
-export interface WriteAs {
-  /** Default 0. */
-  readonly epoch?: number;
-  /** Whether it is on disk when it resolves. Default false. */
-  readonly durable?: boolean;
-  /** Default: each write stands for itself. */
-  readonly chain?: WriteChain;
-}
-
-/**
- * Writes that belong one behind the other: when one was refused for its epoch, so are all that come after it, even if the
- * fence was lifted in between. Otherwise a later write to a key would overtake the one that has to be tried again.
- */
-export interface WriteChain {
-  /** The epoch in charge when the first was refused. */
-  refusedBy: number | undefined;
-}
 
 /** Source and target over any `ByteEngine`: journal, slots, epochs, jobs and checkpoints. */
 export class CapturedStore implements DataStore {
@@ -98,17 +101,16 @@ export class CapturedStore implements DataStore {
     return this.#read(collection, (view) => getFrom(view, collection, wanted));
   }
 
-  async *scan(
-    range: Range,
-    options: { readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<readonly Row[], void, void> {
-    this.#known(range.collection);
-    const view = this.#engine.view();
-    try {
-      yield* scanOf(view, range, options.signal);
-    } finally {
-      await view.close();
-    }
+  async *scan(range: Range, options: ScanOptions = {}): AsyncGenerator<readonly Row[], void, void> {
+    const far = await this.#far(range);
+    if (far === undefined) yield* this.#viewing((view) => scanOf(view, range, options.signal));
+    else for await (const block of until(far, options.signal)) yield rowsOfBlock(block);
+  }
+
+  async *blocks(range: Range, options: ScanOptions = {}): AsyncGenerator<RowBlock, void, void> {
+    const far = await this.#far(range);
+    if (far === undefined) yield* this.#viewing((view) => blocksOf(view, range, options.signal));
+    else yield* until(far, options.signal);
   }
 
   count(range: Range): Promise<number> {
@@ -141,11 +143,28 @@ export class CapturedStore implements DataStore {
     return positionOf(position);
   }
 
-  snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk> {
+  async snapshotChunk(range: Range, limit: ChunkLimit): Promise<Chunk> {
+    this.#known(range.collection);
+    const own = isOwn(range);
+    const far = own ? undefined : await this.#engine.chunk?.(range, atMostBlock(limit));
+    if (far !== undefined) {
+      const { sequence } = far;
+      return chunkOf(far, sequence === undefined ? 0 : numberOfBytes(sequence), limit.packed === true);
+    }
     return this.#read(range.collection, async (view) => {
+      const sequence = sequenceIn(view.record);
+      if (!own && limit.packed === true && view.block !== undefined)
+        return chunkOf(await view.block(range, atMostBlock(limit)), sequence, true);
       const { rows, end } = await rowsOf(view, range, limit);
-      return { rows, end, fence: { kind: "sequence", upTo: String(sequenceIn(view.record)) } };
+      return { rows, end, fence: fenceAt(sequence) };
     });
+  }
+
+  /** One form for all stores of bytes that hand rows over as blocks. */
+  packing(collection: string): Promise<string | undefined> {
+    return Promise.resolve(
+      this.#engine.refusalIn === undefined || isOwn({ collection }) ? undefined : blockForm,
+    );
   }
 
   log(
@@ -203,6 +222,9 @@ export class CapturedStore implements DataStore {
   }
 
   async applyTxn(write: TargetWrite): Promise<void> {
+    const { packed } = write;
+    if (packed !== undefined) this.#known(packed.collection);
+    const block = packed === undefined ? undefined : blockIn(this.#engine, packed);
     const { rows } = write;
     const changes: readonly Change[] = write.changes.length === 0 ? rows : [...write.changes, ...rows];
     const own = this.#refuseAny(changes);
@@ -212,7 +234,14 @@ export class CapturedStore implements DataStore {
         const seen = jobFenceIn(record, write.job);
         if (write.fence < seen) throw staleFence(this.name, write, seen);
         return [
-          ...this.#journal(record, own ? changes.filter((change) => !isOwn(change)) : changes, write.origin),
+          ...this.#journal(
+            record,
+            () => {
+              const told = own ? changes.filter((change) => !isOwn(change)) : changes;
+              return block === undefined ? told : [...told, ...placedRows(block)];
+            },
+            write.origin,
+          ),
           put(fenceKey(write.job), bytesOfNumber(write.fence)),
           ...(write.checkpoint === undefined ? [] : [put(checkpointKey(write.job), write.checkpoint)]),
           put(keys.format, formatBytes),
@@ -220,6 +249,7 @@ export class CapturedStore implements DataStore {
       },
       durable,
       own ? changes.map(placed) : changes,
+      block,
     );
     faultPoint("data.target.after-commit");
   }
@@ -259,14 +289,17 @@ export class CapturedStore implements DataStore {
 
   #journalled(record: Records, changes: readonly Change[], origin: string): readonly Put[] {
     const puts = changes.some(isOwn) ? changes.map(placed) : changes;
-    const told = puts === changes ? changes : changes.filter((change) => !isOwn(change));
+    const told = (): readonly Change[] =>
+      puts === changes ? changes : changes.filter((change) => !isOwn(change));
     const journal = this.#journal(record, told, origin);
     return journal.length === 0 ? puts : [...puts, ...journal];
   }
 
   /** What the journal keeps of changes; nothing while no slot is open. */
-  #journal(record: Records, changes: readonly Change[], origin: string): readonly Put[] {
-    if (changes.length === 0 || record(keys.slots) === undefined) return [];
+  #journal(record: Records, told: () => readonly Change[], origin: string): readonly Put[] {
+    if (record(keys.slots) === undefined) return [];
+    const changes = told();
+    if (changes.length === 0) return [];
     const sequence = sequenceIn(record) + 1;
     return [
       put(journalKey(sequence), encodeRecordOf({ at: this.#clock.now(), origin, changes })),
@@ -286,6 +319,20 @@ export class CapturedStore implements DataStore {
         const gone = Array.from({ length: upTo - pruned }, (_, index) => journalKey(pruned + 1 + index));
         return [...gone.map((key) => put(key, null)), put(keys.pruned, bytesOfNumber(upTo))];
       }, false);
+    }
+  }
+
+  async #far(range: Range): Promise<AsyncIterable<RowBlock> | undefined> {
+    this.#known(range.collection);
+    return isOwn(range) ? undefined : await this.#engine.blocks?.(range);
+  }
+
+  async *#viewing<T>(read: (view: ByteView) => AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
+    const view = this.#engine.view();
+    try {
+      yield* read(view);
+    } finally {
+      await view.close();
     }
   }
 
@@ -335,52 +382,6 @@ export class CapturedStore implements DataStore {
     const reason = this.refusal(change);
     if (reason !== undefined) throw rowRefused(this.name, change, reason);
   }
-}
-
-/** CUTOVER_DATA_REFUSED for one row. */
-export function rowRefused(
-  store: string,
-  { collection, key }: { readonly collection: string; readonly key: Uint8Array },
-  reason: string,
-): CutoverError {
-  const where = collection === "" ? "" : ` of "${collection}"`;
-  return new CutoverError("CUTOVER_DATA_REFUSED", {
-    message: `${store} cannot hold row ${keyText(key)}${where}: ${reason}`,
-    place: store,
-    details: { collection, key: Buffer.from(key.subarray(0, 256)).toString("hex"), reason },
-  });
-}
-
-/** CUTOVER_DATA_FENCED for a writer of an older epoch. */
-export function fenced(store: string, epoch: number, least: number): CutoverError {
-  return new CutoverError("CUTOVER_DATA_FENCED", {
-    message: `expected a writer of epoch ${least} or later, found epoch ${epoch}: this side is no longer in charge`,
-    place: store,
-    details: { epoch, least },
-  });
-}
-
-/** CUTOVER_LEASE_LOST for a move whose place was taken. */
-export function staleFence(
-  store: string,
-  { job, fence }: { readonly job: string; readonly fence: number },
-  seen: number,
-): CutoverError {
-  return new CutoverError("CUTOVER_LEASE_LOST", {
-    message: `job "${job}" was taken over: its fence is ${seen}, this writer holds ${fence}`,
-    place: store,
-    details: { job, fence, seen },
-  });
-}
-
-/** Whether a lift to `epoch` is of a crossing that is over, while a later one has fenced the store at `least`. */
-export const isLate = (epoch: number, least: number): boolean => epoch > 0 && least > epoch + 1;
-
-export function checkEpoch(epoch: number): void {
-  if (Number.isSafeInteger(epoch) && epoch >= 0) return;
-  throw new CutoverError("CUTOVER_DATA_FENCED", {
-    message: `expected an epoch that is a whole number from 0 on, found ${epoch}`,
-  });
 }
 
 type Records = (key: Uint8Array) => Uint8Array | undefined;

@@ -1,5 +1,6 @@
 import type { JsonObject } from "../core/index.ts";
 import type { Fence } from "./fence.ts";
+import type { RowBlock } from "./row-block.ts";
 
 /**
  * What a store must be able to do so that its data can be moved, checked and moved back. A connector opens such a store;
@@ -73,6 +74,8 @@ export interface PackedRows {
   rows(): readonly Row[];
   /** Those whose keys are to be kept; undefined when none is. */
   filter(keep: (key: Uint8Array) => boolean): PackedRows | undefined;
+  /** Gives back their memory, where nobody else has it: nobody looks at them any more. Absent: that is the collector's. */
+  free?(): void;
 }
 
 /** Rows as they stood in one snapshot, in key order. */
@@ -147,6 +150,8 @@ export interface Reader extends AsyncDisposable {
   get(collection: string, keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]>;
   /** All rows of the range in key order, in batches, as one snapshot where the store can. */
   scan(range: Range, options?: { readonly signal?: AbortSignal }): AsyncIterable<readonly Row[]>;
+  /** As `scan`, with rows in blocks that are the caller's alone. Absent: rows are objects here from the start. */
+  blocks?(range: Range, options?: { readonly signal?: AbortSignal }): AsyncIterable<RowBlock>;
   count(range: Range): Promise<number>;
   /**
    * A reader of one moment: whatever is read through it, of whichever collection, is as it stood then. Whoever asks for it

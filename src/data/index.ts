@@ -5,7 +5,7 @@ export {
   reserved as reservedCollection,
   type WriteBody,
 } from "./capture-engine.ts";
-export { CapturedStore, type WriteAs, type WriteChain } from "./capture-store.ts";
+export { CapturedStore } from "./capture-store.ts";
 export {
   type BatchOperation,
   CaptureWriter,
@@ -150,3 +150,5 @@ export type { DataStepPlacement } from "./steps/step-input.ts";
 export type { NamedStore, StoreRef } from "./steps/store-ref.ts";
 export type { PairOptions } from "./steps/pair.ts";
 export { verify, type VerifyStepOptions } from "./steps/verify.ts";
+export type { RowBlock } from "./row-block.ts";
+export type { WriteAs, WriteChain } from "./write-as.ts";

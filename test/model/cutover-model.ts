@@ -10,7 +10,7 @@ import {
 } from "../../src/data/cutover/arrows.ts";
 import type { Standing } from "../../src/data/cutover/switch.ts";
 import { isDecision } from "../../src/data/cutover/turn-law.ts";
-import { isLate } from "../../src/data/capture-store.ts";
+import { isLate } from "../../src/data/capture-refusals.ts";
 import type { CutoverRules } from "./cutover-rules.ts";
 import type { Model, Step } from "./explorer.ts";
 

@@ -17,6 +17,9 @@ export interface LevelWrite {
 export interface CapturedLevel extends LevelHooks {
   /** Set once the store is ready; before it nothing is written. */
   onWrite: (writes: readonly LevelWrite[], sync: boolean) => Promise<void>;
+  /** Lets go of the database elsewhere in this process: the cache that all read through goes with this one. */
+  beforeClose: () => Promise<void> | undefined;
+  afterClose: () => void;
   raw(operations: readonly LevelOperation[], sync: boolean): Promise<void>;
   /** Runs `body`, whose iterators see everything; with `textKeys` they give keys as the texts that the driver makes of them. */
   unhidden<T>(body: () => T, textKeys?: boolean): T;
@@ -37,6 +40,8 @@ export function captureLevel(Level: LevelClass, location: string, options: objec
         writes.map(({ key, value }) => (value === null ? { type: "del", key } : { type: "put", key, value })),
         sync,
       );
+    beforeClose: CapturedLevel["beforeClose"] = () => undefined;
+    afterClose: CapturedLevel["afterClose"] = () => {};
     #unhidden = false;
     #textKeys = false;
 
@@ -99,6 +104,12 @@ export function captureLevel(Level: LevelClass, location: string, options: objec
       } finally {
         await keys.close();
       }
+    }
+
+    override async _close(): Promise<void> {
+      await this.beforeClose();
+      await super._close();
+      this.afterClose();
     }
 
     override _iterator(options: LevelRange): unknown {

@@ -50,6 +50,7 @@ export interface LevelHooks extends LevelDb {
   _chainedBatch(): unknown;
   _clear(options: LevelRange): Promise<void>;
   _iterator(options: LevelRange): unknown;
+  _close(): Promise<void>;
 }
 
 export interface LevelWriteOptions {

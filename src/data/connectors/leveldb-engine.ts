@@ -1,24 +1,35 @@
-import type { ByteEngine, ByteView, Put, WriteBody } from "../capture-engine.ts";
-import { reserved } from "../capture-engine.ts";
-import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
+import {
+  type ByteEngine,
+  type ByteView,
+  type FarBlock,
+  type Put,
+  type PutBlock,
+  reserved,
+  type WriteBody,
+} from "../capture-engine.ts";
+import { keys } from "../capture-records.ts";
+import type { Change, ChunkLimit, Collection, Range } from "../connector.ts";
+import { keyAt, type RowBlock, rowsOfBlock } from "../row-block.ts";
 import type { CapturedLevel } from "./leveldb-captured.ts";
-import type { LevelOperation } from "./leveldb-driver.ts";
-import { firstReserved, keyIn, type Layout, type Stretch } from "./leveldb-keys.ts";
-import { bytesOfTexts } from "./leveldb-texts.ts";
+import type { KeyStretch, OpenCall, ThreadData } from "./leveldb-calls.ts";
+import type { LevelIterator, LevelOperation, LevelSnapshot } from "./leveldb-driver.ts";
+import { firstReserved, keyIn, type Layout } from "./leveldb-keys.ts";
+import { fetchAtOnce, LevelReading, type ReadBlock } from "./leveldb-reading.ts";
+import { LevelThread } from "./leveldb-thread-link.ts";
 import { closedStore, storeError } from "./place.ts";
 
 const asBytes = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
-/**
- * Rows fetched by one call into the native iterator, and bytes: its own default of 16 KB takes half as much time again as 64 KB,
- * and so do 512 KB, which no cache of a processor holds.
- */
-const fetchAtOnce = { rows: 1_000, bytes: 65_536 };
+/** Rows that were read, or bytes on disk, from which on a thread reads: it takes some MB and 50 ms, which a few rows are not worth. */
+const threadFrom = { rows: 20_000, bytes: 4_194_304 } as const;
+/** Rows and bytes of a block of a scan. */
+const scanLimit: ChunkLimit = { rows: 10_000, bytes: 262_144 };
 /** Operations of waiting writers that are put into one batch. */
 const groupAtMost = 20_000;
 
 interface Waiting {
   readonly body: WriteBody;
   readonly rows: readonly Put[];
+  readonly block: PutBlock | undefined;
   readonly durable: boolean;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -38,12 +49,23 @@ export class LevelEngine implements ByteEngine {
   readonly #known = new Map<string, Uint8Array | undefined>();
   /** Whose keys are not all text, as far as was seen. */
   readonly #binary: Set<Layout>;
+  /** How a thread opens the database once more. */
+  readonly #again: Pick<ThreadData, "location" | "options">;
+  #read = 0;
+  #thread: LevelThread | undefined;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
-  constructor(name: string, db: CapturedLevel, layouts: ReadonlyMap<string, Layout>) {
+  constructor(
+    name: string,
+    db: CapturedLevel,
+    layouts: ReadonlyMap<string, Layout>,
+    again: Pick<ThreadData, "location" | "options">,
+  ) {
     this.name = name;
+    this.#again = again;
+    db.beforeClose = () => this.#thread?.close();
     this.#db = db;
     this.#layouts = layouts;
     this.#binary = new Set([layouts.get(reserved) as Layout]);
@@ -72,32 +94,64 @@ export class LevelEngine implements ByteEngine {
     return undefined;
   }
 
+  refusalIn(
+    collection: string,
+    block: RowBlock,
+  ): { readonly key: Uint8Array; readonly reason: string } | undefined {
+    // Keys come in their order, so that the last one tells of all.
+    const key = keyAt(block, block.count - 1);
+    const reason = this.refusal({ collection, key, value: null });
+    return reason === undefined ? undefined : { key, reason };
+  }
+
   view(): ByteView {
     this.#open();
     const db = this.#db;
     const snapshot = db.snapshot();
     const options = { ...asBytes, snapshot, fillCache: false };
-    const layout = (collection: string): Layout => this.#layouts.get(collection) as Layout;
+    const layout = (collection: string): Layout => this.#layout(collection);
     return {
       record: (key) => db.getSync(keyIn(layout(reserved), key), options) as Uint8Array | undefined,
-      get: (collection, keys) =>
+      get: (collection, wanted) =>
         this.#mapped(
           db.getMany(
-            keys.map((key) => keyIn(layout(collection), key)),
+            wanted.map((key) => keyIn(layout(collection), key)),
             options,
           ) as Promise<(Uint8Array | undefined)[]>,
         ),
-      rows: (range, limit) =>
-        this.#mapped(readRows(db, layout(range.collection), range, limit, options, this.#binary)),
+      rows: async (range, limit) => {
+        const { block, end } = await this.#mapped(this.#block(range, limit, snapshot));
+        return { rows: block === undefined ? [] : rowsOfBlock(block), end };
+      },
+      block: (range, limit) => this.#mapped(this.#block(range, limit, snapshot)),
       count: (range) => this.#mapped(countRows(db, layout(range.collection), range, options)),
       close: () => snapshot.close(),
     };
   }
 
-  write(body: WriteBody, durable: boolean, rows: readonly Put[] = []): Promise<void> {
+  async chunk(range: Range, limit: ChunkLimit): Promise<FarBlock | undefined> {
+    this.#open();
+    await this.#startThread(range);
+    const thread = this.#thread;
+    // Until it has the database open, rows are read here.
+    if (thread?.ready !== true) return undefined;
+    const { block, end, binary, record } = await this.#mapped(thread.read(this.#call(range), limit));
+    if (binary) this.#binary.add(this.#layout(range.collection));
+    return { ...(block === undefined ? {} : { block }), end, sequence: record };
+  }
+
+  async blocks(range: Range): Promise<AsyncIterable<RowBlock> | undefined> {
+    this.#open();
+    await this.#startThread(range);
+    const thread = this.#thread;
+    // All of a scan is read where it was begun.
+    return (await thread?.started) === true && thread !== undefined ? this.#scan(thread, range) : undefined;
+  }
+
+  write(body: WriteBody, durable: boolean, rows: readonly Put[] = [], block?: PutBlock): Promise<void> {
     this.#open();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ body, rows, durable, resolve, reject });
+      this.#waiting.push({ body, rows, block, durable, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -111,6 +165,62 @@ export class LevelEngine implements ByteEngine {
     this.#closed = true;
     await this.#running;
     await this.#db.close();
+  }
+
+  async *#scan(thread: LevelThread, range: Range): AsyncGenerator<RowBlock, void, void> {
+    try {
+      for await (const { block, binary } of thread.scan(this.#call(range), scanLimit)) {
+        if (binary) this.#binary.add(this.#layout(range.collection));
+        yield block;
+      }
+    } catch (error) {
+      throw storeError(error, this.name);
+    }
+  }
+
+  /** When so much was read, or is to be, that it is worth a thread. */
+  async #startThread(range: Range): Promise<void> {
+    if (this.#thread !== undefined) return;
+    if (this.#read < threadFrom.rows) {
+      let bytes = 0;
+      for (const { gt, gte, lt, lte } of stretchesOf(this.#layout(range.collection), range))
+        bytes += await this.#db.approximateSize(
+          (gt ?? gte) as Uint8Array,
+          (lt ?? lte) as Uint8Array,
+          asBytes,
+        );
+      if (bytes < threadFrom.bytes) return;
+    }
+    const recordKey = keyIn(this.#layout(reserved), keys.sequence);
+    this.#open();
+    this.#thread ??= new LevelThread({ ...this.#again, recordKey });
+  }
+
+  #call(range: Range): OpenCall {
+    const layout = this.#layout(range.collection);
+    return {
+      stretches: [...stretchesOf(layout, range)],
+      prefix: layout.prefix,
+      binary: this.#binary.has(layout),
+    };
+  }
+
+  async #block(range: Range, limit: ChunkLimit, snapshot: LevelSnapshot): Promise<ReadBlock> {
+    const iterate = (how: object, textKeys: boolean): LevelIterator<unknown> =>
+      this.#db.unhidden(() => this.#db.iterator(how), textKeys);
+    const reading = new LevelReading(iterate, { ...this.#call(range), snapshot });
+    try {
+      const found = await reading.read(limit, true);
+      this.#read += found.block?.count ?? 0;
+      if (reading.binary) this.#binary.add(this.#layout(range.collection));
+      return found;
+    } finally {
+      await reading.close();
+    }
+  }
+
+  #layout(collection: string): Layout {
+    return this.#layouts.get(collection) as Layout;
   }
 
   async #run(): Promise<void> {
@@ -141,12 +251,17 @@ export class LevelEngine implements ByteEngine {
   }
 
   #collect(
-    { body, rows }: Waiting,
+    { body, rows, block }: Waiting,
     operations: LevelOperation[],
     records: Map<string, Uint8Array | null>,
   ): void {
     const puts = body((key) => this.#record(key, records));
     for (const put of rows) this.#add(put, operations, records);
+    if (block !== undefined) {
+      const { collection } = block;
+      for (const { key, value } of rowsOfBlock(block.block))
+        operations.push(this.#operation({ collection, key, value }));
+    }
     for (const put of puts) this.#add(put, operations, records);
   }
 
@@ -213,71 +328,26 @@ export class LevelEngine implements ByteEngine {
 const textOf = (key: Uint8Array): string => Buffer.from(key).toString("latin1");
 
 /** The parts of the stretches that the range reaches into, with its ends as options of an iterator. */
-function* parts(layout: Layout, { after, upTo }: Range): Generator<object> {
+function* stretchesOf(layout: Layout, { after, upTo }: Range): Generator<KeyStretch> {
   const low = after === undefined ? undefined : keyIn(layout, after);
   const high = upTo === undefined ? undefined : keyIn(layout, upTo);
-  for (const { from, to } of layout.stretches satisfies readonly Stretch[]) {
+  for (const { from, to } of layout.stretches) {
     const begin = low !== undefined && Buffer.compare(low, from) >= 0 ? { gt: low } : { gte: from };
     const end = high !== undefined && Buffer.compare(high, to) < 0 ? { lte: high } : { lt: to };
     yield { ...begin, ...end };
   }
 }
 
-async function readRows(
-  db: CapturedLevel,
-  layout: Layout,
-  range: Range,
-  limit: ChunkLimit,
-  options: object,
-  binary: Set<Layout>,
-): Promise<{ readonly rows: readonly Row[]; readonly end: boolean }> {
-  const rows: Row[] = [];
-  const skip = layout.prefix.length;
-  const highWaterMarkBytes = Math.min(fetchAtOnce.bytes, limit.bytes);
-  let bytes = 0;
-  for (const part of parts(layout, range)) {
-    const asText = !binary.has(layout);
-    const iterator = db.unhidden(() => db.iterator({ ...options, ...part, highWaterMarkBytes }), asText);
-    try {
-      for (;;) {
-        const wanted = Math.min(fetchAtOnce.rows, limit.rows - rows.length + 1);
-        const found = (await iterator.nextv(wanted)) as [Uint8Array | string, Uint8Array][];
-        if (found.length === 0) break;
-        const keys = asText
-          ? bytesOfTexts(found.map(([key]) => key as string))
-          : found.map(([key]) => key as Uint8Array);
-        if (keys === undefined) {
-          binary.add(layout);
-          return await readRows(db, layout, range, limit, options, binary);
-        }
-        for (const [at, key] of keys.entries()) {
-          const value = (found[at] as (typeof found)[0])[1];
-          bytes += key.length - skip + value.length;
-          // One row more than asked for tells that there is more.
-          if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0))
-            return { rows, end: false };
-          rows.push({ key: skip === 0 ? key : key.subarray(skip), value });
-        }
-        // Full: to see whether more lies behind would read a row that is thrown away, and one row may be huge.
-        if (bytes >= limit.bytes) return { rows, end: false };
-      }
-    } finally {
-      await iterator.close();
-    }
-  }
-  return { rows, end: true };
-}
-
 async function countRows(db: CapturedLevel, layout: Layout, range: Range, options: object): Promise<number> {
   let count = 0;
-  for (const part of parts(layout, range)) {
+  for (const part of stretchesOf(layout, range)) {
     const highWaterMarkBytes = fetchAtOnce.bytes;
-    const keys = db.unhidden(() => db.keys({ ...options, ...part, highWaterMarkBytes }));
+    const all = db.unhidden(() => db.keys({ ...options, ...part, highWaterMarkBytes }));
     try {
-      for (let found = await keys.nextv(10_000); found.length > 0; found = await keys.nextv(10_000))
+      for (let found = await all.nextv(10_000); found.length > 0; found = await all.nextv(10_000))
         count += found.length;
     } finally {
-      await keys.close();
+      await all.close();
     }
   }
   return count;

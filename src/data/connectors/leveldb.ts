@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, CutoverError, systemClock } from "../../core/index.ts";
 import { keyText } from "../bytes.ts";
@@ -61,15 +61,12 @@ export async function openLevelDb(path: string, options: LevelStoreOptions = {})
   const driver = await loadLevel();
   checkFolder(path, name, create);
   const layouts = layoutsOf(collections);
-  const db = captureLevel(driver, path, { writeBufferSize: 16_777_216, ...level });
-  try {
-    await db.open({ createIfMissing: create });
-  } catch (error) {
-    throw openError(error, name);
-  }
+  const settings = { writeBufferSize: 16_777_216, ...level };
+  const db = await openAlone(() => captureLevel(driver, path, settings), path, name, create);
   try {
     await refuseForeignKeys(db, name);
-    const store = new LevelStore(new LevelEngine(name, db, layouts), db, clock);
+    const again = { location: path, options: { cacheSize: noCache } };
+    const store = new LevelStore(new LevelEngine(name, db, layouts, again), db, clock);
     const current = typeof epoch === "number" ? () => epoch : epoch;
     db.onWrite = async (writes, sync) =>
       store.write(changesOf(layouts, name, writes), { epoch: current(), durable: sync });
@@ -80,6 +77,52 @@ export async function openLevelDb(path: string, options: LevelStoreOptions = {})
     throw storeError(error, name);
   }
 }
+
+/** A thread that reads through the same database in memory makes a cache of its own, which nobody uses. */
+const noCache = 1;
+
+/** Databases open here, by their real paths. */
+const openHere = new Set<string>();
+
+/**
+ * Opens the database so that a thread of this process can read it as well, and nobody else: the driver would give the same one to whoever
+ * asks for it in that way.
+ * @throws CUTOVER_DATA_LOCKED
+ */
+async function openAlone(
+  make: () => CapturedLevel,
+  path: string,
+  name: string,
+  create: boolean,
+): Promise<CapturedLevel> {
+  let real: string;
+  try {
+    if (create) mkdirSync(path, { recursive: true });
+    real = realpathSync(path);
+  } catch (error) {
+    throw storeError(error, name);
+  }
+  if (openHere.has(real)) throw locked(name, "this process has it open");
+  openHere.add(real);
+  // Opens by itself soon: not before it may.
+  const db = make();
+  db.afterClose = () => void openHere.delete(real);
+  try {
+    // Each opening begins this file anew.
+    const begun = logOf(real);
+    await db.open({ createIfMissing: create, multithreading: true });
+    if (begun === undefined || logOf(real) !== begun) return db;
+  } catch (error) {
+    openHere.delete(real);
+    throw openError(error, name);
+  }
+  await db.close();
+  throw locked(name, "this process has it open, for several threads");
+}
+
+/** Number of the file that a LevelDB writes about itself; undefined when there is none. */
+const logOf = (path: string): number | undefined =>
+  statSync(join(path, "LOG"), { throwIfNoEntry: false })?.ino;
 
 function checkFolder(path: string, name: string, create: boolean): void {
   const found = whatIsAt(path, name);
@@ -103,13 +146,16 @@ function checkFolder(path: string, name: string, create: boolean): void {
 
 function openError(error: unknown, name: string): CutoverError {
   const { code, message } = ((error as Error).cause ?? error) as Error & { code?: string };
-  if (code !== "LEVEL_LOCKED") return storeError(error, name);
+  return code === "LEVEL_LOCKED" ? locked(name, message, error) : storeError(error, name);
+}
+
+function locked(name: string, found: string, cause?: unknown): CutoverError {
   return new CutoverError("CUTOVER_DATA_LOCKED", {
-    message: `expected a LevelDB that no process has open, found: ${message}`,
+    message: `expected a LevelDB that no process has open, found: ${found}`,
     place: name,
     remedy:
       "end the process that has it open, or let it serve the store (`serveData`) and name door:SOCKET instead",
-    cause: error,
+    cause,
   });
 }
 

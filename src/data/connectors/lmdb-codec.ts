@@ -1,4 +1,5 @@
 import { hugeFrom } from "../huge-rows.ts";
+import { type BlockBuilder, keyEnd, keyStart, type RowBlock, valueEnd, valueStart } from "../row-block.ts";
 
 /** Bytes that rows are copied into before the next part is begun. */
 const partBytes = 262_144;
@@ -37,22 +38,74 @@ function isOwn(bytes: Uint8Array & { readonly isGlobal?: boolean }, size: number
 
 /** Keys as they are: read by ranges, so many at once. */
 export const keyBytes: {
-  writeKey(key: Uint8Array, to: Uint8Array, start: number): number;
+  writeKey(key: Uint8Array | BlockRow, to: Uint8Array, start: number): number;
   readKey(bytes: Uint8Array, start: number, end: number): Buffer;
 } = {
   writeKey: (key, to, start) => {
-    to.set(key, start);
-    return start + key.length;
+    if (!(key instanceof BlockRow)) {
+      to.set(key, start);
+      return start + key.length;
+    }
+    return key.writeKey(to, start);
   },
-  readKey: keep,
+  readKey: (bytes, start, end) => {
+    if (into === undefined) return keep(bytes, start, end);
+    into.addKey(bytes, start, end);
+    return nothing;
+  },
 };
 
 /** Values as they are. Point reads use `getBinary`, which copies each by itself. */
 export const valueBytes: {
-  encode(value: Uint8Array): Uint8Array;
+  encode(value: Uint8Array | BlockRow): Uint8Array;
   decode(bytes: Uint8Array, size: number): Buffer;
 } = {
-  encode: (value) => value,
-  decode: (bytes, size) =>
-    isOwn(bytes, size) ? Buffer.from(bytes.buffer as ArrayBuffer) : keep(bytes, 0, size),
+  encode: (value) => (value instanceof BlockRow ? value.value() : value),
+  decode: (bytes, size) => {
+    const own = isOwn(bytes, size);
+    if (into === undefined) return own ? Buffer.from(bytes.buffer as ArrayBuffer) : keep(bytes, 0, size);
+    into.addValue(own ? new Uint8Array(bytes.buffer) : bytes, 0, size);
+    return nothing;
+  },
 };
+
+/** Where rows go that are read now; otherwise each is kept for itself. */
+let into: BlockBuilder | undefined;
+const nothing: Buffer = Buffer.alloc(0);
+
+/** Runs `read`, in which what is read of keys and values goes into `builder`: nothing is made for each of them. */
+export function readInto<T>(builder: BlockBuilder, read: () => T): T {
+  into = builder;
+  try {
+    return read();
+  } finally {
+    into = undefined;
+  }
+}
+
+/** One row of a block after the other, to be written as key and as value: nothing is made for each but a view of the value. */
+export class BlockRow {
+  readonly #block: RowBlock;
+  #at = 0;
+
+  constructor(block: RowBlock) {
+    this.#block = block;
+  }
+
+  at(row: number): this {
+    this.#at = row;
+    return this;
+  }
+
+  writeKey(to: Uint8Array, start: number): number {
+    const { keys } = this.#block;
+    const end = keyEnd(this.#block, this.#at);
+    let next = start;
+    for (let from = keyStart(this.#block, this.#at); from < end; from++) to[next++] = keys[from] as number;
+    return next;
+  }
+
+  value(): Uint8Array {
+    return this.#block.values.subarray(valueStart(this.#block, this.#at), valueEnd(this.#block, this.#at));
+  }
+}

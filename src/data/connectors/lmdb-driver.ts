@@ -1,4 +1,5 @@
 import { asError, CutoverError } from "../../core/index.ts";
+import type { BlockRow } from "./lmdb-codec.ts";
 
 /** What is used of the package `lmdb`, an optional peer, by its shape. */
 export interface LmdbDriver {
@@ -24,7 +25,8 @@ export interface LmdbOptions extends LmdbBytes {
 export interface LmdbDb {
   /** In memory of its own. */
   getBinary(key: Uint8Array, options?: { readonly transaction?: LmdbRead }): Buffer | undefined;
-  put(key: Uint8Array, value: Uint8Array): Promise<boolean>;
+  /** Twice the row of a block stands for its key and its value. */
+  put(key: Uint8Array | BlockRow, value: Uint8Array | BlockRow): Promise<boolean>;
   remove(key: Uint8Array): Promise<boolean>;
   /** The writes that `body` asks for are made when there is no such key. */
   ifNoExists(key: Uint8Array, body: () => void): Promise<boolean>;

@@ -1,7 +1,26 @@
-import { type ByteEngine, type ByteView, type Put, reserved, type WriteBody } from "../capture-engine.ts";
+import {
+  type ByteEngine,
+  type ByteView,
+  type Put,
+  type PutBlock,
+  reserved,
+  type WriteBody,
+} from "../capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
+import { hugeFrom } from "../huge-rows.ts";
+import {
+  BlockBuilder,
+  keyAt,
+  keyEnd,
+  keyStart,
+  type RowBlock,
+  valueAt,
+  valueEnd,
+  valueStart,
+} from "../row-block.ts";
+import { BlockRow, readInto } from "./lmdb-codec.ts";
 import type { LmdbDb, LmdbRange, LmdbRead, LmdbRoot } from "./lmdb-driver.ts";
-import { namedDatabase } from "./lmdb-root.ts";
+import { namedDatabase, structureBytes } from "./lmdb-root.ts";
 import type { Opening } from "./lmdb-opening.ts";
 import { closedStore, storeError } from "./place.ts";
 import type { WriteHold } from "./write-hold.ts";
@@ -12,6 +31,8 @@ const longestKey = 1_978;
 const lookAgainMs = 50;
 /** Rows from which on a transaction is queued: fewer are written sooner than told of. */
 const queuedFrom = 64;
+/** Bytes that the values of a block have at first, as it grows where it has to. */
+const firstArea = 262_144;
 /** Stands among the records while a transaction is refused, and never after it. */
 const refusedKey: Buffer = Buffer.from("r");
 
@@ -75,6 +96,23 @@ export class LmdbEngine implements ByteEngine {
     return undefined;
   }
 
+  refusalIn(
+    collection: string,
+    block: RowBlock,
+  ): { readonly key: Uint8Array; readonly reason: string } | undefined {
+    const { count } = block;
+    for (let at = 0; at < count; at++) {
+      const length = keyEnd(block, at) - keyStart(block, at);
+      const size = valueEnd(block, at) - valueStart(block, at);
+      // Whether it is one is looked at where it may be.
+      if (length > 0 && length <= longestKey && size !== structureBytes && size < hugeFrom) continue;
+      const key = keyAt(block, at);
+      const reason = this.refusal({ collection, key, value: valueAt(block, at) });
+      if (reason !== undefined) return { key, reason };
+    }
+    return undefined;
+  }
+
   view(): ByteView {
     this.#open();
     const transaction = this.#root.useReadTransaction();
@@ -92,6 +130,7 @@ export class LmdbEngine implements ByteEngine {
           ),
         ),
       rows: (range, limit) => this.#mapped(() => Promise.resolve(this.#rows(range, limit, transaction))),
+      block: (range, limit) => this.#mapped(() => Promise.resolve(this.#block(range, limit, transaction))),
       count: (range) => this.#mapped(() => Promise.resolve(this.#count(range, transaction))),
       close: () => {
         if (open) transaction.done();
@@ -101,10 +140,10 @@ export class LmdbEngine implements ByteEngine {
     };
   }
 
-  async write(body: WriteBody, durable: boolean, rows: readonly Put[] = []): Promise<void> {
+  async write(body: WriteBody, durable: boolean, rows: readonly Put[] = [], block?: PutBlock): Promise<void> {
     this.#open();
     await this.#hold.run(async () => {
-      await this.#begin(body, rows);
+      await this.#begin(body, rows, block);
       if (durable) await this.#mapped(() => this.#root.flushed);
     });
     for (const listener of this.#listeners) listener();
@@ -122,7 +161,8 @@ export class LmdbEngine implements ByteEngine {
     await this.#root.close();
   }
 
-  async #begin(body: WriteBody, rows: readonly Put[]): Promise<void> {
+  async #begin(body: WriteBody, rows: readonly Put[], block: PutBlock | undefined): Promise<void> {
+    const queued = block !== undefined || rows.length >= queuedFrom;
     let refused: { readonly error: unknown } | undefined;
     const records = this.#db(reserved);
     const decide = (beside: readonly Put[]): void => {
@@ -133,13 +173,13 @@ export class LmdbEngine implements ByteEngine {
         for (const put of puts) this.#put(put);
       } catch (error) {
         refused = { error };
-        if (beside.length < rows.length) void records.put(refusedKey, refusedKey);
+        if (queued) void records.put(refusedKey, refusedKey);
       }
     };
     await this.#mapped(() =>
-      rows.length < queuedFrom
-        ? this.#root.transaction(() => decide(rows))
-        : this.#queued(records, () => decide([]), rows),
+      queued
+        ? this.#queued(records, () => decide([]), rows, block)
+        : this.#root.transaction(() => decide(rows)),
     );
     if (refused !== undefined) throw refused.error;
   }
@@ -149,13 +189,19 @@ export class LmdbEngine implements ByteEngine {
    * transaction's function. What is asked for in one turn of the event loop is one transaction; that `decide` has refused is
    * told to the writing thread by a record which rows are written without alone.
    */
-  #queued(records: LmdbDb, decide: () => void, rows: readonly Put[]): Promise<unknown> {
+  #queued(
+    records: LmdbDb,
+    decide: () => void,
+    rows: readonly Put[],
+    block: PutBlock | undefined,
+  ): Promise<unknown> {
     return Promise.all([
       // First, because a function would otherwise join one that waits in an earlier transaction.
       records.remove(refusedKey),
       this.#root.transaction(decide),
       records.ifNoExists(refusedKey, () => {
         for (const put of rows) this.#put(put);
+        if (block !== undefined) this.#putAll(block);
       }),
       records.remove(refusedKey),
     ]);
@@ -166,6 +212,43 @@ export class LmdbEngine implements ByteEngine {
     const db = this.#db(collection);
     if (value === null) void db.remove(key);
     else void db.put(key, value);
+  }
+
+  #putAll({ collection, block }: PutBlock): void {
+    const db = this.#db(collection);
+    const row = new BlockRow(block);
+    for (let at = 0; at < block.count; at++) {
+      row.at(at);
+      void db.put(row, row);
+    }
+  }
+
+  /** What stands in the range, as a block: as many bytes as before are not copied twice. */
+  #block(
+    range: Range,
+    limit: ChunkLimit,
+    transaction: LmdbRead,
+  ): { readonly block?: RowBlock; readonly end: boolean } {
+    const root = range.collection === "";
+    const builder = new BlockBuilder(Math.min(limit.bytes, firstArea));
+    const end = readInto(builder, () => {
+      for (const _ of this.#db(range.collection).getRange({ ...bounds(range), transaction })) {
+        if (root && builder.lastSize === structureBytes && namedDatabase(...builder.last()) !== undefined) {
+          builder.drop();
+          continue;
+        }
+        const { count, bytes } = builder;
+        if (count > limit.rows || (bytes > limit.bytes && count > 1)) {
+          builder.drop();
+          return false;
+        }
+        // Full: to see whether more lies behind would copy a row that is thrown away, and one row may be huge.
+        if (bytes >= limit.bytes) return false;
+      }
+      return true;
+    });
+    const block = builder.done();
+    return block === undefined ? { end } : { block, end };
   }
 
   #rows(

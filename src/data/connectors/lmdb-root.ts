@@ -13,7 +13,7 @@ export interface NamedDatabase {
   readonly duplicates: boolean;
 }
 
-const structureBytes = 48;
+export const structureBytes = 48;
 const knownFlags = 0x7e;
 const duplicatesFlag = 0x04;
 const deepest = 32;

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Clock, CutoverError, sleep } from "../../core/index.ts";
-import { fenced } from "../capture-store.ts";
+import { fenced } from "../capture-refusals.ts";
 import { closedStore, storeError } from "./place.ts";
 import { checkCaptured, fencedMessage } from "./sqlite-capture.ts";
 import { Statements } from "./sqlite-rows.ts";

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { type Clock, CutoverError, sleep } from "../../core/index.ts";
-import { rowRefused } from "../capture-store.ts";
+import { rowRefused } from "../capture-refusals.ts";
 import type { Change, LogBatch, Transaction } from "../connector.ts";
 import { encodeKey, type KeyValue } from "../key-codec.ts";
 import { positionOf } from "../position.ts";

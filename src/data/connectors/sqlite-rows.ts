@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { equalBytes } from "../bytes.ts";
-import { rowRefused } from "../capture-store.ts";
+import { rowRefused } from "../capture-refusals.ts";
 import type { Change, ChunkLimit, Range, Row } from "../connector.ts";
 import { decodeKey, encodeKey, type KeyValue } from "../key-codec.ts";
 import { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "../record-codec.ts";

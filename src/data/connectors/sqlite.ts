@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { type Clock, faultPoint, systemClock } from "../../core/index.ts";
 import { refuseOptions } from "../capture-options.ts";
-import { checkEpoch, fenced, isLate, staleFence } from "../capture-store.ts";
+import { checkEpoch, fenced, isLate, staleFence } from "../capture-refusals.ts";
 import type {
   Change,
   Chunk,
@@ -14,6 +14,7 @@ import type {
   Row,
   TargetWrite,
 } from "../connector.ts";
+import { packedRefused } from "../packed-write.ts";
 import { positionOf, sequenceOf } from "../position.ts";
 import { turnOfOthers } from "../turn-of-others.ts";
 import { demand, whatIsAt, wrongKind } from "./place.ts";
@@ -235,6 +236,7 @@ export class SqliteStore implements DataStore {
 
   async applyTxn(write: TargetWrite): Promise<void> {
     const { job, fence, origin, checkpoint } = write;
+    if (write.packed !== undefined) throw packedRefused(this.name, write.packed);
     const changes: readonly Change[] = [...write.changes, ...write.rows];
     const writes = this.#file.reading(() => this.#checked(changes));
     await this.#file.transaction(() => {

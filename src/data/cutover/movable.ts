@@ -1,4 +1,4 @@
-import type { WriteAs } from "../capture-store.ts";
+import type { WriteAs } from "../write-as.ts";
 import { type BatchOperation, CollectedBatch, type KeyRange } from "../capture-writer.ts";
 import type { Change } from "../connector.ts";
 import { type FollowOptions, followSettings } from "./follow-options.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { CutoverError } from "../../core/index.ts";
-import { fenced } from "../capture-store.ts";
+import { fenced } from "../capture-refusals.ts";
 import { fencedMessage } from "../connectors/sqlite-capture.ts";
 import { fencedAt } from "./refusal.ts";
 

@@ -1,5 +1,6 @@
 import type { Change, Reader, Target, TargetWrite } from "../connector.ts";
 import { keptKey, type Place } from "../map.ts";
+import { unpacked } from "../packed-write.ts";
 import { getKept, keptUnder } from "../verify/kept-rows.ts";
 import { overlay } from "../verify/touched.ts";
 
@@ -35,7 +36,7 @@ export class SinceCrossing {
   noting(old: Target, through: (old: Target) => Target): Target {
     return overlay(old, {
       applyTxn: (write: TargetWrite): Promise<void> => {
-        const places = [...write.changes, ...write.rows].map((place) => this.#note("new", place));
+        const places = [...write.changes, ...unpacked(write).rows].map((place) => this.#note("new", place));
         const noting = overlay(old, {
           applyTxn: (written: TargetWrite): Promise<void> => {
             const rows = this.#mapped

@@ -14,6 +14,7 @@ import {
   type SourceRow,
 } from "../map.ts";
 import { mapped } from "../move/images.ts";
+import { unpacked } from "../packed-write.ts";
 import { placeId } from "../verify/expected.ts";
 import { overlay } from "../verify/touched.ts";
 import { getKept, keptUnder } from "../verify/kept-rows.ts";
@@ -49,10 +50,11 @@ export class WayBack {
   target(old: Target, clock: { now(): number }, onAside: (rows: number, reason: string) => void): Target {
     return overlay(old, {
       applyTxn: async (write: TargetWrite): Promise<void> => {
-        const given = [...write.changes, ...write.rows];
+        const { packed: _, ...plain } = unpacked(write);
+        const given = [...plain.changes, ...plain.rows];
         const mapping = await this.#changesOf(given, old, clock.now());
         if (mapping.aside > 0) onAside(mapping.aside, mapping.reason);
-        await old.applyTxn({ ...write, changes: mapping.changes, rows: [] });
+        await old.applyTxn({ ...plain, changes: mapping.changes, rows: [] });
       },
     });
   }

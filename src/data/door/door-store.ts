@@ -11,6 +11,7 @@ import type {
   Row,
   TargetWrite,
 } from "../connector.ts";
+import { packedRefused } from "../packed-write.ts";
 import type { Welcome } from "./calls.ts";
 import type { Asked, CallOptions } from "./door-connection.ts";
 import type { DoorLink } from "./door-link.ts";
@@ -149,6 +150,7 @@ export class DoorStore implements DataStore {
   }
 
   async applyTxn(write: TargetWrite): Promise<void> {
+    if (write.packed !== undefined) throw packedRefused(this.name, write.packed);
     const size = sizeOfWrite(write);
     if (size > this.#largestCall) throw tooLarge(this.name, size, this.#largestCall);
     await this.#ask({ operation: "apply", size, pack: (out) => packWrite(out, write) });

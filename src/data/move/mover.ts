@@ -241,7 +241,10 @@ export class Mover {
     this.#rate.add(this.#savedAt, this.#state.counts);
     if (chunk) {
       // A map may have kept a row it was given.
-      if (source.givesCopies === true && target.takesCopies === true && map === undefined) freeHuge(rows);
+      if (source.givesCopies === true && target.takesCopies === true && map === undefined) {
+        freeHuge(rows);
+        packed?.rows.free?.();
+      }
       this.#chunks.taken(this.#savedAt - began);
     }
     if (durable && this.#savedAt - this.#acknowledgedAt >= acknowledgeEveryMs) await this.#acknowledge();

@@ -1,5 +1,6 @@
 import type { Place } from "../map.ts";
 import type { Source, Target } from "../connector.ts";
+import { unpacked } from "../packed-write.ts";
 import { placeId } from "./expected.ts";
 
 /** Places that were touched, as they are looked at. */
@@ -85,7 +86,7 @@ export class Touched implements TouchedPlaces {
     return overlay(target, {
       applyTxn: (write: Parameters<Target["applyTxn"]>[0]) => {
         this.#note(this.#target, write.changes);
-        this.#note(this.#target, write.rows);
+        if (this.#complete) this.#note(this.#target, unpacked(write).rows);
         return target.applyTxn(write);
       },
     });

@@ -1,5 +1,5 @@
 import { type Clock, CutoverError, sleep } from "../../../core/index.ts";
-import { isLate } from "../../capture-store.ts";
+import { isLate } from "../../capture-refusals.ts";
 import { ownSchema } from "./catalog.ts";
 import { stateOf } from "./postgres-error.ts";
 import type { Session } from "./session.ts";

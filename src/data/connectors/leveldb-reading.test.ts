@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { openLevelDb } from "./leveldb.ts";
-import { bytesOfTexts } from "./leveldb-texts.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "cutover-texts-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -75,10 +74,4 @@ test("one key that is no text among many thousands is not lost, nor are those ar
     }
     expect(hex(found)).toEqual(hex(keys));
   }
-});
-
-test("a text with the sign for what cannot be read is not taken for its bytes", () => {
-  expect(bytesOfTexts(["a", "b\ufffd"])).toBeUndefined();
-  expect(hex(bytesOfTexts(["a", "", "ż", "🐢"]) ?? [])).toEqual(["61", "", "c5bc", "f09f90a2"]);
-  expect(bytesOfTexts([])).toEqual([]);
 });

@@ -1,0 +1,183 @@
+import { hugeFrom } from "../huge-rows.ts";
+import { BlockBuilder, type RowBlock, type TextRow } from "../row-block.ts";
+import type { KeyStretch } from "./leveldb-calls.ts";
+import type { LevelIterator, LevelSnapshot } from "./leveldb-driver.ts";
+
+/**
+ * Rows fetched by one call into the native iterator, and bytes: its own default of 16 KB takes half as much time again as 64 KB,
+ * and so do 512 KB, which no cache of a processor holds.
+ */
+export const fetchAtOnce = { rows: 1_000, bytes: 65_536 } as const;
+
+const asBytes = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
+
+interface Limit {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface ReadBlock {
+  readonly block?: RowBlock;
+  /** No rows lie behind these. */
+  readonly end: boolean;
+}
+
+/** How an iterator is opened; with `textKeys` it gives keys as the texts that the driver makes of them. */
+export type Iterate = (options: object, textKeys: boolean) => LevelIterator<unknown>;
+
+/** What is read, in which snapshot. */
+export interface LevelStretches {
+  readonly snapshot: LevelSnapshot;
+  readonly stretches: readonly KeyStretch[];
+  /** What keys begin with and are given without. */
+  readonly prefix: Uint8Array;
+  /** Keys have been seen that are no text. */
+  readonly binary: boolean;
+}
+
+type Found = readonly (readonly [string | Uint8Array, Uint8Array])[];
+
+/**
+ * Rows of some stretches of keys in one snapshot, as blocks. While what one call into the driver has fetched is copied into a block,
+ * the next is fetched; not beside a huge row. Calls come one after the other.
+ */
+export class LevelReading {
+  readonly #iterate: Iterate;
+  readonly #of: LevelStretches;
+  /** Characters that each key begins with and is given without. */
+  readonly #skip: number;
+  #binary: boolean;
+  #stretch = 0;
+  #iterator: LevelIterator<unknown> | undefined;
+  #found: Found = [];
+  #at = 0;
+  #coming: Promise<Found> | undefined;
+  /** The key taken last of this stretch, as it lies in the database. */
+  #last: Uint8Array | undefined;
+  /** Bytes of the block before: the next one will be about as large. */
+  #before = 0;
+
+  constructor(iterate: Iterate, of: LevelStretches) {
+    this.#iterate = iterate;
+    this.#of = of;
+    this.#skip = Buffer.from(of.prefix).toString("utf8").length;
+    this.#binary = of.binary;
+  }
+
+  /** Keys were seen that are no text. */
+  get binary(): boolean {
+    return this.#binary;
+  }
+
+  /** At most `limit` of the next rows, though at least one. `last`: there will be no other call. */
+  async read(limit: Limit, last: boolean): Promise<ReadBlock> {
+    const builder = new BlockBuilder(Math.max(fetchAtOnce.bytes, this.#before));
+    let end = false;
+    while (builder.count < limit.rows && (builder.count === 0 || builder.bytes < limit.bytes)) {
+      if (this.#at >= this.#found.length && !(await this.#fetch())) {
+        end = true;
+        break;
+      }
+      const to = this.#fit(builder, limit);
+      if (to === this.#at) break;
+      const more = !last || this.#hasRoomForMore(builder, limit);
+      if (to === this.#found.length && more) this.#ask();
+      if (!this.#add(builder, to)) {
+        await this.#asBytes();
+        continue;
+      }
+      for (this.#at = to; builder.bytes > limit.bytes && builder.count > 1; this.#at--) builder.drop();
+      const [passed] = this.#found[this.#at - 1] as Found[0];
+      this.#last = typeof passed === "string" ? Buffer.from(passed, "utf8") : passed;
+    }
+    this.#before = builder.bytes < hugeFrom ? builder.bytes : Math.min(builder.bytes, limit.bytes);
+    if (this.#at >= this.#found.length) this.#found = [];
+    const block = builder.done();
+    return block === undefined ? { end } : { block, end };
+  }
+
+  close(): Promise<void> {
+    return this.#leave();
+  }
+
+  /** Whether there are more rows, which are at hand then. */
+  async #fetch(): Promise<boolean> {
+    while (this.#stretch < this.#of.stretches.length) {
+      this.#ask();
+      const found = await (this.#coming as Promise<Found>);
+      this.#coming = undefined;
+      this.#found = found;
+      this.#at = 0;
+      if (found.length > 0) {
+        // The driver goes on to the next row as soon as it has one, and holds both as long as it is open.
+        if (found.some(([, value]) => value.length >= hugeFrom)) await this.#leave();
+        return true;
+      }
+      await this.#leave();
+      this.#last = undefined;
+      this.#stretch++;
+    }
+    return false;
+  }
+
+  #ask(): void {
+    if (this.#coming !== undefined || this.#stretch >= this.#of.stretches.length) return;
+    if (this.#iterator === undefined && this.#found.length > this.#at) return;
+    this.#iterator ??= this.#open();
+    this.#coming = this.#iterator.nextv(fetchAtOnce.rows) as Promise<unknown> as Promise<Found>;
+    this.#coming.catch(() => undefined);
+  }
+
+  #open(): LevelIterator<unknown> {
+    const { stretches, snapshot } = this.#of;
+    const { gt, gte, ...end } = stretches[this.#stretch] as KeyStretch;
+    const low = this.#last ?? gt;
+    const begin = low === undefined ? { gte } : { gt: low };
+    const how = { ...asBytes, snapshot, fillCache: false, highWaterMarkBytes: fetchAtOnce.bytes };
+    return this.#iterate({ ...how, ...begin, ...end }, !this.#binary);
+  }
+
+  /** Up to which row of those at hand the limit takes them, as far as that can be told from their texts. */
+  #fit(builder: BlockBuilder, limit: Limit): number {
+    const most = Math.min(this.#found.length, this.#at + limit.rows - builder.count);
+    let bytes = builder.bytes;
+    let at = this.#at;
+    for (; at < most; at++) {
+      const [key, value] = this.#found[at] as Found[0];
+      bytes += key.length - this.#skip + value.length;
+      if (bytes > limit.bytes && (at > this.#at || builder.count > 0)) break;
+    }
+    return at;
+  }
+
+  #hasRoomForMore(builder: BlockBuilder, limit: Limit): boolean {
+    return (
+      builder.count + this.#found.length < limit.rows && builder.bytes + 2 * fetchAtOnce.bytes < limit.bytes
+    );
+  }
+
+  /** False when keys are no text, and nothing was added. */
+  #add(builder: BlockBuilder, to: number): boolean {
+    if (!this.#binary) return builder.addTexts(this.#found as readonly TextRow[], this.#at, to, this.#skip);
+    for (let at = this.#at; at < to; at++) {
+      const [key, value] = this.#found[at] as readonly [Uint8Array, Uint8Array];
+      builder.addKey(key, this.#of.prefix.length, key.length);
+      builder.addValue(value, 0, value.length);
+    }
+    return true;
+  }
+
+  /** Reads anew from behind the key taken last, as bytes. */
+  async #asBytes(): Promise<void> {
+    this.#binary = true;
+    await this.#leave();
+    [this.#found, this.#at] = [[], 0];
+  }
+
+  async #leave(): Promise<void> {
+    await this.#coming?.catch(() => undefined);
+    this.#coming = undefined;
+    await this.#iterator?.close();
+    this.#iterator = undefined;
+  }
+}

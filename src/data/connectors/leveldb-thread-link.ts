@@ -1,0 +1,145 @@
+import { Worker } from "node:worker_threads";
+import { asError } from "../../core/index.ts";
+import { isHugeBlock, type RowBlock } from "../row-block.ts";
+import type { FromThread, OpenCall, ReadAnswer, ReadCall, ThreadData, ToThread } from "./leveldb-calls.ts";
+
+/** Loaded as it lies beside this file: TypeScript in the sources, JavaScript in the package. */
+const threadFile = new URL(
+  import.meta.url.endsWith(".ts") ? "./leveldb-thread.ts" : "./leveldb-thread.js",
+  import.meta.url,
+);
+/**
+ * Most megabytes that young objects of the thread take: rows die as soon as they are copied into a block, and the collector would
+ * let several times as many pile up before it looks.
+ */
+const youngMegabytes = 12;
+
+interface Limit {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+interface Asked {
+  readonly resolve: (answer: ReadAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A thread that reads the LevelDB which this one has open, through the same database in memory. The driver makes the objects of rows
+ * in the thread that reads, 1.3 µs for each, which is most of what copying or comparing them costs; what comes over is
+ * a block of rows, handed over without a copy.
+ */
+export class LevelThread {
+  readonly #thread: Worker;
+  readonly #asked = new Map<number, Asked>();
+  readonly #ended: Promise<void>;
+  readonly #started = Promise.withResolvers<boolean>();
+  #next = 0;
+  #ready = false;
+  #failed: Error | undefined;
+
+  constructor(data: ThreadData) {
+    const thread = new Worker(threadFile, {
+      workerData: data,
+      name: "reads a LevelDB",
+      resourceLimits: { maxYoungGenerationSizeMb: youngMegabytes },
+    });
+    this.#thread = thread;
+    thread.on("message", (message: FromThread) => this.#hear(message));
+    thread.on("messageerror", (error) => this.#die(asError(error)));
+    thread.on("error", (error) => this.#die(asError(error)));
+    this.#ended = new Promise((resolve) => {
+      thread.on("exit", (code) => {
+        this.#die(new Error(`the thread that reads it ended with code ${code}`));
+        resolve();
+      });
+    });
+  }
+
+  /** It reads. Not before it has the database open, and not after it came to grief: others have to then. */
+  get ready(): boolean {
+    return this.#ready && this.#failed === undefined;
+  }
+
+  /** Whether it reads, as soon as that is known. */
+  get started(): Promise<boolean> {
+    return this.#started.promise;
+  }
+
+  /** Rows from the start, in a snapshot taken now. */
+  read(open: OpenCall, limit: Limit): Promise<ReadAnswer> {
+    return this.#ask({ reading: this.#next, open, ...limit, last: true });
+  }
+
+  /** All rows in a snapshot taken now. One block is read ahead, but for huge ones. */
+  async *scan(
+    open: OpenCall,
+    limit: Limit,
+  ): AsyncGenerator<ReadAnswer & { readonly block: RowBlock }, void, void> {
+    const reading = this.#next;
+    const ask = (first: boolean): Promise<ReadAnswer> => {
+      const answer = this.#ask({ reading, ...(first ? { open } : {}), ...limit, last: false });
+      answer.catch(() => undefined);
+      return answer;
+    };
+    let coming: Promise<ReadAnswer> | undefined = ask(true);
+    let end = false;
+    try {
+      for (;;) {
+        const answer: ReadAnswer = await coming;
+        ({ end } = answer);
+        const { block } = answer;
+        coming = end || block === undefined || isHugeBlock(block) ? undefined : ask(false);
+        if (block !== undefined) yield { ...answer, block };
+        if (end) return;
+        coming ??= ask(false);
+      }
+    } finally {
+      if (!end) this.#post({ close: reading });
+    }
+  }
+
+  /** The thread has let go of the database. */
+  async close(): Promise<void> {
+    this.#thread.ref();
+    if (this.#failed === undefined) this.#post("end");
+    else await this.#thread.terminate();
+    await this.#ended;
+  }
+
+  #ask(call: Omit<ReadCall, "id">): Promise<ReadAnswer> {
+    if (this.#failed !== undefined) return Promise.reject(this.#failed);
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      if (this.#asked.size === 0) this.#thread.ref();
+      this.#asked.set(id, { resolve, reject });
+      this.#post({ id, ...call });
+    });
+  }
+
+  #post(message: ToThread): void {
+    if (this.#failed === undefined) this.#thread.postMessage(message);
+  }
+
+  #hear(message: FromThread): void {
+    if (message === "ready") {
+      this.#ready = true;
+      this.#started.resolve(true);
+      // A process that has nothing else to do ends.
+      if (this.#asked.size === 0) this.#thread.unref();
+      return;
+    }
+    const asked = this.#asked.get(message.id);
+    this.#asked.delete(message.id);
+    if (this.#asked.size === 0) this.#thread.unref();
+    if ("failed" in message) asked?.reject(new Error(message.failed));
+    else asked?.resolve(message);
+  }
+
+  #die(error: Error): void {
+    this.#failed ??= error;
+    this.#started.resolve(false);
+    for (const { reject } of this.#asked.values()) reject(this.#failed);
+    this.#asked.clear();
+  }
+}

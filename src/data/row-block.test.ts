@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { hugeFrom } from "./huge-rows.ts";
+import {
+  BlockBuilder,
+  blockOf,
+  BlockRows,
+  freeBlock,
+  keyAt,
+  rowsOfBlock,
+  type TextRow,
+} from "./row-block.ts";
+
+const row = (key: string, value: string | Buffer) => ({ key: Buffer.from(key), value: Buffer.from(value) });
+const shown = (
+  rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[],
+): readonly string[] =>
+  rows.map(({ key, value }) => `${Buffer.from(key).toString("hex")}=${Buffer.from(value).toString("hex")}`);
+const texts = (...keys: readonly string[]): readonly TextRow[] =>
+  keys.map((key) => [key, Buffer.from(`value of ${key}`)]);
+
+test("a block gives the rows that were put into it, however large its areas have to become", () => {
+  const rows = [row("", ""), row("a", "x".repeat(70_000)), row("b".repeat(20_000), "")];
+  for (let at = 0; at < 3_000; at++) rows.push(row(`key ${at}`, `value ${at}`));
+  const block = blockOf(rows);
+  expect(block?.count).toBe(rows.length);
+  expect(block === undefined ? [] : shown(rowsOfBlock(block))).toEqual(shown(rows));
+  expect(blockOf([])).toBeUndefined();
+});
+
+test("keys that came as texts lie in a block as the bytes of those texts", () => {
+  const builder = new BlockBuilder();
+  expect(builder.addTexts(texts("!s!plain", "!s!", "!s!ż", "!s!🐢"), 0, 4, 3)).toBe(true);
+  expect(builder.addTexts(texts("passed over", "!s!z"), 1, 2, 3)).toBe(true);
+  const block = builder.done();
+  const keys = block === undefined ? [] : rowsOfBlock(block).map(({ key }) => Buffer.from(key).toString());
+  expect(keys).toEqual(["plain", "", "ż", "🐢", "z"]);
+});
+
+test("a text with the sign for what cannot be read is not taken for its bytes, and nothing of its rows is taken", () => {
+  const builder = new BlockBuilder();
+  expect(builder.addTexts(texts("a", "b\ufffd"), 0, 2, 0)).toBe(false);
+  expect(builder.done()).toBeUndefined();
+});
+
+test("the row that was added last can be looked at and taken back", () => {
+  const builder = new BlockBuilder();
+  for (const { key, value } of [row("a", "1"), row("b", "22"), row("c", "333")]) builder.add(key, value);
+  expect(builder.lastSize).toBe(3);
+  expect(builder.last().map((bytes) => Buffer.from(bytes).toString())).toEqual(["c", "333"]);
+  builder.drop();
+  expect([builder.count, builder.bytes, builder.lastSize]).toEqual([2, 5, 2]);
+  builder.drop();
+  builder.drop();
+  expect([builder.count, builder.bytes]).toEqual([0, 0]);
+  builder.add(Buffer.from("d"), Buffer.from("4"));
+  expect(shown(rowsOfBlock(builder.done() as NonNullable<ReturnType<typeof blockOf>>))).toEqual(
+    shown([row("d", "4")]),
+  );
+});
+
+test("a huge value that has a buffer to itself is taken without a copy, one among others is copied", () => {
+  const huge = new Uint8Array(hugeFrom).fill(1);
+  const alone = new BlockBuilder();
+  alone.add(Buffer.from("k"), huge);
+  expect(alone.done()?.values.buffer).toBe(huge.buffer);
+  const behind = new BlockBuilder();
+  behind.add(Buffer.from("j"), Buffer.from("small"));
+  behind.add(Buffer.from("k"), huge);
+  expect(behind.done()?.values.buffer).not.toBe(huge.buffer);
+});
+
+test("of packed rows those that are not kept are gone, and only a block that is its owner's is given back", () => {
+  const all = new BlockRows(blockOf([row("a", "1"), row("b", "2"), row("c", "3")]) as never, true);
+  const kept = all.filter((key) => Buffer.from(key).toString() !== "b");
+  expect(shown(kept?.rows() ?? [])).toEqual(shown([row("a", "1"), row("c", "3")]));
+  expect([all.count, all.bytes, all.first, all.last].map(String)).toEqual(["3", "6", "a", "c"]);
+  expect(all.filter(() => false)).toBeUndefined();
+  expect(all.filter(() => true)).toBe(all);
+  kept?.free();
+  expect(shown(kept?.rows() ?? [])).toHaveLength(2);
+  all.free();
+  expect(all.block.values.length).toBe(0);
+  const block = blockOf([row("a", "1"), row("b", "2")]) as NonNullable<ReturnType<typeof blockOf>>;
+  const key = Buffer.from(keyAt(block, 1));
+  freeBlock(block);
+  expect(key.toString()).toBe("b");
+});
