@@ -12,7 +12,14 @@ export async function chooseCollections(
   reader: Reader,
   wanted: readonly string[] | undefined,
 ): Promise<readonly Collection[]> {
-  const all = await reader.collections();
+  return chosenOf(reader.name, await reader.collections(), wanted);
+}
+
+function chosenOf(
+  store: string,
+  all: readonly Collection[],
+  wanted: readonly string[] | undefined,
+): readonly Collection[] {
   const chosen =
     wanted === undefined
       ? all
@@ -21,8 +28,8 @@ export async function chooseCollections(
           if (found !== undefined) return found;
           const names = all.map((each) => each.name);
           throw new CutoverError("CUTOVER_DATA_COLLECTION", {
-            message: `expected a collection of ${reader.name}, found "${name}", which it does not have`,
-            place: reader.name,
+            message: `expected a collection of ${store}, found "${name}", which it does not have`,
+            place: store,
             details: { collection: name },
             remedy: nameOneOf(name, names, "name a collection that the store has"),
           });
@@ -31,7 +38,7 @@ export async function chooseCollections(
     if (problem !== undefined)
       throw new CutoverError("CUTOVER_DATA_COLLECTION", {
         message: `collection "${name}" cannot be read row by row: ${problem}`,
-        place: reader.name,
+        place: store,
         details: { collection: name },
         remedy: "give it a primary key, or name only the other collections",
       });
@@ -57,10 +64,18 @@ async function sidesOf(
   options: SidesAsked,
 ): Promise<{ readonly ours: readonly Collection[]; readonly theirs: readonly Collection[] }> {
   const { source, target, map } = options;
-  const ours = await chooseCollections(source, options.collections);
+  // Both at once, as a server takes its time; what is wrong with the source is told first.
+  const [mine, others] = await Promise.allSettled([source.collections(), target.collections()]);
+  const ours = chosenOf(source.name, given(mine), options.collections);
+  const all = given(others);
   if (map !== undefined || options.collections === undefined)
-    return { ours, theirs: await chooseCollections(target, options.targets) };
-  const there = new Set((await target.collections()).map(({ name }) => name));
+    return { ours, theirs: chosenOf(target.name, all, options.targets) };
+  const there = new Set(all.map(({ name }) => name));
   const names = [...new Set(ours.map(({ name }) => name))].filter((name) => there.has(name));
-  return { ours, theirs: await chooseCollections(target, names) };
+  return { ours, theirs: chosenOf(target.name, all, names) };
+}
+
+function given<T>(outcome: PromiseSettledResult<T>): T {
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }

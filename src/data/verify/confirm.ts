@@ -49,9 +49,13 @@ export async function confirm(sides: Sides, places: readonly Place[]): Promise<C
   let open: readonly Looked[] = places.map((place) => ({ place, seen: 0 }));
   for (let round = 0; round < rounds && open.length > 0; round++) {
     const at = open.map(({ place }) => place);
-    const before = await expected(sides, at);
-    await sides.caughtUp?.(sides.signal);
-    const found = await valuesAt(sides.target, at, sides.targets);
+    const reading = (): ReturnType<typeof valuesAt> => valuesAt(sides.target, at, sides.targets);
+    let [before, found]: [readonly Expected[], Awaited<ReturnType<typeof reading>>] = [[], []];
+    if (live) {
+      before = await expected(sides, at);
+      await sides.caughtUp?.(sides.signal);
+      found = await reading();
+    } else [before, found] = await Promise.all([expected(sides, at), reading()]);
     const after = live ? await expected(sides, at) : before;
     const moving: Looked[] = [];
     for (const [index, { place, seen }] of open.entries()) {

@@ -9,7 +9,7 @@ import type { Findings } from "./findings.ts";
 import type { CollectionVerdict } from "./verify-ranges.ts";
 
 /** Rows of a range: many enough that a range costs little beside them, few enough to be listed for one difference. */
-const rangeRows = 128;
+const rangeRows = 256;
 /** Bytes of rows that a statement goes through, about half a second: the signal is heard, and what was read is told, between two. */
 const statementBytes = 67_108_864;
 /** Ranges of a statement at most. */
@@ -192,7 +192,7 @@ function unequalKeys(mine: HashedRows, others: HashedRows): readonly Uint8Array[
   let [left, right] = [0, 0];
   for (;;) {
     const [a, b] = [left < mine.count, right < others.count];
-    if (!a && !b) return keys;
+    if (!a && !b) return distinct(keys);
     // The hash is of the key as well: where it is the same nobody need look at the keys.
     if (a && b && mine.low(left) === others.low(right) && mine.high(left) === others.high(right)) {
       left++;
@@ -205,4 +205,11 @@ function unequalKeys(mine: HashedRows, others: HashedRows): readonly Uint8Array[
     if (order >= 0) right++;
     keys.push((order <= 0 ? ours : theirs) as Uint8Array);
   }
+}
+
+/** Of two lists that were in order no key comes twice. */
+function distinct(keys: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (keys.every((key, at) => at === 0 || compareBytes(keys[at - 1] as Uint8Array, key) < 0)) return keys;
+  const sorted = keys.toSorted(compareBytes);
+  return sorted.filter((key, at) => at === 0 || compareBytes(sorted[at - 1] as Uint8Array, key) < 0);
 }

@@ -1,8 +1,6 @@
 import type { Digest, Range } from "../../connector.ts";
-import { encodeKey, type KeyValue } from "../../key-codec.ts";
 import type { HashedRows, RangeSums, SumOptions } from "../../range-sums.ts";
 import { signatureSql } from "./catalog.ts";
-import { keyOfValue, valueOfText } from "./column-kind.ts";
 import { type HashForm, hashedRows, hashForm } from "./hash-form.ts";
 import { KeyHashReader } from "./key-hash-reader.ts";
 import { dataError } from "./postgres-error.ts";
@@ -87,19 +85,16 @@ export class TableSums implements RangeSums {
     if (wanted < 1 || blocks < 1) return [];
     // About one row of each block that is looked at: those of one block may be neighbours.
     const part = Math.min(1, wanted / blocks);
-    const columns = keyColumns(this.#shape);
-    const found = await this.#run(() =>
-      this.#session.query(`SELECT ${columns.map(({ name }, at) => `${quoted(name)} AS k${at}`).join(", ")}
-        FROM ${readFrom(this.#shape)} TABLESAMPLE SYSTEM (${100 * part}) WHERE random() < ${wanted / (all * part)}
-        ORDER BY ${orderBy(this.#shape)}`),
-    );
-    return found.map((row) =>
-      encodeKey(
-        columns.map(
-          ({ kind }, at) => keyOfValue(kind, valueOfText(kind, Buffer.from(row[`k${at}`] ?? ""))) as KeyValue,
-        ),
+    const columns = keyColumns(this.#shape).map(({ name }) => quoted(name));
+    const found = new KeyHashReader(this.#shape);
+    await this.#run(() =>
+      this.#session.receive(
+        `COPY (SELECT ${columns.join(", ")}, 0::int8 FROM ${readFrom(this.#shape)} TABLESAMPLE SYSTEM (${100 * part})
+          WHERE random() < ${wanted / (all * part)} ORDER BY ${orderBy(this.#shape)}) TO STDOUT (FORMAT binary)`,
+        (data, at, end) => found.read(data, at, end),
       ),
     );
+    return Array.from({ length: found.count }, (_, at) => found.key(at));
   }
 
   async sums(ranges: readonly Range[]): Promise<readonly Digest[]> {
@@ -145,15 +140,12 @@ export class TableSums implements RangeSums {
   *#statements(
     ranges: readonly Range[],
   ): Generator<{ readonly rows: string; readonly from: (body: string) => string }> {
-    const rowsOf = (where: string): string =>
-      hashedRows(
-        this.#about.form,
-        this.#shape,
-        this.#seed,
-        `${readFrom(this.#shape)} AS t WHERE ${where} ORDER BY ${orderBy(this.#shape)}`,
-      );
     const columns = keyColumns(this.#shape);
-    const own = columns.map(({ name }) => `t.${quoted(name)}`).join(", ");
+    // By the table's name: a column may be called as what is made of it.
+    const order = columns.map(({ name }) => `t.${quoted(name)}`).join(", ");
+    const from = `${readFrom(this.#shape)} AS t`;
+    const rowsOf = (where: string): string =>
+      hashedRows(this.#about.form, this.#shape, this.#seed, `${from} WHERE ${where} ORDER BY ${order}`);
     const bound = (letter: string): string =>
       columns.map(({ kind, cast }, at) => `r.${letter}${at}::${kind === "text" ? "text" : cast}`).join(", ");
     for (let at = 0; at < ranges.length;) {
@@ -168,13 +160,15 @@ export class TableSums implements RangeSums {
         continue;
       }
       const both: { readonly from: readonly string[]; readonly to: readonly string[] }[] = [];
+      let last: { readonly key: Uint8Array; readonly texts: readonly string[] } | undefined;
       for (; at < ranges.length; at++) {
         const range = ranges[at] as Range;
         if (range.after === undefined || range.upTo === undefined) break;
-        both.push({
-          from: keyTexts(this.#shape, range.after, this.#store),
-          to: keyTexts(this.#shape, range.upTo, this.#store),
-        });
+        // Most ranges begin where the one before ends.
+        const from = range.after === last?.key ? last.texts : keyTexts(this.#shape, range.after, this.#store);
+        const to = keyTexts(this.#shape, range.upTo, this.#store);
+        both.push({ from, to });
+        last = { key: range.upTo, texts: to };
       }
       const lists = [
         ...columns.map((_, column) => textArray(both.map(({ from }) => from[column] as string))),
@@ -186,7 +180,7 @@ export class TableSums implements RangeSums {
       ];
       const list = `unnest(${lists.join(", ")}) WITH ORDINALITY AS r(${names.join(", ")}, n)`;
       yield {
-        rows: rowsOf(`(${own}) > (${bound("a")}) AND (${own}) <= (${bound("b")})`),
+        rows: rowsOf(`(${order}) > (${bound("a")}) AND (${order}) <= (${bound("b")})`),
         from: (body) => `${list} CROSS JOIN LATERAL (${body}) AS s`,
       };
     }
