@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { connectClient, type TestClient } from "../postgres/client.ts";
 import { postgresServer, type TestServer } from "../postgres/server.ts";
@@ -164,4 +165,44 @@ test("a wrong address, user, password or right is told by its code, never with t
   expect(said(ended)).toContain("REPLICATION");
   expect((await fresh.query("SELECT count(*)::int AS rows FROM t")).rows).toEqual([{ rows: 0 }]);
   await old.query("DROP OWNED BY reader");
+}, 120_000);
+
+test("tables of SQLite go into tables of other names, are compared and repaired there", async () => {
+  const made = new DatabaseSync(project.path("shop.db"));
+  made.exec(
+    `CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, cents INTEGER, photo BLOB, rate REAL);
+     CREATE TABLE visits (path TEXT);
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+     INSERT INTO customers SELECT i, 'ü ' || i, 9007199254740993 + i, x'00ff', i / 3.0 FROM n`,
+  );
+  made.close();
+  const dir = [`sqlite:${project.path("shop.db")}`, newUrl] as const;
+  const names = ["--collection", "customers", "--into", "public.people"];
+  const missing = await project.run("data", "copy", ...dir, "--collection", "customers");
+  expect(missing).toMatchObject({ code: 2, stdout: "" });
+  expect(said(missing)).toContain("--collection customers --into NAME,…");
+  const unequal = await project.run("data", "copy", ...dir, ...names.slice(0, -1), "a,b");
+  expect(unequal).toMatchObject({ code: 2, stdout: "" });
+  expect(said(unequal)).toContain("as many names for --into as for --collection, found 2 and 1");
+
+  await fresh.query(
+    "CREATE TABLE people (id bigint PRIMARY KEY, full_name text, cents bigint, photo bytea, rate float8)",
+  );
+  const planned = await project.run("data", "copy", ...dir, ...names, "--dry-run");
+  expect(planned.stdout).toMatch(/\(empty\) · 2,500 rows/);
+  const copied = await project.run("data", "copy", ...dir, ...names);
+  expect(copied.stderr).toBe("");
+  expect(copied.stdout).toMatch(/copied {2}2,500 rows[^]*equal/);
+  const { rows: people } = await fresh.query("SELECT * FROM people WHERE id = 7");
+  expect(people).toEqual([
+    { id: "7", full_name: "ü 7", cents: "9007199254741000", photo: Buffer.from([0, 255]), rate: 7 / 3 },
+  ]);
+  await fresh.query("UPDATE people SET full_name = 'x' WHERE id = 7; DELETE FROM people WHERE id = 8");
+  const found = await project.run("data", "diff", ...dir, ...names);
+  expect(found.stdout).toMatch(
+    /1 missing · 1 different[^]*--collection customers --into public.people --repair/,
+  );
+  expect(found.code).toBe(4);
+  expect(await project.run("data", "diff", ...dir, ...names, "--repair")).toMatchObject({ code: 0 });
+  expect(await project.run("data", "diff", ...dir, ...names)).toMatchObject({ code: 0 });
 }, 120_000);

@@ -12,11 +12,12 @@ import { perSecond, plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { copyPreview, showPreview } from "../data/copy-preview.ts";
 import { collectionOption, collectionsOf, openStore, shownAddress, wordsOf } from "../data/open-address.ts";
+import { intoOption, namesFlags, orTellInto, renamingOf } from "../data/renaming.ts";
 import { DataProgress } from "../data/progress.ts";
 import { bytesText, verificationJson, verificationLines } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
 
-const usage = "data copy OLD NEW [--collection NAME,…] [--dry-run]";
+const usage = "data copy OLD NEW [--collection NAME,… [--into NAME,…]] [--dry-run]";
 
 export const command: Command = {
   usage,
@@ -26,6 +27,7 @@ export const command: Command = {
   ],
   options: {
     ...collectionOption,
+    ...intoOption,
     "dry-run": { type: "boolean", help: "say what would be copied and what cannot go, and touch nothing" },
   },
   words: 2,
@@ -34,25 +36,26 @@ export const command: Command = {
       "the address of the old store",
       "the address of the new store",
     ]);
+    const { map, targets } = renamingOf(context);
     await using source = await openStore(old);
     const chosen = await chosenOf(context, source);
     const collections = chosen.map(({ name }) => name);
+    const names = targets ?? collections;
     // The same two stores and tables are the same job: that is how a second start finds the first one's checkpoint.
     const job = (to: DataStore): string =>
       `copy:${createHash("sha256")
-        .update([source.name, to.name, ...collections].join("\0"))
+        .update([source.name, to.name, ...collections, ...(targets ?? [])].join("\0"))
         .digest("hex")
         .slice(0, 16)}`;
     using progress = new DataProgress(context);
     if (context.args.flag("dry-run")) {
-      const seen = await copyPreview(context, { source, chosen }, { address: young, job }, progress);
+      const seen = await copyPreview(context, { source, chosen }, { address: young, names, job }, progress);
       progress[Symbol.dispose]();
       return showPreview(context, source.name, young, seen);
     }
-    await using target = await openStore(young, {
-      create: true,
-      ...(collections.join("") === "" ? {} : { collections }),
-    });
+    await using target = await orTellInto(context, collections, () =>
+      openStore(young, { create: true, ...(names.join("") === "" ? {} : { collections: names }) }),
+    );
     progress.part("copy", totalOf(chosen));
     let seen = { rows: 0, bytes: 0 };
     const { finished, progress: at } = await moveData({
@@ -61,6 +64,7 @@ export const command: Command = {
       job: job(target),
       fence: context.clock.now(),
       ranges: collections.map((collection) => ({ collection })),
+      ...(map === undefined ? {} : { map, into: names }),
       signal: context.interrupted,
       clock: context.clock,
       progressEveryMs: 200,
@@ -80,7 +84,7 @@ export const command: Command = {
     if (!finished)
       throw new CutoverError("CUTOVER_INTERRUPTED", {
         message: `stopped after ${plural(at.rows, "row")}; what was copied is kept`,
-        remedy: `go on with the same command: cutover data copy ${shownAddress(old)} ${shownAddress(young)}`,
+        remedy: `go on with the same command: cutover data copy ${shownAddress(old)} ${shownAddress(young)}${namesFlags(context)}`,
       });
     const copyMs = progress.elapsedMs;
     // Both sides are read, and hold what was copied and written meanwhile.
@@ -89,6 +93,7 @@ export const command: Command = {
       source,
       target,
       collections,
+      ...(map === undefined ? {} : { map, targets: names }),
       random: randomBytes,
       signal: context.interrupted,
       onRead: (rows, bytes) => progress.add(rows, bytes),
@@ -111,7 +116,10 @@ export const command: Command = {
       if (!found.equal)
         context.terminal.line([
           span("  next: ", "dim"),
-          span(`npx cutover data diff ${shownAddress(old)} ${shownAddress(young)}`, "bold"),
+          span(
+            `npx cutover data diff ${shownAddress(old)} ${shownAddress(young)}${namesFlags(context)}`,
+            "bold",
+          ),
         ]);
     }
     return found.equal ? 0 : 4;

@@ -11,12 +11,13 @@ import {
   shownAddress,
   wordsOf,
 } from "../data/open-address.ts";
+import { intoOption, namesFlags, renamingOf } from "../data/renaming.ts";
 import { DataProgress } from "../data/progress.ts";
 import { countsText, verificationJson, verificationLines } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
 import { numberOf } from "../queue/use-orders.ts";
 
-const usage = "data diff OLD NEW [--repair [--dry-run]] [--limit N]";
+const usage = "data diff OLD NEW [--collection NAME,… [--into NAME,…]] [--repair [--dry-run]] [--limit N]";
 /** Differences are listed on a terminal up to here when nobody asked for more; all are counted. */
 const shownByDefault = 20;
 /** Repaired in one go; a store with more is verified again and repaired on. */
@@ -30,6 +31,7 @@ export const command: Command = {
   ],
   options: {
     ...collectionOption,
+    ...intoOption,
     limit: {
       type: "string",
       value: "N",
@@ -50,6 +52,7 @@ export const command: Command = {
       throw new CutoverError("CUTOVER_CLI_USAGE", {
         message: "expected --dry-run together with --repair: a diff alone writes nothing",
       });
+    renamingOf(context);
     if (repairs) return repairing(context, old, young, limit);
     await using source = await openReader(old);
     await using target = await openReader(young);
@@ -73,6 +76,7 @@ async function comparing(
     target,
     limit,
     ...collectionsOf(context),
+    ...renamingOf(context),
     random: randomBytes,
     signal: context.interrupted,
     onRead: (rows, bytes) => progress.add(rows, bytes),
@@ -92,7 +96,10 @@ function show(
     if (!found.equal && !young.startsWith("backup:"))
       terminal.line([
         span("  next: ", "dim"),
-        span(`npx cutover data diff ${shownAddress(old)} ${shownAddress(young)} --repair --dry-run`, "bold"),
+        span(
+          `npx cutover data diff ${shownAddress(old)} ${shownAddress(young)}${namesFlags(context)} --repair --dry-run`,
+          "bold",
+        ),
       ]);
   }
   return found.equal ? 0 : 4;
@@ -121,6 +128,7 @@ async function repairing(
       target,
       places: found.differences,
       ...collectionsOf(context),
+      ...renamingOf(context),
       job: "cutover data diff",
       fence: context.clock.now(),
       origin: "cutover data diff",

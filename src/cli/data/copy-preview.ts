@@ -7,6 +7,7 @@ import { count, plural } from "../../report/index.ts";
 import type { CommandContext } from "../command.ts";
 import { bytesText } from "../draw/data-lines.ts";
 import { openStore, shownAddress } from "./open-address.ts";
+import { orTellInto } from "./renaming.ts";
 import type { DataProgress } from "./progress.ts";
 
 /** Rows that cannot go are named up to here; all are counted. */
@@ -35,23 +36,32 @@ export interface CopyPreview {
 export async function copyPreview(
   context: CommandContext,
   sides: { readonly source: DataStore; readonly chosen: readonly Collection[] },
-  to: { readonly address: string; readonly job: (target: DataStore) => string },
+  to: {
+    readonly address: string;
+    /** What the collections are called there, in the order of `chosen`. */
+    readonly names: readonly string[];
+    readonly job: (target: DataStore) => string;
+  },
   progress: DataProgress,
 ): Promise<CopyPreview> {
-  const names = sides.chosen.map(({ name }) => name);
-  const known = await opened(to.address, names);
+  const { names } = to;
+  const known = await orTellInto(
+    context,
+    sides.chosen.map(({ name }) => name),
+    () => opened(to.address, names),
+  );
   if (known !== undefined) {
     await using target = known;
     const there = await standing(target, names, to.job(target));
-    return { there, ...(await readThrough(context, sides, target, progress)) };
+    return { there, ...(await readThrough(context, sides, names, target, progress)) };
   }
   const kind = /^(leveldb|lmdb|files):/.exec(to.address)?.[1];
   if (kind === undefined)
-    return { there: "will be made", ...(await readThrough(context, sides, undefined, progress)) };
+    return { there: "will be made", ...(await readThrough(context, sides, names, undefined, progress)) };
   const dir = await mkdtemp(join(tmpdir(), "cutover-preview-"));
   try {
     await using scratch = await openStore(`${kind}:${join(dir, "store")}`, withNames(names));
-    return { there: "will be made", ...(await readThrough(context, sides, scratch, progress)) };
+    return { there: "will be made", ...(await readThrough(context, sides, names, scratch, progress)) };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
@@ -99,13 +109,15 @@ async function standing(target: DataStore, names: readonly string[], job: string
 async function readThrough(
   context: CommandContext,
   { source, chosen }: { readonly source: DataStore; readonly chosen: readonly Collection[] },
+  names: readonly string[],
   target: DataStore | undefined,
   progress: DataProgress,
 ): Promise<Pick<CopyPreview, "parts" | "refused">> {
   const parts: Part[] = [];
   const first: string[] = [];
   let refused = 0;
-  for (const { name, rows: about } of chosen) {
+  for (const [index, { name, rows: about }] of chosen.entries()) {
+    const collection = names[index] ?? name;
     progress.part("read", about);
     let [rows, bytes] = [0, 0];
     for await (const batch of source.scan({ collection: name })) {
@@ -113,7 +125,7 @@ async function readThrough(
       let size = 0;
       for (const { key, value } of batch) {
         size += key.length + value.length;
-        const why = target?.refusal?.({ collection: name, key, value });
+        const why = target?.refusal?.({ collection, key, value });
         if (why === undefined) continue;
         refused++;
         if (first.length < named) first.push(`${name === "" ? "" : `${name} `}${keyText(key)}: ${why}`);
