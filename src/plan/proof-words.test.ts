@@ -19,6 +19,7 @@ import {
   split,
   step,
   type Trigger,
+  value,
   when,
 } from "./index.ts";
 import { gateProblems } from "./read-gates.ts";
@@ -88,6 +89,8 @@ describe("business means in words", () => {
       [orderValue.below(Number.NaN), /a finite limit, found NaN/],
       [orderValue.below(1, { beta: 0 }), /beta between 0 and 1/],
       [orderValue.below(1, { minSamples: 5 } as object), /knows no `minSamples`: did you mean "minSample"\?/],
+      [mean("", nothing).below(1), /a name of what is measured, found an empty text/],
+      [value(7 as never, () => 1).below(1), /a name of what is measured, found 7/],
       [mean("x", 3 as never).below(1), /`read` to be a function, found 3/],
       [mean("x", nothing, { every: "often" as never }).below(1), /`every` to be a duration above 0/],
       [mean("x", nothing, { evry: "1m" } as object).below(1), /knows no `evry`: did you mean "every"\?/],

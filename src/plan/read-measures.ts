@@ -55,6 +55,10 @@ export function measureProblems(measure: Measure): string[] {
       break;
     case "value":
     case "mean":
+      if (typeof measure.name !== "string" || measure.name.trim() === "")
+        problems.push(
+          `expected a name of what is measured, found ${measure.name === "" ? "an empty text" : found(measure.name)}`,
+        );
       if (typeof measure.read !== "function")
         problems.push(`expected \`read\` to be a function, found ${found(measure.read)}`);
       problems.push(...sourceProblems(measure.read));

@@ -7,6 +7,7 @@ import {
   markPlace,
 } from "../../core/index.ts";
 import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
+import { shareLimit } from "../door/bucket.ts";
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
@@ -185,13 +186,15 @@ function problems(input: Json): readonly StepProblem[] {
     const own = typeof entry === "object" && entry !== null && !Array.isArray(entry);
     const share = own ? (entry as JsonObject)["share"] : entry;
     if (own) ownLimits(found, `shares[${i}]`, entry as JsonObject, { hold, atMost });
-    const rises = typeof before !== "number" || (typeof share === "number" && share > before);
+    // By keys: a share of less than one bucket would wait for calls that never come.
+    const rises =
+      typeof before !== "number" || (typeof share === "number" && shareLimit(share) > shareLimit(before));
     if (!(typeof share === "number" && share > 0 && share <= 100 && rises))
       found.add(
         `shares[${i}]`,
         i === 0 ? "above 0 and at most 100" : `above ${String(before)} and at most 100`,
         share,
-        "shares are percentages and only rise; going back is the rollback's work",
+        "shares are percentages and only rise, by 0.0001 or more; going back is the rollback's work",
       );
     before = share;
   });

@@ -633,6 +633,7 @@ describe("bad input is named with its place", () => {
     ["no list", ramp("r", 10 as unknown as number[]), ["shares"]],
     ["falling shares", ramp("r", [50, 10, 101]), ["shares[1]", "shares[2]"]],
     ["a share of 0", ramp("r", [0]), ["shares[0]"]],
+    ["a share of no key", ramp("r", [0.00001, 0.0001, 0.00012, 5]), ["shares[0]", "shares[2]"]],
     ["too short a time", ramp("r", [1], { hold: "2h", atMost: "1h" }), ["atMost"]],
     ["an unknown stage", setStage("r", "on" as "off"), ["stage"]],
     ["a share without live", setStage("r", "shadow", { share: 5 }), ["share"]],
