@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -8,7 +8,10 @@ import { unit } from "./checks/unit.ts";
 import { fromOld, inNew, inOld, toNew, toOld } from "./engine/layout.ts";
 import { layers, type Memory } from "./engine/memory.ts";
 import { damaged, plantSeeds, seedAt } from "./engine/seeds.ts";
-import { holdingsOf } from "./engine/witness.ts";
+import { places, turnList } from "./engine/places.ts";
+import { holdingsOf, type Witness } from "./engine/witness.ts";
+import { endState } from "./start/end-state.ts";
+import { readLedger } from "./start/ledger.ts";
 
 const memory = fc.record({
   layer: fc.constantFrom(...layers),
@@ -104,4 +107,62 @@ test("the witness of a turn counts the same for both layouts, and sees whatever 
   expect(
     (await of(swapped.with(2, { ...(young[2] as Row), value: (young[1] as Row).value } as never)))[1],
   ).not.toBe(digest);
+});
+
+test("the very end is held against the turn by what the databases themselves have: one that is changed or gone is seen", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "cutover-storage-end-"));
+  try {
+    const files = places(dir);
+    await plantSeeds(files.old, 200);
+    {
+      await using store = await openDataStore(`lmdb:${files.new}`, { create: true });
+      const rows = Array.from({ length: 200 }, (_, index) => ({ collection: "", ...inNew(seedAt(index)) }));
+      await store.applyTxn({ job: "j", fence: 1, origin: "o", changes: [], rows });
+    }
+    const turn: Witness = await (async () => {
+      await using store = await openDataStore(`leveldb:${files.old}`);
+      const held = await holdingsOf(store, (batch) =>
+        appendFile(turnList(files, 6), batch.map(({ name, number }) => `${number} ${name}\n`).join("")),
+      );
+      return { to: "new", epoch: 6, old: held, new: held };
+    })();
+    // The load has written one memory since.
+    const written = seedAt(3);
+    await writeFile(
+      files.ledger,
+      `${JSON.stringify({ a: 1, k: [`${written.layer}:${written.id}`], s: "new" })}\n`,
+    );
+    const change = async (index: number, memory: Memory | undefined): Promise<void> => {
+      await using store = await openDataStore(`lmdb:${files.new}`);
+      const [key, value] = [inNew(seedAt(index)).key, memory === undefined ? null : inNew(memory).value];
+      await store.applyTxn({
+        job: "j",
+        fence: 1,
+        origin: "o",
+        changes: [{ collection: "", key, value }],
+        rows: [],
+      });
+    };
+    await change(3, { ...written, write: 1, text: "since" });
+    const look = async (): Promise<readonly (readonly [string, number, boolean])[]> => {
+      const end = await endState(files, readLedger(files.ledger), turn);
+      return (end?.sides ?? []).map(
+        ({ side, memories, digest }) => [side, memories, digest === end?.digest] as const,
+      );
+    };
+    expect(await look()).toEqual([
+      ["new", 199, true],
+      ["old", 199, true],
+    ]);
+    await change(50, { ...seedAt(50), weight: 0.125 });
+    expect(await look()).toEqual([
+      ["new", 199, false],
+      ["old", 199, true],
+    ]);
+    await change(50, undefined);
+    expect((await look())[0]).toEqual(["new", 198, false]);
+    expect(await endState(files, readLedger(files.ledger), undefined)).toBeUndefined();
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });

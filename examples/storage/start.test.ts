@@ -75,6 +75,12 @@ test.concurrent(
       expect(second.output).toMatch(/memories +1\d\d,\d\d\d on the new side/);
       expect(second.output).toMatch(/[1-9][\d,]* by the new side · 0 lost · 0 wrong · 0 of nobody/);
       expect(second.output).toMatch(/digests +equal at the turn to the new side · 1\d\d,\d\d\d memories/);
+      expect(second.output).toMatch(
+        /at the end +new side, read by its driver: equal · [1-9][\d,]* not written since/,
+      );
+      expect(second.output).toMatch(
+        /at the end +old side, read by its driver: equal · [1-9][\d,]* not written since/,
+      );
       expect(second.output).toMatch(/3 rows that are no memories, kept aside/);
       expect(second.output).toMatch(/the store was replaced under load; nothing was lost/);
       expect(code, second.output).toBe(0);
@@ -92,6 +98,9 @@ test.concurrent(
       expect(start.output).toMatch(/[1-9][\d,]* by the new side · 0 lost · 0 wrong · 0 of nobody/);
       expect(start.output).toMatch(/digests +equal at the turn to the new side · 1\d\d,\d\d\d memories/);
       expect(start.output).toMatch(/digests +equal at the turn to the old side · 1\d\d,\d\d\d memories/);
+      expect(start.output).toMatch(
+        /at the end +old side, read by its driver: equal · [1-9][\d,]* not written since/,
+      );
       expect(start.output).toMatch(/as it should be: everything went back/);
       expect(code, start.output).toBe(0);
     }),

@@ -80,7 +80,9 @@ async function close(options: StartOptions, code: number): Promise<number> {
   const wanted = options.back ? "ROLLED_BACK" : "COMPLETED";
   const side = options.back ? "old" : "new";
   const unequal = account.witnesses.filter((each) => each.old.digest !== each.new.digest).length;
-  const wrong = account.lost.length + account.wrong.length + account.extra.length + unequal;
+  const { end } = account;
+  const changed = end?.sides.filter(({ digest }) => digest !== end.digest).length ?? 0;
+  const wrong = account.lost.length + account.wrong.length + account.extra.length + unequal + changed;
   if (state === wanted && account.side === side && wrong === 0) {
     say(
       options.back
@@ -95,9 +97,20 @@ async function close(options: StartOptions, code: number): Promise<number> {
   return state === "ROLLED_BACK" ? 4 : 1;
 }
 
+/** Memories that nobody wrote since the turn, read by the packages of the databases alone. */
+function endLine(
+  { turn, memories, digest }: Exclude<Account["end"], undefined>,
+  found: Exclude<Account["end"], undefined>["sides"][number],
+): string {
+  const of = `${number(memories)} not written since the turn to the ${turn.to} side`;
+  return found.digest === digest
+    ? `${found.side} side, read by its driver: equal · ${of} · ${digest}`
+    : `${found.side} side, read by its driver: NOT EQUAL · ${number(found.memories)} of ${of} · ${found.digest} instead of ${digest}`;
+}
+
 function closingLines(account: Account, load: LoadReport | undefined): readonly string[] {
   const row = (label: string, text: string): string => `  ${label.padEnd(14)}${text}`;
-  const { side, rows, untouched, writes, writesOnNew, open, lost, wrong, extra, aside } = account;
+  const { side, rows, untouched, writes, writesOnNew, open, lost, wrong, extra, aside, end } = account;
   return [
     "",
     row("memories", `${number(rows)} on the ${side} side · ${number(untouched)} as they were before`),
@@ -114,6 +127,7 @@ function closingLines(account: Account, load: LoadReport | undefined): readonly 
           : `not equal at the turn to the ${to} side · old ${number(old.memories)} ${old.digest} · new ${number(young.memories)} ${young.digest}`,
       ),
     ),
+    ...(end === undefined ? [] : end.sides.map((each) => row("at the end", endLine(end, each)))),
     row("", `${number(open)} that nobody heard the end of · ${aside} rows that are no memories, kept aside`),
     ...(load === undefined
       ? []

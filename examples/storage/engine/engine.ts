@@ -1,4 +1,4 @@
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import {
   type BatchOperation,
   type CapturedStore,
@@ -13,10 +13,10 @@ import {
 } from "cutover/data";
 import { fromNew, fromOld, inNew, inOld, newKeys, oldKey } from "./layout.ts";
 import { type Layer, type Memory } from "./memory.ts";
-import { type Places, places, type Plan, readRecord } from "./places.ts";
+import { type Places, places, type Plan, readRecord, turnList } from "./places.ts";
 import { loadProcessors, type Processors } from "./processors.ts";
 import { Quantiles } from "./quantiles.ts";
-import { holdingsOf, type Witness } from "./witness.ts";
+import { holdingsOf, type Seen, type Witness } from "./witness.ts";
 
 /** What `settings.json` says. */
 export interface Settings {
@@ -167,7 +167,11 @@ export class MemoryEngine implements AsyncDisposable {
     this.#witnessed = (async () => {
       await before;
       try {
-        const seen: Witness = { to, epoch, old: await holdingsOf(old), new: await holdingsOf(young) };
+        const list = turnList(this.#files, epoch);
+        await writeFile(list, "");
+        const note = (batch: readonly Seen[]): Promise<void> =>
+          appendFile(list, batch.map(({ name, number }) => `${number} ${name}\n`).join(""));
+        const seen: Witness = { to, epoch, old: await holdingsOf(old, note), new: await holdingsOf(young) };
         await appendFile(this.#files.witness, `${JSON.stringify(seen)}\n`);
       } catch (error) {
         this.noteError(error);

@@ -48,6 +48,9 @@ export const places = (dir: string): Places => ({
   door: join(dir, "door.sock"),
 });
 
+/** Every memory that the side which was left held at the turn of this epoch: what it adds to the digest, and its name. */
+export const turnList = ({ witness }: Places, epoch: number): string => `${witness}.${epoch}`;
+
 /** What the start script decided, for all processes. */
 export interface Plan {
   /** Memories that were there before. */

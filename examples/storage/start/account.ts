@@ -4,11 +4,15 @@ import { type Memory, memoryText } from "../engine/memory.ts";
 import { places } from "../engine/places.ts";
 import { damaged, seedAt, seedOf } from "../engine/seeds.ts";
 import type { Witness } from "../engine/witness.ts";
+import { endState, type EndState } from "./end-state.ts";
 import { linesOf, type Ledger, readLedger } from "./ledger.ts";
+import { rawRows } from "./raw-rows.ts";
 
 export interface Account {
   /** What both sides held when the switch was turned, once for each turn to the other side that the engine saw. */
   readonly witnesses: readonly Witness[];
+  /** What nobody wrote since the last turn, then and now. */
+  readonly end: EndState | undefined;
   readonly side: Standing["side"];
   readonly rows: number;
   /** Memories that were there before and are as they were. */
@@ -28,8 +32,8 @@ export interface Account {
 }
 
 /**
- * Reads every row of the side in charge and holds it against the ledger and against what was there before. The engine and the
- * migration have no part in it.
+ * Reads every row of the side in charge, as its database has it, and holds it against the ledger and against what was there before. The
+ * engine, the migration and Cutover's stores have no part in it.
  */
 export async function settleAccount(dir: string, records: number): Promise<Account> {
   const files = places(dir);
@@ -38,23 +42,24 @@ export async function settleAccount(dir: string, records: number): Promise<Accou
   const missing = new Set([...ledger.acknowledged].filter(([, { gone }]) => !gone).map(([key]) => key));
   const [wrong, extra]: [string[], string[]] = [[], []];
   let [rows, untouched, aside] = [0, 0, 0];
-  await using store = await openDataStore(side === "old" ? `leveldb:${files.old}` : `lmdb:${files.new}`);
-  for await (const batch of store.scan({ collection: "" }))
-    for (const row of batch) {
-      rows++;
-      const memory = side === "old" ? fromOld(row) : fromNew(row);
-      if (memory === undefined) {
-        const known = damaged.some(({ key, value }) => value.equals(row.value) && key.equals(row.key));
-        if (known) aside++;
-        else extra.push(Buffer.from(row.key).toString("utf8"));
-        continue;
-      }
-      const key = `${memory.layer}:${memory.id}`;
-      missing.delete(key);
-      const found = judge(memory, key, ledger, records);
-      if (found === "untouched") untouched++;
-      else if (found !== "written") (found === "extra" ? extra : wrong).push(key);
+  for await (const row of rawRows(side, files[side])) {
+    rows++;
+    const memory = side === "old" ? fromOld(row) : fromNew(row);
+    if (memory === undefined) {
+      const known = damaged.some(({ key, value }) => value.equals(row.value) && key.equals(row.key));
+      if (known) aside++;
+      else extra.push(Buffer.from(row.key).toString("utf8"));
+      continue;
     }
+    const key = `${memory.layer}:${memory.id}`;
+    missing.delete(key);
+    const found = judge(memory, key, ledger, records);
+    if (found === "untouched") untouched++;
+    else if (found !== "written") (found === "extra" ? extra : wrong).push(key);
+  }
+  const witnesses = [...linesOf<Witness>(files.witness)];
+  const end = await endState(files, ledger, witnesses.at(-1));
+  await using store = await openDataStore(side === "old" ? `leveldb:${files.old}` : `lmdb:${files.new}`);
   if (side === "new") aside += await store.count({ collection: "cutover_aside" });
   const lost = [...missing].filter((key) => !mayBeGone(key, ledger));
   const touched = new Set([
@@ -65,7 +70,8 @@ export async function settleAccount(dir: string, records: number): Promise<Accou
   const touchedSeeds = [...touched].filter((key) => isSeed(key, records)).length;
   if (untouched < records - touchedSeeds) lost.push(...(await missingSeeds(store, side, records, touched)));
   return {
-    witnesses: [...linesOf<Witness>(files.witness)],
+    witnesses,
+    end,
     side,
     rows,
     untouched,
