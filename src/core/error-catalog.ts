@@ -192,7 +192,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_DATA_SLOT_LOST: entry(4, "begin again: release the slot, then capture and copy anew"),
   CUTOVER_DATA_SCHEMA_CHANGED: entry(
     4,
-    "release the slot, give the target the same tables, then capture and copy anew; leave tables as they are while they move",
+    "give both sides the same tables again, then run anew (without a migration: release the slot, capture and copy); leave tables as they are while they move",
   ),
   CUTOVER_DATA_UNAVAILABLE: entry(
     6,
