@@ -46,7 +46,9 @@ export const command: Command = {
       const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
       terminal.line([
         span("✔ ", "good"),
-        span(`${plural(tally.done, "order")} wait for a worker again${moved}`),
+        span(
+          `${plural(tally.done, "order")} ${tally.done === 1 ? "waits" : "wait"} for a worker again${moved}`,
+        ),
       ]);
       terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats --watch"), "bold")]);
     }

@@ -135,6 +135,19 @@ describe("the screen of a queue", () => {
     expect(
       reasonsFor({ queue: "q", config: { paused: false }, counts, ageMs: null, workers: [], waiting: [] })[0],
     ).toMatchObject({ code: "no-worker", level: "critical" });
+    const none = { ...counts, PENDING: 0, FAILED: 0 };
+    const misspelt = {
+      queue: "q",
+      config: { paused: false },
+      counts: none,
+      ageMs: null,
+      workers: [],
+      waiting: [],
+    };
+    expect(reasonsFor(misspelt)).toEqual([]);
+    expect(reasonsFor({ ...misspelt, others: ["mail"] })).toMatchObject([
+      { level: "warning", code: "unknown", message: "nothing was ever seen of queue q; the store has mail" },
+    ]);
   });
 
   test("fits every width, and the height where workers can give way", () => {

@@ -1,5 +1,6 @@
 import { formatDuration } from "../../core/index.ts";
 import type { OrderCounts, OrderRecord, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
+import { plural } from "../../report/index.ts";
 import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
 
 /** A worker as the record knows it. */
@@ -11,7 +12,7 @@ export interface WorkerView extends WorkerRecord {
 
 export interface QueueReason {
   readonly level: "warning" | "critical";
-  readonly code: "paused" | "no-worker" | "unserved" | "waits-long" | "failed";
+  readonly code: "paused" | "no-worker" | "unknown" | "unserved" | "waits-long" | "failed";
   readonly message: string;
   /** What to do about it: a command, or empty. */
   readonly command: string;
@@ -65,6 +66,9 @@ export class QueueViewer {
       orders.workers(this.#queue),
     ]);
     const waiting = counts.PENDING > 0 ? await orders.waiting(this.#queue, headOfQueue) : [];
+    const unused = workers.length === 0 && Object.values(counts).every((number) => number === 0);
+    const used = unused ? await orders.queues() : [];
+    const others = used.includes(this.#queue) ? [] : used;
     const at = clock.now();
     const seen = workers
       .map((worker) => ({
@@ -74,7 +78,7 @@ export class QueueViewer {
       }))
       .toSorted((a, b) => a.id.localeCompare(b.id));
     const ageMs = oldest === undefined ? null : Math.max(0, at - oldest);
-    const reasons = reasonsFor({ queue: this.#queue, config, counts, ageMs, workers: seen, waiting });
+    const reasons = reasonsFor({ queue: this.#queue, config, counts, ageMs, workers: seen, waiting, others });
     const status = reasons.some(({ level }) => level === "critical")
       ? "critical"
       : reasons.length > 0
@@ -136,6 +140,8 @@ export function reasonsFor(facts: {
   readonly ageMs: number | null;
   readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "alive">[];
   readonly waiting: readonly Pick<OrderRecord, "kind" | "tags">[];
+  /** Queues of the store, when this one was never used and has no workers. */
+  readonly others?: readonly string[];
 }): readonly QueueReason[] {
   const { counts, ageMs, waiting } = facts;
   const flag = facts.queue === "default" ? "" : ` --queue ${facts.queue}`;
@@ -145,8 +151,17 @@ export function reasonsFor(facts: {
     reasons.push({
       level: "critical",
       code: "no-worker",
-      message: `${counts.PENDING} orders wait and no worker is there`,
+      message: `${plural(counts.PENDING, "order")} ${counts.PENDING === 1 ? "waits" : "wait"} and no worker is there`,
       command: "cutover worker FILE",
+    });
+  // A name that is misspelt would otherwise look like a queue that is well.
+  const others = facts.others ?? [];
+  if (others.length > 0)
+    reasons.push({
+      level: "warning",
+      code: "unknown",
+      message: `nothing was ever seen of queue ${facts.queue}; the store has ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", …" : ""}`,
+      command: "cutover queue",
     });
   if (facts.config.paused)
     reasons.push({

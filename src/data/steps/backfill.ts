@@ -8,6 +8,7 @@ import {
   markPlace,
 } from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
+import type { DataStore } from "../connector.ts";
 import { streamNames } from "../cutover/stream-names.ts";
 import { endMove } from "../move/begin.ts";
 import { enforcedText } from "../move/enforced.ts";
@@ -38,7 +39,7 @@ import {
   Problems,
 } from "./step-input.ts";
 import { count, rowsText, showMove, sizeText } from "./step-progress.ts";
-import { diskOf, openStore, storeName, type StoreRef } from "./store-ref.ts";
+import { diskOf, openStore, schemeOf, storeName, type StoreRef } from "./store-ref.ts";
 
 export interface BackfillOptions extends PairOptions, DataStepPlacement {
   /**
@@ -150,6 +151,7 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
   const enforcing = (await young?.store.collections())?.filter(
     ({ name, enforced }) => enforced !== undefined && names.includes(name),
   );
+  const lacks = await notMade(pair, names, young?.store);
   const there =
     young === undefined
       ? " (will be made)"
@@ -165,6 +167,7 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
       words,
       previewWords(seen),
       ...(refused ? ["THE NEW STORE HOLDS ROWS"] : []),
+      ...(lacks.length === 0 ? [] : [`THE NEW STORE DOES NOT HAVE ${lacks.join(", ")}: make it first`]),
       ...(enforcing ?? []).map(
         ({ name, enforced }) =>
           `"${name}" of the new store is refused: this user may not switch off ${enforced === undefined ? "" : enforcedText(enforced)}`,
@@ -178,6 +181,17 @@ async function plan({ pair, options }: Setting): Promise<StepPlan> {
       ...(disk === undefined ? [] : [disk]),
     ],
   };
+}
+
+/** Collections that no move makes, as tables are made by their own tools, and that are not there yet. */
+async function notMade(
+  { to }: Pair,
+  names: readonly string[],
+  store: DataStore | undefined,
+): Promise<readonly string[]> {
+  if (!["sqlite", "postgres", "postgresql", "door"].includes(schemeOf(to) ?? "")) return [];
+  const there = new Set((await store?.collections())?.map(({ name }) => name));
+  return names.filter((name) => !there.has(name)).map((name) => `"${name}"`);
 }
 
 async function start(context: StepContext, { pair, options }: Setting): Promise<Json> {

@@ -381,6 +381,29 @@ test("a scratch store that holds rows is refused before a backup is written, and
   expect(await scratch.count({ collection: "" })).toBe(3);
 }, 60_000);
 
+test("a dry run tells the tables that the new store does not have, and a key-value store makes its own", async () => {
+  await fill(old(), 5);
+  const made = new DatabaseSync(join(dir, "b.db"));
+  made.exec("create table orders (id integer primary key, state text)");
+  made.close();
+  const map = ({ value }: { value: Uint8Array }): { collection: string; value: Uint8Array } => ({
+    collection: "orders",
+    value,
+  });
+  const summary = async (to: string, into: string[]): Promise<string> => {
+    const { phases } = await dryRun(moving(backfill(old(), to, { map, into })));
+    return phases[0]?.steps[0]?.summary ?? "";
+  };
+  const tables = ["orders", "lines"];
+  expect(await summary(`sqlite:${dir}/b.db`, tables)).toContain(
+    'THE NEW STORE DOES NOT HAVE "lines": make it first',
+  );
+  expect(await summary(`sqlite:${dir}/c.db`, tables)).toContain('DOES NOT HAVE "orders", "lines"');
+  expect(await summary(`sqlite:${dir}/b.db`, ["orders"])).not.toContain("DOES NOT HAVE");
+  expect(await summary(fresh(), tables)).not.toContain("DOES NOT HAVE");
+  expect(await readdir(dir)).not.toContain("c.db");
+}, 60_000);
+
 test("one huge row among small ones does not make a dry run expect a thousand of them", async () => {
   await fill(old(), 3_000);
   await using store = await openDataStore(old());
