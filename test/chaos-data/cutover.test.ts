@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 test.each(sample)(
-  "%s: killed in %s at %s, data crosses, comes back and crosses again, and nothing is lost",
+  "%s: killed on the way %s, at %s, data crosses, comes back and crosses again, and nothing is lost",
   async (pair, stage, point) => {
     const lane = isPostgres(pair) ? await server.lane() : undefined;
     const { wrong, killed } = await runOnce(pair, [{ stage, point, hit: 1 }], lane);
