@@ -133,7 +133,12 @@ export class LevelThread {
     this.#asked.delete(message.id);
     if (this.#asked.size === 0) this.#thread.unref();
     if ("failed" in message) asked?.reject(new Error(message.failed));
-    else asked?.resolve(message);
+    else if (message.block === undefined) asked?.resolve(message);
+    else {
+      const { keys, values, ...rest } = message.block;
+      // What comes from another thread is plain bytes, where everybody has had a `Buffer` so far.
+      asked?.resolve({ ...message, block: { ...rest, keys: asBuffer(keys), values: asBuffer(values) } });
+    }
   }
 
   #die(error: Error): void {
@@ -143,3 +148,6 @@ export class LevelThread {
     this.#asked.clear();
   }
 }
+
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
