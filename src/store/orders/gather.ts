@@ -108,6 +108,7 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
   const failing = new Set<string>();
   const ending = new Set<string>();
   const endsAs = (row: OrderRow, state: string): void => {
+    if (!row.followed) return;
     ending.add(row.id);
     if (state !== "COMPLETED") failing.add(row.id);
   };
@@ -153,8 +154,6 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
     }
   }
   for (const id of ending) {
-    const row = known.rows.get(id);
-    if (row?.followed !== true) continue;
     const followers = known.followers.get(id);
     if (followers === undefined) wanted.followersOf.add(id);
     for (const follower of followers ?? []) {

@@ -28,8 +28,9 @@ export class ClaimLine {
    * @param asked what the claim asked for; `max` is how many orders of a class it would have been given
    * @param read what it was given, before anything of it was taken
    * @param now time of the store
+   * @param known how long the payloads are as text, when that is known to be little
    */
-  constructor(asked: Capacity, read: readonly OrderRow[], now: number) {
+  constructor(asked: Capacity, read: readonly OrderRow[], now: number, known?: number) {
     this.#asked = asked;
     this.#until = now + freshMs;
     const classes = Map.groupBy(
@@ -42,9 +43,10 @@ export class ClaimLine {
       if (rows.length >= asked.max && last !== undefined) this.#ends(last);
     }
     this.#rows = new Map();
-    let text = 0;
+    const given = known !== undefined && known <= mostText ? known : undefined;
+    let text = given ?? 0;
     for (const row of read.toSorted(byRank)) {
-      text += JSON.stringify(row.payload).length;
+      if (given === undefined) text += JSON.stringify(row.payload).length;
       // Of a limit key only the store knows how far it is used up.
       if (text > mostText || row.limitKey !== null) {
         this.#ends(row);

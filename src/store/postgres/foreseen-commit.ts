@@ -2,9 +2,10 @@ import { faultPoint } from "../../core/index.ts";
 import { pair } from "../orders/gathered.ts";
 import type { Writes } from "../orders/order-io.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
-import { numberArray, textArray } from "./arrays.ts";
-import type { Foreseen } from "./foresight.ts";
+import { textArray } from "./arrays.ts";
+import type { Expected, Foreseen } from "./foresight.ts";
 import { writtenWithin } from "./joined.ts";
+import { noLonger } from "./known-orders.ts";
 import { insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { clockNow } from "./server-clock.ts";
@@ -12,7 +13,7 @@ import type { Session } from "./session.ts";
 import { CommitUnknown, writeEvents } from "./transaction.ts";
 
 /** As far as the store's clock may be from the server's, milliseconds; the wait for the lock counts. */
-const clockMs = 100;
+export const clockMs = 100;
 
 /** When, by the server, and what the server knows the transaction by. */
 export interface Stored {
@@ -72,11 +73,33 @@ function rowsOf(writes: Writes): readonly Statement[] | undefined {
   ];
 }
 
-function moveHead({ start, now, chain, free, none, known }: Foreseen, timed: boolean): Statement {
+/** A question that has a row for an answer when something is not as it was taken to be, the end of the chain left out. */
+export function otherwise(expected: Expected): Statement {
+  const values: SqlValue[] = [];
+  const all = conditions(expected, (value) => `$${values.push(value)}`);
+  return { sql: `SELECT 1 WHERE NOT (${all.join(" AND ")})`, values, wants: "arrays" };
+}
+
+function moveHead(foreseen: Foreseen, timed: boolean): Statement {
+  const { start, now, chain } = foreseen;
   const values: SqlValue[] = [start.seq, start.hash, chain.end.seq, chain.end.hash];
   const where = ["id = 1 AND seq = $1 AND hash = decode($2, 'hex')"];
   const place = (value: SqlValue): string => `$${values.push(value)}`;
   if (timed) where.push(`abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`);
+  where.push(...conditions(foreseen, place));
+  return {
+    sql: `UPDATE chain_head SET seq = $3, hash = decode($4, 'hex') WHERE ${where.join(" AND ")}
+      RETURNING ${clockNow} AS now, pg_current_xact_id()::text AS xact`,
+    values,
+    wants: "rows",
+  };
+}
+
+function conditions(
+  { free, none, known, now }: Expected,
+  place: (value: SqlValue) => string,
+): readonly string[] {
+  const where: string[] = [];
   if (free.ids.length > 0)
     where.push(
       `NOT EXISTS (SELECT FROM orders WHERE orders.id = ANY(${place(textArray(free.ids))}::text[]))`,
@@ -88,23 +111,10 @@ function moveHead({ start, now, chain, free, none, known }: Foreseen, timed: boo
       JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key
       AND orders.unique_key IS NOT NULL)`);
   }
-  if (known.length > 0) {
-    const ids = place(textArray(known.map(({ id }) => id)));
-    const fences = place(numberArray(known.map(({ fence }) => fence)));
-    const waits = place(textArray(known.map((row) => row.waits)));
-    where.push(`NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[], ${waits}::text[])
-      AS known (id, fence, waits) LEFT JOIN orders ON orders.id = known.id AND orders.fence = known.fence
-        AND orders.waits IS NOT DISTINCT FROM known.waits AND (known.waits IS NULL) = (orders.lease_until IS NOT NULL)
-      WHERE orders.id IS NULL)`);
-  }
+  if (known.length > 0) where.push(`NOT EXISTS (${noLonger(known, place)})`);
   if (free.claims.length > 0) where.push(...nothingElse(free.claims, now, place));
   if (none.length > 0) where.push(nobodyWaits(none, place));
-  return {
-    sql: `UPDATE chain_head SET seq = $3, hash = decode($4, 'hex') WHERE ${where.join(" AND ")}
-      RETURNING ${clockNow} AS now, pg_current_xact_id()::text AS xact`,
-    values,
-    wants: "rows",
-  };
+  return where;
 }
 
 /** Others may have brought something without an event: an order whose time has come, or one in the inbox. */

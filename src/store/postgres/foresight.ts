@@ -14,6 +14,7 @@ import type {
 } from "../orders/order-io.ts";
 import { isFinished, isHeld, type OrderRow } from "../orders/row.ts";
 import { ClaimLine } from "./claim-line.ts";
+import { Doubt } from "./doubt.ts";
 import type { HeldRows } from "./held-rows.ts";
 
 /** What a batch would be, were nothing else committed since the end of the chain that is known. */
@@ -45,37 +46,18 @@ export interface Learned {
   readonly looked?: readonly ClaimNeeds[];
 }
 
+/** Like `Foreseen`, and not decided yet. */
+export type Expected = Pick<Foreseen, "start" | "now" | "gathered" | "free" | "none" | "known">;
+
 /** More orders at once are worth the look: their rows cost far more than it. */
-const mostOrders = 100;
+export const mostOrders = 100;
 /** A claim reads at most so many orders for the ones after it, and at first so many. */
 const mostAhead = 200;
 const leastAhead = 16;
 /** Lanes, queues and priorities that are kept in mind; then it begins anew. */
 const mostFacts = 10_000;
-/** After so many misses one after another, so many commits look first. */
-const longestPause = 64;
 
 const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [] };
-
-/** How often it was wrong of late, and for how many commits it says nothing therefore. */
-class Doubt {
-  #misses = 0;
-  #pause = 0;
-
-  passes(): boolean {
-    if (this.#pause === 0) return true;
-    this.#pause--;
-    return false;
-  }
-
-  wrong(): void {
-    this.#pause = Math.min(2 ** this.#misses++, longestPause);
-  }
-
-  right(): void {
-    this.#misses = 0;
-  }
-}
 
 /**
  * What a few calls need to know of the queues (turns, configuration, depth, orders held here), as it stands at one end of
@@ -140,6 +122,48 @@ export class Foresight {
     if (ahead === 0) this.#ahead.delete(queue);
     else this.#ahead.set(queue, ahead);
     return ahead;
+  }
+
+  /**
+   * What a commit that is too large for one statement may be decided on before the store is asked: ends of orders held
+   * here, and claims of what is next in line.
+   */
+  expect(jobs: readonly OrderJob[], now: number): Expected | undefined {
+    const start = this.#end;
+    const at = Math.max(now, this.#now);
+    if (start === undefined) return undefined;
+    const waiting = this.#waiting(jobs, at);
+    if (waiting === undefined || !this.#doubtOf(jobs).passes()) return undefined;
+    const rounds = gather(jobs);
+    const needs = rounds.next().value as Needs;
+    const held = needs.ids.flatMap((id) => this.#rows.get(id)?.row ?? []);
+    const loaded = this.#loaded(needs, held, waiting);
+    if (loaded === undefined) return undefined;
+    const gathered = rounds.next(loaded);
+    if (gathered.done !== true) return undefined;
+    const known = [...held, ...waiting.flat()];
+    const free = { ids: [], uniqueKeys: [], claims: needs.claims };
+    return { start, now: at, gathered: gathered.value, free, none: [], known };
+  }
+
+  /** What claims get; undefined when that is not certain, or when calls beside them may bring or take orders. */
+  #waiting(jobs: readonly OrderJob[], now: number): readonly (readonly OrderRow[])[] | undefined {
+    const waiting = new Map<string, readonly OrderRow[]>();
+    for (const job of jobs) {
+      if (job.do === "claim") {
+        const best = this.#lines.get(job.queue)?.best(job.capacity, now);
+        if (best === undefined || waiting.has(job.queue)) return undefined;
+        waiting.set(job.queue, best);
+      } else if (job.do !== "change" || !job.changes.every((change) => this.#ends(change))) return undefined;
+    }
+    return waiting.size === 0 ? undefined : [...waiting.values()];
+  }
+
+  /** What was read for the next claim of a queue, when nobody has committed since this process did. */
+  look(queue: string, line: ClaimLine, seq: number): boolean {
+    if (this.#end?.seq !== seq) return false;
+    this.#lines.set(queue, line);
+    return true;
   }
 
   /** Somebody else committed, or something was there already. */
@@ -234,6 +258,7 @@ export class Foresight {
    * next in line, as long as nothing comes with them. For each claim what it will get of the orders that wait.
    */
   #suited(jobs: readonly OrderJob[], now: number): readonly (readonly OrderRow[])[] | undefined {
+    if (handledBy(jobs) > mostOrders) return undefined;
     const waiting: (readonly OrderRow[])[] = [];
     const claimed = new Set<string>();
     let submits = 0;
@@ -264,7 +289,7 @@ export class Foresight {
 
   #ends({ id, to, leaseOver }: OrderChange): boolean {
     if (leaseOver === true || !isFinished(to) || !this.#held.has(id)) return false;
-    const row = this.#rows.get(id)?.row;
+    const row = this.#rows.peek(id);
     return row !== undefined && !row.followed && row.limitKey === null;
   }
 
@@ -301,6 +326,16 @@ export class Foresight {
     const nothing = { followers: [], limitKeys: [], inbox: [] };
     return { ...nothing, rows: [...held, ...waiting.flat()], claims, lanes, fronts, configs, counts };
   }
+}
+
+/** New orders and changes. */
+function handledBy(jobs: readonly OrderJob[]): number {
+  let count = 0;
+  for (const job of jobs) {
+    if (job.do === "submit") count += job.orders.length;
+    else if (job.do === "change") count += job.changes.length;
+  }
+  return count;
 }
 
 function decideFrom(

@@ -40,6 +40,11 @@ export class HeldRows {
     return this.#rows.has(id);
   }
 
+  /** The row for a look at what is not JSON: payload and carrier may have been changed by whoever does the work. */
+  peek(id: string): OrderRow | undefined {
+    return this.#rows.get(id)?.row;
+  }
+
   /** After the commit of `xact`, which wrote these rows last. */
   wrote(rows: Iterable<OrderRow>, xact: string): void {
     const xmin = String(BigInt(xact) & 0xffff_ffffn);

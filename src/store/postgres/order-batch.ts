@@ -95,33 +95,7 @@ export class OrderWork {
       }
       answers = await tx.ask(this.#ask());
     }
-    const batch = new OrderBatch({ now: tx.now, nextSeq: tx.chain.end.seq + 1, gathered });
-    const written = new Map<string, OrderRow>();
-    const large = largeSubmit(this.#jobs, gathered);
-    if (large === undefined && this.#takenAsNew) throw new NotAllNew();
-    const ahead = large === undefined ? undefined : submitInSlices(tx, batch, large);
-    for (const row of ahead?.written ?? []) written.set(row.id, row);
-    const outcomes = this.#jobs.map((job): JobOutcome => {
-      if (ahead !== undefined) return { ok: true, value: ahead.value };
-      const outcome = batch.run(job);
-      const updated = batch.rowsAhead(rowsAhead);
-      for (const { row } of updated) written.set(row.id, row);
-      for (const statement of updateRows(updated)) tx.keep(statement);
-      tx.sendAhead();
-      return outcome;
-    });
-    const writes = batch.writes();
-    const last = insertAhead(tx, writes);
-    for (const statement of writeOrders(last)) tx.keep(statement);
-    // Rows do not depend on hashes: the server writes hundreds of them while the events are put into words here.
-    if (writes.updated.length + writes.inserted.length >= manyRows) tx.sendAhead();
-    for (const { stream, event } of writes.events.slice(ahead?.told ?? 0))
-      tx.chain.append(tx.now, stream, event);
-    for (const { row } of writes.updated) written.set(row.id, row);
-    const changed = written.size - (ahead?.written.length ?? 0);
-    for (const row of writes.inserted) written.set(row.id, row);
-    const decided = { gathered, writes, looked: this.#looked };
-    return { outcomes, ring: writes.ring, changed, written: [...written.values()], decided };
+    return decideAll(tx, this.#jobs, { gathered, looked: this.#looked, takenAsNew: this.#takenAsNew });
   }
 
   #ask(): readonly Statement[] {
@@ -137,4 +111,47 @@ export class OrderWork {
     this.#load = new OrderLoad({ ...needs, ids, claims }, this.#now, this.#knowledge.held);
     return this.#load.statements;
   }
+}
+
+/**
+ * Decides all calls on what was gathered. What is to be written is kept for the commit; of much of it the server writes
+ * the first rows while the others are still being decided.
+ */
+export function decideAll(
+  tx: Transaction,
+  jobs: readonly OrderJob[],
+  known: {
+    readonly gathered: Gathered;
+    readonly looked: readonly ClaimNeeds[];
+    readonly takenAsNew: boolean;
+  },
+): OrderOutcome {
+  const { gathered, looked, takenAsNew } = known;
+  const batch = new OrderBatch({ now: tx.now, nextSeq: tx.chain.end.seq + 1, gathered });
+  const written = new Map<string, OrderRow>();
+  const large = largeSubmit(jobs, gathered);
+  if (large === undefined && takenAsNew) throw new NotAllNew();
+  const ahead = large === undefined ? undefined : submitInSlices(tx, batch, large);
+  for (const row of ahead?.written ?? []) written.set(row.id, row);
+  const outcomes = jobs.map((job): JobOutcome => {
+    if (ahead !== undefined) return { ok: true, value: ahead.value };
+    const outcome = batch.run(job);
+    const updated = batch.rowsAhead(rowsAhead);
+    for (const { row } of updated) written.set(row.id, row);
+    for (const statement of updateRows(updated)) tx.keep(statement);
+    tx.sendAhead();
+    return outcome;
+  });
+  const writes = batch.writes();
+  const last = insertAhead(tx, writes);
+  for (const statement of writeOrders(last)) tx.keep(statement);
+  // Rows do not depend on hashes: the server writes hundreds of them while the events are put into words here.
+  if (writes.updated.length + writes.inserted.length >= manyRows) tx.sendAhead();
+  for (const { stream, event } of writes.events.slice(ahead?.told ?? 0))
+    tx.chain.append(tx.now, stream, event);
+  for (const { row } of writes.updated) written.set(row.id, row);
+  const changed = written.size - (ahead?.written.length ?? 0);
+  for (const row of writes.inserted) written.set(row.id, row);
+  const decided = { gathered, writes, looked };
+  return { outcomes, ring: writes.ring, changed, written: [...written.values()], decided };
 }

@@ -223,11 +223,10 @@ function takeFact(cells: Cells, found: Found): void {
 const lookAhead = 200;
 
 /**
- * Three kinds of rows in one statement, told apart by the column after the row's.
- * Candidates come from a walk over the index from one (kind, tags, size class) to the next, which stops once at each and
- * steps over those that cannot fit, so a backlog of them costs nothing however long it is; then the best of each class.
+ * A walk over the index from one (kind, tags, size class) to the next, which stops once at each and steps over those that
+ * cannot fit, so a backlog of them costs nothing however long it is; then the best of each class.
  */
-const claimText = `WITH RECURSIVE class (kind, tags, size_class) AS (
+const classes = `WITH RECURSIVE class (kind, tags, size_class) AS (
     SELECT asked.kind, head.tags, head.size_class
       FROM unnest($2::text[]) AS asked (kind), LATERAL (
         SELECT tags, size_class FROM orders
@@ -239,8 +238,8 @@ const claimText = `WITH RECURSIVE class (kind, tags, size_class) AS (
             CASE WHEN (class.size_class + 1) % 64 <= $5 THEN class.size_class + 1
               ELSE (class.size_class / 64 + 1) * 64 END)
           ORDER BY tags, size_class LIMIT 1) AS head
-  )
-  (SELECT ${orderColumnNames}, 'candidate' FROM class, LATERAL (
+  )`;
+const candidates = (more: string): string => `SELECT ${orderColumnNames}, ${more} FROM class, LATERAL (
       SELECT * FROM orders
         WHERE waits = 'room' AND queue = $1 AND kind = class.kind AND tags = class.tags
           AND size_class = class.size_class
@@ -248,7 +247,11 @@ const claimText = `WITH RECURSIVE class (kind, tags, size_class) AS (
         LIMIT CASE WHEN (class.size_class / 64 <= least($4, 15) OR class.size_class / 64 < $4)
           AND class.size_class % 64 < $5 THEN $6 ELSE greatest($6, ${lookAhead}) END) AS orders
     WHERE class.size_class / 64 <= $4 AND class.size_class % 64 <= $5
-      AND (class.tags = '[]' OR class.tags::jsonb <@ $3::jsonb))
+      AND (class.tags = '[]' OR class.tags::jsonb <@ $3::jsonb)`;
+
+/** Three kinds of rows in one statement, told apart by the column after the row's. */
+const claimText = `${classes}
+  (${candidates("'candidate'")})
   UNION ALL
   (SELECT ${orderColumnNames}, 'due' FROM orders
     WHERE queue = $1 AND due_at IS NOT NULL AND due_at <= coalesce($7::bigint, ${serverNow})
@@ -257,9 +260,43 @@ const claimText = `WITH RECURSIVE class (kind, tags, size_class) AS (
   (SELECT ${orderColumnNames}, 'untold' FROM orders
     WHERE queue = $1 AND followed = 1 AND ended_at IS NOT NULL ORDER BY id LIMIT $9)`;
 
+/** The candidates alone, each with the end of the chain that belongs to what was seen. */
+const aheadText = `${classes} ${candidates("(SELECT seq FROM chain_head WHERE id = 1)")}`;
+
+/** What a claim would read, asked outside of a transaction. */
+export function readAhead(queue: string, capacity: Capacity): Statement {
+  return { sql: aheadText, values: candidateValues(queue, capacity), wants: "arrays" };
+}
+
+/** @param text of payloads, in characters */
+export function readRows(answer: Answer): {
+  readonly rows: readonly OrderRow[];
+  readonly seq: number | undefined;
+  readonly text: number;
+} {
+  const found = answer.rows as unknown as readonly Cells[];
+  let text = 0;
+  const rows = found.map((cells) => {
+    text += (cells[4] as string | null)?.length ?? 0;
+    return toOrderRow(cells as unknown as OrderCells);
+  });
+  return { rows, text, seq: found[0]?.[orderColumns.length] as number | undefined };
+}
+
+function candidateValues(queue: string, capacity: Capacity): readonly SqlValue[] {
+  const { slots, memory } = classesOf(capacity);
+  return [
+    queue,
+    textArray(capacity.max < 1 ? [] : [...new Set(capacity.kinds)]),
+    JSON.stringify(capacity.tags),
+    slots,
+    memory,
+    Math.max(0, capacity.max),
+  ];
+}
+
 function askClaim(claim: Needs["claims"][number], index: number, now: number | null): Question {
   const { queue, capacity, due, untold } = claim;
-  const { slots, memory } = classesOf(capacity);
   const take = (cells: Cells, found: Found): void => {
     const id = keepRow(cells, found);
     const claimed = found.claims[index];
@@ -268,19 +305,7 @@ function askClaim(claim: Needs["claims"][number], index: number, now: number | n
     else if (sort === "due") claimed?.due.push(id);
     else claimed?.untold.push(id);
   };
-  return ask(
-    take,
-    claimText,
-    queue,
-    textArray(capacity.max < 1 ? [] : [...new Set(capacity.kinds)]),
-    JSON.stringify(capacity.tags),
-    slots,
-    memory,
-    Math.max(0, capacity.max),
-    now,
-    due,
-    untold,
-  );
+  return ask(take, claimText, ...candidateValues(queue, capacity), now, due, untold);
 }
 
 /** The largest classes that what is free may hold. */

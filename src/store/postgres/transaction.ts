@@ -63,12 +63,14 @@ export class CommitUnknown extends Error {
 export class Transaction {
   readonly #session: Session;
   readonly #draft: ChainDraft;
-  readonly #xact: string;
+  #xact: string;
   /** Server's time when the lock was held, or the time of the clock the store was given. */
   readonly now: number;
   /** So many events of the draft are written or kept. */
   #told = 0;
   #kept: JoinedStatement[] = [];
+  /** Of one that was begun on an expectation: the answers to its beginning. */
+  #opened: Promise<readonly Settled[]> | undefined;
   /** Answers to what was sent ahead. */
   readonly #ahead: Promise<readonly Settled[]>[] = [];
 
@@ -100,6 +102,28 @@ export class Transaction {
     const start = { seq: Math.max(head.seq, last ?? 0), hash: head.hash };
     const tx = new Transaction(session, start, xact, given.now ?? now);
     return { tx, loaded: answers.slice(2) };
+  }
+
+  /**
+   * Begins where the chain is taken to end, and goes on without an answer: the server opens and checks while the calls
+   * are already being decided. `asExpected` has to be asked before the commit. `check` has no answer when all is well.
+   */
+  static expect(session: Session, expected: { start: ChainEnd; now: number }, check: Statement): Transaction {
+    faultPoint("store.commit.before-begin");
+    const tx = new Transaction(session, expected.start, "", expected.now);
+    tx.#opened = session.settle([plain("BEGIN"), standing, check]);
+    return tx;
+  }
+
+  /** The server's time when the lock was held; undefined when it was not as expected: nothing of it may be committed. */
+  async asExpected(): Promise<number | undefined> {
+    const [, answer, check] = answersOf((await this.#opened) ?? []);
+    const head = answer?.rows[0] as unknown as Standing | undefined;
+    const { seq, hash } = this.#draft.start;
+    if (head === undefined || head.seq !== seq || head.hash !== hash) return undefined;
+    if ((head.last ?? 0) > seq || check?.rows.length !== 0) return undefined;
+    this.#xact = head.xact;
+    return head.now;
   }
 
   get chain(): ChainDraft {

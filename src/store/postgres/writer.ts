@@ -4,13 +4,14 @@ import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Program } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
-import { commitForeseen } from "./foreseen-commit.ts";
+import { clockMs, commitForeseen, otherwise } from "./foreseen-commit.ts";
 import { Foresight, type Learned } from "./foresight.ts";
 import { HeldRows } from "./held-rows.ts";
 import { NotAllNew } from "./large-submit.ts";
-import { OrderWork } from "./order-batch.ts";
+import { decideAll, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData, storeError, troubleOf } from "./postgres-error.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import type { ServerClock } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
@@ -56,6 +57,7 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #held = new HeldRows();
   readonly #foresight = new Foresight(this.#held);
+  readonly #ahead = new ReadAhead(this.#foresight);
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -132,11 +134,17 @@ export class Writer {
   /** @param allNew see `Knowledge` */
   async #attempt(jobs: readonly Job[], tries: Tries, allNew: boolean): Promise<readonly JobOutcome[]> {
     const session = await this.#connected();
+    await this.#ahead.take();
     const foreseen = await this.#commitForeseen(session, jobs, tries);
     if (foreseen !== undefined) return foreseen;
-    const { tx, outcomes, ring, written, decided } = await this.#decide(session, jobs, allNew);
+    const orders = jobs.flatMap(({ order }) => order ?? []);
+    const expected = orders.length < jobs.length ? undefined : await this.#expect(session, orders);
+    const { tx, outcomes, ring, written, decided } = expected ?? (await this.#decide(session, jobs, allNew));
     try {
-      await (tx.isEmpty && jobs.every(({ task }) => task === undefined) ? tx.leave() : tx.commit());
+      const leaves = tx.isEmpty && jobs.every(({ task }) => task === undefined);
+      const ended = leaves ? tx.leave() : tx.commit();
+      if (orders.length === jobs.length) this.#ahead.begin(session, orders, outcomes, this.#now());
+      await ended;
     } catch (error) {
       if (!(error instanceof CommitUnknown)) {
         await rollBack(session);
@@ -168,7 +176,7 @@ export class Writer {
     const orders = jobs.flatMap(({ order }) => order ?? []);
     if (orders.length < jobs.length) return undefined;
     const sent = timers.monotonic();
-    const foreseen = this.#foresight.decide(orders, (clock ?? serverClock).now());
+    const foreseen = this.#foresight.decide(orders, this.#now());
     if (foreseen === undefined) return undefined;
     const { start, chain, now, gathered, writes, outcomes } = foreseen;
     const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
@@ -189,6 +197,36 @@ export class Writer {
     }
     committed(chain.events, writes.ring);
     return outcomes;
+  }
+
+  /** Time of the store as far as it is known without asking. */
+  #now(): number {
+    return (this.#options.clock ?? this.#options.serverClock).now();
+  }
+
+  /** Many ends and claims: the server is at work on the first of them before it has said how things stand. */
+  async #expect(session: Session, orders: readonly OrderJob[]): Promise<Decided | undefined> {
+    const { clock, serverClock, timers } = this.#options;
+    const expected = session.pipelined ? this.#foresight.expect(orders, this.#now()) : undefined;
+    if (expected === undefined) return undefined;
+    const sent = timers.monotonic();
+    const tx = Transaction.expect(session, expected, otherwise(expected));
+    try {
+      const { gathered } = expected;
+      const decided = decideAll(tx, orders, { gathered, looked: [], takenAsNew: false });
+      const now = await tx.asExpected();
+      if (now !== undefined) serverClock.learn(now, sent, timers.monotonic());
+      if (now !== undefined && (clock !== undefined || Math.abs(now - tx.now) <= clockMs)) {
+        this.#ahead.used();
+        return { tx, ...decided };
+      }
+    } catch (error) {
+      await rollBack(session);
+      throw error;
+    }
+    await rollBack(session);
+    this.#foresight.missed(orders);
+    return undefined;
   }
 
   async #decide(session: Session, jobs: readonly Job[], allNew: boolean): Promise<Decided> {

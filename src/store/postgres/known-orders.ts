@@ -1,0 +1,17 @@
+import type { OrderRow } from "../orders/row.ts";
+import type { SqlValue } from "../sql/program.ts";
+import { numberArray, textArray } from "./arrays.ts";
+
+/**
+ * A query that has a row for each of these orders that is no longer held, or no longer waits, as it is known here.
+ * @param place stands for a value
+ */
+export function noLonger(known: readonly OrderRow[], place: (value: SqlValue) => string): string {
+  const ids = place(textArray(known.map(({ id }) => id)));
+  const fences = place(numberArray(known.map(({ fence }) => fence)));
+  const waits = place(textArray(known.map((row) => row.waits)));
+  return `SELECT known.id FROM unnest(${ids}::text[], ${fences}::bigint[], ${waits}::text[])
+    AS known (id, fence, waits) LEFT JOIN orders ON orders.id = known.id AND orders.fence = known.fence
+      AND orders.waits IS NOT DISTINCT FROM known.waits AND (known.waits IS NULL) = (orders.lease_until IS NOT NULL)
+    WHERE orders.id IS NULL`;
+}

@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { newOrder, starting } from "../../testing/store-contract/tools.ts";
+import type { OrderChange, OrderRecord, Store } from "../index.ts";
+import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
+import { openPostgresStore } from "./open.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await postgresServer();
+});
+afterAll(() => server.stop());
+
+/** A driver that counts statements by whether they look for orders to claim, and whether they do so ahead. */
+async function counting(counts: { looked: number; ahead: number }): Promise<PgDriver> {
+  const { Client } = await loadDriver();
+  function count(options: PgOptions): InstanceType<typeof Client> {
+    const client = new Client(options);
+    const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
+    const noKind = "{}";
+    return Object.assign(client, {
+      query: (
+        first: string | { text: string; values: readonly unknown[] },
+        ...others: readonly unknown[]
+      ) => {
+        if (
+          typeof first !== "string" &&
+          first.text.includes("RECURSIVE class") &&
+          first.values[1] !== noKind
+        ) {
+          if (first.text.includes("'candidate'")) counts.looked++;
+          else counts.ahead++;
+        }
+        return query(first, ...others);
+      },
+    });
+  }
+  return { Client: count as unknown as PgDriver["Client"] };
+}
+
+const most = 120;
+const names = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => `o${String(n).padStart(4, "0")}`);
+const claim = (store: Store): Promise<readonly OrderRecord[]> =>
+  store.orders.claim("q", "w", starting(most), 60_000);
+const idsOf = (orders: readonly OrderRecord[]): readonly string[] => orders.map(({ id }) => id);
+const ended = ({ id, fence }: OrderRecord): OrderChange => ({
+  id,
+  fence,
+  from: ["RUNNING"],
+  to: "COMPLETED",
+  event: "completed",
+});
+/** Ends what is held, and claims as much again, in one commit. */
+async function goOn(store: Store, held: readonly OrderRecord[]): Promise<readonly OrderRecord[]> {
+  const [next] = await Promise.all([
+    claim(store),
+    ...held.map((order) => store.orders.change([ended(order)])),
+  ]);
+  return next;
+}
+
+describe("many orders that are claimed after many others", () => {
+  /** A store that has read the orders of its next claim: `o0240` is the first of them. */
+  async function knowing(): Promise<{ a: Store; b: Store; held: readonly OrderRecord[]; schema: string }> {
+    const schema = server.schema();
+    const open = (): Promise<Store> => openPostgresStore({ url: server.url(), schema });
+    const [a, b] = [await open(), await open()];
+    await a.orders.submit(names(6 * most).map((id) => newOrder(id)));
+    const first = await claim(a);
+    expect(idsOf(first)).toEqual(names(most));
+    const held = await goOn(a, first);
+    expect(idsOf(held)).toEqual(names(2 * most).slice(most));
+    return { a, b, held, schema };
+  }
+
+  test("were read behind the commit before, and come in their turn, with every step told", async () => {
+    const counts = { looked: 0, ahead: 0 };
+    // What was read ahead grows old; on a busy machine it would now and then be too old.
+    const given = { driver: await counting(counts), clock: new ManualClock() };
+    await using store = await openPostgresStore({ url: server.url(), schema: server.schema(), ...given });
+    const waiting = names(5 * most + 7);
+    await store.orders.submit(waiting.map((id) => newOrder(id)));
+    const taken: string[] = [];
+    for (let held = await claim(store); held.length > 0; held = await goOn(store, held))
+      taken.push(...idsOf(held));
+    expect(taken).toEqual(waiting);
+    expect(counts).toEqual({ looked: 1, ahead: 5 });
+    expect(await store.orders.counts("q")).toMatchObject({
+      PENDING: 0,
+      RUNNING: 0,
+      COMPLETED: waiting.length,
+    });
+    const before = await store.orders.list({ queue: "q", limit: 1_000 });
+    await store.rebuild();
+    expect(await store.orders.list({ queue: "q", limit: 1_000 })).toEqual(before);
+    expect(await store.events.verify()).toMatchObject({ whole: true });
+  });
+
+  test("come after better ones, whoever has submitted them or put them forward", async () => {
+    const { a, b, held } = await knowing();
+    await b.orders.submit([newOrder("better", { priority: 5 })]);
+    const third = await goOn(a, held);
+    expect(idsOf(third)).toEqual(["better", ...names(3 * most - 1).slice(2 * most)]);
+    const [, fourth] = await Promise.all([
+      a.orders.submit([newOrder("best", { priority: 9 })]),
+      goOn(a, third),
+    ]);
+    expect(idsOf(fourth)[0]).toBe("best");
+    const [, fifth] = await Promise.all([b.orders.setPriority("o0700", 7), goOn(a, fourth)]);
+    expect(new Set(idsOf([...held, ...third, ...fourth, ...fifth])).size).toBe(4 * most);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("go to one process each, when two of them claim in turn and at the same time", async () => {
+    const { a, b, held } = await knowing();
+    const others = await claim(b);
+    expect(idsOf(others)).toEqual(names(3 * most).slice(2 * most));
+    const both = await Promise.all([goOn(a, held), goOn(b, others)]);
+    const last = await Promise.all([goOn(a, both[0]), goOn(b, both[1])]);
+    const taken = [...both.flat(), ...last.flat()].map(({ id }) => id);
+    expect(taken.sort()).toEqual(names(6 * most).slice(3 * most));
+    expect(await a.events.verify()).toMatchObject({ whole: true });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("are passed over when they are gone or held, though nobody has told of it", async () => {
+    const { a, b, held, schema } = await knowing();
+    await server.query(`DELETE FROM "${schema}".orders WHERE id = 'o0240'`);
+    await server.query(`UPDATE "${schema}".orders SET waits = NULL WHERE id = 'o0242'`);
+    expect(idsOf(await goOn(a, held)).slice(0, 3)).toEqual(["o0241", "o0243", "o0244"]);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("stay where they are while the queue is paused", async () => {
+    const { a, b, held } = await knowing();
+    await b.orders.configure("q", { paused: true }, "test", "a pause");
+    expect(await goOn(a, held)).toEqual([]);
+    await b.orders.configure("q", { paused: false }, "test", "and on");
+    expect(idsOf(await claim(a))[0]).toBe("o0240");
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("are handed out as they are stored, and their ends are refused to whoever has lost them", async () => {
+    const { a, b, held } = await knowing();
+    const [lost, ...kept] = held as readonly [OrderRecord, ...OrderRecord[]];
+    await b.orders.change([{ ...ended(lost), to: "PENDING", event: "released" }]);
+    const refused = a.orders.change([ended(lost)]).catch(({ code }: { code: string }) => code);
+    const next = await goOn(a, kept);
+    expect(await refused).toBe("CUTOVER_LEASE_LOST");
+    expect(idsOf(next)[0]).toBe(lost.id);
+    const stored = new Map((await b.orders.list({ queue: "q", limit: 1_000 })).map((row) => [row.id, row]));
+    for (const order of next) expect(stored.get(order.id)).toEqual(order);
+    await Promise.all([a.close(), b.close()]);
+  });
+});
