@@ -15,8 +15,9 @@ import type { MoveSettings } from "./move-options.ts";
 export async function beginMove(settings: MoveSettings): Promise<MoveState> {
   const { source, target, job, fence, origin, slot } = settings;
   const found = await target.checkpoint(job);
+  let wanted: readonly Range[] | undefined;
   if (found === undefined) {
-    const wanted = await rangesOf(settings);
+    wanted = await rangesOf(settings);
     const names = settings.into ?? wanted.map(({ collection }) => collection);
     // Rows are copied table by table while changes of others come in between: one may come before the row it refers to.
     await requireFree(target, names, ({ foreignKeys, triggers }) => [...foreignKeys, ...triggers]);
@@ -30,7 +31,7 @@ export async function beginMove(settings: MoveSettings): Promise<MoveState> {
   faultPoint("data.move.captured");
   const saved = await target.checkpoint(job);
   if (saved === undefined) {
-    const state = MoveState.begun(await rangesOf(settings), start);
+    const state = MoveState.begun(wanted ?? (await rangesOf(settings)), start);
     await target.applyTxn({ job, fence, origin, changes: [], rows: [], checkpoint: state.encode() });
     return state;
   }

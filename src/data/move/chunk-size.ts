@@ -13,13 +13,13 @@ export const defaultSizing: ChunkSizing = { targetMs: 500, rows: 10_000, bytes: 
 
 /**
  * Of rows that come packed: they cost next to nothing here, so that what each transaction of the target costs decides. Two chunks
- * of this size are in memory.
+ * of this size are in memory, and while the first is read and the last is written one of the two stores waits for the other.
  */
-export const packedSizing: ChunkSizing = { targetMs: 500, rows: 1_000_000, bytes: 16_777_216 };
+export const packedSizing: ChunkSizing = { targetMs: 500, rows: 1_000_000, bytes: 8_388_608 };
 
 /** Rows of the first chunk, before anything was measured. */
 const firstRows = 1_000;
-const firstPackedRows = 50_000;
+const firstPackedRows = 10_000;
 
 export function firstChunk({ rows, bytes }: ChunkSizing, packed = false): ChunkLimit {
   return { rows: Math.min(packed ? firstPackedRows : firstRows, rows), bytes, ...(packed ? { packed } : {}) };

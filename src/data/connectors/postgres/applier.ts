@@ -140,8 +140,12 @@ export class Applier {
     copied: ReadonlyMap<Shape, readonly Row[] | CopiedRows>,
     wanted: Way | undefined,
   ): Promise<void> {
-    const { job, fence, origin, checkpoint = null } = write;
-    const [role] = await session.query("BEGIN; SELECT current_setting('session_replication_role') AS role");
+    const { job, fence, origin, checkpoint = null, durable = true } = write;
+    // Commits are in the log in their order: a later one that is waited for brings this one to the disk too.
+    const waits = durable ? "" : "SET LOCAL synchronous_commit = off; ";
+    const [role] = await session.query(
+      `BEGIN; ${waits}SELECT current_setting('session_replication_role') AS role`,
+    );
     const way = wanted ?? (role?.["role"] === "replica" ? "net" : "runs");
     // The origin before all changes, so that a log knows at once whether to leave them out.
     const claimed = await session.query(

@@ -73,10 +73,10 @@ export class Sessions {
       ...(role === "log" ? { replication: true } : {}),
     });
     if (role !== "write") return session;
-    // A move's writes go through a fence.
-    await session.query("SET cutover.epoch = 'move'");
-    // All is found by primary key; a table that just grew has no statistics that would say so.
-    await session.query("SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off");
+    // A move's writes go through a fence. All is found by primary key; a table that just grew has no statistics that would say so.
+    await session.query(
+      "SET cutover.epoch = 'move'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off",
+    );
     // What triggers did on the old side is moved with its rows; foreign keys hold again when all are there.
     await session.query("SET session_replication_role = 'replica'").catch(() => {
       // Needs a superuser or GRANT SET ON PARAMETER; without it rows are written in their order and triggers fire.
