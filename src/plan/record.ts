@@ -4,6 +4,7 @@ import type { Check, TriggerCondition } from "./definition.ts";
 import { type GateSpec, gateToJson, readerText } from "./gate-spec.ts";
 import type { Migration } from "./migration.ts";
 import { originsOf } from "./origin-record.ts";
+import { isUnproven } from "./unproven.ts";
 
 /**
  * A compiled definition as JSON, twice: `definition` is what the hash covers, `graph()` is what the record keeps (built when it is asked for),
@@ -13,7 +14,7 @@ import { originsOf } from "./origin-record.ts";
  *
  * `graph`: `{ format, hash, name, title, units, waves, phases: [{ name, title, after, units, forwardOnly, approval,
  * patienceMs, entry, wayBack, exit, steps: [{ id, name, unit, kind, after, reversible, undo, timeoutMs, retries,
- * input, code, wave, layer, summary }] }], triggers, verifyOld, success, contingencies, risks, schedule, document, origins }`.
+ * input, code, wave, layer, summary }] }], triggers, verifyOld, success, contingencies, risks, schedule, document, origins, unprovenTriggers }`.
  */
 export function describe(parts: Parts): {
   readonly definition: JsonObject;
@@ -29,6 +30,9 @@ export function describe(parts: Parts): {
         summary: step.summary,
       })),
       ...originsOf(parts),
+      unprovenTriggers: parts.migration.triggers
+        .filter(({ condition }) => isUnproven(condition))
+        .map(({ name }) => name),
     }),
   };
 }

@@ -48,9 +48,12 @@ export interface GraphTrigger {
   readonly phases: readonly string[];
   /** Only a person fires it. */
   readonly manual: boolean;
+  /** Nobody has said how its condition is measured. */
+  readonly unproven: boolean;
 }
 
 export function readGraph(graph: JsonObject, hash: string): Graph {
+  const unproven = new Set(texts(graph["unprovenTriggers"]));
   return {
     hash,
     title: text(graph["title"]),
@@ -67,6 +70,7 @@ export function readGraph(graph: JsonObject, hash: string): Graph {
       action: text(trigger["action"]),
       phases: texts(trigger["phases"]),
       manual: isObject(trigger["condition"]) && trigger["condition"]["type"] === "manual",
+      unproven: unproven.has(text(trigger["name"])),
     })),
   };
 }

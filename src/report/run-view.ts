@@ -150,6 +150,8 @@ export interface TriggerView {
   readonly armed: boolean;
   /** Only a person fires it: `cutover trigger NAME`. */
   readonly manual: boolean;
+  /** Nobody has said how its condition is measured: it never fires, and is not armed. */
+  readonly unproven: boolean;
   /** Newest verdict, when there is one. */
   readonly last: VerdictView | null;
   /** When it fired last, why, and the person who fired it, if one did. */

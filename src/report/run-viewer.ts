@@ -287,10 +287,14 @@ function triggerViews(facts: {
       name: trigger.name,
       action: trigger.action,
       phases: trigger.phases,
-      armed: inPhase && (run.state === "RUNNING" || run.state === "HOLDING" || run.state === "PAUSED"),
+      armed:
+        inPhase &&
+        !trigger.unproven &&
+        (run.state === "RUNNING" || run.state === "HOLDING" || run.state === "PAUSED"),
       last:
         live !== undefined ? liveVerdictView(live) : recorded === undefined ? null : verdictView(recorded),
       manual: trigger.manual,
+      unproven: trigger.unproven,
       ...(facts.fired.get(trigger.name) ?? neverFired),
     };
   });

@@ -73,7 +73,8 @@ export function actionWords(action: string): string {
 
 /** Whether a trigger is armed, has fired, still holds or slows the run, and who fired it. */
 export function triggerState(trigger: TriggerView): string {
-  const { action, armed, manual, firedAt, firedBy, recoveredAt } = trigger;
+  const { action, armed, manual, unproven, firedAt, firedBy, recoveredAt } = trigger;
+  if (unproven && firedAt === null) return "unproven: it never fires";
   if (firedAt === null) return armed ? (manual ? "armed, for people" : "armed") : "not armed";
   const by = firedBy === null ? "" : ` by ${firedBy}`;
   if (recoveredAt !== null) return `fired ${timestamp(firedAt)}${by}, over ${timestamp(recoveredAt)}`;

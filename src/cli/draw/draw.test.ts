@@ -135,6 +135,7 @@ const ramping = view({
     phases: [],
     armed: true,
     manual: false,
+    unproven: false,
     last: null,
     firedAt: null,
     firedFor: null,
@@ -234,6 +235,16 @@ describe("the tree of a run", () => {
     const text = shown({ ...ramping, triggers }, 80).join("\n");
     expect(text).toContain(" throttled: one step at a time, memory > 90 %: memory 0.95");
     expect(text).toContain(" armed: customer impact (by hand) · memory > 90 %");
+    expect(text).not.toContain("unproven");
+  });
+
+  test("names the triggers that guard nothing, since nobody has said how they are measured", () => {
+    const [first, ...others] = ramping.triggers;
+    if (first === undefined) throw new Error("expected triggers");
+    const triggers = [{ ...first, name: "the queue grows", armed: false, unproven: true }, ...others];
+    const lines = shown({ ...ramping, triggers }, 80);
+    expect(lines).toContain(" ⚠ unproven, never fire: the queue grows");
+    expect(lines.find((line) => line.startsWith(" armed: "))).not.toContain("queue");
   });
 
   test("shows share, wait, gate, triggers and what is to come in 80 columns", () => {

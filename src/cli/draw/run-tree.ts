@@ -122,6 +122,10 @@ function footer(view: RunView, { columns, keys }: TreeOptions): readonly Line[] 
     const reason = trigger.firedFor ?? "";
     lines.push([span(" throttled: ", "wait"), span(`one step at a time, ${trigger.name}: ${reason}`)]);
   }
+  const silent = view.triggers.filter(({ unproven }) => unproven).map(({ name }) => name);
+  if (silent.length > 0)
+    for (const [index, row] of flow(silent, columns - 26).entries())
+      lines.push([span(index === 0 ? " ⚠ unproven, never fire: " : " ".repeat(25), "wait"), span(row)]);
   const armed = view.triggers.filter((trigger) => trigger.armed).map(triggerText);
   const rows =
     armed.length === 0
