@@ -170,38 +170,40 @@ export class Course {
       type: "part",
       words: noted ? "compares what was written since the cutover" : "compares both sides",
     });
-    let wrong: readonly Place[] = [];
+    if (this.to === "new") {
+      this.proven = await this.#followed((live) => this.#equality.everything(this.#signal, live));
+      if (!this.proven.equal) throw differs(this.#ground, this.proven.differences, "before the cutover");
+      await this.#sample();
+    } else if (noted) await this.#mend(await this.#followed(() => this.#checkNoted()));
+    else await this.#mendAll();
+  }
+
+  /** The log is applied while the body reads; nothing of it goes on after that. */
+  async #followed<T>(body: (live: Live) => Promise<T>): Promise<T> {
     const over = new AbortController();
     const following = this.#follow(over.signal);
     try {
-      const live = { caughtUp: (): Promise<void> => this.#caughtUp(), touched: this.#touched.live };
-      if (noted) wrong = await this.#checkNoted();
-      else if (this.to === "new") this.proven = await this.#equality.everything(this.#signal, live);
-      else await this.#mendAll(live);
+      return await body({ caughtUp: () => this.#caughtUp(), touched: this.#touched.live });
     } finally {
       over.abort();
       await following;
     }
-    if (this.to === "new") {
-      if (this.proven?.equal !== true)
-        throw differs(this.#ground, this.proven?.differences ?? [], "before the cutover");
-      await this.#sample();
-      return;
-    }
-    await this.#mend(wrong);
   }
 
-  /** The new side says what is right. What differs is written, and read again in the pause. */
+  /**
+   * The new side says what is right. What differs is written, and read again in the pause. Nobody applies the log meanwhile: what was
+   * read before could take a later row back.
+   */
   async #mend(places: readonly Place[]): Promise<void> {
     await this.#takeBack(places);
     this.#touched.again({ sourceKeys: [], targetPlaces: places });
   }
 
   /** Compares everything on the way back, again where more differs than one verification lists. */
-  async #mendAll(live: Live): Promise<void> {
+  async #mendAll(): Promise<void> {
     this.mended = 0;
     for (let pass = 1; ; pass++) {
-      this.proven = await this.#equality.everythingBack(this.#signal, live);
+      this.proven = await this.#followed((live) => this.#equality.everythingBack(this.#signal, live));
       const { differences, more } = this.proven;
       await this.#mend(differences);
       this.mended += differences.length;
