@@ -20,9 +20,8 @@ export class PackedReader {
   readonly #shape: Shape;
   readonly #form: PackedForm;
   readonly #parts: Buffer[] = [];
-  /** Messages behind one another that are not among the parts yet. */
-  #run: { readonly data: Buffer; readonly from: number; to: number } | undefined;
-  #last: Buffer | undefined;
+  /** Messages behind one another that are not among the parts yet, and where the last of them begins. */
+  #run: { readonly data: Buffer; readonly from: number; last: number; to: number } | undefined;
   #count = 0;
   #bytes = 0;
   #begun = false;
@@ -48,14 +47,15 @@ export class PackedReader {
 
   /** Key of the row that came last. */
   get lastKey(): Uint8Array | undefined {
-    return this.#last === undefined
+    const run = this.#run;
+    return run === undefined
       ? undefined
-      : new MessageReader(this.#shape, this.#form).keyOf(this.#last);
+      : new MessageReader(this.#shape, this.#form).keyOf(run.data, run.last);
   }
 
   take(): PackedRows | undefined {
-    this.#close();
     const { lastKey } = this;
+    this.#close();
     if (lastKey === undefined) return undefined;
     const all = { parts: this.#parts, count: this.#count, bytes: this.#bytes };
     return new CopiedRows(this.#shape, this.#form, all, lastKey);
@@ -85,12 +85,15 @@ export class PackedReader {
     const length = end - from;
     if (this.#count > 0 && this.#bytes + length > most) return false;
     const start = from - head;
-    if (this.#run?.data === data && this.#run.to === start) this.#run.to = end;
-    else {
+    // No object for a row: they would be most of what there is to collect.
+    const run = this.#run;
+    if (run?.data === data && run.to === start) {
+      run.last = start;
+      run.to = end;
+    } else {
       this.#close();
-      this.#run = { data, from: start, to: end };
+      this.#run = { data, from: start, last: start, to: end };
     }
-    this.#last = data.subarray(start, end);
     this.#count++;
     this.#bytes += length;
     return true;

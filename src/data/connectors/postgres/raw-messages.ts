@@ -1,11 +1,10 @@
 import type { PgStream } from "./driver.ts";
 
 const copyData = 0x64;
+/** Bytes of a message before what it carries. */
+export const messageHead = 5;
 /** Messages that may come between others and mean nothing here: CopyOut- and CopyBothResponse, status, notices, notifications. */
 const passedOver: ReadonlySet<number> = new Set([0x48, 0x57, 0x53, 0x4e, 0x41]);
-
-/** A message from this size on gets memory of its own at once. */
-const largeBytes = 1_048_576;
 
 /**
  * Reads the data of a COPY or of a replication stream straight from the socket: the driver would make an object of every row.
@@ -18,33 +17,32 @@ export function takeMessages(
   onData: (data: Buffer, at: number, end: number) => void,
 ): void {
   const driver = stream.listeners("data")[0] as (chunk: Buffer) => void;
-  let waiting: Buffer[] = [];
-  let held = 0;
-  /** Bytes without which there is nothing to do: large messages are put together once. */
-  let needed = 5;
-  /** Of a very large one, filled as it comes: its pieces are not held beside it. */
-  let large: Buffer | undefined;
+  /** Less than the head of a message. */
+  let start: Buffer = Buffer.alloc(0);
+  /**
+   * A message of which a part came: it is filled as the rest comes. So of what comes nothing is copied but the message that goes from one
+   * chunk into the next, and the pieces of a very large one are not held beside it.
+   */
+  let open: Buffer | undefined;
+  let filled = 0;
   const take = (chunk: Buffer): void => {
-    let rest = chunk;
-    if (large !== undefined) {
-      const filled = chunk.copy(large, held);
-      held += filled;
-      if (held < needed) return;
-      rest = chunk.subarray(filled);
-      onData(large, 5, large.length);
-      large = undefined;
-      held = 0;
-      needed = 5;
-    }
-    waiting.push(rest);
-    held += rest.length;
-    if (held < needed) return;
-    const data = waiting.length === 1 ? rest : Buffer.concat(waiting, held);
+    let data = chunk;
     let at = 0;
+    if (open !== undefined) {
+      at = chunk.copy(open, filled);
+      filled += at;
+      if (filled < open.length) return;
+      const whole = open;
+      open = undefined;
+      if (whole[0] === copyData) onData(whole, messageHead, whole.length);
+    } else if (start.length > 0) {
+      data = Buffer.concat([start, chunk]);
+      start = Buffer.alloc(0);
+    }
     for (;;) {
-      if (data.length - at < 5) {
-        needed = 5;
-        break;
+      if (data.length - at < messageHead) {
+        if (at < data.length) start = Buffer.from(data.subarray(at));
+        return;
       }
       const code = data[at] as number;
       if (code !== copyData && !passedOver.has(code)) {
@@ -55,18 +53,13 @@ export function takeMessages(
       }
       const end = at + 1 + data.readUInt32BE(at + 1);
       if (end > data.length) {
-        needed = end - at;
-        break;
+        open = Buffer.allocUnsafe(end - at);
+        filled = data.copy(open, 0, at);
+        return;
       }
-      if (code === copyData) onData(data, at + 5, end);
+      if (code === copyData) onData(data, at + messageHead, end);
       at = end;
     }
-    waiting = at === data.length ? [] : [data.subarray(at)];
-    held = data.length - at;
-    if (needed < largeBytes || data[at] !== copyData) return;
-    large = Buffer.allocUnsafe(needed);
-    data.copy(large, 0, at);
-    waiting = [];
   };
   stream.on("data", take);
   stream.off("data", driver);
@@ -78,9 +71,6 @@ export function copyDataMessage(bytes: Uint8Array): Buffer {
   message.set(bytes, messageHead);
   return asMessage(message);
 }
-
-/** Bytes of a message before what it carries. */
-export const messageHead = 5;
 
 /** Makes a CopyData message of bytes whose first five are free. */
 export function asMessage(bytes: Buffer): Buffer {
