@@ -179,6 +179,9 @@ function stoppedLines(
   return [
     [span(`◐ ${why}`, "wait"), span(`${where} · run ${view.run.id}${waits === "" ? "" : ` · ${waits}`}`)],
     ...(wanted === undefined ? [] : [[span("  approve: ", "dim"), span(`npx ${wanted.command}`, "bold")]]),
+    ...(view.next.command.startsWith("cutover settle ")
+      ? [[span("  settle:  ", "dim"), span(`npx ${view.next.command}`, "bold")]]
+      : []),
     [span("  go on:   ", "dim"), span(`npx ${inStore(`cutover resume ${view.run.id}`, context)}`, "bold")],
     [
       span("  go back: ", "dim"),

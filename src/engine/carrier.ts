@@ -21,7 +21,14 @@ import {
   restartPhase,
   stepsToComplete,
 } from "./phase-runner.ts";
-import { type Action, currentPhase, decide, type PhaseSituation, type Situation } from "./policy.ts";
+import {
+  type Action,
+  currentPhase,
+  decide,
+  holdToEnd,
+  type PhaseSituation,
+  type Situation,
+} from "./policy.ts";
 import { rollBack } from "./rollback.ts";
 import type { RunMemory } from "./run-memory.ts";
 import { StepPool, unknownText } from "./step-pool.ts";
@@ -180,7 +187,9 @@ export class Carrier implements Desk {
     await this.#refreshApprovals();
     const action = decide(this.#situation());
     this.#action = action.do;
-    this.live.waitsFor = action.do === "wait" ? action.for : this.memory.reason;
+    const { reason } = this.memory;
+    this.live.waitsFor =
+      action.do === "wait" && (action.for !== holdToEnd || reason === "") ? action.for : reason;
     if (this.#work.signal.aborted && this.#stopped === undefined) this.#work = new AbortController();
     try {
       return await this.#do(action);

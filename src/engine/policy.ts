@@ -89,4 +89,6 @@ function forward({ run, phases }: Situation): Action {
   }
 }
 
-const held: Action = { do: "wait", for: "the reason of its hold to end" };
+/** Where more is known, the reason itself is told instead. */
+export const holdToEnd = "the reason of its hold to end";
+const held: Action = { do: "wait", for: holdToEnd };

@@ -19,7 +19,12 @@ export function nextCommand(
     case "HOLDING":
       if (approval !== undefined)
         return { text: "look at the evidence, then approve", command: approval.command };
-      return { text: "mend what it waits for, then go on", command: `cutover resume ${run.id}` };
+      return (
+        settling(phases) ?? {
+          text: "mend what it waits for, then go on",
+          command: `cutover resume ${run.id}`,
+        }
+      );
     case "PAUSED":
       return { text: "go on", command: `cutover continue ${run.id}` };
     case "ROLLING_BACK":
@@ -40,4 +45,21 @@ export function nextCommand(
     case "COMPLETED":
       return { text: "read the report", command: `cutover report ${run.id}` };
   }
+}
+
+/** A step of which only a person can say how it stands: a command to be read first, or an outcome that a crash left open. */
+function settling(phases: readonly PhaseView[]): NextCommand | undefined {
+  const step = phases
+    .flatMap(({ steps }) => steps)
+    .find(({ state, error }) => state === "UNKNOWN" && error?.code !== "CUTOVER_STEP_UNPROVEN");
+  if (step === undefined) return undefined;
+  return step.error?.code === "CUTOVER_STEP_REVIEW"
+    ? {
+        text: "read that command; to let it run",
+        command: `cutover settle ${step.id} not-done --reason "…"`,
+      }
+    : {
+        text: "look whether it took effect, and say done or not-done",
+        command: `cutover settle ${step.id} done --reason "…"`,
+      };
 }

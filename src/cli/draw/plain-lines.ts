@@ -107,8 +107,9 @@ export class PlainLines {
     }
     const waits = view.run.waitsFor;
     // The reason of a run that goes back, or has ended, stands in the line that said so.
+    const told = last !== undefined && last.run.state !== view.run.state && waits === view.run.reason;
     const standing = view.run.state === "RUNNING" || view.run.state === "HOLDING";
-    if (standing && waits !== "" && waits !== last?.run.waitsFor && view.wanted.length === 0)
+    if (standing && !told && waits !== "" && waits !== last?.run.waitsFor && view.wanted.length === 0)
       say(view.run.at, span("◐ waits: ", "wait"), span(waits));
     if (lines.length === 0 && view.run.at - this.#saidAt >= quietMs) {
       for (const phase of view.phases) {
