@@ -7,7 +7,10 @@ import { name } from "./submission.ts";
 export interface Limit {
   /** At most so many run at the same time, on all machines together. */
   readonly concurrency?: number;
-  /** At most `limit` begin in any `per`: a burst of `limit`, then evenly. */
+  /**
+   * A burst of `limit` after a quiet time, then one every `per / limit` (generic cell rate). On the whole `limit` begin in each `per`; in the
+   * one that begins with the burst, up to twice `limit` less one.
+   */
   readonly rate?: { readonly limit: number; readonly per: Duration };
 }
 
