@@ -106,4 +106,26 @@ describe("a clock that goes back", () => {
     expect(link.intervals.every(({ firstErrors }) => (firstErrors?.period ?? 0) > 0)).toBe(true);
     await rollout.close();
   });
+
+  test("after it was an hour ahead, an idle route still reports each second, at the time it is", async () => {
+    let ahead = 0;
+    const manual = new ManualClock();
+    const clock = Object.assign(new ManualClock(), {
+      now: () => manual.now() + ahead,
+      monotonic: () => manual.monotonic(),
+      after: manual.after.bind(manual),
+    });
+    const { fn, rollout, link } = open(50, clock);
+    fn("a");
+    ahead = 3_600_000;
+    await manual.advance(2_000);
+    ahead = 0;
+    const { length } = link.intervals;
+    await manual.advance(5_000);
+    const since = link.intervals.slice(length);
+    expect(since.length).toBeGreaterThanOrEqual(5);
+    expect(since.every(({ from, to }) => from <= to && to <= manual.now())).toBe(true);
+    expect(since.at(-1)?.to).toBeGreaterThan(manual.now() - 1_500);
+    await rollout.close();
+  });
 });

@@ -115,7 +115,8 @@ export class Ledger {
       (tally) =>
         tally.apart > 0 || this.#earlier.some((cohort) => cohort.tally === tally && cohort.pending > 0),
     );
-    if (!this.#tally.idle || now - this.#tally.from >= idleReport) {
+    // A clock that was set back by an hour must not keep an idle route silent for that hour.
+    if (!this.#tally.idle || Math.abs(now - this.#tally.from) >= idleReport) {
       intervals.push(this.#tally.take(nextId(), door, now, period));
     }
     this.#failed.roll();

@@ -135,7 +135,6 @@ export class Tally {
   take(id: string, door: string, now: number, period: number): Interval {
     const { route, epoch, stage, share } = this.state;
     const keyLoad = this.keyLoad.read();
-    const to = Math.max(now, this.#from); // the wall clock may have been set back
     const interval: Interval = {
       id,
       route,
@@ -143,8 +142,9 @@ export class Tally {
       epoch,
       stage,
       share,
-      from: this.#from,
-      to,
+      // The wall clock may have been set back; where it was before is no time that anybody should go by.
+      from: Math.min(this.#from, now),
+      to: now,
       old: this.old.take(),
       new: this.new.take(),
       shadow: {
@@ -163,7 +163,7 @@ export class Tally {
       ...(this.volatile.length === 0 ? {} : { volatile: this.volatile }),
       ...(this.overheadMs === 0 ? {} : { overheadMs: Math.round(this.overheadMs * 1_000) / 1_000 }),
     };
-    this.#from = to;
+    this.#from = now;
     this.failedOver = this.shadowCalls = this.shadowErrors = this.shadowTimeouts = this.shadowSkipped = 0;
     this.compared = this.mismatches = this.partial = this.overheadMs = 0;
     return interval;
