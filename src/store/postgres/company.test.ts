@@ -4,6 +4,7 @@ import { postgresServer, type TestServer } from "../../../test/postgres/server.t
 import { systemClock } from "../../core/index.ts";
 import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
 import type { Store, StoredEvent } from "../index.ts";
+import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -46,6 +47,42 @@ describe("two stores on one database", () => {
     expect(await until(() => heard.every((events) => events.length >= all.length))).toBe(true);
     await new Promise((resolve) => setTimeout(resolve, 50));
     for (const events of heard) expect(numbers(events).toSorted((x, y) => x - y)).toEqual(all);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("the ring goes out right behind the commit", async () => {
+    const { Client } = await loadDriver();
+    const sent: string[] = [];
+    function watch(options: PgOptions): InstanceType<typeof Client> {
+      const client = new Client(options);
+      const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
+      const watched = (first: string | { text: string }, ...others: readonly unknown[]): unknown => {
+        sent.push(typeof first === "string" ? first : first.text);
+        return query(first, ...others);
+      };
+      return Object.assign(client, { query: watched }) as InstanceType<typeof Client>;
+    }
+    const schema = server.schema();
+    const driver = { Client: watch as unknown as PgDriver["Client"] };
+    const a = await openPostgresStore({ url: server.url(), schema, driver });
+    const b = await openPostgresStore({ url: server.url(), schema });
+    const rung: string[] = [];
+    b.orders.onWork((queue) => rung.push(queue));
+    const behind = async (n: number): Promise<boolean> => {
+      const before = sent.length;
+      await a.orders.submit([newOrder(`o${n}`)]);
+      const texts = sent.slice(before);
+      const commit = texts.findIndex((text) => text === "COMMIT" || text.startsWith("WITH head AS"));
+      return texts[commit + 1]?.startsWith("SELECT pg_notify") === true;
+    };
+    // At first it does not know of the other one; then it rings at most every few milliseconds.
+    let n = 0;
+    while (!(await behind(n++)) && n < 200) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(n).toBeLessThan(200);
+    rung.length = 0;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await a.orders.submit([newOrder("last")]);
+    expect(await until(() => rung.includes("q"), soonMs)).toBe(true);
     await Promise.all([a.close(), b.close()]);
   });
 

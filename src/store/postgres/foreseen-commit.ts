@@ -77,7 +77,7 @@ function rowsOf(writes: Writes): readonly Statement[] | undefined {
 export function otherwise(expected: Expected): Statement {
   const values: SqlValue[] = [];
   const all = conditions(expected, (value) => `$${values.push(value)}`);
-  return { sql: `SELECT 1 WHERE NOT (${all.join(" AND ")})`, values, wants: "arrays" };
+  return { sql: `SELECT 1 WHERE NOT (${["true", ...all].join(" AND ")})`, values, wants: "arrays" };
 }
 
 function moveHead(foreseen: Foreseen, timed: boolean): Statement {

@@ -16,6 +16,7 @@ import { isFinished, isHeld, type OrderRow } from "../orders/row.ts";
 import { ClaimLine } from "./claim-line.ts";
 import { Doubt } from "./doubt.ts";
 import type { HeldRows } from "./held-rows.ts";
+import { largeSubmit, mayAllBeNew } from "./large-submit.ts";
 
 /** What a batch would be, were nothing else committed since the end of the chain that is known. */
 export interface Foreseen {
@@ -126,23 +127,26 @@ export class Foresight {
 
   /**
    * What a commit that is too large for one statement may be decided on before the store is asked: ends of orders held
-   * here, and claims of what is next in line.
+   * here with claims of what is next in line, or many orders that are taken to be new.
    */
   expect(jobs: readonly OrderJob[], now: number): Expected | undefined {
     const start = this.#end;
     const at = Math.max(now, this.#now);
     if (start === undefined) return undefined;
-    const waiting = this.#waiting(jobs, at);
+    const fresh = mayAllBeNew(jobs);
+    const waiting = fresh ? [] : this.#waiting(jobs, at);
     if (waiting === undefined || !this.#doubtOf(jobs).passes()) return undefined;
     const rounds = gather(jobs);
     const needs = rounds.next().value as Needs;
-    const held = needs.ids.flatMap((id) => this.#rows.get(id)?.row ?? []);
+    const held = fresh ? [] : needs.ids.flatMap((id) => this.#rows.get(id)?.row ?? []);
     const loaded = this.#loaded(needs, held, waiting);
     if (loaded === undefined) return undefined;
     const gathered = rounds.next(loaded);
     if (gathered.done !== true) return undefined;
+    if (fresh && largeSubmit(jobs, gathered.value) === undefined) return undefined;
     const known = [...held, ...waiting.flat()];
-    const free = { ids: [], uniqueKeys: [], claims: needs.claims };
+    // Ids are not looked for: the rows themselves are refused when one is there already.
+    const free = { ...needs, ids: [] };
     return { start, now: at, gathered: gathered.value, free, none: [], known };
   }
 

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openProxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
 import type { NewOrder, Store } from "../index.ts";
+import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -118,6 +120,62 @@ describe("many orders handed in at once", () => {
     const stored = await Promise.all([a, b].map((store) => store.orders.submit(orders(1_000))));
     expect(stored.map(freshOf).sort((x, y) => x - y)).toEqual([0, 1_000]);
     expect(await a.orders.counts("q")).toMatchObject({ PENDING: 1_000 });
+    expect(await a.events.verify()).toMatchObject({ whole: true });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("are written without a look at the store when the last commit was this process's own", async () => {
+    const { Client } = await loadDriver();
+    const sent: string[] = [];
+    function watch(options: PgOptions): InstanceType<typeof Client> {
+      const client = new Client(options);
+      const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
+      const watched = (first: string | { text: string }, ...others: readonly unknown[]): unknown => {
+        sent.push(typeof first === "string" ? first : first.text);
+        return query(first, ...others);
+      };
+      return Object.assign(client, { query: watched }) as InstanceType<typeof Client>;
+    }
+    const driver = { Client: watch as unknown as PgDriver["Client"] };
+    const clock = new ManualClock();
+    await using store = await openPostgresStore({
+      url: server.url(),
+      schema: server.schema(),
+      driver,
+      clock,
+    });
+    const looks = async (letter: string): Promise<number> => {
+      const before = sent.length;
+      const some = orders(500, (n) => ({ id: `${letter}${n}`, uniqueKey: `${letter}${n}` }));
+      expect(freshOf(await store.orders.submit(some, { depthLimit: 1_400 }))).toBe(500);
+      return sent.slice(before).filter((text) => text.includes("order_lanes lane USING")).length;
+    };
+    expect([await looks("a"), await looks("b")]).toEqual([1, 0]);
+    await expect(store.orders.submit(orders(500), { depthLimit: 1_400 })).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_FULL",
+    });
+    expect(await store.orders.counts("q")).toMatchObject({ PENDING: 1_000 });
+    expect(await store.events.verify()).toMatchObject({ whole: true, events: 2 });
+  });
+
+  test("take their turns and fill the queue rightly when two processes hand them in by turns", async () => {
+    const schema = server.schema();
+    const [a, b] = [await open(schema), await open(schema)];
+    const hand = (store: Store, letter: string, more: Partial<NewOrder> = {}): Promise<readonly unknown[]> =>
+      store.orders.submit(
+        orders(450, (n) => ({ id: `${letter}${String(n).padStart(3, "0")}`, ...more })),
+        { depthLimit: 2_700 },
+      );
+    await hand(a, "a");
+    await hand(a, "b");
+    await hand(b, "c");
+    await hand(a, "d");
+    await Promise.all([hand(a, "e"), hand(b, "f")]);
+    const refused = await Promise.allSettled([hand(a, "g"), hand(b, "h")]);
+    expect(refused.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(await b.orders.counts("q")).toMatchObject({ PENDING: 2_700 });
+    const letters = (await claimIds(a, 1_800, { slots: 2_000 })).map((id) => id[0]);
+    expect(letters).toEqual(["a", "b", "c", "d"].flatMap((letter) => Array<string>(450).fill(letter)));
     expect(await a.events.verify()).toMatchObject({ whole: true });
     await Promise.all([a.close(), b.close()]);
   });

@@ -7,8 +7,9 @@ import type { Transaction } from "./transaction.ts";
 
 type SubmitJob = Extract<OrderJob, { do: "submit" }>;
 
-/** So many orders are written by the server while the next ones are decided here. */
+/** So many orders are written by the server while the next ones are decided here; at first fewer, so that it begins. */
 const sliceSize = 200;
+const firstSlice = 80;
 /** Fewer are decided before the server would have begun. */
 const leastOrders = 2 * sliceSize;
 
@@ -53,8 +54,9 @@ export function submitInSlices(
   const value: unknown[] = [];
   const written: OrderRow[] = [];
   let told = 0;
-  for (let next = 0; next < orders.length; next += sliceSize) {
-    const slice = orders.slice(next, next + sliceSize);
+  for (let next = 0; next < orders.length;) {
+    const slice = orders.slice(next, next + (next === 0 ? firstSlice : sliceSize));
+    next += slice.length;
     const outcome = batch.run({
       do: "submit",
       orders: slice,

@@ -130,10 +130,14 @@ function assemble(given: Given, first: Session, head: number): Store {
     first,
     open: () => connections.open("write"),
     endOthers: (session) => connections.endOthers(session),
-    committed(events, ring) {
+    announce(seq, ring) {
+      const payload = bell.announce(seq, ring);
+      return payload === undefined ? undefined : tellOf(channel, payload, seq);
+    },
+    committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
       work.ring(ring);
-      if (events.length > 0) bell.ring(events.at(-1)?.seq ?? 0, ring);
+      if (events.length > 0 && !announced) bell.ring(events.at(-1)?.seq ?? 0, ring);
     },
   });
   const sql: Sql = {
@@ -197,6 +201,13 @@ function assemble(given: Given, first: Session, head: number): Store {
   // Not to be seen where somebody prints a store: the address may hold a password.
   return Object.defineProperty<Store>(store, "reach", { value: reach });
 }
+
+/** Told only when the commit before it got through. */
+const tellOf = (channel: string, payload: string, seq: number): Statement => ({
+  sql: "SELECT pg_notify($1, $2) FROM chain_head WHERE id = 1 AND seq >= $3",
+  values: [channel, payload, seq],
+  wants: "rows",
+});
 
 function* lookOnce(): Program<Look> {
   return (yield* one<Look>(lookText)) ?? { now: 0, seq: 0, inbox: null };

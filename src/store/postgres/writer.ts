@@ -1,14 +1,16 @@
 import { asError, type Clock, CutoverError } from "../../core/index.ts";
+import type { ChainDraft } from "../chain-draft.ts";
+import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
-import type { Program } from "../sql/program.ts";
+import type { Program, Statement } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { clockMs, commitForeseen, otherwise } from "./foreseen-commit.ts";
 import { Foresight, type Learned } from "./foresight.ts";
 import { HeldRows } from "./held-rows.ts";
-import { NotAllNew } from "./large-submit.ts";
-import { decideAll, OrderWork } from "./order-batch.ts";
+import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
+import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData, storeError, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -42,8 +44,10 @@ export interface WriterOptions extends Persistence {
   readonly serverClock: ServerClock;
   /** Stands in for the server's time. */
   readonly clock: Clock | undefined;
-  /** Called after a commit, before its promises resolve; must not throw. */
-  readonly committed: (events: readonly StoredEvent[], ring: readonly string[]) => void;
+  /** What tells others of a commit with events, when it may be sent right behind it. */
+  readonly announce: (seq: number, ring: readonly string[]) => Statement | undefined;
+  /** Called after a commit, before its promises resolve; must not throw. `announced`: others were told already. */
+  readonly committed: (events: readonly StoredEvent[], ring: readonly string[], announced: boolean) => void;
 }
 
 /** More units of work than this go into the next transaction. */
@@ -138,11 +142,14 @@ export class Writer {
     const foreseen = await this.#commitForeseen(session, jobs, tries);
     if (foreseen !== undefined) return foreseen;
     const orders = jobs.flatMap(({ order }) => order ?? []);
-    const expected = orders.length < jobs.length ? undefined : await this.#expect(session, orders);
+    const expects = allNew && orders.length === jobs.length;
+    const expected = expects ? await this.#expect(session, orders) : undefined;
     const { tx, outcomes, ring, written, decided } = expected ?? (await this.#decide(session, jobs, allNew));
+    let announced = false;
     try {
       const leaves = tx.isEmpty && jobs.every(({ task }) => task === undefined);
       const ended = leaves ? tx.leave() : tx.commit();
+      announced = this.#announce(session, tx.chain, ring);
       if (orders.length === jobs.length) this.#ahead.begin(session, orders, outcomes, this.#now());
       await ended;
     } catch (error) {
@@ -152,6 +159,7 @@ export class Writer {
       }
       // Run again, it might be done twice; refused, it might be done although somebody was told that it is not.
       if (!(await this.#gotThrough(error, tries))) throw error.cause;
+      announced = false;
     }
     // A task may have written the same rows after the orders' part: the transaction is no longer proof of how they are.
     if (decided === undefined || jobs.some(({ task }) => task !== undefined)) {
@@ -162,7 +170,7 @@ export class Writer {
       this.#held.wrote(written, tx.xact);
       this.#foresight.learn({ start, end, now: tx.now, ...decided, written });
     }
-    this.#options.committed(tx.chain.events, ring);
+    this.#options.committed(tx.chain.events, ring, announced);
     return outcomes;
   }
 
@@ -180,8 +188,11 @@ export class Writer {
     if (foreseen === undefined) return undefined;
     const { start, chain, now, gathered, writes, outcomes } = foreseen;
     const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
+    let announced = false;
     try {
-      const stored = await commitForeseen(session, foreseen, clock === undefined);
+      const done = commitForeseen(session, foreseen, clock === undefined);
+      announced = this.#announce(session, chain, writes.ring);
+      const stored = await done;
       if (stored === undefined) {
         this.#foresight.missed(orders);
         return undefined;
@@ -194,8 +205,9 @@ export class Writer {
       if (!(error instanceof CommitUnknown)) throw error;
       if (!(await this.#gotThrough(error, tries))) throw error.cause;
       this.#held.forget(written);
+      announced = false;
     }
-    committed(chain.events, writes.ring);
+    committed(chain.events, writes.ring, announced);
     return outcomes;
   }
 
@@ -204,7 +216,15 @@ export class Writer {
     return (this.#options.clock ?? this.#options.serverClock).now();
   }
 
-  /** Many ends and claims: the server is at work on the first of them before it has said how things stand. */
+  /** Behind a commit that was just sent. Should that not get through, the statement tells nobody. */
+  #announce(session: Session, { events, end }: ChainDraft, ring: readonly string[]): boolean {
+    if (events.length === 0 || !session.pipelined) return false;
+    const statement = this.#options.announce(end.seq, ring);
+    if (statement !== undefined) void session.settle([statement]);
+    return statement !== undefined;
+  }
+
+  /** Many ends and claims, or new orders: the server is at work on the first of them before it has said how things stand. */
   async #expect(session: Session, orders: readonly OrderJob[]): Promise<Decided | undefined> {
     const { clock, serverClock, timers } = this.#options;
     const expected = session.pipelined ? this.#foresight.expect(orders, this.#now()) : undefined;
@@ -212,12 +232,12 @@ export class Writer {
     const sent = timers.monotonic();
     const tx = Transaction.expect(session, expected, otherwise(expected));
     try {
-      const { gathered } = expected;
-      const decided = decideAll(tx, orders, { gathered, looked: [], takenAsNew: false });
+      const decided = decideExpected(tx, orders, expected.gathered);
       const now = await tx.asExpected();
       if (now !== undefined) serverClock.learn(now, sent, timers.monotonic());
-      if (now !== undefined && (clock !== undefined || Math.abs(now - tx.now) <= clockMs)) {
-        this.#ahead.used();
+      const near = now !== undefined && (clock !== undefined || Math.abs(now - tx.now) <= clockMs);
+      if (near && decided !== undefined) {
+        if (expected.free.claims.length > 0) this.#ahead.used();
         return { tx, ...decided };
       }
     } catch (error) {
@@ -280,6 +300,19 @@ export class Writer {
     // The server may not have noticed yet that the connection before is gone, and its transaction holds the chain.
     await this.#options.endOthers(session);
     return session;
+  }
+}
+
+/** Undefined where they are refused: whether that is right is seen when the store was asked. */
+function decideExpected(
+  tx: Transaction,
+  orders: readonly OrderJob[],
+  gathered: Gathered,
+): OrderOutcome | undefined {
+  try {
+    return decideAll(tx, orders, { gathered, looked: [], takenAsNew: mayAllBeNew(orders) });
+  } catch {
+    return undefined;
   }
 }
 
