@@ -1,11 +1,11 @@
 import { type ByteEngine, type ByteView, type Put, reserved } from "./capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Reader, Row } from "./connector.ts";
-import { blockOf, keyAt, type RowBlock } from "./row-block.ts";
+import { copyOf, keyAt, type RowBlock } from "./row-block.ts";
 import { turnOfOthers } from "./turn-of-others.ts";
 
 /** Rows read at once by a scan. */
 const scanLimit: ChunkLimit = { rows: 1_000, bytes: 8_388_608 };
-const blockLimit: ChunkLimit = { rows: 10_000, bytes: 262_144 };
+const blockLimit: ChunkLimit = { rows: 10_000, bytes: 786_432 };
 
 /** Everything as one view shows it. */
 export class Moment implements Reader {
@@ -97,7 +97,7 @@ export async function* blocksOf(
     const part =
       view.block === undefined || isOwn(range)
         ? await rowsOf(view, rest, scanLimit).then(({ rows, end: over }) => ({
-            block: blockOf(rows),
+            block: copyOf(rows),
             end: over,
           }))
         : await view.block(rest, blockLimit);

@@ -159,6 +159,7 @@ function copy(from: Uint8Array, start: number, end: number, to: Buffer, at: numb
   else for (let place = start, next = at; place < end; place++, next++) to[next] = from[place] as number;
 }
 
+/** As views where it is one row. */
 export function blockOf(rows: readonly Row[]): RowBlock | undefined {
   const [only] = rows;
   if (rows.length === 1 && only !== undefined)
@@ -170,6 +171,13 @@ export function blockOf(rows: readonly Row[]): RowBlock | undefined {
     };
   const builder = new BlockBuilder();
   for (const { key, value } of rows) builder.add(key, value);
+  return builder.done();
+}
+
+/** As `blockOf`, of rows whose bytes somebody else may have, too. */
+export function copyOf(rows: readonly Row[]): RowBlock | undefined {
+  const builder = new BlockBuilder();
+  for (const { key, value } of rows) builder.add(key, value.length < hugeFrom ? value : value.slice());
   return builder.done();
 }
 

@@ -22,7 +22,7 @@ const asBytes = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
 /** Rows that were read, or bytes on disk, from which on a thread reads: it takes some MB and 50 ms, which a few rows are not worth. */
 const threadFrom = { rows: 20_000, bytes: 4_194_304 } as const;
 /** Rows and bytes of a block of a scan. */
-const scanLimit: ChunkLimit = { rows: 10_000, bytes: 262_144 };
+const scanLimit: ChunkLimit = { rows: 10_000, bytes: 786_432 };
 /** Operations of waiting writers that are put into one batch. */
 const groupAtMost = 20_000;
 

@@ -146,8 +146,8 @@ describe("a LevelDB that is read in a thread", () => {
       Buffer.concat([keyOf(at), Buffer.from([0xff, 0xfe])]),
     );
     await store.write(strange.map((key) => ({ collection: "", key, value: Buffer.from("strange") })));
-    const expected = [...Array.from({ length: many }, (_, at) => keyOf(at)), ...strange].toSorted(
-      Buffer.compare,
+    const expected = [...Array.from({ length: many }, (_, at) => keyOf(at)), ...strange].toSorted((a, b) =>
+      Buffer.compare(a, b),
     );
     for (let time = 0; time < 2; time++) {
       const found = await all(store.scan({ collection: "" }));

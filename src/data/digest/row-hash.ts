@@ -1,6 +1,7 @@
 import xxhash from "xxhash-wasm";
 import { CutoverError, type RandomBytes } from "../../core/index.ts";
 import type { Digest, Row } from "../connector.ts";
+import { keyAt, type RowBlock, valueAt } from "../row-block.ts";
 
 /** Hashes of one run: 64 bits, all begun from one seed, so that nobody can prepare rows that look equal. */
 export interface RowHash {
@@ -20,6 +21,7 @@ export interface RowHash {
 export interface DigestSum {
   add(key: Uint8Array, value: Uint8Array): void;
   addAll(rows: readonly Row[], from?: number, to?: number): void;
+  addBlock(block: RowBlock, from: number, to: number): void;
   /** What was added since the last `take`. */
   take(): Digest;
 }
@@ -65,6 +67,9 @@ function seeded(h64Raw: (bytes: Uint8Array, seed: bigint) => bigint, seed: bigin
             const { key, value } = rows[at] as Row;
             add(key, value);
           }
+        },
+        addBlock: (block, from, to) => {
+          for (let at = from; at < to; at++) add(keyAt(block, at), valueAt(block, at));
         },
         take: () => {
           const digest: Digest = { count, rows: sums[0] ?? 0n, keys: sums[1] ?? 0n };
