@@ -299,6 +299,14 @@ describe("bad input to the commands of data", () => {
     expect(await project.json("data", "digest", "lmdb:full")).toMatchObject({ rows: 10 });
   }, 60_000);
 
+  test("a copy that is refused while a large LevelDB is read ends with its error, and does not wait for ever", async () => {
+    rows("leveldb:old", 0, 40_000, 200);
+    const { code, stderr } = await project.run("data", "copy", "leveldb:old", "sqlite:none.db");
+    expect(stderr).toContain("CUTOVER_DATA_COLLECTION");
+    expect(stderr).not.toContain("unsettled");
+    expect(code).toBe(2);
+  }, 30_000);
+
   test("a place that cannot be written to is said, and the source is untouched", async () => {
     rows("leveldb:old", 0, 10);
     const { code, stderr } = await project.run("data", "backup", "leveldb:old", "/proc/nothing/b");

@@ -36,6 +36,7 @@ export class LevelThread {
   readonly #started = Promise.withResolvers<boolean>();
   #next = 0;
   #ready = false;
+  #closing = false;
   #failed: Error | undefined;
 
   constructor(data: ThreadData) {
@@ -101,6 +102,7 @@ export class LevelThread {
 
   /** The thread has let go of the database. */
   async close(): Promise<void> {
+    this.#closing = true;
     this.#thread.ref();
     if (this.#failed === undefined) this.#post("end");
     else await this.#thread.terminate();
@@ -125,13 +127,12 @@ export class LevelThread {
     if (message === "ready") {
       this.#ready = true;
       this.#started.resolve(true);
-      // A process that has nothing else to do ends.
-      if (this.#asked.size === 0) this.#thread.unref();
+      this.#rest();
       return;
     }
     const asked = this.#asked.get(message.id);
     this.#asked.delete(message.id);
-    if (this.#asked.size === 0) this.#thread.unref();
+    this.#rest();
     if ("failed" in message) asked?.reject(new Error(message.failed));
     else if (message.block === undefined) asked?.resolve(message);
     else {
@@ -139,6 +140,11 @@ export class LevelThread {
       // What comes from another thread is plain bytes, where everybody has had a `Buffer` so far.
       asked?.resolve({ ...message, block: { ...rest, keys: asBuffer(keys), values: asBuffer(values) } });
     }
+  }
+
+  /** A process that has nothing else to do ends, but not while it waits for the thread to let go of the database. */
+  #rest(): void {
+    if (this.#asked.size === 0 && !this.#closing) this.#thread.unref();
   }
 
   #die(error: Error): void {
