@@ -25,9 +25,9 @@ import {
   type Action,
   currentPhase,
   decide,
-  holdToEnd,
   type PhaseSituation,
   type Situation,
+  waitText,
 } from "./policy.ts";
 import { rollBack } from "./rollback.ts";
 import type { RunMemory } from "./run-memory.ts";
@@ -187,9 +187,7 @@ export class Carrier implements Desk {
     await this.#refreshApprovals();
     const action = decide(this.#situation());
     this.#action = action.do;
-    const { reason } = this.memory;
-    this.live.waitsFor =
-      action.do === "wait" && (action.for !== holdToEnd || reason === "") ? action.for : reason;
+    this.live.waitsFor = waitText(action, this.memory.reason);
     if (this.#work.signal.aborted && this.#stopped === undefined) this.#work = new AbortController();
     try {
       return await this.#do(action);

@@ -89,6 +89,8 @@ function forward({ run, phases }: Situation): Action {
   }
 }
 
-/** Where more is known, the reason itself is told instead. */
-export const holdToEnd = "the reason of its hold to end";
-const held: Action = { do: "wait", for: holdToEnd };
+const held: Action = { do: "wait", for: "the reason of its hold to end" };
+
+/** What the run waits for, in words: of a hold, why it holds. Otherwise the reason the run has, if any. */
+export const waitText = (action: Action, reason: string): string =>
+  action.do === "wait" && (action !== held || reason === "") ? action.for : reason;
