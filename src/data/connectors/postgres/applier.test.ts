@@ -64,3 +64,40 @@ test("what was written last without waiting is there after a later write that wa
   expect((await client.query("SELECT id FROM u ORDER BY id")).rows).toEqual([{ id: 1 }, { id: 2 }]);
   expect(await store.checkpoint("j")).toEqual(Buffer.from([1]));
 });
+
+test("what was not on the disk when the server crashed is not written upon: the move has to begin at what is there", async () => {
+  await using store = await openPostgresData(url);
+  const cut = (): Promise<unknown> =>
+    server.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cutover write'",
+    );
+  const write = (place: number): Promise<void> =>
+    apply(store, { job: "k", checkpoint: Buffer.from([place]), durable: false });
+  const gone = async (): Promise<void> => {
+    await cut();
+    const left = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = 'cutover write'";
+    await expect.poll(async () => (await server.query(left))[0]?.["n"], { timeout: 10_000 }).toBe(0);
+  };
+  await write(1);
+  // A connection that was cut alone has taken nothing back.
+  await gone();
+  await expect.poll(() => write(2).then(() => "written", String), { timeout: 10_000 }).toBe("written");
+  // As a crash would leave it.
+  await client.query("UPDATE cutover_data.job SET checkpoint = decode('01', 'hex') WHERE name = 'k'");
+  await gone();
+  const outcome = (): Promise<unknown> =>
+    write(3).then(
+      () => "written",
+      (error: Error) => error.message,
+    );
+  await expect.poll(outcome, { timeout: 10_000 }).toContain("found an earlier moment");
+  expect(await store.checkpoint("k")).toEqual(Buffer.from([1]));
+  // Who takes the job over reads where it stands, and goes on from there.
+  await write(1);
+  await gone();
+  await client.query("UPDATE cutover_data.job SET checkpoint = NULL WHERE name = 'k'");
+  await expect
+    .poll(() => apply(store, { job: "k", fence: 2 }).then(() => "claimed", String), { timeout: 10_000 })
+    .toBe("claimed");
+  await apply(store, { job: "k", fence: 2, checkpoint: Buffer.from([1]), durable: false });
+});

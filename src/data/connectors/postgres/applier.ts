@@ -33,6 +33,11 @@ export class Applier {
   /** Own tables that are there. */
   readonly #made = new Set<string>();
   readonly #writer: TableWriter;
+  /** Of each job, what was committed last without waiting for the disk, and over which connection. */
+  readonly #unsure = new Map<
+    string,
+    { readonly session: Session; readonly checkpoint: Buffer | undefined }
+  >();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -58,11 +63,13 @@ export class Applier {
     if (write.packed !== undefined) this.#take(write.packed, shapes, copied);
     try {
       const session = await this.#options.session();
+      await this.#requireKept(session, write);
       await this.#make(session, [...shapes.values()]);
       let way: Way | undefined;
       for (let run = 0; ; run++) {
         try {
           await this.#once(session, write, shapes, copied, way);
+          this.#note(session, write);
           break;
         } catch (error) {
           if (session.lost === undefined) await session.query("ROLLBACK").catch(() => {});
@@ -81,7 +88,7 @@ export class Applier {
     faultPoint("data.target.after-commit");
   }
 
-  async checkpoint(job: string): Promise<Uint8Array | undefined> {
+  async checkpoint(job: string): Promise<Buffer | undefined> {
     const session = await this.#options.session();
     if (!(await isThere(session, "job"))) return undefined;
     const [row] = await session.query(`SELECT checkpoint FROM ${ownSchema}.job WHERE name = $1`, [job]);
@@ -165,6 +172,42 @@ export class Applier {
       else await this.#writer.add(session, shape, rows, way);
     }
     await session.query("COMMIT");
+  }
+
+  #note(session: Session, { job, checkpoint, durable = true }: TargetWrite): void {
+    if (durable) {
+      // A commit that waited has brought all before it to the disk, of every job. Of another connection nobody knows.
+      for (const [other, last] of this.#unsure)
+        if (other === job || last.session === session) this.#unsure.delete(other);
+    } else
+      this.#unsure.set(job, {
+        session,
+        checkpoint: checkpoint === undefined ? undefined : Buffer.from(checkpoint),
+      });
+  }
+
+  /** A connection may end because the server crashed, which takes back what was not on the disk: nothing may be written upon that. */
+  async #requireKept(
+    session: Session,
+    { job, changes, rows, packed, checkpoint }: TargetWrite,
+  ): Promise<void> {
+    const last = this.#unsure.get(job);
+    if (last === undefined || last.session === session) return;
+    const claims = changes.length + rows.length === 0 && packed === undefined && checkpoint === undefined;
+    if (claims) {
+      // Who claims the job reads its checkpoint after that.
+      this.#unsure.delete(job);
+      return;
+    }
+    const kept = await this.checkpoint(job);
+    if (last.checkpoint !== undefined && kept?.equals(last.checkpoint) === true) return;
+    this.#unsure.delete(job);
+    throw new CutoverError("CUTOVER_DATA_UNAVAILABLE", {
+      message: `expected what job "${job}" wrote last to be there when the connection came back, found an earlier moment: the server must have crashed`,
+      place: this.#options.store,
+      details: { job },
+      remedy: "resume the move: it goes on from the checkpoint that is there",
+    });
   }
 
   async #stale(session: Session, job: string, fence: number): Promise<CutoverError> {
