@@ -144,14 +144,15 @@ export class Stream {
     const { wayBack, clock } = this.#ground;
     const { since } = this;
     if (since === undefined) return target;
-    const onAside = (rows: number, reason: string): void => this.#setAside(rows, reason);
+    const onAside = (more: number, reason: string): void => this.#setAside(more, reason);
     return since.noting(target, (old) => (wayBack === undefined ? old : wayBack.target(old, clock, onAside)));
   }
 
-  #setAside(rows: number, reason: string): void {
+  /** `more`: negative when rows have found an image. */
+  #setAside(more: number, reason: string): void {
     const { limits } = this.#ground;
-    this.aside += rows;
-    if (this.aside <= limits.aside) return;
+    this.aside += more;
+    if (more < 0 || this.aside <= limits.aside) return;
     throw new CutoverError("CUTOVER_DATA_UNMAPPED", {
       message: `expected at most ${limits.aside} rows without an image on the old side, found ${this.aside}; one of them: ${reason}`,
       place: this.target.name,

@@ -1,3 +1,4 @@
+import { asideChange } from "../aside-change.ts";
 import { equalBytes } from "../bytes.ts";
 import type { Change, Reader, Target, TargetWrite } from "../connector.ts";
 import {
@@ -47,13 +48,14 @@ export class WayBack {
    * The old side as a move of rows of the new side sees it: what it is given is mapped in the moment in which it is written, when
    * all before it is written, and goes into the same transaction as the checkpoint.
    */
-  target(old: Target, clock: { now(): number }, onAside: (rows: number, reason: string) => void): Target {
+  target(old: Target, clock: { now(): number }, onAside: (more: number, reason: string) => void): Target {
     return overlay(old, {
       applyTxn: async (write: TargetWrite): Promise<void> => {
         const { packed: _, ...plain } = unpacked(write);
         const given = [...plain.changes, ...plain.rows];
         const mapping = await this.#changesOf(given, old, clock.now());
-        if (mapping.aside > 0) onAside(mapping.aside, mapping.reason);
+        const more = await asideChange(old, mapping.changes);
+        if (more !== 0) onAside(more, mapping.reason);
         await old.applyTxn({ ...plain, changes: mapping.changes, rows: [] });
       },
     });
@@ -63,8 +65,8 @@ export class WayBack {
     given: readonly Change[],
     old: Pick<Reader, "get">,
     now: number,
-  ): Promise<{ readonly changes: readonly Change[]; readonly aside: number; readonly reason: string }> {
-    if (given.length === 0) return { changes: [], aside: 0, reason: "" };
+  ): Promise<{ readonly changes: readonly Change[]; readonly reason: string }> {
+    if (given.length === 0) return { changes: [], reason: "" };
     const originals = await this.#originals(given);
     const map = this.#through(originals);
     const firstPlaces = new Map<string, Uint8Array>();
@@ -86,7 +88,7 @@ export class WayBack {
     const changes = written.changes.map((change) =>
       change.collection === keptIn.images && change.value === null ? { ...change, value: nothing } : change,
     );
-    return { changes, aside: written.aside, reason: written.reason ?? "" };
+    return { changes, reason: written.reason ?? "" };
   }
 
   #through(originals: ReadonlyMap<string, SourceRow>): DataMap {

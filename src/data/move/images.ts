@@ -22,8 +22,7 @@ export type PlacedRow = Row & { readonly collection: string };
 export interface Written {
   readonly changes: readonly Change[];
   readonly rows: readonly PlacedRow[];
-  /** Rows put in quarantine, with the first one's reason. */
-  readonly aside: number;
+  /** Why the first row that is put in quarantine has no image. */
   readonly reason?: string;
 }
 
@@ -44,12 +43,11 @@ export interface Images {
 
 /** Rows go over as they are. */
 export const unchanged: Images = {
-  ofChanges: (changes) => Promise.resolve({ changes: lastOfEach(changes), rows: [], aside: 0 }),
+  ofChanges: (changes) => Promise.resolve({ changes: lastOfEach(changes), rows: [] }),
   ofRows: (collection, rows) =>
     Promise.resolve({
       changes: [],
       rows: rows.map(({ key, value }) => ({ collection, key, value })),
-      aside: 0,
     }),
 };
 
@@ -84,7 +82,6 @@ class Writing {
   readonly #before: Before;
   readonly #changes: Change[] = [];
   readonly #rows: PlacedRow[] = [];
-  #aside = 0;
   #reason: string | undefined;
 
   constructor(map: DataMap, before: Before) {
@@ -110,7 +107,8 @@ class Writing {
     const { collection, key, value } = change;
     const kept = keptKey(this.#map.name ?? "", change);
     const { aside } = this.#before;
-    if (aside || this.#aside > 0) this.#changes.push({ collection: keptIn.aside, key: kept, value: null });
+    if (aside || this.#reason !== undefined)
+      this.#changes.push({ collection: keptIn.aside, key: kept, value: null });
     const row = value === null ? undefined : { collection, key, value };
     const images = row === undefined ? [] : this.#imagesOf(row);
     this.lastPlaces = images;
@@ -132,7 +130,6 @@ class Writing {
     return {
       changes: this.#changes,
       rows: this.#rows,
-      aside: this.#aside,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     };
   }
@@ -141,7 +138,6 @@ class Writing {
     const { images, aside }: Mapped = imagesOf(this.#map, row);
     this.#check(row, images);
     if (aside !== undefined) {
-      this.#aside++;
       this.#reason ??= aside;
       const { now: at } = this.#before;
       const value = encodeAside({ reason: aside, at, value: row.value });

@@ -211,6 +211,29 @@ describe("a move with a map", () => {
     expect(Object.keys(await rowsOf(target, { collection: "cutover_aside" }))).toEqual(["\0\0a"]);
   });
 
+  test("counts a row in quarantine once, however often it is written, and no more when it found an image", async () => {
+    const { source, target } = await sides();
+    await source.write([put("a", "PAUSED"), put("b", "OPEN")]);
+    const events: MoveEvent[] = [];
+    const onEvent = (event: MoveEvent): void => void events.push(event);
+    let fence = 0;
+    const follow = async (...changes: Parameters<typeof source.write>[0]): Promise<number> => {
+      if (changes.length > 0) await source.write(changes);
+      fence++;
+      const move = startMove({ source, target, job: "move", fence, map: status, asideLimit: 2, onEvent });
+      move.stopAt(await source.head());
+      return (await move.done).progress.aside;
+    };
+    expect(await follow()).toBe(1);
+    for (let i = 0; i < 5; i++) expect(await follow(put("a", "PAUSED"))).toBe(1);
+    expect(await follow(put("a", "PAUSED"), put("b", "PAUSED"), put("a", "PAUSED"))).toBe(2);
+    expect(await follow(put("a", "OPEN"), gone("b"))).toBe(0);
+    expect(events.filter(({ type }) => type === "aside")).toEqual([
+      { type: "aside", rows: 1, reason: "status PAUSED has no image" },
+      { type: "aside", rows: 1, reason: "status PAUSED has no image" },
+    ]);
+  });
+
   test("removes the images that a changed or deleted row has no more", async () => {
     const { source, target } = await sides();
     await source.write([put("a", "x y"), put("b", "z")]);

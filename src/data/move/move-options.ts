@@ -30,7 +30,7 @@ export interface MoveOptions {
   readonly into?: readonly string[];
   /** Lets the move begin although rows lie there already. Rows that the source does not have stay. Default false. */
   readonly mix?: boolean;
-  /** Most rows put in quarantine before the move gives up; default 1,000. */
+  /** Most rows that may lie in quarantine at a time before the move gives up; default 1,000. */
   readonly asideLimit?: number;
   readonly chunk?: Partial<ChunkSizing>;
   readonly hold?: Partial<HoldLimits>;

@@ -81,9 +81,9 @@ export class MoveState {
     return { ...this.#counts };
   }
 
-  /** Rows that were put in quarantine. */
-  countAside(rows: number): void {
-    this.#counts.aside += rows;
+  /** So many rows more lie in quarantine, or fewer. What a move before this one left there is not counted. */
+  countAside(more: number): void {
+    this.#counts.aside = Math.max(0, this.#counts.aside + more);
   }
 
   /**

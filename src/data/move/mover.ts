@@ -1,10 +1,11 @@
 import { asError, CutoverError, faultPoint } from "../../core/index.ts";
 import type { Change, Collection, PackedRows, Position } from "../connector.ts";
+import { asideChange } from "../aside-change.ts";
 import { freeHuge } from "../huge-rows.ts";
 import { Bell } from "./bell.ts";
 import { ChunkFeed } from "./chunk-feed.ts";
 import { type HoldMeasures, holdReason } from "./holding.ts";
-import { type Images, mapped, type PlacedRow, unchanged, type Written } from "./images.ts";
+import { type Before, type Images, mapped, type PlacedRow, unchanged, type Written } from "./images.ts";
 import { LogFeed } from "./log-feed.ts";
 import type { MoveSettings } from "./move-options.ts";
 import type { MoveState } from "./move-state.ts";
@@ -177,37 +178,41 @@ export class Mover {
     const batch = this.#log.take(changesAtOnce);
     const upTo = state.copied ? this.#stop?.position : undefined;
     const changes = batch === undefined ? [] : state.apply(batch, upTo);
-    const applied = await this.#map((known) => this.#images.ofChanges(changes, known));
+    const applied = await this.#images.ofChanges(changes, this.#before());
     if (state.position !== before) this.#watch.moved();
 
-    let copied: Written = { changes: [], rows: [], aside: 0 };
+    let copied: Written = { changes: [], rows: [] };
     let packed: Due["packed"];
     const chunk = this.#chunks.peek();
     const taken = chunk !== undefined && state.isReady(chunk) ? state.copy(chunk) : undefined;
     if (taken === "again") this.#chunks.restart(state.place);
     else if (taken !== undefined) {
       if (taken.packed !== undefined) packed = { collection: taken.collection, rows: taken.packed };
-      copied = await this.#map((known) => this.#images.ofRows(taken.collection, taken.rows, known));
+      copied = await this.#images.ofRows(taken.collection, taken.rows, this.#before());
     }
+    const written = copied.changes.length === 0 ? applied.changes : [...applied.changes, ...copied.changes];
+    await this.#countAside(written, applied.reason ?? copied.reason);
     const isChunk = taken !== undefined && taken !== "again";
     if (changes.length === 0 && !isChunk && !this.#isSaveDue()) return undefined;
     return {
-      changes: copied.changes.length === 0 ? applied.changes : [...applied.changes, ...copied.changes],
+      changes: written,
       rows: copied.rows,
       ...(packed === undefined ? {} : { packed }),
       chunk: isChunk,
     };
   }
 
-  async #map(
-    run: (before: { readonly aside: boolean; readonly now: number }) => Promise<Written>,
-  ): Promise<Written> {
-    const { clock, asideLimit, job } = this.#settings;
-    const written = await run({ aside: this.#state.counts.aside > 0, now: clock.now() });
-    if (written.aside === 0) return written;
-    this.#state.countAside(written.aside);
-    const { reason = "" } = written;
+  #before(): Before {
+    return { aside: this.#state.counts.aside > 0, now: this.#settings.clock.now() };
+  }
+
+  async #countAside(changes: readonly Change[], reason = ""): Promise<void> {
+    const { asideLimit, job, target } = this.#settings;
+    const more = await asideChange(target, changes);
+    if (more === 0) return;
+    this.#state.countAside(more);
     const { aside } = this.#state.counts;
+    if (more < 0) return;
     if (aside > asideLimit) {
       throw new CutoverError("CUTOVER_DATA_UNMAPPED", {
         message: `expected at most ${asideLimit} rows without an image, found ${aside}; one of them: ${reason}`,
@@ -216,8 +221,7 @@ export class Mover {
         remedy: "let the map function give these rows an image, or raise `asideLimit`; then resume",
       });
     }
-    this.#tell({ type: "aside", rows: written.aside, reason });
-    return written;
+    this.#tell({ type: "aside", rows: more, reason });
   }
 
   async #write({ changes, rows, packed, chunk }: Due): Promise<void> {
