@@ -1,13 +1,14 @@
 import { CutoverError } from "../../../core/index.ts";
 import { equalBytes, keyText } from "../../bytes.ts";
 import type { Row } from "../../connector.ts";
-import { decodeRecord, type RecordValue } from "../../record-codec.ts";
+import { decodeKey } from "../../key-codec.ts";
+import { decodeRecord, type RecordValue, TextBytes } from "../../record-codec.ts";
 import { textOfValue } from "./column-kind.ts";
 import { daysOfText, writeInstant } from "./instants.ts";
 import { numericBytes } from "./numeric-bytes.ts";
 import { asMessage, copyDataMessage, messageHead } from "./raw-messages.ts";
 import { type Fields, writeKey } from "./row-reader.ts";
-import { keyOfRecord, type Shape, type ShapeColumn } from "./shape.ts";
+import { keyColumns, keyOfRecord, type Shape, type ShapeColumn } from "./shape.ts";
 
 const segmentBytes = 262_144;
 /** What COPY's binary form begins with. */
@@ -57,12 +58,12 @@ export function* copyRows(shape: Shape, rows: readonly Row[], store: string): Ge
     at = writeRecord(columns, value, out, at, fields);
     if (at < 0) throw new UnfitRow("a value is not of its column's own type");
     if (shape.key.some((column) => (fields.lengths[column] as number) < 0))
-      throw keyDiffers(shape, key, store);
+      throw keyDiffers(shape, key, value, store);
     let longest = 0;
     for (const column of shape.key) longest += 2 * (fields.lengths[column] as number) + 48;
     if (scratch.length < longest) scratch = Buffer.allocUnsafe(longest);
     const length = writeKey(shape, out, fields, scratch, 0);
-    if (!equalBytes(scratch.subarray(0, length), key)) throw keyDiffers(shape, key, store);
+    if (!equalBytes(scratch.subarray(0, length), key)) throw keyDiffers(shape, key, value, store);
   }
   if (at > messageHead) yield asMessage(out.subarray(0, at));
   yield copyDataMessage(copyTrailer);
@@ -214,7 +215,7 @@ export function rowTexts(shape: Shape, { key, value }: Row, store: string): read
       `expected ${columns.length} columns (${columns.map(({ name }) => name).join(", ")}), found ${values.length}`,
     );
   const own = keyOfRecord(shape, values);
-  if (own === undefined || !equalBytes(own, key)) throw keyDiffers(shape, key, store);
+  if (own === undefined || !equalBytes(own, key)) throw keyDiffers(shape, key, value, store);
   return columns.map(({ name, kind, type }, at) => {
     const column = values[at] as RecordValue;
     if (column === null) return null;
@@ -249,11 +250,28 @@ export function* copyTexts(rows: Iterable<readonly (string | null)[]>): Generato
 const escapes: Readonly<Record<string, string>> = { "\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 const escapeOf = (char: string): string => escapes[char] ?? char;
 
-function keyDiffers(shape: Shape, key: Uint8Array, store: string): CutoverError {
+function keyDiffers(shape: Shape, key: Uint8Array, value: Uint8Array, store: string): CutoverError {
+  const values = shape.raw ? [key, value] : decodeRecord(value);
+  const own = keyColumns(shape).map(({ name }, at) => `${name} ${shown(values[shape.key[at] as number])}`);
   return new CutoverError("CUTOVER_DATA_REFUSED", {
-    message: `${store} cannot hold row ${keyText(key)} of "${shape.collection.name}": expected the key of its value, found another`,
+    message: `${store} cannot hold row ${keyText(key)} of "${shape.collection.name}": expected the key that its value tells (${own.join(", ")}), found ${keyShown(key)}`,
     place: store,
     details: { collection: shape.collection.name, key: Buffer.from(key.subarray(0, 256)).toString("hex") },
     remedy: "give a map that changes columns of the key both in the key and in the value",
   });
+}
+
+/** The columns of a key, as far as it is one. */
+function keyShown(key: Uint8Array): string {
+  try {
+    return `(${decodeKey(key).map(shown).join(", ")})`;
+  } catch {
+    return keyText(key);
+  }
+}
+
+function shown(value: RecordValue | undefined): string {
+  if (value instanceof Uint8Array) return keyText(value);
+  if (value instanceof TextBytes) return keyText(value.bytes);
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 64)) : String(value);
 }

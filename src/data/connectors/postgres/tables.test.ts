@@ -279,6 +279,10 @@ test("a row that the target does not take is named with its table, key and colum
   });
   expect(await refused([], [{ ...row(1n, "a", 1n), key: encodeKey([9n]) }])).toMatchObject({
     code: "CUTOVER_DATA_REFUSED",
+    message: expect.stringContaining("expected the key that its value tells (id 1), found (9)") as string,
+  });
+  expect(await refused([{ ...row(1n, "a", 1n), key: encodeKey(["1", 2n]) }], [])).toMatchObject({
+    message: expect.stringContaining('found ("1", 2)') as string,
   });
   expect(await refused([{ ...row(1n, "a", 1n), value: encodeRecord([1n]) }], [])).toMatchObject({
     message: expect.stringMatching(/expected 3 columns \(id, mail, n\), found 1/) as string,
