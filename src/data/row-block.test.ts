@@ -4,6 +4,7 @@ import {
   BlockBuilder,
   blockOf,
   BlockRows,
+  copyOf,
   freeBlock,
   keyAt,
   rowsOfBlock,
@@ -67,6 +68,15 @@ test("a huge value that has a buffer to itself is taken without a copy, one amon
   behind.add(Buffer.from("j"), Buffer.from("small"));
   behind.add(Buffer.from("k"), huge);
   expect(behind.done()?.values.buffer).not.toBe(huge.buffer);
+});
+
+test("a copied block is its own, whatever kind of bytes a huge value is", () => {
+  for (const huge of [new Uint8Array(hugeFrom).fill(1), Buffer.alloc(hugeFrom, 1)]) {
+    const block = copyOf([{ key: Buffer.from("k"), value: huge }]) as NonNullable<ReturnType<typeof copyOf>>;
+    expect(block.values).toHaveLength(hugeFrom);
+    freeBlock(block);
+    expect(huge).toHaveLength(hugeFrom);
+  }
 });
 
 test("of packed rows those that are not kept are gone, and only a block that is its owner's is given back", () => {

@@ -177,7 +177,8 @@ export function blockOf(rows: readonly Row[]): RowBlock | undefined {
 /** As `blockOf`, of rows whose bytes somebody else may have, too. */
 export function copyOf(rows: readonly Row[]): RowBlock | undefined {
   const builder = new BlockBuilder();
-  for (const { key, value } of rows) builder.add(key, value.length < hugeFrom ? value : value.slice());
+  for (const { key, value } of rows)
+    builder.add(key, value.length < hugeFrom ? value : Uint8Array.from(value));
   return builder.done();
 }
 

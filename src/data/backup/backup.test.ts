@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import type { Change } from "../connector.ts";
 import { openMemoryStore } from "../connectors/memory.ts";
+import { overlay } from "../verify/touched.ts";
 import { verifyData } from "../verify/verify.ts";
 import { backupData } from "./backup.ts";
 import { openBackup } from "./backup-reader.ts";
@@ -128,9 +129,10 @@ describe("a backup", () => {
 
   test("asks for the room it will need before it writes", async () => {
     const source = await filled(10);
-    const large: Store = Object.assign(Object.create(source) as Store, {
-      snapshot: undefined,
-      collections: () => Promise.resolve([{ name: "orders", rows: 1e15, bytes: 1e17 }]),
+    const collections = () => Promise.resolve([{ name: "orders", rows: 1e15, bytes: 1e17 }]);
+    const large = overlay(source, {
+      collections,
+      snapshot: async () => overlay(await source.snapshot(), { collections }),
     });
     await expect(make(large)).rejects.toMatchObject({ code: "CUTOVER_DATA_FULL" });
     expect(existsSync(place())).toBe(false);
