@@ -351,7 +351,7 @@ function mortal(
           }
         };
       const bound = member.bind(of) as (...given: unknown[]) => unknown;
-      if (name === "scan" || name === "snapshot") return bound;
+      if (name === "scan" || name === "blocks" || name === "snapshot") return bound;
       return async (...given: unknown[]) => {
         await world.some();
         alive();
