@@ -89,7 +89,7 @@ const known: Readonly<Record<keyof VerifyOptions, true>> = {
 
 /**
  * Holds two stores against each other: digests of all leaves by one scan, then row by row where they differ, each
- * difference looked at again before it counts. Reads by `scan` and `get` alone; a copy is made by neither.
+ * difference looked at again before it counts. Reads by `scan` (or `blocks`) and `get` alone; a copy is made by none of them.
  *
  * @throws CUTOVER_DATA_COLLECTION for a collection that the source does not have or that has no key;
  *   CUTOVER_DATA_ORDER when a store gives rows out of order; CUTOVER_DATA_OPTIONS
