@@ -23,6 +23,7 @@ export interface LevelDb {
 
 export interface LevelIterator<Entry> extends AsyncIterable<Entry> {
   nextv(size: number): Promise<Entry[]>;
+  seek(target: unknown, options?: object): void;
   close(): Promise<void>;
 }
 

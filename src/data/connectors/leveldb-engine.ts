@@ -133,8 +133,8 @@ export class LevelEngine implements ByteEngine {
     this.#open();
     await this.#startThread(range);
     const thread = this.#thread;
-    // Until it has the database open, rows are read here.
-    if (thread?.ready !== true) return undefined;
+    // It takes some 50 ms to have the database open. Read here meanwhile, rows would be objects of this thread, and its young generation grow.
+    if (thread === undefined || !(await thread.started) || !thread.ready) return undefined;
     const { block, end, binary, record } = await this.#mapped(thread.read(this.#call(range), limit));
     if (binary) this.#binary.add(this.#layout(range.collection));
     return { ...(block === undefined ? {} : { block }), end, sequence: record };

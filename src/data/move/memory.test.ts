@@ -32,7 +32,19 @@ const start = `
   setInterval(look, 5).unref();
   const told = (more) => console.log(JSON.stringify({ own, ...more }));
 `;
-/** No LevelDB: what that sorts in the background beside a reader is its own, and may be hundreds of megabytes of such rows. */
+/** What a LevelDB sorts in the background beside a reader is its own, and may be hundreds of megabytes of such rows: it is done here. */
+const fillLevel = `
+  import { randomFillSync } from "node:crypto";
+  import { ClassicLevel } from "classic-level";
+  const db = new ClassicLevel(from, { keyEncoding: "buffer", valueEncoding: "buffer" });
+  const value = Buffer.allocUnsafe(${bytes});
+  for (let row = 0; row < ${rows}; row++) {
+    randomFillSync(value);
+    await db.put(Buffer.from("row " + String(row).padStart(3, "0")), value);
+  }
+  await db.compactRange(Buffer.alloc(1), Buffer.alloc(8, 0xff));
+  await db.close();
+`;
 const fill = `
   import { randomFillSync } from "node:crypto";
   await using store = await data.openLmdb(from, { create: true });
@@ -43,6 +55,12 @@ const fill = `
   }
 `;
 const work = {
+  "copied from a LevelDB": `
+    await using source = await data.openLevelDb(from);
+    await using target = await data.openLmdb(to, { create: true });
+    const { progress } = await data.moveData({ source, target, job: "move", fence: 1 });
+    told({ rows: progress.rows });
+  `,
   copied: `
     await using source = await data.openLmdb(from);
     await using target = await data.openLmdb(to, { create: true });
@@ -85,7 +103,9 @@ test.runIf(process.platform === "linux")(
   "rows of 20 MB are copied, compared, kept in a backup and brought back, a few at a time in memory",
   async () => {
     await run(fill, "old", "");
+    await run(fillLevel, "level", "");
     const ways = [
+      ["copied from a LevelDB", "level", "from-level"],
       ["copied", "old", "new"],
       ["compared", "old", "new"],
       ["kept in a backup", "new", "backup"],
