@@ -1,4 +1,4 @@
-/** PostgreSQL → PostgreSQL, two databases of one server. */
+/** PostgreSQL → PostgreSQL, each a server of its own, as a move has them: in one, the log of the target's rows would be decoded, too. */
 import { postgresServer } from "../../../test/postgres/server.ts";
 import { printReach, printTable } from "../../measure/table.ts";
 import type { Bench } from "../bench.ts";
@@ -20,13 +20,10 @@ const ours = "cutover, resumable";
 const peer = "COPY | COPY";
 
 export async function postgres({ rows, rounds }: Bench): Promise<void> {
-  const server = await postgresServer({
-    wal_level: "logical",
-    max_wal_size: "8GB",
-    checkpoint_timeout: "30min",
-  });
+  const settings = { wal_level: "logical", max_wal_size: "8GB", checkpoint_timeout: "30min" };
+  const [old, fresh] = await Promise.all([postgresServer(settings), postgresServer(settings)]);
   try {
-    const [from, to] = [await server.database(), await server.database()];
+    const [from, to] = [await old.database(), await fresh.database()];
     await query(from, makeTable, fillTable(rows), "VACUUM ANALYZE items");
     await query(to, makeTable);
     const way = (task: string) => async (): Promise<Measured> => {
@@ -55,7 +52,7 @@ export async function postgres({ rows, rounds }: Bench): Promise<void> {
     if (Number.isNaN(over.median)) console.log("reach PostgreSQL → PostgreSQL: not measured");
     else printReach("PostgreSQL → PostgreSQL", over.median >= 0.9, `${times(over)} of ${peer}`, "≥ 0.9×");
   } finally {
-    await server.stop();
+    await Promise.all([old.stop(), fresh.stop()]);
   }
 }
 
