@@ -22,6 +22,8 @@ export {
   type MismatchSample,
   type RouteDeclaration,
   type RouteState,
+  shareBuckets,
+  shareLimit,
   type Side,
   type SideCounts,
   type Stage,

@@ -27,6 +27,14 @@ export function answeredByNew({ stage, share }: Pick<RouteState, "stage" | "shar
   return stage === "live" ? share : 0;
 }
 
+/** Number of buckets that keys are spread over: a share can be set in steps of 0.0001 %. */
+export const shareBuckets = 1_000_000;
+
+/** Keys in buckets below this number belong to the share. A larger share contains every smaller one. */
+export function shareLimit(share: number): number {
+  return Math.round((share * shareBuckets) / 100);
+}
+
 /**
  * Counts of calls by latency. Bucket `i` holds latencies in `(bound(i−1), bound(i)]` where
  * `bound(i) = 0.01 ms · 1.08^i`; 220 buckets reach 226 s at 8 % resolution. Sparse: pairs of index, count.

@@ -1,4 +1,4 @@
-import { parseDuration } from "../core/index.ts";
+import { parseDuration, shareLimit } from "../core/index.ts";
 import { type Code, type CodeItem, list, object, text, words } from "./definition-code.ts";
 import { numbers } from "./definition-measures.ts";
 import { claimOfCheck, claimOfCriterion, Proofs } from "./definition-proofs.ts";
@@ -173,13 +173,15 @@ export function fillPhase(source: DefinitionSource, draft: PhaseDraft, key: stri
     if (criterion.check === undefined) draft.exit.add(claimOfCriterion(criterion));
 }
 
-/** Shares in order as a ramp; where they do not rise, or lie outside 0…100, they are a claim like others. */
+/** Shares in order as a ramp; where they do not rise as a ramp asks, or lie outside 0…100, they are a claim like others. */
 export function rampStep(source: DefinitionSource, ramp: RampFinding, draft: PhaseDraft): StepItem {
   const { place } = ramp;
   const shares = ramp.stages.map(({ percent }) => percent);
-  const rising = shares.every(
-    (share, index) => share >= 0 && share <= 100 && share > (shares[index - 1] ?? -1),
-  );
+  // In steps of a bucket of keys, as a ramp asks; nothing at all may stand before the first one.
+  const rising = shares.every((share, index) => {
+    if (index === 0 && share === 0) return true;
+    return share > 0 && share <= 100 && shareLimit(share) > shareLimit(shares[index - 1] ?? 0);
+  });
   const above = shares.filter((share) => share > 0);
   if (!rising || above.length === 0)
     return claimedStep(source, { words: ramp.text, place, name: "ramp" }, { names: draft.stepNames });

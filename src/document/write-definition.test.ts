@@ -130,6 +130,18 @@ describe("a definition written from a plan", () => {
     );
   });
 
+  test.each([
+    ["rollout: [0.00001, 50, 100]"],
+    ["rollout: [10, 10.00001, 100]"],
+    ["rollout: [0.00001, 0.00002]"],
+  ])("has shares that no ramp can take as a claim: %s", (literal) => {
+    const plan = `# A\n\n## Phase 1: Rollout\n\n\`\`\`yaml\n${literal}\n\`\`\`\n`;
+    expect(readDocument(plan).ramps).toHaveLength(1);
+    const text = written(plan);
+    expect(text).not.toMatch(/\bramp\(/);
+    expect(loadText(text).default.type).toBe("migration");
+  });
+
   test("parses, loads and is whole whatever was read", () => {
     fc.assert(
       fc.property(arbitraryInventory, (inventory) => {

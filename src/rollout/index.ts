@@ -1,5 +1,6 @@
+export { shareBuckets as buckets, shareLimit } from "../core/index.ts";
 export type { Backlog, PendingWrite } from "./door/backlog.ts";
-export { bucketer, buckets, shareLimit, sideOf } from "./door/bucket.ts";
+export { bucketer, sideOf } from "./door/bucket.ts";
 export { captured, type Captured, type CapturedOptions } from "./door/captured.ts";
 export {
   compare,

@@ -1,4 +1,5 @@
-import { bucketer, buckets, shareLimit } from "../rollout/index.ts";
+import { shareBuckets, shareLimit } from "../core/index.ts";
+import { bucketer } from "../rollout/index.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -36,7 +37,7 @@ export class KeySpace {
   /** How many keys a share holds, the first ones in the order here. `share`: percent. */
   countOf(share: number): number {
     const limit = shareLimit(share);
-    if (limit >= buckets) return this.size;
+    if (limit >= shareBuckets) return this.size;
     return below(this.#limits, this.size, limit);
   }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { RouteState } from "../../core/index.ts";
-import { bucketer, buckets, shareLimit, sideOf, sideSalt } from "./bucket.ts";
+import { type RouteState, shareBuckets, shareLimit } from "../../core/index.ts";
+import { bucketer, sideOf, sideSalt } from "./bucket.ts";
 
 const live = (share: number): RouteState => ({ route: "r", stage: "live", share, epoch: 1, salt: "s1" });
 const share = fc.double({ min: 0, max: 100, noNaN: true });
@@ -30,7 +30,7 @@ describe("bucketing", () => {
     const bucket = bucketer("salt");
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (key) => {
-        expect(Number.isInteger(bucket(key)) && bucket(key) >= 0 && bucket(key) < buckets).toBe(true);
+        expect(Number.isInteger(bucket(key)) && bucket(key) >= 0 && bucket(key) < shareBuckets).toBe(true);
       }),
     );
   });

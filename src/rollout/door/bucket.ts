@@ -1,18 +1,10 @@
-import type { RouteState } from "../../core/index.ts";
+import { type RouteState, shareBuckets, shareLimit } from "../../core/index.ts";
 import { keyText } from "./key-text.ts";
 import { prefixDivider } from "./murmur.ts";
 
-/** Number of buckets keys are spread over: a share can be set in steps of 0.0001 %. */
-export const buckets = 1_000_000;
-
 /** Bucket of a key, 0 … 999,999: `floor(murmur3("salt:key") / 2³² · 1,000,000)`. */
 export function bucketer(salt: string): (key: string) => number {
-  return prefixDivider(`${salt}:`, buckets);
-}
-
-/** Keys in buckets below this number belong to the share. A larger share contains every smaller one. */
-export function shareLimit(share: number): number {
-  return Math.round((share * buckets) / 100);
+  return prefixDivider(`${salt}:`, shareBuckets);
 }
 
 /** Salt of the draw for something other than the share, so that the two draws are independent. */
@@ -25,7 +17,7 @@ export function sideOf(state: RouteState, key: string | number | bigint): "old" 
   if (state.stage === "complete" || state.stage === "rampdown") return "new";
   if (state.stage !== "live") return "old";
   const limit = shareLimit(state.share);
-  if (limit <= 0 || limit >= buckets) return limit <= 0 ? "old" : "new";
+  if (limit <= 0 || limit >= shareBuckets) return limit <= 0 ? "old" : "new";
   const text = keyText(key);
   return text !== undefined && bucketer(state.salt)(text) < limit ? "new" : "old";
 }

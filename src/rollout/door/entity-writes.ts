@@ -1,7 +1,6 @@
 import { answer, answerAndTell } from "./answers.ts";
-import type { Side } from "../../core/index.ts";
+import { shareBuckets, type Side } from "../../core/index.ts";
 import type { AnyFunction } from "./apart.ts";
-import { buckets } from "./bucket.ts";
 import type { Journal } from "./journal.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Replay } from "./replay.ts";
@@ -74,14 +73,14 @@ export function entityWrite(parts: WriteParts): AnyFunction {
 }
 
 function isShared({ state, limit }: Ledger): boolean {
-  return state.stage === "live" && limit > 0 && limit < buckets;
+  return state.stage === "live" && limit > 0 && limit < shareBuckets;
 }
 
 function sideOfStage(ledger: Ledger, key: string | undefined): Side {
   const { stage } = ledger.state;
   if (stage === "complete" || stage === "rampdown") return "new";
   if (stage !== "live") return "old";
-  if (ledger.limit >= buckets) return "new";
+  if (ledger.limit >= shareBuckets) return "new";
   return key !== undefined && ledger.bucketOf(key) < ledger.limit ? "new" : "old";
 }
 

@@ -1,5 +1,11 @@
-import type { Clock, Interval, MismatchSample, RouteState } from "../../core/index.ts";
-import { bucketer, shareLimit, sideSalt } from "./bucket.ts";
+import {
+  type Clock,
+  type Interval,
+  type MismatchSample,
+  type RouteState,
+  shareLimit,
+} from "../../core/index.ts";
+import { bucketer, sideSalt } from "./bucket.ts";
 import { Cohort } from "./cohort.ts";
 import { FirstErrorMemory } from "./first-errors.ts";
 import { OpenCalls } from "./open-calls.ts";

@@ -1,6 +1,5 @@
-import type { Clock, Side } from "../../core/index.ts";
+import { type Clock, shareLimit, type Side } from "../../core/index.ts";
 import type { AnyFunction } from "./apart.ts";
-import { shareLimit } from "./bucket.ts";
 import { CallNames } from "./call-names.ts";
 import { captureOnly, comparingDeeds } from "./captured-call.ts";
 import { type Candidate, candidateHere } from "./candidate.ts";

@@ -1,7 +1,6 @@
-import type { Side } from "../../core/index.ts";
+import { shareBuckets, type Side } from "../../core/index.ts";
 import { answer, answerAndTell, answerOfKey } from "./answers.ts";
 import { type AnyFunction, callSide } from "./apart.ts";
-import { buckets } from "./bucket.ts";
 import type { CallNames } from "./call-names.ts";
 import { CapturedCall } from "./captured-call.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -73,7 +72,7 @@ export function answerByShare(
   const { limit, cohort } = ledger;
   if (limit <= 0) return answer(ledger, parts.old, cohort.old, self, args);
   let key: string | undefined;
-  if (limit < buckets) {
+  if (limit < shareBuckets) {
     key = keyOf(parts, args);
     if (key === undefined) return answer(ledger, parts.old, cohort.old, self, args);
     const bucket = ledger.bucketOf(key);
@@ -158,7 +157,7 @@ export function sideNow(ledger: Ledger, of: unknown): Side {
   const { stage } = ledger.state;
   if (stage === "complete" || stage === "rampdown") return "new";
   if (stage !== "live" || ledger.limit <= 0) return "old";
-  if (ledger.limit >= buckets) return "new";
+  if (ledger.limit >= shareBuckets) return "new";
   const key = keyText(of);
   return key !== undefined && ledger.bucketOf(key) < ledger.limit ? "new" : "old";
 }

@@ -1,5 +1,10 @@
-import type { Interval, RouteState, SideCounts } from "../../core/index.ts";
-import { buckets, shareLimit } from "./bucket.ts";
+import {
+  type Interval,
+  type RouteState,
+  shareBuckets,
+  shareLimit,
+  type SideCounts,
+} from "../../core/index.ts";
 import { FirstErrorList } from "./first-errors.ts";
 import { KeyLoad } from "./key-load.ts";
 import { latencyBucket, latencyBuckets, latencyCounts } from "./latency.ts";
@@ -128,7 +133,7 @@ export class Tally {
   /** Is the side of a key drawn by lot at this epoch? Elsewhere first errors of keys tell nothing. */
   get followsKeys(): boolean {
     const limit = shareLimit(this.state.share);
-    return this.state.stage === "live" && limit > 0 && limit < buckets;
+    return this.state.stage === "live" && limit > 0 && limit < shareBuckets;
   }
 
   /** The interval since the last one. `period`: which one the first errors belong to. */

@@ -5,9 +5,9 @@ import {
   type Json,
   type JsonObject,
   markPlace,
+  shareLimit,
 } from "../../core/index.ts";
 import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
-import { shareLimit } from "../door/bucket.ts";
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
