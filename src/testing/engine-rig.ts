@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type RandomBytes, setFaultHandler, silentLog } from "../core/index.ts";
-import type { Migration } from "../plan/index.ts";
+import { defineMigration, type Migration, phase, type Step } from "../plan/index.ts";
 import { openSqliteStore, type Store } from "../store/index.ts";
 import { ManualClock } from "./manual-clock.ts";
 import {
@@ -35,6 +35,22 @@ export interface Measured {
   readonly new?: readonly [calls: number, errors: number];
   readonly compared?: number;
   readonly mismatches?: number;
+}
+
+/** Runs steps to their end, on the clock that the engine has: how the run ended, and by step (`move/NAME`) its result or error. */
+export async function runSteps(
+  rig: Rig,
+  steps: readonly Step[],
+): Promise<{ readonly state: string; readonly results: Readonly<Record<string, unknown>> }> {
+  const handle = await rig.start(
+    defineMigration({ name: "moving", phases: [phase("move", { steps: [...steps] })] }),
+  );
+  const { state } = await handle.done;
+  const records = await rig.store.runs.steps(handle.id);
+  return {
+    state,
+    results: Object.fromEntries(records.map(({ step: id, result, error }) => [id, error ?? result])),
+  };
 }
 
 export async function openRig(defaults: Partial<EngineOptions> = {}): Promise<Rig> {

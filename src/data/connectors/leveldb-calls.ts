@@ -1,6 +1,6 @@
 import type { RowBlock } from "../row-block.ts";
 
-/** What the thread that reads a LevelDB is told, and what it answers; see `leveldb-reader.ts`. */
+/** What the thread that reads a LevelDB is told, and what it answers; see `leveldb-thread-link.ts`. */
 
 /** How the database is opened once more: with the same words, so that both have the same one. */
 export interface ThreadData {

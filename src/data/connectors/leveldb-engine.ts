@@ -134,7 +134,7 @@ export class LevelEngine implements ByteEngine {
     await this.#startThread(range);
     const thread = this.#thread;
     // It takes some 50 ms to have the database open. Read here meanwhile, rows would be objects of this thread, and its young generation grow.
-    if (thread === undefined || !(await thread.started) || !thread.ready) return undefined;
+    if (thread === undefined || !(await thread.reads())) return undefined;
     const { block, end, binary, record } = await this.#mapped(thread.read(this.#call(range), limit));
     if (binary) this.#binary.add(this.#layout(range.collection));
     return { ...(block === undefined ? {} : { block }), end, sequence: record };
@@ -145,7 +145,7 @@ export class LevelEngine implements ByteEngine {
     await this.#startThread(range);
     const thread = this.#thread;
     // All of a scan is read where it was begun.
-    return (await thread?.started) === true && thread !== undefined ? this.#scan(thread, range) : undefined;
+    return thread !== undefined && (await thread.reads()) ? this.#scan(thread, range) : undefined;
   }
 
   write(body: WriteBody, durable: boolean, rows: readonly Put[] = [], block?: PutBlock): Promise<void> {

@@ -35,7 +35,6 @@ export class LevelThread {
   readonly #ended: Promise<void>;
   readonly #started = Promise.withResolvers<boolean>();
   #next = 0;
-  #ready = false;
   #closing = false;
   #failed: Error | undefined;
 
@@ -57,14 +56,9 @@ export class LevelThread {
     });
   }
 
-  /** It reads. Not before it has the database open, and not after it came to grief: others have to then. */
-  get ready(): boolean {
-    return this.#ready && this.#failed === undefined;
-  }
-
-  /** Whether it reads, as soon as that is known. */
-  get started(): Promise<boolean> {
-    return this.#started.promise;
+  /** Whether it reads, as soon as it has the database open. Not after it came to grief: others have to then. */
+  async reads(): Promise<boolean> {
+    return (await this.#started.promise) && this.#failed === undefined;
   }
 
   /** Rows from the start, in a snapshot taken now. */
@@ -125,7 +119,6 @@ export class LevelThread {
 
   #hear(message: FromThread): void {
     if (message === "ready") {
-      this.#ready = true;
       this.#started.resolve(true);
       this.#rest();
       return;

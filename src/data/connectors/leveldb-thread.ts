@@ -1,4 +1,4 @@
-/** The thread that reads a LevelDB beside the one that has it open; see `leveldb-reader.ts`. */
+/** The thread that reads a LevelDB beside the one that has it open; see `leveldb-thread-link.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
 import { asError } from "../../core/index.ts";
 import type { FromThread, ReadCall, ThreadData, ToThread } from "./leveldb-calls.ts";

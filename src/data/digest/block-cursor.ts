@@ -1,5 +1,6 @@
 import { CutoverError } from "../../core/index.ts";
 import { keyText } from "../bytes.ts";
+import { ReadAhead } from "./read-ahead.ts";
 import { freeBlock, isHugeBlock, keyAt, keyEnd, keyStart, type RowBlock } from "../row-block.ts";
 
 /**
@@ -7,10 +8,9 @@ import { freeBlock, isHugeBlock, keyAt, keyEnd, keyStart, type RowBlock } from "
  * row; the memory of a block is given back when the cursor leaves it.
  */
 export class BlockCursor implements AsyncDisposable {
-  readonly #blocks: AsyncIterator<RowBlock>;
+  readonly #blocks: ReadAhead<RowBlock>;
   readonly #name: string;
   #last: Uint8Array | undefined;
-  #coming: Promise<IteratorResult<RowBlock>> | undefined;
   /** The block at hand, absent behind the last one, and where in it the cursor stands. */
   block: RowBlock | undefined;
   at = 0;
@@ -19,8 +19,7 @@ export class BlockCursor implements AsyncDisposable {
   /** `name`: the store, for messages. */
   constructor(blocks: AsyncIterable<RowBlock>, name: string) {
     this.#name = name;
-    this.#blocks = blocks[Symbol.asyncIterator]();
-    this.#ask();
+    this.#blocks = new ReadAhead(blocks);
   }
 
   /** Whether the block at hand is used up. */
@@ -32,25 +31,21 @@ export class BlockCursor implements AsyncDisposable {
   async fill(): Promise<void> {
     while (this.isUsed) {
       this.#leave();
-      if (this.#coming === undefined) this.#ask();
-      const next = await this.#coming;
-      this.#coming = undefined;
-      if (next === undefined || next.done === true) {
+      const next = await this.#blocks.next();
+      if (next === undefined) {
         this.#done = true;
         return;
       }
-      this.block = next.value;
-      this.#ordered(next.value);
-      if (!isHugeBlock(next.value)) this.#ask();
+      this.block = next;
+      this.#ordered(next);
+      if (!isHugeBlock(next)) this.#blocks.ask();
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#done = true;
     this.#leave();
-    // A block that is still coming would otherwise be a rejection that nobody hears.
-    await this.#coming?.catch(() => undefined);
-    await this.#blocks.return?.();
+    await this.#blocks[Symbol.asyncDispose]();
   }
 
   #leave(): void {
@@ -74,11 +69,6 @@ export class BlockCursor implements AsyncDisposable {
       });
     }
     this.#last = Buffer.from(keyAt(block, block.count - 1));
-  }
-
-  #ask(): void {
-    this.#coming = this.#blocks.next();
-    this.#coming.catch(() => undefined);
   }
 }
 

@@ -2,17 +2,17 @@ import { CutoverError } from "../../core/index.ts";
 import { compareBytes, keyText } from "../bytes.ts";
 import type { Range, Reader, Row } from "../connector.ts";
 import { freeHuge, isHuge } from "../huge-rows.ts";
+import { ReadAhead } from "./read-ahead.ts";
 
 /**
  * Rows of a range one after the other. The next batch is asked for while this one is worked on, so that two stores are
  * read at the same time; not beside a huge row, of which one is enough in memory.
  */
 export class RowCursor implements AsyncDisposable {
-  readonly #batches: AsyncIterator<readonly Row[]>;
+  readonly #batches: ReadAhead<readonly Row[]>;
   readonly #name: string;
   readonly #frees: boolean;
   #last: Uint8Array | undefined;
-  #coming: Promise<IteratorResult<readonly Row[]>> | undefined;
   /** The batch at hand and where in it the cursor stands. */
   rows: readonly Row[] = [];
   at = 0;
@@ -22,8 +22,7 @@ export class RowCursor implements AsyncDisposable {
   constructor(batches: AsyncIterable<readonly Row[]>, name: string, frees = false) {
     this.#name = name;
     this.#frees = frees;
-    this.#batches = batches[Symbol.asyncIterator]();
-    this.#ask();
+    this.#batches = new ReadAhead(batches);
   }
 
   /** Whether a row stands here; fetches the next batch when this one is used up. */
@@ -31,18 +30,15 @@ export class RowCursor implements AsyncDisposable {
     while (this.at >= this.rows.length) {
       if (this.#done) return false;
       this.#leave();
-      if (this.#coming === undefined) this.#ask();
-      const next = await this.#coming;
-      if (next === undefined) return false;
-      this.#coming = undefined;
-      if (next.done === true) {
+      const next = await this.#batches.next();
+      if (next === undefined) {
         this.#done = true;
         return false;
       }
-      this.rows = next.value;
+      this.rows = next;
       this.at = 0;
       this.#ordered();
-      if (!this.rows.some(isHuge)) this.#ask();
+      if (!this.rows.some(isHuge)) this.#batches.ask();
     }
     return true;
   }
@@ -50,9 +46,7 @@ export class RowCursor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#done = true;
     this.#leave();
-    // A batch that is still coming would otherwise be a rejection that nobody hears.
-    await this.#coming?.catch(() => undefined);
-    await this.#batches.return?.();
+    await this.#batches[Symbol.asyncDispose]();
   }
 
   /** Lets go of the batch at hand. */
@@ -72,11 +66,6 @@ export class RowCursor implements AsyncDisposable {
         });
       this.#last = key;
     }
-  }
-
-  #ask(): void {
-    this.#coming = this.#batches.next();
-    this.#coming.catch(() => undefined);
   }
 }
 

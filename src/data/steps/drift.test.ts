@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { connectClient, type TestClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { systemClock } from "../../core/index.ts";
-import { defineMigration, phase, type Step, step } from "../../plan/index.ts";
-import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import { type Step, step } from "../../plan/index.ts";
+import { openRig, type Rig, runSteps } from "../../testing/engine-rig.ts";
 import type { DataStore } from "../connector.ts";
 import { openDataStore } from "../open-data-store.ts";
 import { overlay } from "../verify/touched.ts";
@@ -50,22 +50,7 @@ function changing(address: string, change: () => unknown): NamedStore {
   };
 }
 
-interface Ended {
-  readonly state: string;
-  readonly results: Readonly<Record<string, unknown>>;
-}
-
-async function run(...steps: readonly Step[]): Promise<Ended> {
-  const handle = await rig.start(
-    defineMigration({ name: "moving", phases: [phase("move", { steps: [...steps] })] }),
-  );
-  const { state } = await handle.done;
-  const records = await rig.store.runs.steps(handle.id);
-  return {
-    state,
-    results: Object.fromEntries(records.map(({ step: id, result, error }) => [id, error ?? result])),
-  };
-}
+const run = (...steps: readonly Step[]): ReturnType<typeof runSteps> => runSteps(rig, steps);
 
 const failed = (code: string) => ({
   state: "ROLLED_BACK",

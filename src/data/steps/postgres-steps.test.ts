@@ -5,8 +5,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { connectClient, type TestClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { systemClock } from "../../core/index.ts";
-import { defineMigration, phase, type Step, step } from "../../plan/index.ts";
-import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import { type Step, step } from "../../plan/index.ts";
+import { openRig, type Rig, runSteps } from "../../testing/engine-rig.ts";
 import { backfill, type BackfillOptions } from "./backfill.ts";
 import { backup } from "./backup.ts";
 import { verify } from "./verify.ts";
@@ -45,19 +45,7 @@ async function given(...statements: readonly string[]): Promise<Database> {
   return { url, client };
 }
 
-async function run(
-  ...steps: readonly Step[]
-): Promise<{ readonly state: string; readonly results: Readonly<Record<string, unknown>> }> {
-  const handle = await rig.start(
-    defineMigration({ name: "moving", phases: [phase("move", { steps: [...steps] })] }),
-  );
-  const { state } = await handle.done;
-  const records = await rig.store.runs.steps(handle.id);
-  return {
-    state,
-    results: Object.fromEntries(records.map(({ step: id, result, error }) => [id, error ?? result])),
-  };
-}
+const run = (...steps: readonly Step[]): ReturnType<typeof runSteps> => runSteps(rig, steps);
 
 const count = async ({ client }: Database, table: string): Promise<unknown> =>
   (await client.query(`SELECT count(*)::int AS rows FROM ${table}`)).rows[0]?.["rows"];

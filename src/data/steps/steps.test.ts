@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isCutoverError, setFaultHandler, systemClock } from "../../core/index.ts";
 import { defineMigration, dryRun, type Migration, phase, step, type Step } from "../../plan/index.ts";
 import { openSqliteStore } from "../../store/index.ts";
-import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import { openRig, type Rig, runSteps } from "../../testing/engine-rig.ts";
 import type { DataStore } from "../connector.ts";
 import { noImage } from "../map.ts";
 import { openLevelDb } from "../connectors/leveldb.ts";
@@ -72,13 +72,7 @@ async function rowsOf(address: string): Promise<Record<string, string>> {
 const moving = (...steps: Step[]): Migration =>
   defineMigration({ name: "moving", phases: [phase("move", { steps })] });
 
-async function run(...steps: Step[]): Promise<{ state: string; results: Record<string, unknown> }> {
-  const handle = await rig.start(moving(...steps));
-  const { state } = await handle.done;
-  const records = await rig.store.runs.steps(handle.id);
-  const results = Object.fromEntries(records.map(({ step: id, result, error }) => [id, error ?? result]));
-  return { state, results };
-}
+const run = (...steps: readonly Step[]): ReturnType<typeof runSteps> => runSteps(rig, steps);
 
 const breaks = (): Step =>
   step("breaks", {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { systemClock } from "../../core/index.ts";
 import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
 import type { Store, StoredEvent } from "../index.ts";
-import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -51,19 +51,9 @@ describe("two stores on one database", () => {
   });
 
   test("the ring goes out right behind the commit", async () => {
-    const { Client } = await loadDriver();
     const sent: string[] = [];
-    function watch(options: PgOptions): InstanceType<typeof Client> {
-      const client = new Client(options);
-      const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
-      const watched = (first: string | { text: string }, ...others: readonly unknown[]): unknown => {
-        sent.push(typeof first === "string" ? first : first.text);
-        return query(first, ...others);
-      };
-      return Object.assign(client, { query: watched }) as InstanceType<typeof Client>;
-    }
     const schema = server.schema();
-    const driver = { Client: watch as unknown as PgDriver["Client"] };
+    const driver = await watchedDriver(sent);
     const a = await openPostgresStore({ url: server.url(), schema, driver });
     const b = await openPostgresStore({ url: server.url(), schema });
     const rung: string[] = [];

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectClient } from "../../../test/postgres/client.ts";
 import { openProxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { OrderChange, OrderRecord, Store } from "../index.ts";
-import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -12,22 +12,6 @@ beforeAll(async () => {
   server = await postgresServer();
 });
 afterAll(() => server.stop());
-
-/** A driver that notes the texts that are sent. */
-async function watched(sent: string[]): Promise<PgDriver> {
-  const { Client } = await loadDriver();
-  function watch(options: PgOptions): InstanceType<typeof Client> {
-    const client = new Client(options);
-    const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
-    return Object.assign(client, {
-      query: (first: string | { readonly text: string }, ...others: readonly unknown[]) => {
-        sent.push(typeof first === "string" ? first : first.text);
-        return query(first, ...others);
-      },
-    });
-  }
-  return { Client: watch as unknown as PgDriver["Client"] };
-}
 
 const open = (schema: string, more: object = {}): Promise<Store> =>
   openPostgresStore({ url: server.url(), schema, ...more });
@@ -58,7 +42,7 @@ async function serverPast(time: number): Promise<void> {
 describe("an order submitted after another of the same process", () => {
   test("is stored by one statement, without a look at the store first", async () => {
     const sent: string[] = [];
-    const store = await open(server.schema(), { driver: await watched(sent) });
+    const store = await open(server.schema(), { driver: await watchedDriver(sent) });
     const submit = async (n: number): Promise<readonly string[]> => {
       const before = sent.length;
       await store.orders.submit([newOrder(`o${n}`, { uniqueKey: `k${n}` })], { depthLimit: 100 });
@@ -203,7 +187,7 @@ const give = (store: Store): Promise<readonly OrderRecord[]> =>
 describe("an order that is claimed as it comes, by the process that takes it in", () => {
   test("is begun and ended with a statement each, and every step is told", async () => {
     const sent: string[] = [];
-    const store = await open(server.schema(), { driver: await watched(sent) });
+    const store = await open(server.schema(), { driver: await watchedDriver(sent) });
     const pass = async (id: string): Promise<readonly string[]> => {
       const before = sent.length;
       const [, claimed] = await Promise.all([store.orders.submit([newOrder(id)]), give(store)]);
@@ -226,7 +210,7 @@ describe("an order that is claimed as it comes, by the process that takes it in"
 
   test("is looked for without a commit, which would wait for the disk", async () => {
     const sent: string[] = [];
-    const store = await open(server.schema(), { driver: await watched(sent) });
+    const store = await open(server.schema(), { driver: await watchedDriver(sent) });
     sent.length = 0;
     expect(await give(store)).toEqual([]);
     expect(sent.filter((text) => text === "COMMIT" || text === "ROLLBACK")).toEqual(["ROLLBACK"]);
@@ -346,7 +330,7 @@ describe("an order that is claimed from a backlog", () => {
 
   test("is begun with one statement, and ended with the next one's beginning", async () => {
     const sent: string[] = [];
-    const store = await open(server.schema(), { driver: await watched(sent) });
+    const store = await open(server.schema(), { driver: await watchedDriver(sent) });
     const waiting = names(150);
     await store.orders.submit(waiting.map((id) => newOrder(id)));
     const trips = async (call: () => Promise<unknown>): Promise<number> => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openProxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
 import type { NewOrder, Store } from "../index.ts";
-import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -125,18 +125,8 @@ describe("many orders handed in at once", () => {
   });
 
   test("are written without a look at the store when the last commit was this process's own", async () => {
-    const { Client } = await loadDriver();
     const sent: string[] = [];
-    function watch(options: PgOptions): InstanceType<typeof Client> {
-      const client = new Client(options);
-      const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
-      const watched = (first: string | { text: string }, ...others: readonly unknown[]): unknown => {
-        sent.push(typeof first === "string" ? first : first.text);
-        return query(first, ...others);
-      };
-      return Object.assign(client, { query: watched }) as InstanceType<typeof Client>;
-    }
-    const driver = { Client: watch as unknown as PgDriver["Client"] };
+    const driver = await watchedDriver(sent);
     const clock = new ManualClock();
     await using store = await openPostgresStore({
       url: server.url(),
