@@ -19,8 +19,14 @@ import { LevelThread } from "./leveldb-thread-link.ts";
 import { closedStore, storeError } from "./place.ts";
 
 const asBytes = { keyEncoding: "buffer", valueEncoding: "buffer" } as const;
-/** Rows that were read, or bytes on disk, from which on a thread reads: it takes some MB and 50 ms, which a few rows are not worth. */
-const threadFrom = { rows: 20_000, bytes: 4_194_304 } as const;
+/** Rows that were read here, or bytes on disk that are to be read, from which on a thread reads. */
+export interface ThreadFrom {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** A thread takes some MB and 50 ms, which a few rows are not worth. */
+export const defaultThreadFrom: ThreadFrom = { rows: 20_000, bytes: 4_194_304 };
 /** Rows and bytes of a block of a scan. */
 const scanLimit: ChunkLimit = { rows: 10_000, bytes: 786_432 };
 /** Operations of waiting writers that are put into one batch. */
@@ -51,6 +57,7 @@ export class LevelEngine implements ByteEngine {
   readonly #binary: Set<Layout>;
   /** How a thread opens the database once more. */
   readonly #again: Pick<ThreadData, "location" | "options">;
+  readonly #threadFrom: ThreadFrom;
   #read = 0;
   #thread: LevelThread | undefined;
   #waiting: Waiting[] = [];
@@ -62,9 +69,11 @@ export class LevelEngine implements ByteEngine {
     db: CapturedLevel,
     layouts: ReadonlyMap<string, Layout>,
     again: Pick<ThreadData, "location" | "options">,
+    threadFrom: ThreadFrom,
   ) {
     this.name = name;
     this.#again = again;
+    this.#threadFrom = threadFrom;
     db.beforeClose = () => this.#thread?.close();
     this.#db = db;
     this.#layouts = layouts;
@@ -181,7 +190,7 @@ export class LevelEngine implements ByteEngine {
   /** When so much was read, or is to be, that it is worth a thread. */
   async #startThread(range: Range): Promise<void> {
     if (this.#thread !== undefined) return;
-    if (this.#read < threadFrom.rows) {
+    if (this.#read < this.#threadFrom.rows) {
       let bytes = 0;
       for (const { gt, gte, lt, lte } of stretchesOf(this.#layout(range.collection), range))
         bytes += await this.#db.approximateSize(
@@ -189,7 +198,7 @@ export class LevelEngine implements ByteEngine {
           (lt ?? lte) as Uint8Array,
           asBytes,
         );
-      if (bytes < threadFrom.bytes) return;
+      if (bytes < this.#threadFrom.bytes) return;
     }
     const recordKey = keyIn(this.#layout(reserved), keys.sequence);
     this.#open();

@@ -1,7 +1,7 @@
 import { ClassicLevel } from "classic-level";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -154,6 +154,21 @@ describe("a LevelDB that is read in a thread", () => {
       expect(found.length).toBe(expected.length);
       expect(found.every(({ key }, at) => expected[at]?.equals(key))).toBe(true);
     }
+  });
+
+  test("reads a store of a few rows, when it is asked to", async () => {
+    const path = join(dir, "few");
+    for (const wrong of [{ rows: -1 }, { bytes: Number.NaN }, { megabytes: 1 }])
+      expect(await refused(openLevelDb(path, { create: true, threadFrom: wrong as object }))).toBe(
+        "CUTOVER_DATA_OPTIONS",
+      );
+    await using store = await openLevelDb(path, { create: true, threadFrom: { rows: 0 } });
+    await fill(store, "", 3_000);
+    const threads = (): number => readdirSync("/proc/self/task").length;
+    const before = process.platform === "linux" ? threads() : -1;
+    const { rows } = await store.snapshotChunk({ collection: "" }, { rows: 5, bytes: 1_000 });
+    expect(rows.map(({ key }) => key.toString())).toEqual([0, 1, 2, 3, 4].map((at) => keyOf(at).toString()));
+    if (before > 0) expect(threads()).toBeGreaterThan(before);
   });
 
   test("can be closed, by us or by the application, while it is read, and opened again", async () => {

@@ -6,7 +6,7 @@ import { CapturedStore } from "../capture-store.ts";
 import type { Change } from "../connector.ts";
 import { type CapturedLevel, captureLevel, type LevelWrite } from "./leveldb-captured.ts";
 import { type LevelDb, loadLevel } from "./leveldb-driver.ts";
-import { LevelEngine } from "./leveldb-engine.ts";
+import { defaultThreadFrom, LevelEngine, type ThreadFrom } from "./leveldb-engine.ts";
 import { endReserved, type Layout, layoutsOf, placeIn } from "./leveldb-keys.ts";
 import { refuseOptions } from "../capture-options.ts";
 import { demand, storeError, whatIsAt, wrongKind } from "./place.ts";
@@ -20,6 +20,11 @@ export interface LevelStoreOptions {
   readonly epoch?: number | (() => number);
   /** Options of `ClassicLevel`: encodings of `db`, sizes of caches. Default of `writeBufferSize` here: 16 MiB. */
   readonly level?: Readonly<Record<string, unknown>>;
+  /**
+   * From how many rows read without one, or bytes on disk in what is to be read, a thread of its own reads: it takes some MB and 50 ms.
+   * 0: from the start; Infinity in both: never. Default 20,000 rows, 4 MiB.
+   */
+  readonly threadFrom?: Partial<ThreadFrom>;
   readonly clock?: Clock;
 }
 
@@ -53,10 +58,13 @@ export async function openLevelDb(path: string, options: LevelStoreOptions = {})
     collections = [""],
     epoch = 0,
     level = {},
+    threadFrom = {},
     clock = systemClock,
     ...unknown
   } = options;
   refuseOptions("openLevelDb", unknown);
+  const from = { ...defaultThreadFrom, ...threadFrom };
+  checkThreadFrom(from);
   const name = `leveldb:${path}`;
   const driver = await loadLevel();
   checkFolder(path, name, create);
@@ -66,7 +74,7 @@ export async function openLevelDb(path: string, options: LevelStoreOptions = {})
   try {
     await refuseForeignKeys(db, name);
     const again = { location: path, options: { cacheSize: noCache } };
-    const store = new LevelStore(new LevelEngine(name, db, layouts, again), db, clock);
+    const store = new LevelStore(new LevelEngine(name, db, layouts, again, from), db, clock);
     const current = typeof epoch === "number" ? () => epoch : epoch;
     db.onWrite = async (writes, sync) =>
       store.write(changesOf(layouts, name, writes), { epoch: current(), durable: sync });
@@ -76,6 +84,16 @@ export async function openLevelDb(path: string, options: LevelStoreOptions = {})
     await db.close();
     throw storeError(error, name);
   }
+}
+
+function checkThreadFrom({ rows, bytes, ...unknown }: ThreadFrom): void {
+  refuseOptions("threadFrom of openLevelDb", unknown);
+  for (const [name, found] of Object.entries({ rows, bytes }))
+    if (!(found >= 0))
+      throw new CutoverError("CUTOVER_DATA_OPTIONS", {
+        message: `expected threadFrom.${name} to be a number of at least 0, found ${String(found)}`,
+        place: "openLevelDb",
+      });
 }
 
 /** A thread that reads through the same database in memory makes a cache of its own, which nobody uses. */
