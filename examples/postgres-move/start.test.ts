@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { givenSeed } from "../../test/properties/seed.ts";
 import { type LoadRecord, places, readRecord, type ServersRecord, type ServiceRecord } from "./settings.ts";
 import { commandOf } from "./start/processes.ts";
 import { endAll } from "./start/programs.ts";
@@ -70,8 +71,8 @@ function killAll(start: Start): void {
 test("killed in the turn, servers and all, the same command brings the shop across and nothing is lost", async () => {
   const first = new Start("--orders", "1000");
   await first.prints(/close-counter done/);
-  // The cutover takes some seconds; where in it this falls is chance.
-  await new Promise((resolve) => setTimeout(resolve, 500 + Math.random() * 4_000));
+  // The cutover takes some seconds; another moment of it is met with `CUTOVER_SEED=N`.
+  await new Promise((resolve) => setTimeout(resolve, 500 + (Math.abs(givenSeed(1_500)) % 4_000)));
   killAll(first);
   await first.ended;
 
