@@ -1,5 +1,16 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -43,6 +54,18 @@ export interface TestServer {
 const user = "postgres";
 const password = "not-a-secret";
 const startMs = 60_000;
+const cache = join(import.meta.dirname, "../../node_modules/.cache/postgres");
+/** How `initdb` is called, the file of the password aside. */
+const initial: readonly string[] = [
+  "-A",
+  "scram-sha-256",
+  "-U",
+  user,
+  "-E",
+  "UTF8",
+  "--locale=C",
+  "--no-sync",
+];
 
 const settings: Readonly<Record<string, string>> = {
   listen_addresses: "127.0.0.1",
@@ -218,22 +241,38 @@ class Server implements TestServer {
   }
 }
 
+/**
+ * Makes the server's data at `data`. `initdb` takes seconds of a processor and gives the same each time: what it made once
+ * lies in `node_modules/.cache` and is copied. (All servers then have one system identifier, which nothing here asks for.)
+ */
 function initialise(binaries: Binaries, folder: string, data: string, as: Ids | undefined): void {
+  const { size, mtimeMs } = statSync(binaries.postgres);
+  const made = createHash("sha256").update(JSON.stringify([binaries, size, mtimeMs, initial, as ?? null]));
+  const kept = join(cache, made.digest("hex").slice(0, 16));
+  if (existsSync(kept)) return copy(kept, data);
+  initdb(binaries, folder, data, as);
+  const next = `${kept}.${process.pid}`;
+  mkdirSync(cache, { recursive: true });
+  try {
+    copy(data, next);
+    renameSync(next, kept);
+  } catch (error) {
+    rmSync(next, { recursive: true, force: true });
+    // Another process was quicker; anything else is worth knowing.
+    if (!existsSync(kept)) throw error;
+  }
+}
+
+/** With owners and rights: the data belong to the account the server runs as. */
+function copy(from: string, to: string): void {
+  execFileSync("cp", ["-a", from, to], { stdio: ["ignore", "ignore", "pipe"] });
+}
+
+function initdb(binaries: Binaries, folder: string, data: string, as: Ids | undefined): void {
   const secret = join(folder, "password");
   writeFileSync(secret, password);
   if (as !== undefined) chownSync(secret, as.uid, as.gid);
-  const flags = [
-    "-A",
-    "scram-sha-256",
-    "-U",
-    user,
-    `--pwfile=${secret}`,
-    "-E",
-    "UTF8",
-    "--locale=C",
-    "--no-sync",
-  ];
-  execFileSync(binaries.initdb, ["-D", data, ...flags], {
+  execFileSync(binaries.initdb, ["-D", data, ...initial, `--pwfile=${secret}`], {
     ...as,
     cwd: folder,
     stdio: ["ignore", "ignore", "pipe"],
