@@ -213,10 +213,21 @@ describe("the stream of routes", () => {
     const response = await open(it.server.socket, "GET", "/v1/routes/stream?door=d1");
     const stream = lines(response);
     expect((await stream.next()).value).toEqual({ type: "routes", routes: [first] });
-    const before = performance.now();
-    const changed = await store.routes.set({ route: "a", epoch: 1, stage: "live", share: 10, by: "t" });
-    expect((await stream.next()).value).toEqual({ type: "route", state: changed });
-    expect(performance.now() - before).toBeLessThan(200);
+    const times: number[] = [];
+    for (let epoch = 1; epoch <= 5; epoch++) {
+      const before = performance.now();
+      const changed = await store.routes.set({
+        route: "a",
+        epoch,
+        stage: "live",
+        share: 10 * epoch,
+        by: "t",
+      });
+      expect((await stream.next()).value).toEqual({ type: "route", state: changed });
+      times.push(performance.now() - before);
+    }
+    // The middle one: a busy machine may hold up one or two.
+    expect(times.toSorted((a, b) => a - b)[2]).toBeLessThan(200);
     response.destroy();
   });
 
