@@ -201,8 +201,10 @@ test("at shadow the caller can change input and answer at will without spoiling 
     key: (order) => order.id,
     effects: "none",
   });
+  let calls = 0;
   await fc.assert(
     fc.asyncProperty(fc.string(), async (id) => {
+      calls++;
       const order = { id, tags: ["t"] };
       const answer = await fn(order);
       answer.tags.length = 0;
@@ -213,7 +215,7 @@ test("at shadow the caller can change input and answer at will without spoiling 
   );
   rollout.flush();
   expect(link.intervals.reduce((total, interval) => total + interval.mismatches, 0)).toBe(0);
-  expect(link.intervals.reduce((total, interval) => total + interval.compared, 0)).toBe(50);
+  expect(link.intervals.reduce((total, interval) => total + interval.compared, 0)).toBe(calls);
   await rollout.close();
 });
 
