@@ -23,7 +23,10 @@ export function packedForm({ raw, columns, key }: Shape): PackedForm | undefined
   return { name: `postgres ${binary ? "binary" : "text"}:${key.join(",")}:${types}`, binary };
 }
 
-/** Reads keys and rows of packed messages. */
+/** The end of a line of COPY's text form, in which no value has one. */
+const newline = 0x0a;
+
+/** Reads keys and rows of packed messages. Each holds rows one behind the other, as COPY gives them. */
 export class MessageReader {
   readonly #shape: Shape;
   readonly #binary: boolean;
@@ -39,28 +42,42 @@ export class MessageReader {
     this.#upToKey = Math.max(...shape.key) + 1;
   }
 
-  /** Of the message at `from`. */
-  keyOf(data: Buffer, from = 0): Uint8Array {
-    const end = from + 1 + data.readUInt32BE(from + 1);
+  /** Of the row at `from`; in a message the first one stands behind the head. */
+  keyOf(data: Buffer, from: number = messageHead): Uint8Array {
     return this.#binary
-      ? this.#binaryKey(data, from + messageHead)
-      : (keyOfRecord(this.#shape, this.#values(data, from, end, this.#upToKey)) as Uint8Array);
+      ? this.#binaryKey(data, from)
+      : (keyOfRecord(
+          this.#shape,
+          this.#values(data, from, this.endOf(data, from), this.#upToKey),
+        ) as Uint8Array);
+  }
+
+  /** Where the row at `from` ends. */
+  endOf(data: Buffer, from: number): number {
+    if (!this.#binary) return data.indexOf(newline, from) + 1;
+    let at = from + 2;
+    for (let left = data.readInt16BE(from); left > 0; left--) {
+      const length = data.readInt32BE(at);
+      at += length > 0 ? 4 + length : 4;
+    }
+    return at;
   }
 
   rows(parts: readonly Buffer[]): readonly Row[] {
     const reader = new RowReader(this.#shape, { header: false });
+    if (this.#binary) {
+      for (const part of parts) reader.read(part, messageHead, part.length);
+      return reader.take();
+    }
     const rows: Row[] = [];
     for (const part of parts)
-      for (let at = 0; at < part.length;) {
-        const end = at + 1 + part.readUInt32BE(at + 1);
-        if (this.#binary) reader.read(part, at + messageHead, end);
-        else {
-          const values = this.#values(part, at, end, this.#shape.columns.length);
-          rows.push({ key: keyOfRecord(this.#shape, values) as Uint8Array, value: encodeRecord(values) });
-        }
+      for (let at = messageHead; at < part.length;) {
+        const end = this.endOf(part, at);
+        const values = this.#values(part, at, end, this.#shape.columns.length);
+        rows.push({ key: keyOfRecord(this.#shape, values) as Uint8Array, value: encodeRecord(values) });
         at = end;
       }
-    return this.#binary ? reader.take() : rows;
+    return rows;
   }
 
   #binaryKey(data: Buffer, from: number): Uint8Array {
@@ -81,7 +98,7 @@ export class MessageReader {
 
   /** Of a line, whose last byte ends it. */
   #values(data: Buffer, from: number, end: number, count: number): readonly ReturnType<typeof valueOfText>[] {
-    return lineFields(data, from + messageHead, end - 1, count).map((field, column) =>
+    return lineFields(data, from, end - 1, count).map((field, column) =>
       field === null ? null : valueOfText((this.#shape.columns[column] as ShapeColumn).kind, field),
     );
   }

@@ -1,26 +1,29 @@
 import type { PackedRows, Row } from "../../connector.ts";
 import { MessageReader, type PackedForm } from "./packed-form.ts";
-import { copyDataMessage, messageHead as head } from "./raw-messages.ts";
+import { asMessage, copyDataMessage, messageHead as head } from "./raw-messages.ts";
 import { headerBytes } from "./copy-rows.ts";
 import { copyHeader, copyTrailer } from "./row-writer.ts";
 import type { Shape } from "./shape.ts";
 
 interface Messages {
-  /** Whole messages, one behind the other. */
+  /** Messages of COPY, each with one row or more. */
   readonly parts: readonly Buffer[];
   readonly count: number;
   readonly bytes: number;
 }
 
 /**
- * Collects what `COPY … TO STDOUT` sends, one message a row, as it came from the socket: nothing is copied. Compared with rows made
- * one by one and written again this takes a tenth of the processor time.
+ * Collects what `COPY … TO STDOUT` sends, in the memory into which it came from the socket. A server gives each row a message of its
+ * own, and one that gets them so is busy with messages for a tenth of its time: the rows of a piece of the socket are moved together, over
+ * the heads between them, and go on as one message. Compared with rows made one by one and written again this takes a tenth of the
+ * processor time.
  */
 export class PackedReader {
   readonly #shape: Shape;
   readonly #form: PackedForm;
+  readonly #reader: MessageReader;
   readonly #parts: Buffer[] = [];
-  /** Messages behind one another that are not among the parts yet, and where the last of them begins. */
+  /** Rows behind the head of a message that is not among the parts yet, and where the last of them begins. */
   #run: { readonly data: Buffer; readonly from: number; last: number; to: number } | undefined;
   #count = 0;
   #bytes = 0;
@@ -29,13 +32,14 @@ export class PackedReader {
   constructor(shape: Shape, form: PackedForm) {
     this.#shape = shape;
     this.#form = form;
+    this.#reader = new MessageReader(shape, form);
   }
 
   get count(): number {
     return this.#count;
   }
 
-  /** Of the messages without their heads. */
+  /** Of the rows, without heads of messages. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -48,9 +52,7 @@ export class PackedReader {
   /** Key of the row that came last. */
   get lastKey(): Uint8Array | undefined {
     const run = this.#run;
-    return run === undefined
-      ? undefined
-      : new MessageReader(this.#shape, this.#form).keyOf(run.data, run.last);
+    return run === undefined ? undefined : this.#reader.keyOf(run.data, run.last);
   }
 
   take(): PackedRows | undefined {
@@ -61,7 +63,10 @@ export class PackedReader {
     return new CopiedRows(this.#shape, this.#form, all, lastKey);
   }
 
-  /** Reads one message; false when its row would be beyond `most` bytes and is not the first. */
+  /**
+   * Reads one message, whose bytes and those before it are this reader's from then on; false when its row would be beyond `most`
+   * bytes and is not the first.
+   */
   read(data: Buffer, from: number, end: number, most: number): boolean {
     if (!this.#form.binary) return this.#add(data, from, end, most);
     let at = from;
@@ -71,7 +76,7 @@ export class PackedReader {
     }
     while (at < end) {
       if (data.readInt16BE(at) < 0) return true;
-      const next = endOfRow(data, at);
+      const next = this.#reader.endOf(data, at);
       if (at === from && next === end) return this.#add(data, from, end, most);
       // The first row stands behind the header of its COPY.
       const message = copyDataMessage(data.subarray(at, next));
@@ -84,15 +89,16 @@ export class PackedReader {
   #add(data: Buffer, from: number, end: number, most: number): boolean {
     const length = end - from;
     if (this.#count > 0 && this.#bytes + length > most) return false;
-    const start = from - head;
     // No object for a row: they would be most of what there is to collect.
     const run = this.#run;
-    if (run?.data === data && run.to === start) {
-      run.last = start;
-      run.to = end;
+    if (run?.data === data) {
+      // `set` takes a third of the time of `copyWithin`.
+      data.set(data.subarray(from, end), run.to);
+      run.last = run.to;
+      run.to += length;
     } else {
       this.#close();
-      this.#run = { data, from: start, last: start, to: end };
+      this.#run = { data, from: from - head, last: from, to: end };
     }
     this.#count++;
     this.#bytes += length;
@@ -100,12 +106,13 @@ export class PackedReader {
   }
 
   #close(): void {
-    if (this.#run !== undefined) this.#parts.push(this.#run.data.subarray(this.#run.from, this.#run.to));
+    const run = this.#run;
+    if (run !== undefined) this.#parts.push(asMessage(run.data.subarray(run.from, run.to)));
     this.#run = undefined;
   }
 }
 
-/** Messages of COPY, each a row. */
+/** Rows in messages of COPY. */
 export class CopiedRows implements PackedRows, Messages {
   readonly parts: readonly Buffer[];
   readonly count: number;
@@ -144,34 +151,38 @@ export class CopiedRows implements PackedRows, Messages {
 
   /** Key of the row at this place, from 0 on. */
   keyAt(place: number): Uint8Array | undefined {
+    const reader = this.#reader();
     let left = place;
     for (const part of this.parts)
-      for (let at = 0; at < part.length; at += 1 + part.readUInt32BE(at + 1))
-        if (left-- === 0) return this.#reader().keyOf(part, at);
+      for (let at = head; at < part.length; at = reader.endOf(part, at))
+        if (left-- === 0) return reader.keyOf(part, at);
     return undefined;
   }
 
   filter(keep: (key: Uint8Array) => boolean): CopiedRows | undefined {
-    const keys = this.#reader();
+    const reader = this.#reader();
     const parts: Buffer[] = [];
     let [count, bytes] = [0, 0];
     let last: Uint8Array | undefined;
     for (const part of this.parts) {
-      let from = 0;
-      for (let at = 0; at < part.length;) {
-        const end = at + 1 + part.readUInt32BE(at + 1);
-        const key = keys.keyOf(part, at);
+      const runs: Buffer[] = [];
+      let from = head;
+      for (let at = head; at < part.length;) {
+        const end = reader.endOf(part, at);
+        const key = reader.keyOf(part, at);
         if (keep(key)) {
           count++;
-          bytes += end - at - head;
+          bytes += end - at;
           last = key;
         } else {
-          if (at > from) parts.push(part.subarray(from, at));
+          if (at > from) runs.push(part.subarray(from, at));
           from = end;
         }
         at = end;
       }
-      if (part.length > from) parts.push(part.subarray(from));
+      if (part.length > from) runs.push(part.subarray(from));
+      if (runs.length === 1 && runs[0]?.length === part.length - head) parts.push(part);
+      else if (runs.length > 0) parts.push(copyDataMessage(Buffer.concat(runs)));
     }
     if (last === undefined) return undefined;
     return new CopiedRows(this.#shape, this.form, { parts, count, bytes }, last);
@@ -180,13 +191,4 @@ export class CopiedRows implements PackedRows, Messages {
   #reader(): MessageReader {
     return new MessageReader(this.#shape, this.form);
   }
-}
-
-function endOfRow(data: Buffer, from: number): number {
-  let at = from + 2;
-  for (let left = data.readInt16BE(from); left > 0; left--) {
-    const length = data.readInt32BE(at);
-    at += length > 0 ? 4 + length : 4;
-  }
-  return at;
 }
