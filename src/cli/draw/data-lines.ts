@@ -1,4 +1,4 @@
-import type { Difference, DifferenceCounts, Verification } from "../../data/index.ts";
+import type { Difference, DifferenceCounts, Place, Verification } from "../../data/index.ts";
 import { digestText, keyText } from "../../data/index.ts";
 import { count, plural } from "../../report/index.ts";
 import { type Line, span } from "./line.ts";
@@ -64,16 +64,20 @@ function digestWords({ source, collections }: Verification): string {
     : `${count(summed)} of ${plural(collections.length, "table")} compared by sums of the servers`;
 }
 
-function differenceLine({ collection, key, kind, sourceBytes, targetBytes, firstByte }: Difference): Line {
+function differenceLine(difference: Difference): Line {
+  const { collection, key, kind, sourceBytes, targetBytes, firstByte, rows = [] } = difference;
   const sizes = {
     missing: `${bytesText(sourceBytes ?? 0)} on the old side, nothing on the new`,
     extra: `nothing on the old side, ${bytesText(targetBytes ?? 0)} on the new`,
     different: `${bytesText(sourceBytes ?? 0)} and ${bytesText(targetBytes ?? 0)}, unequal from byte ${firstByte ?? 0}`,
-    clash: "two rows of the old side have their image here",
+    clash: `two rows of the old side have their image here${rows.length === 0 ? "" : `: ${rows.map(placeText).join(" and ")}`}`,
   }[kind];
-  const where = collection === "" ? "" : `${collection} `;
-  return [span(`    ${kind.padEnd(10)}`, "bad"), span(`${where}${keyText(key)}  `), span(sizes, "dim")];
+  const where = placeText({ collection, key });
+  return [span(`    ${kind.padEnd(10)}`, "bad"), span(`${where}  `), span(sizes, "dim")];
 }
+
+const placeText = ({ collection, key }: Place): string =>
+  `${collection === "" ? "" : `${collection} `}${keyText(key)}`;
 
 /** A verification as JSON: keys as hexadecimal text, sums as they are written everywhere. */
 export function verificationJson(found: Verification): object {
@@ -95,7 +99,11 @@ export function verificationJson(found: Verification): object {
       leaves,
       unequalLeaves,
     })),
-    differences: differences.map(({ key, ...each }) => ({ ...each, key: hex(key) })),
+    differences: differences.map(({ key, rows, ...each }) => ({
+      ...each,
+      key: hex(key),
+      ...(rows === undefined ? {} : { rows: rows.map((row) => ({ ...row, key: hex(row.key) })) }),
+    })),
     unexplained: unexplained.map(({ collection, after, upTo }) => ({
       collection,
       ...(after === undefined ? {} : { after: hex(after) }),

@@ -6,8 +6,9 @@ import { proofOf } from "../backup/proof.ts";
 import { otherSide, type Side } from "./arrows.ts";
 import type { PredictedPause } from "./crossing-events.ts";
 import { notFollowed, preflight } from "./crossing-errors.ts";
-import { differs, Equality, type Live, type Proven } from "./equality.ts";
+import { differs, Equality, type Live, type Proven, takenOf } from "./equality.ts";
 import type { Ground } from "./ground.ts";
+import { PlaceTaken } from "./place-taken.ts";
 import { rehearse } from "./rehearsal.ts";
 import { requireWayBack, sampleWayBack } from "./sampled-rows.ts";
 import { Stream } from "./stream.ts";
@@ -32,6 +33,7 @@ export class Course {
   readonly #signal: AbortSignal;
   #move: Move | undefined;
   #row: SourceRow | undefined;
+  #provenMs = 0;
   /** What the arrows found out, for the record. */
   predicted: PredictedPause | undefined;
   proven: Proven | undefined;
@@ -82,6 +84,7 @@ export class Course {
       this.arriving,
       this.#touched,
       this.#equality,
+      this.#provenMs,
       this.#signal,
     );
     this.#move = move;
@@ -171,7 +174,10 @@ export class Course {
       words: noted ? "compares what was written since the cutover" : "compares both sides",
     });
     if (this.to === "new") {
+      const { clock } = this.#ground;
+      const began = clock.monotonic();
       this.proven = await this.#followed((live) => this.#equality.everything(this.#signal, live));
+      this.#provenMs = clock.monotonic() - began;
       if (!this.proven.equal) throw differs(this.#ground, this.proven.differences, "before the cutover");
       await this.#sample();
     } else if (noted) await this.#mend(await this.#followed(() => this.#checkNoted()));
@@ -282,6 +288,12 @@ export class Course {
     if (touched.complete) {
       const { looked, differences } = await this.#equality.look(touched, signal);
       this.looked = looked;
+      const taken = takenOf(differences);
+      if (taken.length > 0) throw new PlaceTaken(this.#ground, taken, differences);
+      const clashes = this.#equality.seesClashes
+        ? []
+        : await this.#equality.clashes(touched.targetPlaces, signal);
+      if (clashes.length > 0) throw differs(this.#ground, clashes, "when writers were stopped");
       if (differences.length === 0) return;
       if (this.#ground.map === undefined)
         throw differs(this.#ground, differences, "when writers were stopped");

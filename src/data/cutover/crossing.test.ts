@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,12 +8,11 @@ import type { DataStore } from "../connector.ts";
 import { openLevelDb } from "../connectors/leveldb.ts";
 import { openLmdb } from "../connectors/lmdb.ts";
 import { type DataMap, type MapFunction } from "../map.ts";
-import { startMove } from "../move/move-data.ts";
+import { backfilled, crossingOf } from "../../../test/crossing/followed.ts";
 import type { CrossingState } from "./arrows.ts";
 import { crossOver, goBack } from "./crossing.ts";
 import type { CrossingOptions } from "./crossing-options.ts";
 import { memorySwitch } from "./memory-switch.ts";
-import { streamNames } from "./stream-names.ts";
 import type { Switch } from "./switch.ts";
 
 let dir = "";
@@ -57,33 +55,17 @@ async function rowsOf(store: DataStore): Promise<Record<string, string>> {
   return found;
 }
 
-/** What a backfill that is followed leaves. */
-async function backfilled(map?: DataMap): Promise<void> {
-  const move = startMove({
-    source: old,
-    target: young,
-    job: "job",
-    fence: 1,
-    without: streamNames("job").new.without,
-    ...(map === undefined ? {} : { map }),
-  });
-  move.stopWhenCopied();
-  await move.done;
-}
-
-const crossing = (options: Partial<CrossingOptions> = {}): CrossingOptions => ({
-  old,
-  new: young,
-  switch: sw,
-  job: "job",
-  fence: 1,
-  random: (length) => new Uint8Array(randomBytes(length)),
-  save: (state) => {
-    states.push(state);
-    return Promise.resolve();
-  },
-  ...options,
-});
+const crossing = (options: Partial<CrossingOptions> = {}): CrossingOptions =>
+  crossingOf(
+    { old, new: young, switch: sw },
+    {
+      save: (state) => {
+        states.push(state);
+        return Promise.resolve();
+      },
+      ...options,
+    },
+  );
 
 const running: Application[] = [];
 
@@ -149,7 +131,7 @@ describe("a cutover of data", () => {
     await fill(old, 2_000);
     const app = new Application();
     await pauseFor(50);
-    await backfilled();
+    await backfilled(old, young);
     const there = await crossOver(crossing());
     expect(await sw.read()).toEqual({ side: "new", epoch: 3 });
     expect(there).toMatchObject({
@@ -175,7 +157,7 @@ describe("a cutover of data", () => {
   test("a failure before the turn gives the old side back, and the next attempt goes through", async () => {
     await fill(old, 500);
     const app = new Application();
-    await backfilled();
+    await backfilled(old, young);
     let broken = true;
     const failing = new Proxy(young, {
       get(target, name) {
@@ -221,7 +203,7 @@ describe("through a map", () => {
     const app = new Application((side, value) =>
       side === "old" ? toOld(value) : JSON.stringify({ status: "closed", note: value, v: 2 }),
     );
-    await backfilled(map);
+    await backfilled(old, young, map);
     await crossOver(crossing({ map, back }));
     await pauseFor(50);
     const edit = JSON.stringify({ status: "open", note: "edited", v: 2 });
@@ -244,7 +226,7 @@ describe("through a map", () => {
 
   test("a way back that does not give the old rows again is found before anybody is stopped", async () => {
     await fill(old, 30, (i) => JSON.stringify({ state: states3[i % 3], note: `n${i}` }));
-    await backfilled(map);
+    await backfilled(old, young, map);
     const back: CrossingOptions["back"] = () => ({ value: bytes("{}") });
     await expect(crossOver(crossing({ map, back }))).rejects.toMatchObject({
       code: "CUTOVER_DATA_PREFLIGHT",

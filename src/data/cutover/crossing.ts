@@ -16,6 +16,7 @@ import { alreadyThere, decidedOtherwise, pauseEnded } from "./crossing-errors.ts
 import type { Crossing } from "./crossing-events.ts";
 import type { CrossingOptions, GoBackOptions } from "./crossing-options.ts";
 import { type Ground, readGround } from "./ground.ts";
+import { PlaceTaken } from "./place-taken.ts";
 import type { Standing } from "./switch.ts";
 
 /** What brings writers back is tried again: some 6 s in all. */
@@ -97,7 +98,7 @@ class Work implements AsyncDisposable {
       const standing = await this.#surely(() => this.#ground.switch.read());
       this.#notice(standing);
       const arrow = nextArrow(this.#state, standing, this.#attempt);
-      if (arrow.do === "end") return this.#end(arrow.crossed, standing);
+      if (arrow.do === "end") return await this.#end(arrow.crossed, standing);
       try {
         const position = await this.#perform(arrow, standing);
         this.#attempt = afterArrow(this.#attempt, arrow, position);
@@ -268,8 +269,9 @@ class Work implements AsyncDisposable {
     return { ...this.#state.known, ...now };
   }
 
-  #end(crossed: boolean, standing: Standing): Crossing {
+  async #end(crossed: boolean, standing: Standing): Promise<Crossing> {
     if (crossed) return { ...this.#state.known, standing };
+    if (this.#failure instanceof PlaceTaken) throw await this.#failure.named();
     throw asError(this.#failure ?? alreadyThere(this.#ground.switch.name, standing));
   }
 }

@@ -1,15 +1,15 @@
 import { CutoverError } from "../../core/index.ts";
-import { keyText } from "../bytes.ts";
 import type { Change, Reader } from "../connector.ts";
 import { type DigestForm, digestForm } from "../digest/digest.ts";
 import { keptIn, type Place, type SourceRow } from "../map.ts";
 import { namesOf } from "../verify/collections.ts";
-import type { Difference } from "../verify/difference.ts";
+import { type Difference, differenceText } from "../verify/difference.ts";
 import { placeId } from "../verify/expected.ts";
+import { PlaceOwners } from "../verify/place-owners.ts";
 import type { Touched, TouchedPlaces } from "../verify/touched.ts";
 import { clashesAt } from "../verify/touched-clashes.ts";
-import { lookAtTouched, type TouchedLook } from "../verify/verify-touched.ts";
-import { type Verification, verifyData } from "../verify/verify.ts";
+import { lookAtTouched, type TouchedDifference, type TouchedLook } from "../verify/verify-touched.ts";
+import { type Verification, verified, verifyData } from "../verify/verify.ts";
 import type { Side } from "./arrows.ts";
 import type { Ground } from "./ground.ts";
 import { wrongImages } from "./sampled-rows.ts";
@@ -51,11 +51,20 @@ export interface Live {
 export class Equality {
   readonly #ground: Ground;
   readonly #to: Side;
+  /** Which rows have their images where, as the verification of everything saw it, and looks since. */
+  readonly #owners: PlaceOwners | undefined;
   #names: Awaited<ReturnType<typeof namesOf>> | undefined;
 
   constructor(ground: Ground, to: Side) {
     this.#ground = ground;
     this.#to = to;
+    // On the way back the new side says what is right, and two rows of the old one that have one image are as it says.
+    this.#owners = to === "new" && ground.map !== undefined ? new PlaceOwners() : undefined;
+  }
+
+  /** Looks see where a row has taken another one's place. Otherwise `clashes` has to be asked, which reads the old side. */
+  get seesClashes(): boolean {
+    return this.#owners === undefined || this.#owners.complete;
   }
 
   /** Everything that may be slow of a look. */
@@ -69,8 +78,10 @@ export class Equality {
    */
   async everything(signal: AbortSignal, live?: Live): Promise<Proven> {
     const { map, tell, random } = this.#ground;
-    const found = await verifyData({
+    const owners = live === undefined ? undefined : this.#owners;
+    const found = await verified({
       ...this.#asked(),
+      ...(owners === undefined ? {} : { owners }),
       ...(live === undefined ? {} : { caughtUp: live.caughtUp }),
       ...(live === undefined || map === undefined ? {} : { touched: live.touched }),
       limit: listed,
@@ -78,29 +89,41 @@ export class Equality {
       signal,
       onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
     });
-    return await this.#proven(found, "old", live !== undefined, await this.#clashes(signal, live));
+    return await this.#proven(found, "old", live !== undefined, await this.#touchedClashes(signal, live));
   }
 
-  /**
-   * Rows that meet at one place of what was touched during a verification through a map. On the way back the new side says what is
-   * right, and two rows of the old one that have one image are as it says.
-   */
-  async #clashes(signal: AbortSignal, live: Live | undefined): Promise<readonly Difference[]> {
-    const { sides, map, tell, collections } = this.#ground;
-    if (live === undefined || map === undefined || this.#to === "old") return [];
+  /** Rows that meet at one place of what was touched during a verification through a map. */
+  async #touchedClashes(signal: AbortSignal, live: Live | undefined): Promise<readonly Difference[]> {
+    if (live === undefined || this.#owners === undefined) return [];
     // What was written while everything was read is among what was touched only once it has come over.
     await live.caughtUp();
     // More than is remembered: then everything was read for each look, and clashes are among what was found.
     if (!live.touched.complete) return [];
+    if (!this.seesClashes) return await this.clashes(live.touched.targetPlaces, signal, live.caughtUp);
+    const { differences } = await this.look(live.touched, signal);
+    return await this.clashes(takenOf(differences), signal, live.caughtUp);
+  }
+
+  /** Which rows of the old side meet at these places. Reads all of it, and nothing for no places. */
+  async clashes(
+    places: readonly Place[],
+    signal: AbortSignal,
+    caughtUp?: () => Promise<void>,
+  ): Promise<readonly Difference[]> {
+    const { sides, map, tell, collections } = this.#ground;
+    if (map === undefined || this.#to === "old") return [];
     return await clashesAt(
       {
         source: sides.old,
+        target: sides.new,
         collections: collections.old,
+        targets: collections.new,
         map,
+        ...(caughtUp === undefined ? {} : { caughtUp }),
         signal,
         onRead: (rows, bytes) => tell({ type: "read", rows, bytes }),
       },
-      live.touched.targetPlaces,
+      places,
     );
   }
 
@@ -159,6 +182,7 @@ export class Equality {
       ...this.#asked(),
       touched,
       ...(names === undefined ? {} : { names }),
+      ...(this.#owners === undefined ? {} : { owners: this.#owners }),
       signal,
     });
     return { ...found, differences: await this.#counting(found.differences) };
@@ -256,13 +280,15 @@ async function rowsAt(store: Reader, places: readonly Place[]): Promise<readonly
   return rows;
 }
 
+/** Places at which a row seems to have taken another one's. */
+export const takenOf = (differences: readonly TouchedDifference[]): readonly Place[] =>
+  differences
+    .filter(({ kind, taken }) => kind === "clash" || taken !== undefined)
+    .map(({ collection, key }) => ({ collection, key }));
+
 /** CUTOVER_DATA_DIFFERS with the first few. */
 export function differs({ sides }: Ground, differences: readonly Difference[], when: string): CutoverError {
-  const first = differences
-    .slice(0, 5)
-    .map(
-      ({ kind, collection, key }) => `${kind} ${collection === "" ? "" : `${collection} `}${keyText(key)}`,
-    );
+  const first = differences.slice(0, 5).map(differenceText);
   return new CutoverError("CUTOVER_DATA_DIFFERS", {
     message: `expected ${sides.old.name} and ${sides.new.name} to hold the same ${when}; found ${differences.length === 0 ? "digests that no row explains" : `${differences.length} places where they do not: ${first.join(", ")}`}`,
     place: sides.new.name,

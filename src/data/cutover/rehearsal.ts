@@ -4,7 +4,8 @@ import type { Move } from "../move/move-data.ts";
 import type { PredictedPause } from "./crossing-events.ts";
 import type { CrossingLimits } from "./crossing-options.ts";
 import { tooLong } from "./crossing-errors.ts";
-import type { Equality } from "./equality.ts";
+import { differs, type Equality, takenOf } from "./equality.ts";
+import { placeId } from "../verify/expected.ts";
 import { placesOf } from "../verify/verify-touched.ts";
 import type { Ground } from "./ground.ts";
 import type { Stream } from "./stream.ts";
@@ -26,6 +27,8 @@ const guessedMs = 0.05;
 interface Looking {
   readonly touched: TouchedSides;
   readonly equality: Equality;
+  /** How long reading both sides takes. */
+  readonly readMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -45,6 +48,7 @@ export async function rehearse(
   stream: Stream,
   touched: TouchedSides,
   equality: Equality,
+  readMs: number,
   signal: AbortSignal,
 ): Promise<Rehearsed> {
   ground.tell({ type: "part", words: "measures how long the pause is going to be" });
@@ -52,7 +56,7 @@ export async function rehearse(
   try {
     if (!(await move.copied)) await move.done;
     signal.throwIfAborted();
-    return { move, predicted: await predict(ground, stream, move, { touched, equality, signal }) };
+    return { move, predicted: await predict(ground, stream, move, { touched, equality, readMs, signal }) };
   } catch (error) {
     move.pause();
     await move.done.catch(() => {});
@@ -64,11 +68,12 @@ async function predict(
   ground: Ground,
   stream: Stream,
   move: Move,
-  { touched, equality, signal }: Looking,
+  { touched, equality, readMs, signal }: Looking,
 ): Promise<PredictedPause> {
   const { clock, limits, tell } = ground;
   let perPlace = guessedMs;
   let before = 0;
+  let suspected: ReadonlySet<string> = new Set();
   for (let round = 1; ; round++) {
     const applyMs = await timeToApply(ground, stream, move, signal);
     const taken = touched.take();
@@ -77,18 +82,25 @@ async function predict(
       const { looked, differences } = await equality.look(taken, signal);
       touched.again(placesOf(differences));
       if (looked >= enough) perPlace = (clock.monotonic() - began) / looked;
+      const clashing = takenOf(differences);
+      const again = clashing.filter((place) => suspected.has(placeId(place)));
+      const caughtUp = async (): Promise<void> => void (await timeToApply(ground, stream, move, signal));
+      const clashes = await equality.clashes(again, signal, caughtUp);
+      if (clashes.length > 0) throw differs(ground, clashes, "before the cutover");
+      suspected = new Set(clashing.map(placeId));
     }
     const asked = clock.monotonic();
     await ground.switch.read();
     const turnMs = 2 * (clock.monotonic() - asked);
     const { size } = touched;
-    const compareMs = size * perPlace;
+    const compareMs = size * perPlace + (equality.seesClashes ? 0 : readMs);
     const predicted = { ms: applyMs + compareMs + turnMs, applyMs, compareMs, turnMs, touched: size };
     tell({ type: "predicted", pause: predicted });
     const over = overLimits(limits, predicted, touched.complete);
     // Below the limits it is still worth another round, as long as each one makes the pause much shorter.
     const shrinks = round === 1 || predicted.ms < worthwhile * before;
-    if (over === undefined && (!shrinks || round === rounds)) return predicted;
+    // A row that has taken another one's place is late, or is to be found before anybody is stopped for it.
+    if (over === undefined && ((!shrinks && suspected.size === 0) || round === rounds)) return predicted;
     before = predicted.ms;
     if (over !== undefined && round === rounds)
       throw tooLong(stream.source.name, `${over}; nothing was stopped`, { ...predicted });

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,15 +8,14 @@ import type { Change } from "../connector.ts";
 import { openLevelDb } from "../connectors/leveldb.ts";
 import { openLmdb } from "../connectors/lmdb.ts";
 import type { DataMap } from "../map.ts";
-import { startMove } from "../move/move-data.ts";
 import { overlay } from "../verify/touched.ts";
+import { backfilled, crossingOf } from "../../../test/crossing/followed.ts";
 import type { CrossingState } from "./arrows.ts";
 import { crossOver, goBack } from "./crossing.ts";
 import type { CrossingOptions, GoBackOptions } from "./crossing-options.ts";
 import { readGround } from "./ground.ts";
 import { memorySwitch } from "./memory-switch.ts";
 import { Stream } from "./stream.ts";
-import { streamNames } from "./stream-names.ts";
 import type { Switch } from "./switch.ts";
 
 let dir = "";
@@ -53,36 +51,24 @@ const rowsOf = async (store: CapturedStore, collection = ""): Promise<Record<str
   return found;
 };
 
-const crossing = (options: Partial<GoBackOptions> = {}): GoBackOptions => ({
-  old,
-  new: young,
-  switch: sw,
-  job: "job",
-  fence: 1,
-  random: (length) => new Uint8Array(randomBytes(length)),
-  ...(state === undefined ? {} : { state }),
-  save: (next) => {
-    state = next;
-    return Promise.resolve();
-  },
-  ...options,
-});
+const crossing = (options: Partial<GoBackOptions> = {}): GoBackOptions =>
+  crossingOf(
+    { old, new: young, switch: sw },
+    {
+      ...(state === undefined ? {} : { state }),
+      save: (next) => {
+        state = next;
+        return Promise.resolve();
+      },
+      ...options,
+    },
+  );
 
 /** Rows of the old side, copied to the new one, which takes charge. */
 async function crossed(rows: number, options: Partial<CrossingOptions> = {}): Promise<void> {
   const all = Array.from({ length: rows }, (_, index) => put(keyOf(index), `v${index % 3}`));
   await old.write(all);
-  const { map } = options;
-  const move = startMove({
-    source: old,
-    target: young,
-    job: "job",
-    fence: 1,
-    without: streamNames("job").new.without,
-    ...(map === undefined ? {} : { map }),
-  });
-  move.stopWhenCopied();
-  await move.done;
+  await backfilled(old, young, typeof options.map === "object" ? options.map : undefined);
   await crossOver(crossing(options));
   state = undefined;
 }

@@ -1,15 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { CutoverError, type JsonObject } from "../../core/index.ts";
 import type { StepContext } from "../../plan/index.ts";
-import { keyText } from "../bytes.ts";
 import { digestForm } from "../digest/digest.ts";
 import type { Place } from "../map.ts";
 import { confirmTouched, type TouchedConfirmed } from "../verify/confirm-touched.ts";
 import { placeId } from "../verify/expected.ts";
+import { namesOf } from "../verify/collections.ts";
+import { PlaceOwners } from "../verify/place-owners.ts";
 import { Touched } from "../verify/touched.ts";
 import { clashesAt } from "../verify/touched-clashes.ts";
 import { lookAtTouched } from "../verify/verify-touched.ts";
-import { type Verification, verifyData } from "../verify/verify.ts";
+import { differenceText } from "../verify/difference.ts";
+import { type Verification, verified, verifyData } from "../verify/verify.ts";
 import { followed, type OpenedPair, type Pair, pairInput } from "./pair.ts";
 import { count, RowProgress, rowsText } from "./step-progress.ts";
 
@@ -55,24 +57,30 @@ export async function compare(
   };
   if (pair.map === undefined || caughtUp === undefined) return await verifyData(options);
   touched.begin();
-  const found = await verifyData({ ...options, touched });
+  const owners = new PlaceOwners();
+  const found = await verified({ ...options, touched, owners });
   const written = new Map<string, Place>();
   const looked = await confirmTouched({
     touched,
     look: (places) => {
       for (const place of places.targetPlaces) written.set(placeId(place), place);
-      return lookAtTouched({ ...sides, touched: places });
+      return lookAtTouched({ ...sides, touched: places, owners });
     },
     caughtUp,
   });
   // More was written meanwhile than is remembered: then differences are told from what is late by reading everything again.
   if (looked === undefined) return await verifyData(options);
-  const seen = new Set([...found.differences, ...looked.differences].map(placeId));
+  const taken = looked.differences.filter(({ taken }) => taken !== undefined);
+  const others = looked.differences.filter(({ taken }) => taken === undefined);
+  const seen = new Set([...found.differences, ...others].map(placeId));
+  // More images than are remembered: then rows that meet are looked for among all.
+  const asked = owners.complete ? taken : [...written.values()];
+  const { collections, targets } = await namesOf({ ...options, target: both.target });
   const clashes = await clashesAt(
-    { ...options, collections: both.names, map: pair.map },
-    [...written.values()].filter((place) => !seen.has(placeId(place))),
+    { ...options, collections, targets, map: pair.map },
+    asked.filter((place) => !seen.has(placeId(place))),
   );
-  return withTouched(found, { ...looked, differences: [...looked.differences, ...clashes] }, limit);
+  return withTouched(found, { ...looked, differences: [...others, ...clashes] }, limit);
 }
 
 /** A verification together with the places that it had left out, as a move was writing them. */
@@ -127,11 +135,7 @@ export function verificationFacts(pair: Pair, found: Verification): JsonObject {
 }
 
 export const firstOf = ({ differences }: Pick<Verification, "differences">): readonly string[] =>
-  differences
-    .slice(0, named)
-    .map(
-      ({ kind, collection, key }) => `${kind} ${collection === "" ? "" : `${collection} `}${keyText(key)}`,
-    );
+  differences.slice(0, named).map(differenceText);
 
 export function equalWords({ source, aside, arrived }: Verification): string {
   return [

@@ -2,6 +2,7 @@ import type { Reader } from "../connector.ts";
 import type { DataMap, Place } from "../map.ts";
 import { type Difference, differenceAt } from "./difference.ts";
 import { type Expected, expectedAt, sameExpected, valuesAt } from "./expected.ts";
+import type { PlaceOwners } from "./place-owners.ts";
 import type { TouchedPlaces } from "./touched.ts";
 
 /** Two sides to be held against each other. */
@@ -19,6 +20,8 @@ export interface Sides {
   readonly caughtUp?: (signal?: AbortSignal) => Promise<void>;
   /** With a map: what the move has touched since before the verification; these places are left out. */
   readonly touched?: TouchedPlaces;
+  /** With a map: is told which images there are. */
+  readonly owners?: PlaceOwners;
   readonly signal?: AbortSignal;
 }
 
@@ -65,7 +68,7 @@ export async function confirm(sides: Sides, places: readonly Place[]): Promise<C
         continue;
       }
       const difference = want.clash
-        ? { collection: place.collection, key: place.key, kind: "clash" as const }
+        ? { collection: place.collection, key: place.key, kind: "clash" as const, rows: want.clash }
         : differenceAt(place, want.value, found[index]);
       if (difference === undefined) arrived++;
       else if (live && seen + 1 < looks) moving.push({ place, seen: seen + 1 });

@@ -1,10 +1,11 @@
+import { keyText } from "../bytes.ts";
 import type { Place } from "../map.ts";
 
 /**
  * - `missing`: the source has an image here, the target nothing;
  * - `extra`: the target has a row that nothing in the source gives;
  * - `different`: both have one, with other bytes;
- * - `clash`: two rows of the source have their image here, which no copy can satisfy.
+ * - `clash`: two rows of the source have their image here, which no copy can satisfy (`Difference.rows`).
  */
 export type DifferenceKind = "missing" | "extra" | "different" | "clash";
 
@@ -16,11 +17,22 @@ export interface Difference extends Place {
   readonly targetBytes?: number;
   /** First byte of the two values that is not equal, from 0; absent when one is missing. */
   readonly firstByte?: number;
+  /** With `clash` two of the rows of the source that have their image here, where they were found. */
+  readonly rows?: readonly Place[];
 }
 
 export type DifferenceCounts = Readonly<Record<DifferenceKind, number>>;
 
 export const noDifferences: DifferenceCounts = { missing: 0, extra: 0, different: 0, clash: 0 };
+
+/** `clash "7" of the rows "a:7" and "b:7"`. */
+export function differenceText({ kind, rows = [], ...place }: Difference): string {
+  const of = rows.length === 0 ? "" : ` of the rows ${rows.map(placeText).join(" and ")}`;
+  return `${kind} ${placeText(place)}${of}`;
+}
+
+const placeText = ({ collection, key }: Place): string =>
+  `${collection === "" ? "" : `${collection} `}${keyText(key)}`;
 
 /** What should be at a place, and what is. Undefined when they are equal. */
 export function differenceAt(

@@ -9,8 +9,8 @@ export interface Expected {
   readonly value: Uint8Array | undefined;
   /** The place is one of quarantine: why the row was set aside. */
   readonly aside?: string;
-  /** More than one row of the source has its image here. */
-  readonly clash?: true;
+  /** Two rows of the source that have their image here. */
+  readonly clash?: readonly Place[];
 }
 
 /** An image, or a row in quarantine, and where on the target it belongs. */
@@ -39,20 +39,27 @@ export async function expectedAt(
     return values.map((value) => ({ value }));
   }
   // Nothing says which row of the source an image came from: all of them are mapped, those that are asked for are kept.
-  const wanted = new Map<string, Expected | undefined>(places.map((place) => [placeId(place), undefined]));
+  type From = Expected & { readonly from?: Place };
+  const wanted = new Map<string, From | undefined>(places.map((place) => [placeId(place), undefined]));
   for await (const batch of wantedBy(source, collections, map, signal)) {
-    for (const { value, aside, from: _row, ...place } of batch) {
+    for (const { value, aside, from: row, ...place } of batch) {
       const id = placeId(place);
       if (!wanted.has(id)) continue;
-      const known = wanted.get(id);
+      // Keys are parts of whole batches, which would stay in memory with them.
+      const from = row && { collection: row.collection, key: Buffer.from(row.key) };
+      const known = wanted.get(id)?.from;
       wanted.set(id, {
         value,
         ...(aside === undefined ? {} : { aside }),
-        ...(known === undefined ? {} : { clash: true }),
+        ...(from === undefined ? {} : { from }),
+        ...(known === undefined || from === undefined ? {} : { clash: [known, from] }),
       });
     }
   }
-  return places.map((place) => wanted.get(placeId(place)) ?? { value: undefined });
+  return places.map((place) => {
+    const { from: _row, ...found } = wanted.get(placeId(place)) ?? { value: undefined };
+    return found;
+  });
 }
 
 /** Images of all rows of these collections, batch by batch; a row set aside counts as an image in quarantine. */
@@ -119,7 +126,7 @@ export async function valuesAt(
 }
 
 export function sameExpected(a: Expected, b: Expected): boolean {
-  if (a.clash !== b.clash || a.aside !== b.aside) return false;
+  if ((a.clash === undefined) !== (b.clash === undefined) || a.aside !== b.aside) return false;
   if (a.value === undefined || b.value === undefined) return a.value === b.value;
   return equalBytes(a.value, b.value);
 }

@@ -107,7 +107,7 @@ export async function compareSuspects(
       const { place, from } = suspect;
       const difference =
         from.length > 1
-          ? { ...place, kind: "clash" as const }
+          ? { ...place, kind: "clash" as const, rows: from }
           : differenceAt(place, expected[index], there[index]);
       if (difference === undefined) same.push(suspect);
       else differences.push(difference);

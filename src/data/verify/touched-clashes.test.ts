@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
 import { memorySwitch } from "../cutover/memory-switch.ts";
 import { crossOver } from "../cutover/crossing.ts";
-import { streamNames } from "../cutover/stream-names.ts";
 import type { Change, Reader } from "../connector.ts";
 import { openMemoryStore } from "../connectors/memory.ts";
 import type { DataMap, Place } from "../map.ts";
-import { startMove } from "../move/move-data.ts";
+import { backfilled, crossingOf, follower } from "../../../test/crossing/followed.ts";
 import { confirmTouched } from "./confirm-touched.ts";
 import { overlay, Touched } from "./touched.ts";
 import { clashesAt } from "./touched-clashes.ts";
@@ -54,12 +53,7 @@ async function verified(
   write: () => Promise<unknown>,
 ): Promise<{ found: Verification; looked: readonly string[]; clashes: readonly string[] }> {
   const touched = new Touched();
-  const catchUp = async (): Promise<void> => {
-    const sides = { source: touched.source(source), target: touched.target(target) };
-    const move = startMove({ ...sides, job: "m", fence: 1, map });
-    move.stopAt(await source.head());
-    await move.done;
-  };
+  const catchUp = follower(source, target, touched, map);
   await catchUp();
   touched.begin();
   const sides = { source: writingIn<Reader>(source, write), target, map };
@@ -73,7 +67,7 @@ async function verified(
     },
     caughtUp: catchUp,
   });
-  const clashes = await clashesAt({ source, map, collections: [""] }, places);
+  const clashes = await clashesAt({ source, target, map, collections: [""], targets: [""] }, places);
   const said = (each: { readonly kind: string; readonly key: Uint8Array }): string =>
     `${each.kind} ${String(Buffer.from(each.key))}`;
   return { found, looked: (looked?.differences ?? []).map(said), clashes: clashes.map(said) };
@@ -108,29 +102,18 @@ test("a place that one row leaves and another one takes is no clash", async () =
     sides.source.write([row("b", 3, null), row("c", 3, "x")]),
   );
   const place = { collection: "", key: bytes("00003") };
-  expect(await clashesAt({ source, map, collections: [""] }, [place])).toEqual([]);
+  expect(await clashesAt({ ...sides, source, map, collections: [""], targets: [""] }, [place])).toEqual([]);
 });
 
 test("a crossing does not stop anybody for a new side on which a row has taken another one's place", async () => {
   const { source, target } = await filled(2_000);
-  const names = streamNames("job").new;
-  const move = startMove({ source, target, job: "job", fence: 1, map, without: names.without });
-  move.stopWhenCopied();
-  await move.done;
+  await backfilled(source, target, map);
   const sw = memorySwitch();
-  const crossing = crossOver({
-    old: writingIn(source, () => source.write([row("b", 11, "took its place")])),
-    new: target,
-    switch: sw,
-    job: "job",
-    fence: 1,
-    map,
-    oneWay: true,
-    random,
-  });
+  const old = writingIn(source, () => source.write([row("b", 11, "took its place")]));
+  const crossing = crossOver(crossingOf({ old, new: target, switch: sw }, { map, oneWay: true }));
   await expect(crossing).rejects.toMatchObject({
     code: "CUTOVER_DATA_DIFFERS",
-    message: expect.stringContaining("clash") as string,
+    message: expect.stringContaining('clash "00011" of the rows "a:00011" and "b:00011"') as string,
   });
   expect(await sw.read()).toEqual({ side: "old", epoch: 0 });
   await source.write([row("a", 12, "nobody was stopped")], { epoch: 0 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { Change, Reader } from "../connector.ts";
 import { openMemoryStore } from "../connectors/memory.ts";
 import { type DataMap, noImage } from "../map.ts";
-import { startMove } from "../move/move-data.ts";
+import { follower } from "../../../test/crossing/followed.ts";
 import { confirmTouched } from "./confirm-touched.ts";
 import { overlay, Touched } from "./touched.ts";
 import { type Verification, verifyData } from "./verify.ts";
@@ -35,12 +35,7 @@ async function moved(count: number, map: DataMap) {
   const [source, target, touched] = [openMemoryStore(), openMemoryStore(), new Touched()];
   await source.write(Array.from({ length: count }, (_, index) => put(index, `v${index % 7}`)));
   const scans = { source: 0, target: 0 };
-  const catchUp = async (): Promise<void> => {
-    const sides = { source: touched.source(source), target: touched.target(target) };
-    const move = startMove({ ...sides, job: "m", fence: 1, map });
-    move.stopAt(await source.head());
-    await move.done;
-  };
+  const catchUp = follower(source, target, touched, map);
   await catchUp();
   const counted = (store: Store, side: keyof typeof scans, write: () => Promise<void>): Reader =>
     overlay<Reader>(store, {
@@ -118,12 +113,7 @@ test("a row that the move has lost is wrong, although it was touched", async () 
 test("when more was written than is remembered, late is told from wrong by reading everything again", async () => {
   const [source, target, touched] = [openMemoryStore(), openMemoryStore(), new Touched({ limit: 3 })];
   await source.write(Array.from({ length: 200 }, (_, index) => put(index, "v")));
-  const catchUp = async (): Promise<void> => {
-    const sides = { source: touched.source(source), target: touched.target(target) };
-    const move = startMove({ ...sides, job: "m", fence: 1, map: byValue });
-    move.stopAt(await source.head());
-    await move.done;
-  };
+  const catchUp = follower(source, target, touched, byValue);
   await catchUp();
   await target.write([{ ...at(70, "v"), value: bytes("wrong") }]);
   touched.begin();

@@ -64,6 +64,8 @@ async function digest(
 ): Promise<Omit<MappedVerdict, "atLeast"> & { readonly sketch: DifferenceSketch }> {
   const sketch = new DifferenceSketch();
   let aside = 0;
+  const { owners } = sides;
+  owners?.begin(hashes);
   const read = async (batches: AsyncIterable<readonly Wanted[]>, sign: 1 | -1): Promise<Digest> => {
     const sums = new BigUint64Array(2);
     let count = 0;
@@ -73,6 +75,7 @@ async function digest(
         if (wanted.aside !== undefined) aside++;
         const [keyHash, rowHash] = [hashes.key(wanted), hashes.row(wanted)];
         sketch.add(keyHash, rowHash, sign);
+        if (sign === 1) owners?.add(wanted, keyHash);
         sums[0]! += rowHash;
         sums[1]! += keyHash;
         count++;

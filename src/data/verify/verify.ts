@@ -9,6 +9,7 @@ import type { Sides } from "./confirm.ts";
 import type { Difference, DifferenceCounts } from "./difference.ts";
 import { Findings, type Unexplained } from "./findings.ts";
 import { namesOf } from "./collections.ts";
+import type { PlaceOwners } from "./place-owners.ts";
 import type { TouchedPlaces } from "./touched.ts";
 import { verifyMapped } from "./verify-mapped.ts";
 import { type CollectionVerdict, verifyRanges } from "./verify-ranges.ts";
@@ -96,6 +97,13 @@ const known: Readonly<Record<keyof VerifyOptions, true>> = {
  */
 export async function verifyData(options: VerifyOptions): Promise<Verification> {
   onlyKnown("verifyData", options, known);
+  return await verified(options);
+}
+
+/** The same; `owners`, with a map, are told of all images that the first pass reads, so that looks after it know who is where. */
+export async function verified(
+  options: VerifyOptions & { readonly owners?: PlaceOwners },
+): Promise<Verification> {
   const { limit = 1_000, leafRows = defaultLeafRows, signal, onRead, map, caughtUp } = options;
   atLeastOne("limit", limit);
   atLeastOne("leafRows", leafRows);
@@ -104,7 +112,7 @@ export async function verifyData(options: VerifyOptions): Promise<Verification> 
       message:
         "expected targets only together with a map, found them alone: without one names are equal on both sides",
     });
-  const { touched } = options;
+  const { touched, owners } = options;
   if (touched !== undefined && (map === undefined || caughtUp === undefined))
     throw new CutoverError("CUTOVER_DATA_OPTIONS", {
       message: "expected touched only together with a map and caughtUp, found it without one of them",
@@ -125,6 +133,7 @@ export async function verifyData(options: VerifyOptions): Promise<Verification> 
     ...(map === undefined ? {} : { map }),
     ...(caughtUp === undefined ? {} : { caughtUp }),
     ...(touched === undefined ? {} : { touched }),
+    ...(owners === undefined ? {} : { owners }),
     ...(signal === undefined ? {} : { signal }),
   };
   const findings = new Findings(limit);
