@@ -19,4 +19,9 @@ export class Doubt {
   right(): void {
     this.#misses = 0;
   }
+
+  /** What was wrong has been mended: the next guess may be tried at once. */
+  mended(): void {
+    this.#pause = 0;
+  }
 }

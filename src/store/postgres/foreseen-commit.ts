@@ -3,7 +3,7 @@ import { pair } from "../orders/gathered.ts";
 import type { Writes } from "../orders/order-io.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { textArray } from "./arrays.ts";
-import type { Expected, Foreseen } from "./foresight.ts";
+import type { Expected, Foreseen } from "./foreseen.ts";
 import { writtenWithin } from "./joined.ts";
 import { noLonger } from "./known-orders.ts";
 import { insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
@@ -113,7 +113,7 @@ function conditions(
   }
   if (known.length > 0) where.push(`NOT EXISTS (${noLonger(known, place)})`);
   if (free.claims.length > 0) where.push(...nothingElse(free.claims, now, place));
-  if (none.length > 0) where.push(nobodyWaits(none, place));
+  where.push(...nobodyWaits(none, place));
   return where;
 }
 
@@ -132,10 +132,11 @@ function nothingElse(
   ];
 }
 
-function nobodyWaits(claims: Foreseen["none"], place: (value: SqlValue) => string): string {
-  const wanted = claims.flatMap(({ queue, capacity }) => capacity.kinds.map((kind) => ({ queue, kind })));
-  const queues = place(textArray(wanted.map(({ queue }) => queue)));
-  const kinds = place(textArray(wanted.map(({ kind }) => kind)));
-  return `NOT EXISTS (SELECT FROM unnest(${queues}::text[], ${kinds}::text[]) AS asked (queue, kind)
-    JOIN orders ON orders.waits = 'room' AND orders.queue = asked.queue AND orders.kind = asked.kind)`;
+/** A look for each: a join was planned over all that wait in all queues, while there were few of them. */
+function nobodyWaits(claims: Foreseen["none"], place: (value: SqlValue) => string): readonly string[] {
+  return claims.map(({ queue, capacity: { kinds } }) => {
+    const [kind = ""] = kinds;
+    const asked = kinds.length === 1 ? `= ${place(kind)}` : `= ANY(${place(textArray(kinds))}::text[])`;
+    return `NOT EXISTS (SELECT FROM orders WHERE waits = 'room' AND queue = ${place(queue)} AND kind ${asked})`;
+  });
 }

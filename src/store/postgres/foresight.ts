@@ -1,54 +1,16 @@
-import { ChainDraft, type ChainEnd } from "../chain-draft.ts";
+import type { ChainEnd } from "../chain-draft.ts";
 import type { OrderChange, OrderCounts, QueueConfig } from "../order-records.ts";
-import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import { type Gathered, pair, triple } from "../orders/gathered.ts";
-import type {
-  ClaimFound,
-  ClaimNeeds,
-  JobOutcome,
-  Loaded,
-  Needs,
-  OrderJob,
-  Writes,
-} from "../orders/order-io.ts";
+import type { ClaimFound, ClaimNeeds, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import { isFinished, isHeld, type OrderRow } from "../orders/row.ts";
+import { noOrders } from "../sql/order-reads.ts";
 import { ClaimLine } from "./claim-line.ts";
 import { Doubt } from "./doubt.ts";
+import { decideFrom, type Expected, type Foreseen, type Learned } from "./foreseen.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { largeSubmit, mayAllBeNew } from "./large-submit.ts";
-
-/** What a batch would be, were nothing else committed since the end of the chain that is known. */
-export interface Foreseen {
-  readonly start: ChainEnd;
-  readonly now: number;
-  readonly chain: ChainDraft;
-  readonly outcomes: readonly JobOutcome[];
-  /** What the commit has to make sure of: nobody has these ids and keys, and nothing came without an event. */
-  readonly free: Pick<Needs, "ids" | "uniqueKeys" | "claims">;
-  /** Of these claims, also that no order waits. */
-  readonly none: readonly ClaimNeeds[];
-  /** And these are still held as they were, or wait as they did. */
-  readonly known: readonly OrderRow[];
-  readonly writes: Writes;
-  readonly gathered: Gathered;
-}
-
-/** What was committed: what it was decided on, and what came of it. */
-export interface Learned {
-  readonly start: ChainEnd;
-  readonly end: ChainEnd;
-  readonly now: number;
-  readonly gathered: Gathered;
-  readonly writes: Writes;
-  /** Rows that were written. */
-  readonly written: Iterable<OrderRow>;
-  /** Claims for which the store was looked through, as it was asked. */
-  readonly looked?: readonly ClaimNeeds[];
-}
-
-/** Like `Foreseen`, and not decided yet. */
-export type Expected = Pick<Foreseen, "start" | "now" | "gathered" | "free" | "none" | "known">;
+import type { KnownFacts, StandingFacts } from "./standing-facts.ts";
 
 /** More orders at once are worth the look: their rows cost far more than it. */
 export const mostOrders = 100;
@@ -57,6 +19,8 @@ const mostAhead = 200;
 const leastAhead = 16;
 /** Lanes, queues and priorities that are kept in mind; then it begins anew. */
 const mostFacts = 10_000;
+/** More are not worth to be asked for each time somebody else has committed. */
+const mostRenewed = 100;
 
 const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [] };
 
@@ -67,6 +31,8 @@ const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [
  */
 export class Foresight {
   #end: ChainEnd | undefined;
+  /** Others have committed up to this event, as far as they have told. */
+  #heard = 0;
   #now = 0;
   readonly #lanes = new Map<string, number>();
   /** Complete for each queue and priority that has a lane here. */
@@ -93,7 +59,7 @@ export class Foresight {
   decide(jobs: readonly OrderJob[], now: number): Foreseen | undefined {
     const start = this.#end;
     const at = Math.max(now, this.#now);
-    if (start === undefined) return undefined;
+    if (start === undefined || this.isPassed) return undefined;
     const waiting = this.#suited(jobs, at);
     if (waiting === undefined || !this.#doubtOf(jobs).passes()) return undefined;
     const rounds = gather(jobs);
@@ -132,7 +98,7 @@ export class Foresight {
   expect(jobs: readonly OrderJob[], now: number): Expected | undefined {
     const start = this.#end;
     const at = Math.max(now, this.#now);
-    if (start === undefined) return undefined;
+    if (start === undefined || this.isPassed) return undefined;
     const fresh = mayAllBeNew(jobs);
     const waiting = fresh ? [] : this.#waiting(jobs, at);
     if (waiting === undefined || !this.#doubtOf(jobs).passes()) return undefined;
@@ -168,6 +134,53 @@ export class Foresight {
     if (this.#end?.seq !== seq) return false;
     this.#lines.set(queue, line);
     return true;
+  }
+
+  /** Others have told of commits up to this event, with work in these queues; null: in any. */
+  passed(seq: number, queues: readonly string[] | null): void {
+    this.#heard = Math.max(this.#heard, seq);
+    for (const queue of queues ?? [...this.#empty]) this.#empty.delete(queue);
+  }
+
+  /** Others have committed since. */
+  get isPassed(): boolean {
+    return this.#end !== undefined && this.#heard > this.#end.seq;
+  }
+
+  /** What has to be asked for anew, since others have committed; undefined when there is nothing, or too much. */
+  get outdated(): KnownFacts | undefined {
+    if (!this.isPassed || this.#size() > mostRenewed || this.#configs.size === 0) return undefined;
+    const lanes = [...this.#lanes.keys()].map((name) => {
+      const [queue = "", priority, tenant = ""] = name.split("\0");
+      return { queue, priority: Number(priority), tenant };
+    });
+    const held = [...this.#held].flatMap((id) => {
+      const xact = this.#rows.xactOf(id);
+      return xact === undefined ? [] : [{ id, xact }];
+    });
+    return { lanes, counts: [...this.#counts.keys()], configs: [...this.#configs.keys()], held };
+  }
+
+  /** How what was asked for stands. Lines are not asked for: claims that others make shorten them. */
+  renew({ end, at, facts, changed }: StandingFacts, asked: KnownFacts): void {
+    const empty = [...this.#empty];
+    this.forget();
+    this.#end = end;
+    // Of those who told, nobody can know of more.
+    this.#heard = Math.min(this.#heard, end.seq);
+    this.#now = Math.max(this.#now, at);
+    for (const { queue, priority, tenant } of asked.lanes)
+      this.#lanes.set(triple(queue, priority, tenant), 0);
+    for (const { queue, priority, tenant, turn } of facts.lanes)
+      this.#lanes.set(triple(queue, priority, tenant), turn);
+    for (const { queue, priority, turn } of facts.fronts) this.#fronts.set(pair(queue, priority), turn);
+    for (const queue of asked.configs) this.#configs.set(queue, undefined);
+    for (const { queue, config } of facts.configs) this.#configs.set(queue, config);
+    for (const queue of asked.counts) this.#counts.set(queue, facts.counts.get(queue) ?? noOrders);
+    for (const { id } of asked.held) if (!changed.has(id)) this.#held.add(id);
+    // Only taken to be so, as before.
+    for (const queue of empty) this.#empty.add(queue);
+    for (const doubt of Object.values(this.#doubts)) doubt.mended();
   }
 
   /** Somebody else committed, or something was there already. */
@@ -340,24 +353,4 @@ function handledBy(jobs: readonly OrderJob[]): number {
     else if (job.do === "change") count += job.changes.length;
   }
   return count;
-}
-
-function decideFrom(
-  start: ChainEnd,
-  jobs: readonly OrderJob[],
-  gathered: Gathered,
-  now: number,
-): Pick<Foreseen, "now" | "chain" | "outcomes" | "writes"> | undefined {
-  const batch = new OrderBatch({ now, nextSeq: start.seq + 1, gathered });
-  const outcomes = jobs.map((job) => batch.run(job));
-  const writes = batch.writes();
-  // Without an event the end does not move, and nothing would say whether the refusals were right.
-  if (writes.events.length === 0) return undefined;
-  const chain = new ChainDraft(start);
-  try {
-    for (const { stream, event } of writes.events) chain.append(now, stream, event);
-  } catch {
-    return undefined; // It is refused, and for whom, where each call can be done alone.
-  }
-  return { now, chain, outcomes, writes };
 }

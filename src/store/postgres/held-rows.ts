@@ -45,6 +45,11 @@ export class HeldRows {
     return this.#rows.get(id)?.row;
   }
 
+  /** Transaction that must still be the last to have written the row. */
+  xactOf(id: string): string | undefined {
+    return this.#rows.get(id)?.xact;
+  }
+
   /** After the commit of `xact`, which wrote these rows last. */
   wrote(rows: Iterable<OrderRow>, xact: string): void {
     const xmin = String(BigInt(xact) & 0xffff_ffffn);

@@ -170,8 +170,10 @@ function assemble(given: Given, first: Session, head: number): Store {
         yield { sql: "SELECT pg_notify($1, $2)", values: [channel, payload], wants: "rows" };
       }),
     heard({ seq, queues }) {
-      follower.others(seq);
+      writer.heard(seq, queues);
       work.ring(queues);
+      // Whoever claims now goes first: reading what happened is in nobody's way then.
+      setImmediate(() => follower.others(seq));
     },
     missed,
   });
@@ -202,9 +204,13 @@ function assemble(given: Given, first: Session, head: number): Store {
   return Object.defineProperty<Store>(store, "reach", { value: reach });
 }
 
-/** Told only when the commit before it got through. */
+/**
+ * Told only when the commit before it got through. It has nothing to keep, but reading may tidy the page, and who has
+ * written waits for the disk before others are told.
+ */
 const tellOf = (channel: string, payload: string, seq: number): Statement => ({
-  sql: "SELECT pg_notify($1, $2) FROM chain_head WHERE id = 1 AND seq >= $3",
+  sql: `SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)
+    FROM chain_head WHERE id = 1 AND seq >= $3`,
   values: [channel, payload, seq],
   wants: "rows",
 });

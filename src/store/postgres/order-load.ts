@@ -1,4 +1,4 @@
-import type { Capacity, NewOrder, OrderCounts, OrderState, QueueConfig } from "../order-records.ts";
+import type { Capacity, NewOrder, OrderCounts } from "../order-records.ts";
 import { type OrderCells, orderColumnNames, orderColumns, toOrderRow } from "../order-rows.ts";
 import type { InboxOrder, LimitKeyState, Loaded, Needs, OrderLink } from "../orders/order-io.ts";
 import { mostFollowers, spareRows } from "../orders/order-io.ts";
@@ -9,17 +9,12 @@ import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { numberArray, textArray } from "./arrays.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { askedTogether } from "./joined.ts";
+import { askFacts, type Cells, type Fact, type FoundFacts, takeFact } from "./order-facts.ts";
 import { serverNow } from "./server-clock.ts";
 
-type Cells = readonly unknown[];
-
 /** What one round of loading gathers; statements fill it as their answers come. */
-interface Found {
+interface Found extends FoundFacts {
   readonly rows: Map<string, OrderRow>;
-  readonly lanes: Loaded["lanes"][number][];
-  readonly fronts: Loaded["fronts"][number][];
-  readonly counts: Map<string, Record<OrderState, number>>;
-  readonly configs: Loaded["configs"][number][];
   readonly claims: { candidates: string[]; due: string[]; inbox: InboxOrder[]; untold: string[] }[];
   readonly followers: OrderLink[];
   readonly limitKeys: Map<string, LimitKeyState>;
@@ -94,7 +89,7 @@ function questionsOf(needs: Needs, known: readonly KnownRow[], now: number | nul
     ...(leasesOf.length > 0 ? [lockRows(leasesOf)] : []),
     ...together(keepRow, askRows(needs)),
     ...(known.length > 0 ? [askChanged(known)] : []),
-    ...together(takeFact, askFacts(needs)),
+    ...together(takeFound, [...askFacts(needs), ...askInbox(needs)]),
     ...claims.map((claim, index) => askClaim(claim, index, now)),
     ...(followersOf.length > 0 ? [askFollowers(followersOf)] : []),
     ...askLines(limitKeys),
@@ -148,43 +143,12 @@ function askChanged(known: readonly KnownRow[]): Question {
   );
 }
 
-/** Small things of all sorts, in columns that suit them all: sort, queue, text, number, another number. */
-function askFacts({ lanes, counts, configs, claims, inboxIds }: Needs): readonly Statement[] {
-  const parts: Statement[] = [];
-  if (lanes.length > 0) {
-    const queues = textArray(lanes.map(({ queue }) => queue));
-    const priorities = numberArray(lanes.map(({ priority }) => priority));
-    parts.push(
-      part(
-        `SELECT 'lane', lane.queue, lane.tenant, lane.priority, lane.turn
-         FROM unnest($1::text[], $2::bigint[], $3::text[]) AS asked (queue, priority, tenant)
-         JOIN order_lanes lane USING (queue, priority, tenant)`,
-        queues,
-        priorities,
-        textArray(lanes.map(({ tenant }) => tenant)),
-      ),
-      part(
-        `SELECT 'front', front.queue, NULL, front.priority, front.turn
-         FROM (SELECT DISTINCT queue, priority FROM unnest($1::text[], $2::bigint[]) AS a (queue, priority)) AS asked
-         JOIN order_fronts front USING (queue, priority)`,
-        queues,
-        priorities,
-      ),
-    );
-  }
-  if (counts.length > 0) {
-    const sql = `SELECT 'count', queue, state, n, NULL::bigint FROM order_counts WHERE queue = ANY($1::text[])`;
-    parts.push(part(sql, textArray(counts)));
-  }
-  if (configs.length > 0) {
-    const sql = `SELECT 'config', queue, config, NULL::bigint, NULL::bigint
-      FROM queue_configs WHERE queue = ANY($1::text[])`;
-    parts.push(part(sql, textArray(configs)));
-  }
-  claims.forEach(({ queue, inbox }, index) => {
+/** In the columns of facts: `other` says which claim asked. */
+function askInbox({ claims, inboxIds }: Needs): readonly Statement[] {
+  const parts = claims.map(({ queue, inbox }, index) => {
     const sql = `SELECT 'inbox', queue, data, position, $3::bigint
       FROM order_inbox WHERE queue = $1 ORDER BY position LIMIT $2`;
-    parts.push(part(sql, queue, inbox, index));
+    return part(sql, queue, inbox, index);
   });
   if (inboxIds.length > 0) {
     const sql = `SELECT DISTINCT ON (id) 'inbox', queue, data, position, NULL::bigint
@@ -194,29 +158,13 @@ function askFacts({ lanes, counts, configs, claims, inboxIds }: Needs): readonly
   return parts;
 }
 
-type Fact = readonly [sort: string, queue: string, text: string, number: number, other: number | null];
-
-function takeFact(cells: Cells, found: Found): void {
-  const [sort, queue, text, number, other] = cells as Fact;
-  switch (sort) {
-    case "lane":
-      found.lanes.push({ queue, priority: number, tenant: text, turn: other ?? 0 });
-      break;
-    case "front":
-      found.fronts.push({ queue, priority: number, turn: other ?? 0 });
-      break;
-    case "count":
-      found.counts.set(queue, { ...(found.counts.get(queue) ?? noOrders), [text]: number });
-      break;
-    case "config":
-      found.configs.push({ queue, config: JSON.parse(text) as QueueConfig });
-      break;
-    default: {
-      const entry = { position: number, order: JSON.parse(text) as NewOrder };
-      if (other === null) found.inbox.push(entry);
-      else found.claims[other]?.inbox.push(entry);
-    }
-  }
+/** A fact, or an order in the inbox. */
+function takeFound(cells: Cells, found: Found): void {
+  if (takeFact(cells, found)) return;
+  const [, , text, position, claim] = cells as Fact;
+  const entry = { position, order: JSON.parse(text) as NewOrder };
+  if (claim === null) found.inbox.push(entry);
+  else found.claims[claim]?.inbox.push(entry);
 }
 
 /** Orders looked at in a class of which some may be too large; beyond them a claim waits for more room. */

@@ -7,7 +7,9 @@ import type { StoredEvent } from "../run-events.ts";
 import type { Program, Statement } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { clockMs, commitForeseen, otherwise } from "./foreseen-commit.ts";
-import { Foresight, type Learned } from "./foresight.ts";
+import type { Learned } from "./foreseen.ts";
+import { Foresight } from "./foresight.ts";
+import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
 import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
 import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
@@ -62,6 +64,7 @@ export class Writer {
   readonly #held = new HeldRows();
   readonly #foresight = new Foresight(this.#held);
   readonly #ahead = new ReadAhead(this.#foresight);
+  readonly #fresh = new FreshLook(this.#foresight);
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -86,6 +89,12 @@ export class Writer {
     return this.#add({ order });
   }
 
+  /** Other processes have committed up to this event, with new work in these queues; null: in any. */
+  heard(seq: number, queues: readonly string[] | null): void {
+    this.#foresight.passed(seq, queues);
+    this.#lookSoon();
+  }
+
   /** Refuses further writes, ends those under way, and closes the connection. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -108,6 +117,17 @@ export class Writer {
       await this.#commit(this.#jobs.splice(0, largestBatch));
     }
     this.#running = undefined;
+    this.#lookSoon();
+  }
+
+  /** When it is still at rest after this turn of the event loop. */
+  #lookSoon(): void {
+    if (this.#running !== undefined || !this.#foresight.isPassed) return;
+    setImmediate(() => {
+      const session = this.#session;
+      if (this.#running !== undefined || this.#closed || session?.lost !== undefined) return;
+      if (session !== undefined) this.#fresh.begin(session);
+    });
   }
 
   /** Settles every job, whatever happens to the connection meanwhile. */
@@ -139,6 +159,7 @@ export class Writer {
   async #attempt(jobs: readonly Job[], tries: Tries, allNew: boolean): Promise<readonly JobOutcome[]> {
     const session = await this.#connected();
     await this.#ahead.take();
+    await this.#fresh.take();
     const foreseen = await this.#commitForeseen(session, jobs, tries);
     if (foreseen !== undefined) return foreseen;
     const orders = jobs.flatMap(({ order }) => order ?? []);
@@ -199,6 +220,7 @@ export class Writer {
       }
       serverClock.learn(stored.now, sent, timers.monotonic());
       this.#held.wrote(written, stored.xact);
+      this.#fresh.used();
       this.#foresight.hit(orders, { start, end: chain.end, now, gathered, writes, written });
     } catch (error) {
       this.#foresight.forget();
