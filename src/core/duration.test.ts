@@ -24,6 +24,8 @@ describe("a duration", () => {
     [-1],
     [Number.NaN],
     [Number.POSITIVE_INFINITY],
+    [1e300],
+    [`${"9".repeat(400)}d`],
     ["5 weeks"],
   ])("is refused by name when it reads %j, and never becomes 0", (text) => {
     const read = (): number => parseDuration(text);

@@ -9,7 +9,7 @@ import {
 } from "../core/index.ts";
 import type { OrderChange, OrderRecord } from "../store/index.ts";
 import { insist, type QueueContext, sendEvent } from "./context.ts";
-import { classify, decideFailure, errorRecord } from "./failure.ts";
+import { type Classification, classify, decideFailure, errorRecord } from "./failure.ts";
 import { plainJson } from "./plain-json.ts";
 import { ProgressWriter } from "./progress-writer.ts";
 import type { Execution, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
@@ -221,7 +221,7 @@ export class Attempt {
     const { state, maxRetries } = this.#order;
     // An attempt that failed while it was prepared counts too, or a broken sandbox would be tried for ever.
     const attempt = this.#order.attempt + (state === "PREPARING" ? 1 : 0);
-    const failure = classify(error, settings.classify);
+    const failure = this.#classified(error);
     const { event, runAt } = decideFailure(
       failure,
       { state, attempt, maxRetries },
@@ -241,6 +241,20 @@ export class Attempt {
     await this.#write(event, { attempt, endedAt: this.#now(), error: record, sandbox: null }, note);
     faultPoint("queue.fail.after-commit");
     return { event, error };
+  }
+
+  /** A rule of the user that fails must not keep the attempt from being recorded: the order would run again and again. */
+  #classified(error: unknown): Classification {
+    const { classify: own, log } = this.#context.settings;
+    try {
+      return classify(error, own);
+    } catch (trouble) {
+      log.warn("classify failed; the built-in rules decide", {
+        ...this.#facts(),
+        error: errorRecord(trouble).message,
+      });
+      return classify(error);
+    }
   }
 
   async #cancelled(): Promise<Recorded> {

@@ -1,7 +1,7 @@
-import { type Duration, faultPoint, parseDuration, timeId } from "../core/index.ts";
+import { type Duration, faultPoint, timeId } from "../core/index.ts";
 import type { NewOrder, OrderEntry, OrderRecord, Store } from "../store/index.ts";
 import { countTrail, mostEntries, partOf, readTrail } from "./audit-trail.ts";
-import { invalid } from "./settings.ts";
+import { duration, invalid, onlyKnown } from "./settings.ts";
 import { isFinished } from "./states.ts";
 
 /** What the audit trail says of one order inside the looked-at time. */
@@ -53,8 +53,16 @@ export async function recoverFromAudit(
   store: Store,
   options: AuditRecoveryOptions & { readonly queue?: string },
 ): Promise<AuditRecovery> {
+  onlyKnown(
+    options,
+    { since: true, until: true, match: true, dryRun: true, queue: true },
+    "recoverFromAudit",
+  );
   const { dryRun = false, match = (found) => found.order.state === "FAILED", queue = "default" } = options;
-  const span = { queue, from: since(options.since, store), until: Number(options.until ?? Infinity) };
+  if (typeof dryRun !== "boolean") throw invalid("dryRun", "true or false", dryRun);
+  if (typeof match !== "function") throw invalid("match", "a function", match);
+  const span = { queue, from: since(options.since, store), until: until(options.until) };
+  if (span.until < span.from) throw invalid("until", "a time after since", options.until);
   const { events, keys } = await countTrail(store, span, keyPrefix);
   const parts = Math.max(1, Math.ceil(events / mostEntries));
   const orders: RecoveredOrder[] = [];
@@ -125,7 +133,13 @@ async function resubmit(
 }
 
 function since(value: AuditRecoveryOptions["since"], { clock }: Store): number {
-  const at = typeof value === "string" ? clock.now() - parseDuration(value) : Number(value);
-  if (Number.isFinite(at)) return at;
+  if (typeof value === "string") return clock.now() - duration(value, "since");
+  if (value instanceof Date || typeof value === "number") if (Number.isFinite(+value)) return +value;
   throw invalid("since", 'a date, milliseconds since the epoch, or a duration such as "2h"', value);
+}
+
+function until(value: AuditRecoveryOptions["until"]): number {
+  if (value === undefined) return Infinity;
+  if (value instanceof Date || typeof value === "number") if (!Number.isNaN(+value)) return +value;
+  throw invalid("until", "a date or milliseconds since the epoch", value);
 }

@@ -110,6 +110,26 @@ describe("an order whose worker is gone", () => {
   });
 });
 
+test.each([{}, null, { class: "later" }, { class: "retryable", retryAfterMs: Number.NaN }])(
+  "a rule of the queue that says %j is refused instead of believed",
+  (said) => {
+    expect(() => classify(new Error("x"), () => said as never)).toThrow(
+      expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place: "classify" }),
+    );
+  },
+);
+
+test("details that cannot be stored are left out and named: the error itself is kept", () => {
+  const circle: Record<string, unknown> = {};
+  circle["self"] = circle;
+  const stored = (details: unknown): unknown =>
+    errorRecord(new CutoverError("CUTOVER_ORDER_FAILED", { message: "m", details: details as never }));
+  const leftOut = { code: "CUTOVER_ORDER_FAILED", message: "m", details: { leftOut: expect.any(String) } };
+  expect(stored(circle)).toMatchObject(leftOut);
+  expect(stored({ big: 1n })).toMatchObject(leftOut);
+  expect(stored({ text: "x".repeat(100_000) })).toMatchObject(leftOut);
+});
+
 test("an error is stored with its own code, and a long message is cut", () => {
   expect(errorRecord(withCode("ECONNRESET", "gone"))).toEqual({ code: "ECONNRESET", message: "gone" });
   expect(errorRecord(new TypeError("bad")).code).toBe("TypeError");

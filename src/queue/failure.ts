@@ -1,4 +1,5 @@
 import {
+  asError,
   type BackoffPolicy,
   backoffDelay,
   CutoverError,
@@ -68,20 +69,38 @@ function marked(error: unknown, mark: JsonObject): CutoverError {
   });
 }
 
-/** By mark, rule of the user, code of the error, code of its cause. Never by what its message says. */
+/**
+ * By mark, rule of the user, code of the error, code of its cause. Never by what its message says.
+ * @throws CUTOVER_QUEUE_INVALID when the user's rule gives no classification; whatever that rule throws
+ */
 export function classify(error: unknown, own: Classify = () => undefined): Classification {
   const chosen = own(error);
-  if (chosen !== undefined) return chosen;
+  if (chosen !== undefined) return checked(chosen);
   if (isCutoverError(error)) {
     const { class: mark, retryAfterMs } = error.details;
     if (mark === "fatal") return { class: "fatal" };
-    if (typeof retryAfterMs === "number") return { class: "retryable", retryAfterMs };
+    if (isWait(retryAfterMs)) return { class: "retryable", retryAfterMs };
   }
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if (fatalCodes.has((at as NodeJS.ErrnoException).code ?? "")) return { class: "fatal" };
   }
   return { class: "retryable" };
 }
+
+function checked(chosen: Classification): Classification {
+  const { class: mark, retryAfterMs } = (chosen as Partial<Classification> | null) ?? {};
+  const known = mark === "retryable" || mark === "fatal";
+  if (known && (retryAfterMs === undefined || isWait(retryAfterMs))) return chosen;
+  throw new CutoverError("CUTOVER_QUEUE_INVALID", {
+    message:
+      'classify: expected { class: "retryable" or "fatal", retryAfterMs? } or undefined, found something else',
+    place: "classify",
+  });
+}
+
+/** Milliseconds that can be added to a time. */
+const isWait = (ms: unknown): ms is number => typeof ms === "number" && ms >= 0 && ms <= longestWait;
+const longestWait = 8_640_000_000_000_000;
 
 export interface FailedAttempt {
   readonly state: OrderState;
@@ -122,15 +141,27 @@ export function decideCrash(
 }
 
 const longestMessage = 4_000;
+const mostDetails = 64 * 2 ** 10;
+
+/** What could not be stored would keep the whole outcome of the attempt from being recorded. */
+function keptDetails(details: JsonObject): JsonObject {
+  try {
+    const text = JSON.stringify(details);
+    if (text.length <= mostDetails) return JSON.parse(text) as JsonObject;
+    return { leftOut: `${text.length} characters of JSON, at most ${mostDetails} are kept` };
+  } catch (error) {
+    return { leftOut: cut(asError(error).message) };
+  }
+}
 
 /** An error as it is stored with the order. Its code is the error's own where it has one, else its class name. */
 export function errorRecord(error: unknown): ErrorRecord {
   if (isCutoverError(error)) {
-    return { code: error.code, message: cut(error.message), details: error.details };
+    return { code: error.code, message: cut(error.message), details: keptDetails(error.details) };
   }
   if (error instanceof Error) {
     return {
-      code: (error as NodeJS.ErrnoException).code?.toString() ?? error.name,
+      code: String((error as NodeJS.ErrnoException).code ?? error.name).slice(0, 200),
       message: cut(error.message),
     };
   }

@@ -5,6 +5,8 @@ import { plainJson } from "./plain-json.ts";
 const circle: { self?: unknown } = {};
 circle.self = circle;
 
+const nested = (levels: number): unknown => Array.from({ length: levels }).reduce((inside) => [inside], null);
+
 describe("what is stored as JSON", () => {
   test("any JSON value passes as it is", () => {
     fc.assert(
@@ -26,6 +28,9 @@ describe("what is stored as JSON", () => {
     [{ f: () => 1 }, "payload.f", "a function"],
     [new Map(), "payload", "a Map"],
     [circle, "payload.self", "a circle"],
+    // oxlint-disable-next-line no-sparse-arrays -- what is refused
+    [[1, , 3], "payload[1]", "nothing"],
+    [nested(501), "payload", "more"],
   ])("what JSON would change or lose is refused with its path: %#", (value, place, found) => {
     expect(() => plainJson(value, "payload", 1_000)).toThrow(
       expect.objectContaining({

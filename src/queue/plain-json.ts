@@ -23,11 +23,14 @@ function check(value: unknown, path: string, above: readonly object[]): void {
     if (Number.isFinite(value)) return;
     throw refusal(path, "a finite number", String(value));
   }
-  if (typeof value !== "object") throw refusal(path, "a JSON value", `a ${typeof value}`);
+  if (typeof value !== "object")
+    throw refusal(path, "a JSON value", value === undefined ? "nothing" : `a ${typeof value}`);
   if (above.includes(value)) throw refusal(path, "a tree", "a circle");
+  if (above.length >= deepest) throw refusal(what(path), `at most ${deepest} levels`, "more");
   const inside = [...above, value];
   if (Array.isArray(value)) {
-    value.forEach((item, i) => check(item, `${path}[${i}]`, inside));
+    // By number: `forEach` passes over holes, which JSON makes null.
+    for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, inside);
     return;
   }
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -38,6 +41,12 @@ function check(value: unknown, path: string, above: readonly object[]): void {
     if (member !== undefined) check(member, `${path}.${key}`, inside);
   }
 }
+
+/** Whoever reads the record walks it too, and has only so much stack. */
+const deepest = 500;
+
+/** The part that all of a path begins with: the path to such a depth is of no use to anybody. */
+const what = (path: string): string => /^[^.[]*/.exec(path)?.[0] ?? path;
 
 const refusal = (place: string, expected: string, found: string): CutoverError =>
   new CutoverError("CUTOVER_QUEUE_INVALID", {

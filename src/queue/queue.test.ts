@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { silentLog } from "../core/index.ts";
 import { fatal, openQueue, retryAfter } from "./index.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 
@@ -109,6 +110,27 @@ describe("a failed attempt", () => {
       error: { message: "no such customer" },
     });
     expect((await queue.timeline(id)).at(-1)?.event).toBe("failed");
+  });
+
+  test("is recorded by the built-in rules when the queue's own rule throws or says nonsense", async () => {
+    const warned: string[] = [];
+    const log = { ...silentLog, warn: (message: string) => void warned.push(message) };
+    const rules = [
+      () => {
+        throw new Error("the rule is broken");
+      },
+      () => ({ class: "perhaps" }) as never,
+    ];
+    for (const classify of rules) {
+      const { queue, pass } = await open({ classify, log });
+      queue.work("bad", () => {
+        throw Object.assign(new Error("not there"), { code: "ENOENT" });
+      });
+      const { id } = await queue.submit("bad");
+      await pass(0);
+      expect(await queue.get(id)).toMatchObject({ state: "FAILED", attempt: 1, error: { code: "ENOENT" } });
+    }
+    expect(warned).toEqual(Array(2).fill("classify failed; the built-in rules decide"));
   });
 
   test("that asks for a wait gets it", async () => {

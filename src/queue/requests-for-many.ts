@@ -3,8 +3,8 @@ import type { OrderRecord, OrderState } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { Queue } from "./queue.ts";
 import { type AskEnd, cancelOrder, requeue } from "./requests.ts";
-import { invalid, onlyKnown, whole } from "./settings.ts";
-import { unfinishedStates } from "./states.ts";
+import { invalid, onlyKnown, reasonText, whole } from "./settings.ts";
+import { refuseUnknownStates, unfinishedStates } from "./states.ts";
 
 /** Orders read in one go, and touched at the same time. */
 const pageSize = 500;
@@ -17,8 +17,8 @@ export async function cancelMany(
 ): Promise<number> {
   onlyKnown(which, { reason: true, kind: true, states: true }, "cancelAll");
   const { reason, kind, states = unfinishedStates } = which;
-  for (const state of states)
-    if (!unfinishedStates.includes(state)) throw invalid("states", unfinishedStates.join(", "), state);
+  reasonText(reason);
+  refuseUnknownStates(states, unfinishedStates);
   let cancelled = 0;
   for await (const page of ordersIn(context, states)) {
     const meant = page.filter((order) => kind === undefined || order.kind === kind);
@@ -44,7 +44,9 @@ export async function resubmitMany(
 ): Promise<number> {
   onlyKnown(query, { kind: true, limit: true, code: true, ids: true, reason: true }, "resubmit");
   const { kind, code, ids, reason = "asked for by resubmit()" } = query;
+  reasonText(reason);
   const limit = whole(query.limit ?? 1_000, "limit", 1, 100_000);
+  if (ids !== undefined && !Array.isArray(ids)) throw invalid("ids", "a list of ids", ids);
   const meant = (order: OrderRecord): boolean =>
     order.state === "FAILED" &&
     (kind === undefined || order.kind === kind) &&

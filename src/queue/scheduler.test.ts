@@ -233,6 +233,15 @@ describe("bad input", () => {
     [{ retries: 1.5 }, "retries"],
     [{ name: "a b" }, "name"],
     [{ slot: 3 } as object, "options"],
+    [{ backoff: { bse: "1s" } } as object, "backoff"],
+    [{ memory: { warn: 0.5 } } as object, "memory"],
+    [{ memory: { read: 5 } } as never, "memory.read"],
+    [{ classify: "fatal" } as never, "classify"],
+    [{ random: 0.5 } as never, "random"],
+    [{ name: 7 } as never, "name"],
+    [{ workerId: "a\nb" }, "workerId"],
+    [{ memoryPerSlot: 1e300 }, "memoryPerSlot"],
+    [{ timeout: `${"9".repeat(400)}d` }, "timeout"],
   ])("option %j is refused by name", async (options, place) => {
     await expect(open(options)).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place });
   });
@@ -251,6 +260,10 @@ describe("bad input", () => {
     ["job", { retry: 3 } as object, "work order"],
     ["job", { needs: "512 MB" as unknown as { slots: 1 } }, "needs"],
     ["job", { needs: { mem: "1 GB" } as object }, "needs"],
+    ["job", { runAt: 1e300 }, "runAt"],
+    ["job", { runAt: "" as never }, "runAt"],
+    ["job", { tenant: "half of a pair \ud83d" }, "tenant"],
+    ["job", { needs: { memory: "99999999 TB" } }, "needs.memory"],
   ])("submit(%j, …, %j) is refused by name and nothing is stored", async (kind, options, place) => {
     const { queue } = await open();
     await expect(queue.submit(kind, null, options)).rejects.toMatchObject({
@@ -265,6 +278,42 @@ describe("bad input", () => {
     expect(() => queue.work("job", undefined as never)).toThrow(expect.objectContaining({ place: "work" }));
     for (const where of [undefined, 5, {}] as never[])
       await expect(openQueue(where)).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place: "where" });
+  });
+
+  test("what a call does not know is refused by name, and nothing happens", async () => {
+    const { queue } = await open();
+    const order = await queue.submit("job");
+    const calls: readonly [string, () => unknown][] = [
+      ["id", () => queue.get(undefined as never)],
+      ["id", () => queue.waitFor({ id: order.id } as never)],
+      ["list", () => queue.list({ state: ["FAILED"] } as never)],
+      ["states", () => queue.list({ states: "FAILED" as never })],
+      ["states", () => queue.list({ states: ["DONE" as never] })],
+      ["wait", () => queue.waitFor(order.id, { timeuot: "1s" } as never)],
+      ["wait", () => queue.drain("1s" as never)],
+      ["stop", () => queue.stop({ grace: "1s" } as never)],
+      ["cancel", () => queue.cancel(order.id, "no", { onlyWaitng: true } as never)],
+      ["reason", () => queue.cancel(order.id, undefined as never)],
+      ["reason", () => queue.cancelAll({} as never)],
+      ["reason", () => queue.pause("")],
+      ["reason", () => queue.retry(order.id, "x".repeat(5_000))],
+      ["ids", () => queue.resubmit({ ids: order.id as never })],
+      ["orders", () => queue.submitAll({ kind: "job" } as never)],
+      ["recoverFromAudit", () => queue.recoverFromAudit({ since: 0, dryrun: true } as never)],
+      ["since", () => queue.recoverFromAudit({ since: "yesterday" })],
+      ["since", () => queue.recoverFromAudit({} as never)],
+      ["until", () => queue.recoverFromAudit({ since: 0, until: new Date("never") })],
+      ["until", () => queue.recoverFromAudit({ since: 1_000, until: 0 })],
+      ["dryRun", () => queue.recoverFromAudit({ since: 0, dryRun: "false" as never })],
+      ["match", () => queue.recoverFromAudit({ since: 0, match: "FAILED" as never })],
+    ];
+    for (const [place, call] of calls)
+      await expect((async () => call())(), place).rejects.toMatchObject({
+        code: "CUTOVER_QUEUE_INVALID",
+        place,
+      });
+    expect(await queue.get(order.id)).toEqual({ ...order, fresh: undefined });
+    expect((await queue.config()).paused).toBe(false);
   });
 
   test("a second handler of a kind is refused", async () => {

@@ -145,6 +145,11 @@ const knownOptions: Readonly<Record<keyof QueueOptions, true>> = {
 export function queueSettings(options: QueueOptions): QueueSettings {
   onlyKnown(options, knownOptions, "options");
   const { backoff = {}, memory = {} } = options;
+  onlyKnown(backoff, { base: true, factor: true, cap: true, floor: true, jitter: true }, "backoff");
+  onlyKnown(memory, { warning: true, critical: true, read: true }, "memory");
+  if (memory.read !== undefined) callable(memory.read, "memory.read");
+  if (options.classify !== undefined) callable(options.classify, "classify");
+  if (options.random !== undefined) callable(options.random, "random");
   const base = duration(backoff.base ?? defaultBackoff.base, "backoff.base");
   const settings: QueueSettings = {
     name: options.name ?? "default",
@@ -185,9 +190,11 @@ export function queueSettings(options: QueueOptions): QueueSettings {
   if (settings.warning > settings.critical) {
     throw invalid("memory.warning", `at most memory.critical (${settings.critical})`, settings.warning);
   }
-  if (!/^[\w.:-]{1,100}$/.test(settings.name)) {
-    throw invalid("name", "1–100 letters, digits and . : _ -", settings.name);
-  }
+  queueName(settings.name);
+  // It stands in logs and in the record, one line each.
+  // oxlint-disable-next-line no-control-regex -- what it refuses
+  if (options.workerId !== undefined && !/^[^\0-\x1f\x7f]{1,200}$/.test(asText(options.workerId)))
+    throw invalid("workerId", "a text of 1–200 printable characters", options.workerId);
   refuseUnknownTags(settings.tags, settings.knownTags, "tags");
   return settings;
 }
@@ -218,6 +225,31 @@ export function refuseUnknownTags(
     place: field,
     details: { field, tag: unknown, known: [...known] },
   });
+}
+
+/**
+ * The name of a queue, as it may be.
+ * @throws CUTOVER_QUEUE_INVALID
+ */
+export function queueName(name: string): string {
+  if (/^[\w.:-]{1,100}$/.test(asText(name))) return name;
+  throw invalid("name", "1–100 letters, digits and . : _ -", name);
+}
+
+/** Why somebody asked for something, as it stands in the record. @throws CUTOVER_QUEUE_INVALID */
+export function reasonText(reason: string): string {
+  if (asText(reason).trim() !== "" && reason.length <= longestReason) return reason;
+  throw invalid("reason", `a text of 1–${longestReason} characters`, reason);
+}
+
+const longestReason = 4_000;
+
+/** Plain JavaScript may hand in a number or a list, which a pattern would read as a text. */
+const asText = (value: unknown): string => (typeof value === "string" ? value : "");
+
+/** @throws CUTOVER_QUEUE_INVALID naming the field */
+export function callable(value: unknown, field: string): void {
+  if (typeof value !== "function") throw invalid(field, "a function", value);
 }
 
 function telemetryApi(value: TelemetryApi | undefined): TelemetryApi | undefined {

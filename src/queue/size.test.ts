@@ -11,8 +11,8 @@ describe("sizes", () => {
     [10.2, 11],
   ])("%j is %d bytes", (text, bytes) => expect(parseSize(text, "memory")).toBe(bytes));
 
-  test.each(["", "MB", "-1 MB", "12 parsecs", Number.NaN, -1])(
-    "%j is refused with the name of the field",
+  test.each(["", "MB", "-1 MB", "12 parsecs", Number.NaN, -1, 1e300, "9999 TB", 5n as never])(
+    "%s is refused with the name of the field",
     (text) => {
       expect(() => parseSize(text, "needs.memory")).toThrow(
         expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place: "needs.memory" }),

@@ -1,5 +1,6 @@
 import { CutoverError } from "../core/index.ts";
 import type { OrderCounts, OrderState } from "../store/index.ts";
+import { invalid } from "./settings.ts";
 
 /**
  * What can happen to a work order. Persisted words: each stands as `event` in the record of a transition.
@@ -87,6 +88,17 @@ export const unfinishedStates: readonly OrderState[] = ["PENDING", "PREPARING", 
 /** How many orders are not finished. */
 export function unfinished(counts: OrderCounts): number {
   return unfinishedStates.reduce((sum, state) => sum + counts[state], 0);
+}
+
+/** @throws CUTOVER_QUEUE_INVALID when a state is named that is none of `allowed` */
+export function refuseUnknownStates(
+  states: readonly OrderState[] | undefined,
+  allowed: readonly OrderState[],
+): void {
+  if (states === undefined) return;
+  if (!Array.isArray(states)) throw invalid("states", `a list of ${allowed.join(", ")}`, states);
+  for (const state of states)
+    if (!allowed.includes(state)) throw invalid("states", allowed.join(", "), state);
 }
 
 export function isFinished(state: OrderState): boolean {

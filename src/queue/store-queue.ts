@@ -17,13 +17,13 @@ import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
-import { duration, invalid, onlyKnown, whole } from "./settings.ts";
-import { isFinished, orderStates, unfinished } from "./states.ts";
+import { duration, invalid, onlyKnown, reasonText, whole } from "./settings.ts";
+import { isFinished, orderStates, refuseUnknownStates, unfinished } from "./states.ts";
 import { kindName, type Submission, type SubmitOptions } from "./submission.ts";
 import { Submitter } from "./submitter.ts";
 import { orderTimeline, type TimelineEntry } from "./timeline.ts";
 import { Upkeep } from "./upkeep.ts";
-import { Waiters } from "./waiters.ts";
+import { Waiters, waitOptions } from "./waiters.ts";
 import { seenEveryMs, WorkerList } from "./worker-list.ts";
 
 /** Waiters for the whole queue to be empty wait under this name, which no order can have. */
@@ -135,14 +135,15 @@ export class StoreQueue implements Queue {
 
   async get(id: string): Promise<OrderRecord | undefined> {
     this.#refuseStopped();
+    if (typeof id !== "string") throw invalid("id", "the id of a work order", id);
     const order = await this.#context.store.orders.get(id);
     return order?.queue === this.#context.settings.name ? order : undefined;
   }
 
   list(query: Parameters<Queue["list"]>[0] = {}): ReturnType<Queue["list"]> {
     this.#refuseStopped();
-    for (const state of query.states ?? [])
-      if (!orderStates.includes(state)) throw invalid("states", orderStates.join(", "), state);
+    onlyKnown(query, { states: true, limit: true, after: true }, "list");
+    refuseUnknownStates(query.states, orderStates);
     const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
     return this.#context.store.orders.list({ ...query, queue: this.#context.settings.name, limit });
   }
@@ -158,6 +159,7 @@ export class StoreQueue implements Queue {
     options: { readonly onlyWaiting?: boolean } = {},
   ): Promise<OrderRecord> {
     onlyKnown(options, { onlyWaiting: true }, "cancel");
+    reasonText(reason);
     const found = await this.#known(id);
     if (options.onlyWaiting === true) return cancelWaiting(this.#context, found, reason);
     return cancelOrder(this.#context, found, reason, (which) => this.#askEnd(which));
@@ -169,7 +171,7 @@ export class StoreQueue implements Queue {
   }
 
   async retry(id: string, reason = "asked for by retry()"): Promise<OrderRecord> {
-    return requeue(this.#context, await this.#known(id), reason);
+    return requeue(this.#context, await this.#known(id), reasonText(reason));
   }
 
   async deadLetters(query: Parameters<Queue["deadLetters"]>[0] = {}): Promise<readonly OrderRecord[]> {
@@ -288,6 +290,7 @@ export class StoreQueue implements Queue {
   }
 
   stop(options: Parameters<Queue["stop"]>[0] = {}): Promise<void> {
+    onlyKnown(options, { wait: true }, "stop");
     return (this.#stopped ??= this.#stop(duration(options.wait ?? 0, "wait")));
   }
 
@@ -366,7 +369,7 @@ export class StoreQueue implements Queue {
   ): ReturnType<Queue["config"]> {
     this.#refuseStopped();
     const { store, settings, worker } = this.#context;
-    return store.orders.configure(settings.name, change, worker, reason);
+    return store.orders.configure(settings.name, change, worker, reasonText(reason));
   }
 
   async #isEmpty(): Promise<boolean> {
@@ -390,10 +393,3 @@ export class StoreQueue implements Queue {
 
 const closed = (): CutoverError =>
   new CutoverError("CUTOVER_QUEUE_CLOSED", { message: "the queue was stopped; it takes no more calls" });
-
-function waitOptions({ timeout, signal }: WaitOptions): {
-  timeoutMs: number | undefined;
-  signal: AbortSignal | undefined;
-} {
-  return { timeoutMs: timeout === undefined ? undefined : duration(timeout, "timeout"), signal };
-}

@@ -76,6 +76,9 @@ const knownNeeds: Readonly<Record<keyof NonNullable<SubmitOptions["needs"]>, tru
   tags: true,
 };
 
+/** The last millisecond that a `Date` can name. */
+const lastTime = 8_640_000_000_000_000;
+
 /** Most orders that one order may wait for. */
 const mostAfter = 1_000;
 const none: readonly string[] = [];
@@ -147,10 +150,10 @@ export function kindName(kind: string): string {
 }
 
 export function name(value: string, field: string, longest = 200): string {
+  // Half of a surrogate pair would come back from the store as another text.
+  const fits = typeof value === "string" && value !== "" && value.length <= longest && value.isWellFormed();
   // oxlint-disable-next-line no-control-regex -- a control character in an id breaks logs and terminals
-  if (typeof value === "string" && value !== "" && value.length <= longest && !/[\0-\x1f\x7f]/.test(value)) {
-    return value;
-  }
+  if (fits && !/[\0-\x1f\x7f]/.test(value)) return value;
   throw invalid(field, `a text of 1–${longest} printable characters`, value);
 }
 
@@ -167,7 +170,8 @@ function carrier(value: JsonObject, settings: QueueSettings): JsonObject {
 }
 
 function time(value: Date | number | undefined, field: string, now: number): number {
-  const ms = value === undefined ? now : Number(value);
-  if (Number.isFinite(ms) && ms >= 0) return Math.floor(ms);
+  if (value === undefined) return Math.floor(now);
+  const ms = value instanceof Date || typeof value === "number" ? Number(value) : Number.NaN;
+  if (ms >= 0 && ms <= lastTime) return Math.floor(ms);
   throw invalid(field, "a date or milliseconds since the epoch", value);
 }

@@ -3,6 +3,7 @@ import type { NewOrder } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { Submitted } from "./queue.ts";
 import { fitsHere, newOrder, type Submission, tooLarge } from "./submission.ts";
+import { invalid } from "./settings.ts";
 import type { WorkerList } from "./worker-list.ts";
 
 /** Takes orders in. */
@@ -48,6 +49,7 @@ export class Submitter {
 
   #checked(orders: readonly Submission[]): readonly NewOrder[] {
     const { settings, store } = this.#context;
+    if (!Array.isArray(orders)) throw invalid("orders", "a list of work orders", orders);
     const now = store.clock.now();
     return orders.map((order) => newOrder(order, settings, now));
   }

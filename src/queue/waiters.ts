@@ -1,4 +1,6 @@
 import { type Clock, CutoverError, formatDuration, type Timer } from "../core/index.ts";
+import type { WaitOptions } from "./queue.ts";
+import { duration, onlyKnown } from "./settings.ts";
 
 export interface Waiter {
   /** Resolves at the next wake; rejects when the time is over, the signal aborts or the queue stops. */
@@ -96,3 +98,13 @@ const overdue = (name: string, ms: number): CutoverError =>
     details: { id: name, waitedMs: ms },
     remedy: "wait longer, or look at timeline() and health()",
   });
+
+/** @throws CUTOVER_QUEUE_INVALID naming the option */
+export function waitOptions(options: WaitOptions): {
+  timeoutMs: number | undefined;
+  signal: AbortSignal | undefined;
+} {
+  onlyKnown(options, { timeout: true, signal: true }, "wait");
+  const { timeout, signal } = options;
+  return { timeoutMs: timeout === undefined ? undefined : duration(timeout, "timeout"), signal };
+}

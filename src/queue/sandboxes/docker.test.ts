@@ -345,6 +345,20 @@ test("options that cannot be are refused by name", () => {
   expect(() => docker({ image: "" })).toThrow(/^image: expected the name of an image/);
   expect(() => docker({ image: "a", cpus: 0 })).toThrow(/^cpus: /);
   expect(() => docker({ image: "a", pull: "sometimes" as never })).toThrow(/^pull: /);
+  for (const strange of [
+    { memory: "1 GB" },
+    { network: 5 },
+    { result: "stdout" },
+    { fatalExitCodes: 64 },
+    { command: "echo a" },
+    { command: { arg: ["echo"] } },
+    { command: { args: "echo a" } },
+    { command: { mounts: [{ from: "data", to: "/in" }] } },
+    { command: { mounts: [{ from: "/data", to: "/in", write: true }] } },
+  ])
+    expect(() => docker({ image: "a", ...(strange as object) }), JSON.stringify(strange)).toThrow(
+      expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID" }),
+    );
 });
 
 const realEngine = await answers();

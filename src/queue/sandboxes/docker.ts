@@ -1,7 +1,8 @@
 import { type Clock, type Duration, type Json, systemClock } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
-import { duration, invalid, whole } from "../settings.ts";
+import { callable, duration, invalid, onlyKnown, whole } from "../settings.ts";
 import { parseSize, type Size } from "../size.ts";
+import { exitCodes, textList, textMembers } from "./command-check.ts";
 import { ContainerWork } from "./container-work.ts";
 import { type DockerEngineOptions, openDocker } from "./docker-client.ts";
 import { containerLabels, DockerEngine } from "./docker-engine.ts";
@@ -51,6 +52,27 @@ export interface DockerOptions<Payload> {
   readonly answer?: Duration;
 }
 
+const knownOptions: Readonly<Record<keyof DockerOptions<Json>, true>> = {
+  image: true,
+  command: true,
+  pull: true,
+  cpus: true,
+  pids: true,
+  network: true,
+  output: true,
+  result: true,
+  fatalExitCodes: true,
+  engine: true,
+  answer: true,
+};
+const knownCommand: Readonly<Record<keyof ContainerCommand, true>> = {
+  args: true,
+  cwd: true,
+  env: true,
+  user: true,
+  mounts: true,
+};
+
 /**
  * Runs each order in a container of its own, through the Engine API and the package `dockerode`. Exit code 0 is success.
  *
@@ -66,18 +88,23 @@ export interface DockerOptions<Payload> {
  * @throws CUTOVER_QUEUE_INVALID naming the option
  */
 export function docker<Payload = Json>(options: DockerOptions<Payload>, clock: Clock = systemClock): Sandbox {
+  onlyKnown(options, knownOptions, "docker");
   if (typeof options.image !== "string" || options.image === "") {
     throw invalid("image", "the name of an image", options.image);
   }
   const { pull = "missing", cpus } = options;
   if (!["missing", "always", "never"].includes(pull))
     throw invalid("pull", '"missing", "always" or "never"', pull);
-  if (cpus !== undefined && !(cpus > 0)) throw invalid("cpus", "a number above 0", cpus);
+  if (cpus !== undefined && !(typeof cpus === "number" && cpus > 0 && cpus <= 100_000))
+    throw invalid("cpus", "a number above 0", cpus);
+  if (typeof options.command !== "function") refuseCommand(options.command ?? {});
+  if (options.network !== undefined) textList([options.network], "network");
+  if (options.result !== undefined) callable(options.result, "result");
   const pids = whole(options.pids ?? 512, "pids", 1, 1_000_000);
   const answerMs = duration(options.answer ?? "30s", "answer", 1);
   const settings: OutcomeSettings = {
     output: parseSize(options.output ?? "64 kB", "output"),
-    fatalExitCodes: options.fatalExitCodes ?? [],
+    fatalExitCodes: exitCodes(options.fatalExitCodes),
     result: options.result as OutcomeSettings["result"],
   };
   const leftBehind = new Map<string, Set<string>>();
@@ -100,6 +127,7 @@ export function docker<Payload = Json>(options: DockerOptions<Payload>, clock: C
       const { command = {} } = options;
       const chosen =
         typeof command === "function" ? await command(order as WorkOrder<Payload>, tools) : command;
+      refuseCommand(chosen);
       const host = { network: options.network ?? "none", pids, cpus };
       return new ContainerWork(
         order,
@@ -115,6 +143,23 @@ export function docker<Payload = Json>(options: DockerOptions<Payload>, clock: C
       return orphan(await open(), claimMark(order));
     },
   };
+}
+
+/** @throws CUTOVER_QUEUE_INVALID: another attempt would give the same */
+function refuseCommand(command: ContainerCommand): void {
+  onlyKnown(command, knownCommand, "command");
+  const { args, cwd, env, user, mounts } = command;
+  textList(args, "command.args");
+  textMembers(env, "command.env");
+  if (cwd !== undefined) textList([cwd], "command.cwd");
+  if (user !== undefined) textList([user], "command.user");
+  if (mounts !== undefined && !Array.isArray(mounts)) throw invalid("command.mounts", "a list", mounts);
+  for (const mount of mounts ?? []) {
+    onlyKnown(mount, { from: true, to: true, writable: true }, "command.mounts");
+    for (const end of [mount.from, mount.to])
+      if (typeof end !== "string" || !/^([A-Za-z]:)?[/\\]/.test(end))
+        throw invalid("command.mounts", "absolute paths from and to", end);
+  }
 }
 
 async function orphan(engine: DockerEngine, claim: string): Promise<Orphan | undefined> {

@@ -121,6 +121,37 @@ describe("a program", () => {
     });
   });
 
+  test("whose options or command are not what they should be is refused by name, at the door or at once", async () => {
+    const command = (): Command => node("");
+    for (const strange of [
+      { command: "ls" },
+      { comand: command },
+      { command, result: "stdout" },
+      { command, fatalExitCodes: [-1] },
+    ])
+      expect(() => subprocess(strange as never), JSON.stringify(strange)).toThrow(
+        expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID" }),
+      );
+    for (const [strange, field] of [
+      [{ file: "" }, "command.file"],
+      [{ file: "ls", arguments: ["-l"] }, "command"],
+      [{ file: "ls", args: "-l" }, "command.args"],
+      [{ file: "ls", args: ["a\0b"] }, "command.args[0]"],
+      [{ file: "ls", env: { PORT: 3000 } }, "command.env.PORT"],
+      [{ file: "ls", cwd: 5 }, "command.cwd"],
+      [{ file: "cat", input: Buffer.from("a") }, "command.input"],
+    ] as const) {
+      const kind = `with-${field.replaceAll(/\W/g, "-")}-${Object.keys(strange).length}`;
+      queue.work(kind, subprocess({ command: () => strange as never }));
+      const { id } = await queue.submit(kind, null, { retries: 5 });
+      expect(await queue.waitFor(id, { timeout: "20s" })).toMatchObject({
+        state: "FAILED",
+        attempt: 1,
+        error: { code: "CUTOVER_QUEUE_INVALID", details: { field } },
+      });
+    }
+  });
+
   test("that reads no input and ends does no harm", async () => {
     const order = await run({ file: "true", input: "x".repeat(1_000_000) });
     expect(order.state).toBe("COMPLETED");

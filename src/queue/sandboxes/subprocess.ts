@@ -1,8 +1,9 @@
 import { type Clock, type Duration, type Json, systemClock } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
 import type { ProcessMark } from "../machine.ts";
-import { duration, invalid } from "../settings.ts";
+import { callable, duration, invalid, onlyKnown } from "../settings.ts";
 import { parseSize, type Size } from "../size.ts";
+import { exitCodes, textList, textMembers } from "./command-check.ts";
 import type { WorkOrder } from "./in-process.ts";
 import { claimMark, endProcesses, processesOf } from "./process-group.ts";
 import { processWatch } from "./process-watch.ts";
@@ -48,6 +49,22 @@ export interface SubprocessOptions<Payload> {
   readonly memoryGrace?: Duration;
 }
 
+const knownOptions: Readonly<Record<keyof SubprocessOptions<Json>, true>> = {
+  command: true,
+  output: true,
+  result: true,
+  fatalExitCodes: true,
+  enforceMemory: true,
+  memoryGrace: true,
+};
+const knownCommand: Readonly<Record<keyof Command, true>> = {
+  file: true,
+  args: true,
+  cwd: true,
+  env: true,
+  input: true,
+};
+
 /**
  * Runs each order as a program in a process group of its own. Exit code 0 is success, everything else a failure
  * (CUTOVER_ORDER_FAILED with exit code or signal and the output's end). When the program ends, what it left
@@ -56,12 +73,15 @@ export interface SubprocessOptions<Payload> {
  * Processor time and memory of its processes are read from `/proc` ten times a second: a program that lives shorter
  * shows little, and a process that left group and parent between two looks is not counted.
  *
- * @throws CUTOVER_QUEUE_INVALID for `enforceMemory: true` where there is no `/proc`
+ * @throws CUTOVER_QUEUE_INVALID naming the option; for `enforceMemory: true` also where there is no `/proc`
  */
 export function subprocess<Payload = Json>(
   options: SubprocessOptions<Payload>,
   clock: Clock = systemClock,
 ): Sandbox {
+  onlyKnown(options, knownOptions, "subprocess");
+  callable(options.command, "command");
+  if (options.result !== undefined) callable(options.result, "result");
   const watch = processWatch(clock);
   if (options.enforceMemory === true && watch === undefined) {
     throw invalid("enforceMemory", "false or nothing on a system without /proc", true);
@@ -70,20 +90,30 @@ export function subprocess<Payload = Json>(
     output: parseSize(options.output ?? "64 kB", "output"),
     enforceMemory: options.enforceMemory ?? true,
     memoryGraceMs: duration(options.memoryGrace ?? "1s", "memoryGrace"),
-    fatalExitCodes: options.fatalExitCodes ?? [],
+    fatalExitCodes: exitCodes(options.fatalExitCodes),
     result: options.result as SubprocessOptions<Json>["result"],
   };
   return {
     provider: "subprocess",
     async prepare(order, tools) {
       const command = await options.command(order as WorkOrder<Payload>, tools);
-      if (typeof command?.file !== "string" || command.file === "") {
-        throw invalid("command.file", "the name or path of a program", command?.file);
-      }
+      refuseCommand(command);
       return new Program(order, tools, command, settings, clock, watch);
     },
     findOrphan: (order) => findProgram(order, clock),
   };
+}
+
+/** What `command` gave for an order. @throws CUTOVER_QUEUE_INVALID: another attempt would give the same */
+function refuseCommand(command: Command): void {
+  onlyKnown(command, knownCommand, "command");
+  const { file, args, cwd, env, input } = command;
+  if (typeof file !== "string" || file === "")
+    throw invalid("command.file", "the name or path of a program", file);
+  textList(args, "command.args");
+  textMembers(env, "command.env");
+  if (cwd !== undefined && typeof cwd !== "string") throw invalid("command.cwd", "the path of a folder", cwd);
+  if (input !== undefined && typeof input !== "string") throw invalid("command.input", "a text", input);
 }
 
 /** Programs of an order whose worker is gone. Also finds one that was started but never recorded. */

@@ -129,6 +129,14 @@ describe("work that fails in a worker thread", () => {
       details: { class: "fatal" },
     });
     expect(() => workerThread({ module: "./work.ts" })).toThrow(/module: expected an absolute path/);
+    for (const strange of [
+      { moduel: "x" },
+      { export: "" },
+      { resourceLimits: { maxOldGenerationSizeMb: 9 } },
+    ] as object[])
+      expect(() => workerThread({ module: "/work.ts", ...strange })).toThrow(
+        expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID" }),
+      );
   });
 });
 

@@ -3,7 +3,7 @@ import { isAbsolute } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ResourceLimits } from "node:worker_threads";
 import { type Clock, type Duration, systemClock } from "../../core/index.ts";
-import { duration, invalid, whole } from "../settings.ts";
+import { duration, invalid, onlyKnown, whole } from "../settings.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { ThreadPool } from "./thread-pool.ts";
 import { ThreadWork } from "./thread-work.ts";
@@ -26,6 +26,20 @@ export interface WorkerThreadOptions {
   readonly resourceLimits?: Omit<ResourceLimits, "maxOldGenerationSizeMb">;
 }
 
+const knownOptions: Readonly<Record<keyof WorkerThreadOptions, true>> = {
+  module: true,
+  export: true,
+  threads: true,
+  idle: true,
+  ordersPerThread: true,
+  resourceLimits: true,
+};
+const knownLimits: Readonly<Record<keyof NonNullable<WorkerThreadOptions["resourceLimits"]>, true>> = {
+  maxYoungGenerationSizeMb: true,
+  codeRangeSizeMb: true,
+  stackSizeMb: true,
+};
+
 /** Heap that a thread needs before any work is done in it. */
 const leastHeap = 16 * 2 ** 20;
 
@@ -45,8 +59,12 @@ const leastHeap = 16 * 2 ** 20;
  * queue.work("thumbnail", workerThread({ module: new URL("./thumbnail.ts", import.meta.url) }));
  */
 export function workerThread(options: WorkerThreadOptions, clock: Clock = systemClock): Sandbox {
+  onlyKnown(options, knownOptions, "workerThread");
+  const exportName = options.export ?? "default";
+  if (typeof exportName !== "string" || exportName === "") throw invalid("export", "a name", exportName);
+  onlyKnown(options.resourceLimits ?? {}, knownLimits, "resourceLimits");
   const pool = new ThreadPool({
-    setup: { module: moduleUrl(options.module), exportName: options.export ?? "default" },
+    setup: { module: moduleUrl(options.module), exportName },
     limits: options.resourceLimits ?? {},
     threads: whole(options.threads ?? availableParallelism(), "threads", 1, 1_000),
     idleMs: duration(options.idle ?? "30s", "idle"),
