@@ -386,6 +386,15 @@ describe("submit within the caller's transaction", () => {
     expect(await queue.waitFor(kept[0]?.id ?? "", { timeout: "20s" })).toMatchObject({ result: 2 });
     expect(await queue.counts()).toMatchObject({ COMPLETED: 1, PENDING: 0 });
     await expect(queue.submitWithin(mine, "")).rejects.toMatchObject({ place: "kind" });
+    const invalid = { code: "CUTOVER_QUEUE_INVALID" };
+    await expect(queue.submitWithin(mine, "send")).rejects.toMatchObject(invalid); // in no transaction
+    using another = new DatabaseSync(join(folder, "another.db"));
+    another.exec("BEGIN");
+    await expect(queue.submitWithin(another, "send")).rejects.toMatchObject(invalid);
+    const closed = new DatabaseSync(path);
+    closed.close();
+    await expect(queue.submitWithin(closed, "send")).rejects.toMatchObject(invalid);
+    expect(await queue.counts()).toMatchObject({ COMPLETED: 1, PENDING: 0 });
   }, 30_000);
 });
 

@@ -91,6 +91,44 @@ describe("a queue on PostgreSQL", () => {
     expect(await queue?.get(lost?.id ?? "")).toBe(undefined);
   }, 60_000);
 
+  test("takes no order by a connection that is in no transaction of its own database", async () => {
+    const schema = server.schema();
+    await using queue = await openQueue(server.url(), { schema });
+    const client = await connectClient(server.url());
+    onTestFinished(() => client.end());
+    // A pool, or an older client, does not tell whether it is in a transaction.
+    const silent = {
+      query: (sql: string, values?: readonly unknown[]) => client.query(sql, values),
+    };
+    const refused = (found: string): unknown =>
+      expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", message: expect.stringContaining(found) });
+    await expect(queue.submitWithin(client, "job")).rejects.toEqual(refused("one outside"));
+    await expect(queue.submitWithin(silent, "job")).rejects.toEqual(refused("one outside"));
+    await client.query("BEGIN");
+    await client.query("SELECT 1 / 0").catch(() => {});
+    await expect(queue.submitWithin(client, "job")).rejects.toEqual(refused("a statement has failed"));
+    await expect(queue.submitWithin(silent, "job")).rejects.toEqual(refused("a statement has failed"));
+    await client.query("ROLLBACK");
+    await client.query("BEGIN");
+    await queue.submitWithin(silent, "job");
+    await client.query("ROLLBACK");
+
+    const url = await server.database();
+    const strange = await connectClient(url);
+    onTestFinished(() => strange.end());
+    await strange.query("BEGIN");
+    await expect(queue.submitWithin(strange, "job")).rejects.toEqual(refused("another database"));
+    await strange.query("ROLLBACK");
+    // A store of the same name there: the order would be done by its workers.
+    await using twin = await openQueue(url, { schema });
+    await strange.query("BEGIN");
+    await expect(queue.submitWithin(strange, "job")).rejects.toEqual(refused("another database"));
+    await strange.query("COMMIT");
+    expect([await queue.counts(), await twin.counts()]).toEqual(
+      Array(2).fill(expect.objectContaining({ PENDING: 0 })),
+    );
+  }, 60_000);
+
   test("a worker whose connections are cut goes on when they are back, and nothing is lost", async () => {
     const [queue] = await workers(["one"], { poll: "100ms" });
     queue?.work("job", () => new Promise((resolve) => setTimeout(resolve, 20, null)));

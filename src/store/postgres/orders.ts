@@ -21,7 +21,7 @@ export function postgresOrders(
   },
 ): OrderStore {
   return {
-    submitWithin: (connection, orders) => submitIntoInbox(connection, orders, options),
+    submitWithin: submitIntoInbox(sql, options),
     ...orderCalls(writer, bell),
     ...sqlOrderReads(sql, options.now),
     ...sqlOrderCare(sql),

@@ -98,7 +98,7 @@ const goneTexts: RegExp =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|the server did not answer)/;
 
 function meaningOf(thrown: unknown): Meaning | undefined {
-  const code = codeOf(thrown);
+  const code = sqlStateOf(thrown);
   if (code !== undefined) {
     if (systemCodes.has(code)) return running;
     const found = meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? classes[code.slice(0, 2)] : undefined);
@@ -116,12 +116,12 @@ export function troubleOf(thrown: unknown): Trouble {
 
 /** True when a value, not the server, is the reason: one call of many, and the others can go on without it. */
 export function isOfData(thrown: unknown): boolean {
-  const code = codeOf(thrown);
+  const code = sqlStateOf(thrown);
   return code !== undefined && /^(21|22|23|42|54)[0-9A-Z]{3}$/.test(code);
 }
 
 /** A row with one of these keys is there already. */
-export const isDuplicate = (thrown: unknown): boolean => codeOf(thrown) === "23505";
+export const isDuplicate = (thrown: unknown): boolean => sqlStateOf(thrown) === "23505";
 
 /** What the driver threw, as the error of the store's door; a `CutoverError` stays itself. */
 export function storeError(thrown: unknown, place: string): CutoverError {
@@ -131,7 +131,7 @@ export function storeError(thrown: unknown, place: string): CutoverError {
     expected: "expected PostgreSQL to carry out the statement",
     remedy: undefined,
   };
-  const sqlState = codeOf(thrown);
+  const sqlState = sqlStateOf(thrown);
   return new CutoverError(code, {
     message: `${expected}, found: ${textOf(thrown)}`,
     details: sqlState === undefined ? {} : { postgres: sqlState },
@@ -141,12 +141,15 @@ export function storeError(thrown: unknown, place: string): CutoverError {
   });
 }
 
-function codeOf(thrown: unknown): string | undefined {
+/** Its SQLSTATE, or where no server spoke the code of the system. */
+export function sqlStateOf(thrown: unknown): string | undefined {
   const code = (thrown as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
 }
 
 function textOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return textOf(thrown.errors[0]);
-  return thrown instanceof Error && thrown.message !== "" ? thrown.message : String(codeOf(thrown) ?? thrown);
+  return thrown instanceof Error && thrown.message !== ""
+    ? thrown.message
+    : String(sqlStateOf(thrown) ?? thrown);
 }

@@ -29,6 +29,7 @@ function checked(connection: unknown, path: string): CallersConnection {
   if (typeof caller?.prepare !== "function") {
     throw refused("a DatabaseSync of node:sqlite", connection === null ? "null" : typeof connection, path);
   }
+  if (isClosed(caller)) throw refused("a connection inside a transaction", "one that was closed", path);
   if (caller.isTransaction === false) {
     throw refused(
       "a connection inside a transaction",
@@ -44,6 +45,16 @@ function checked(connection: unknown, path: string): CallersConnection {
     throw refused(`a connection to ${path}`, `one to ${file}`, path);
   }
   return caller as CallersConnection;
+}
+
+/** `isTransaction` of a closed connection throws. */
+function isClosed(caller: Partial<CallersConnection>): boolean {
+  try {
+    void caller.isTransaction;
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function real(path: string): string {
