@@ -37,7 +37,7 @@ export function storeAddress(
   const meant = shared?.shown ?? text;
   // With the variable set, even the usual folder has to be named.
   const usual = shared === undefined && store === resolve(cwd, usualFolder) && !fromEnvironment;
-  const storeFlag = typed === undefined || usual ? "" : ` --store ${quoted(meant)}`;
+  const storeFlag = typed === undefined || usual ? "" : ` --store ${shellWord(meant)}`;
   return { store, shared, storeFlag };
 }
 
@@ -79,7 +79,8 @@ export function withoutPassword(text: string): string {
 export const inStore = (command: string, { storeFlag }: Pick<StoreAddress, "storeFlag">): string =>
   command === "" ? "" : `${command}${storeFlag}`;
 
-const quoted = (text: string): string =>
+/** A word of a command that a person copies: ids, names and paths may hold blanks and whatever a shell acts on. */
+export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 const notAStore = (found: string, remedy: string): CutoverError =>

@@ -50,6 +50,10 @@ export const command: Command = {
 
 function sideOf({ args }: CommandContext): Standing["side"] | undefined {
   const side = args.text("turn");
+  if (side === undefined && args.text("reason") !== undefined)
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: "expected --reason together with --turn: looking at a switch decides nothing",
+    });
   if (side === undefined || side === "old" || side === "new") return side;
   throw new CutoverError("CUTOVER_CLI_USAGE", {
     message: `--turn: expected old or new, found ${JSON.stringify(side)}`,

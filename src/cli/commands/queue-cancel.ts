@@ -1,10 +1,14 @@
+import { CutoverError } from "../../core/index.ts";
 import { plural } from "../../report/index.ts";
-import type { OrderRecord } from "../../store/index.ts";
+import type { OrderRecord, OrderState } from "../../store/index.ts";
 import type { Command } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
+import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
 import { orderOf, queueCommand, queueOption, stateOption, statesOf, useQueue } from "../queue/use-orders.ts";
+
+const unfinished: readonly OrderState[] = ["PENDING", "WAITING_RETRY", "PREPARING", "RUNNING"];
 
 export const command: Command = {
   usage: "queue cancel ID | --all [--kind KIND] [--state STATE,…] --reason TEXT",
@@ -21,7 +25,7 @@ export const command: Command = {
   },
   words: 1,
   async run(context) {
-    const id = oneOrMany(context, "cancel", "all");
+    const id = oneOrMany(context, "cancel", "all", ["kind", "limit", "state"]);
     const reason = signed(reasonOf(context, "queue cancel"), context);
     const { terminal } = context;
     if (id !== undefined) {
@@ -35,11 +39,20 @@ export const command: Command = {
           span(order.id, "bold"),
           span(` ${cancelText(order)} · ${reason}`),
         ]);
-        terminal.line([span("  next: ", "dim"), span(queueCommand(context, `show ${order.id}`), "bold")]);
+        terminal.line([
+          span("  next: ", "dim"),
+          span(queueCommand(context, `show ${shellWord(order.id)}`), "bold"),
+        ]);
       }
       return 0;
     }
-    const states = statesOf(context, ["PENDING", "WAITING_RETRY", "PREPARING", "RUNNING"]);
+    const states = statesOf(context, unfinished);
+    const finished = states.find((state) => !unfinished.includes(state));
+    if (finished !== undefined)
+      throw new CutoverError("CUTOVER_CLI_USAGE", {
+        message: `expected states of unfinished orders for --state, found ${finished}: what is finished cannot be cancelled`,
+        remedy: `use one or more of: ${unfinished.join(", ")}`,
+      });
     const marked: string[] = [];
     const tally = await useQueue(context, (queue, store) =>
       changeMany(context, store, states, async (order) => {

@@ -3,6 +3,7 @@ import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { orderTable } from "../draw/order-lines.ts";
+import { shellWord } from "../store-place.ts";
 import { lineWidthOf } from "../terminal.ts";
 import {
   numberOf,
@@ -92,9 +93,11 @@ function show(
   }
   const last = found.at(-1)?.id ?? "";
   const filter = ["state", "kind", "limit"]
-    .flatMap((name) => (args.text(name) === undefined ? [] : [` --${name} ${args.text(name) ?? ""}`]))
+    .flatMap((name) =>
+      args.text(name) === undefined ? [] : [` --${name} ${shellWord(args.text(name) ?? "")}`],
+    )
     .join("");
-  const next = more ? `ls${filter} --after ${last}` : `show ${first.id}`;
+  const next = more ? `ls${filter} --after ${shellWord(last)}` : `show ${shellWord(first.id)}`;
   terminal.line([
     span(more ? `  ${count(found.length)} of ${count(total)} · next: ` : "  next: ", "dim"),
     span(queueCommand(context, next), "bold"),

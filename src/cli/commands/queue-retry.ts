@@ -2,6 +2,7 @@ import { plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import { reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
+import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
 import { orderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
 
@@ -20,7 +21,7 @@ export const command: Command = {
   },
   words: 1,
   async run(context) {
-    const id = oneOrMany(context, "retry", "failed");
+    const id = oneOrMany(context, "retry", "failed", ["kind", "limit", "code"]);
     const reason = signed(context.args.text("reason") ?? "retried by hand", context);
     const { terminal } = context;
     if (id !== undefined) {
@@ -34,7 +35,10 @@ export const command: Command = {
           span(order.id, "bold"),
           span(` waits for a worker again · ${reason}`),
         ]);
-        terminal.line([span("  next: ", "dim"), span(queueCommand(context, `show ${order.id}`), "bold")]);
+        terminal.line([
+          span("  next: ", "dim"),
+          span(queueCommand(context, `show ${shellWord(order.id)}`), "bold"),
+        ]);
       }
       return 0;
     }

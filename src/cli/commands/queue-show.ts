@@ -5,7 +5,7 @@ import { span } from "../draw/line.ts";
 import { orderPage } from "../draw/order-lines.ts";
 import { orderOf, queueOption, useOrders } from "../queue/use-orders.ts";
 import { lineWidthOf } from "../terminal.ts";
-import { inStore } from "../store-place.ts";
+import { inStore, shellWord } from "../store-place.ts";
 
 export const command: Command = {
   usage: "queue show ID",
@@ -41,7 +41,7 @@ export const command: Command = {
 function nextFor(context: CommandContext, { id, state, queue }: OrderRecord): string {
   const flag = queue === "default" ? "" : ` --queue ${queue}`;
   const command = (words: string): string => `npx ${inStore(`cutover queue ${words}${flag}`, context)}`;
-  if (state === "FAILED") return command(`retry ${id} --reason "…"`);
+  if (state === "FAILED") return command(`retry ${shellWord(id)} --reason "…"`);
   if (state === "COMPLETED" || state === "CANCELLED") return "";
-  return command(`cancel ${id} --reason "…"`);
+  return command(`cancel ${shellWord(id)} --reason "…"`);
 }

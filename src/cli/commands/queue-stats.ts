@@ -35,7 +35,11 @@ export const command: Command = {
 
 function paceOf({ args }: CommandContext): number {
   const everyMs = parseDuration(args.text("every") ?? "1s");
-  if (everyMs >= 100) return everyMs;
+  if (everyMs >= 100 && (args.text("every") === undefined || args.flag("watch"))) return everyMs;
+  if (everyMs >= 100)
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: "expected --every together with --watch: without it one look is all",
+    });
   throw new CutoverError("CUTOVER_CLI_USAGE", {
     message: `expected at least 100 ms for --every, found ${everyMs} ms`,
   });

@@ -1,6 +1,7 @@
 import { CutoverError, hasCode } from "../../core/index.ts";
 import type { DataMap, DataStore } from "../../data/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
+import { shellWord } from "../store-place.ts";
 import { collectionsOf } from "./open-address.ts";
 
 export const intoOption: Readonly<Record<string, OptionSpec>> = {
@@ -43,7 +44,9 @@ export function renamingOf(context: CommandContext): Renaming {
 /** The same names again, for a command that goes on with the same two stores: each word after a space. */
 export const namesFlags = ({ args }: CommandContext): string =>
   ["collection", "into"]
-    .flatMap((option) => (args.text(option) === undefined ? [] : [` --${option} ${args.text(option) ?? ""}`]))
+    .flatMap((option) =>
+      args.text(option) === undefined ? [] : [` --${option} ${shellWord(args.text(option) ?? "")}`],
+    )
     .join("");
 
 /** Tells how to name what the new side calls otherwise, when it does not have it. */
@@ -61,7 +64,10 @@ export async function orTellInto<T extends DataStore | undefined>(
       message,
       details,
       ...(place === undefined ? {} : { place }),
-      remedy: `make it there first; where it is called otherwise, say how: --collection ${names.join(",")} --into NAME,…`,
+      remedy:
+        names.join("") === ""
+          ? "make it there first; keys and values become rows of tables through a map, in a migration (backfill)"
+          : `make it there first; where it is called otherwise, say how: --collection ${names.join(",")} --into NAME,…`,
     });
   }
 }

@@ -63,10 +63,25 @@ const hasMovedOn = (error: unknown): boolean =>
     error.code,
   );
 
-/** One id, or a word that means many, never both. @throws CUTOVER_CLI_USAGE */
-export function oneOrMany(context: CommandContext, command: string, many: string): string | undefined {
+/**
+ * One id, or a word that means many, never both.
+ * @param choosing options that choose among many: beside an id they would do nothing
+ * @throws CUTOVER_CLI_USAGE
+ */
+export function oneOrMany(
+  context: CommandContext,
+  command: string,
+  many: string,
+  choosing: readonly string[],
+): string | undefined {
   const [id] = context.args.positionals;
   const flagged = context.args.flag(many);
+  const idle = id === undefined ? undefined : choosing.find((name) => context.args.text(name) !== undefined);
+  if (idle !== undefined && !flagged)
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: `expected --${idle} together with --${many}, found it beside the id of one order`,
+      remedy: `leave out --${idle}, or the id`,
+    });
   if ((id !== undefined) !== flagged) return id;
   throw new CutoverError("CUTOVER_CLI_USAGE", {
     message: flagged

@@ -15,7 +15,15 @@ export const stateOption: Readonly<Record<string, OptionSpec>> = {
   state: { type: "string", value: "STATE,…", help: "states, or open, or all" },
 };
 
-export const queueName = ({ args }: CommandContext): string => args.text("queue") ?? "default";
+/** A name that no queue can have would be paused, listed and looked at without a word. @throws CUTOVER_CLI_USAGE */
+export function queueName({ args }: CommandContext): string {
+  const name = args.text("queue") ?? "default";
+  if (/^[\w.:-]{1,100}$/.test(name)) return name;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected the name of a queue for --queue, found ${JSON.stringify(visible(name.slice(0, 60)))}`,
+    remedy: "a name has 1–100 letters, digits and . : _ -; list them: `cutover queue`",
+  });
+}
 
 /** A command that goes on in the same queue of the same store. */
 export function queueCommand(context: CommandContext, words: string): string {
