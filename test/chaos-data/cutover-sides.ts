@@ -20,6 +20,8 @@ import { isPostgres, openPostgresPair } from "./postgres-pair.ts";
 /** Pairs of stores between which data crosses and comes back, and how an application writes to them. */
 export const pairNames = [
   "leveldb-lmdb",
+  // Both are read by a thread, on the way there and on the way back.
+  "leveldb-leveldb",
   "lmdb-files",
   "sqlite-sqlite",
   "lmdb-sqlite",
@@ -73,8 +75,15 @@ interface Side {
   close(): Promise<void>;
 }
 
-async function openKeyValue(kind: "leveldb" | "lmdb" | "files", path: string): Promise<Side> {
-  const store = await keyValue.open[kind](path, { create: true });
+async function openKeyValue(
+  kind: "leveldb" | "lmdb" | "files",
+  path: string,
+  byThread: boolean,
+): Promise<Side> {
+  const store =
+    kind === "leveldb" && byThread
+      ? await openLevelDb(path, { create: true, threadFrom: { rows: 0, bytes: 0 } })
+      : await keyValue.open[kind](path, { create: true });
   return {
     store,
     captured: store,
@@ -148,7 +157,7 @@ export async function openPair(name: PairName, folder: string): Promise<Pair> {
   const open = (kind: string, side: string): Promise<Side> =>
     kind === "sqlite"
       ? openTable(`${folder}/${side}.db`)
-      : openKeyValue(kind as "leveldb" | "lmdb" | "files", `${folder}/${side}`);
+      : openKeyValue(kind as "leveldb" | "lmdb" | "files", `${folder}/${side}`, name === "leveldb-leveldb");
   const old = await open(from, "old");
   const young = await open(to, "new");
   const sw = fileSwitch(`${folder}/switch`, { create: true });
