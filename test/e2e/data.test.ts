@@ -30,6 +30,17 @@ function rows(address: string, from: number, to: number, size = 20, mark = ""): 
     stdio: "pipe",
   });
 }
+/** A row with a key that an LMDB cannot hold, before all others. */
+function long(address: string): void {
+  const text = `
+import { openDataStore } from "cutover/data";
+await using store = await openDataStore(process.argv[2]);
+await store.applyTxn({ job: "seed", fence: 1, origin: "seed", changes: [], rows: [{ collection: "", key: Buffer.alloc(3_000, 97), value: Buffer.from("v") }] });
+await store.forget("seed");
+`;
+  project.write("long.mjs", text);
+  execFileSync(process.execPath, ["long.mjs", address], { cwd: project.dir, timeout: 30_000, stdio: "pipe" });
+}
 const damage = (path: string, at: number): void => {
   const bytes = readFileSync(project.path(path));
   bytes[at] = (bytes[at] ?? 0) ^ 1;
@@ -301,11 +312,29 @@ describe("bad input to the commands of data", () => {
 
   test("a copy that is refused while a large LevelDB is read ends with its error, and does not wait for ever", async () => {
     rows("leveldb:old", 0, 40_000, 200);
-    const { code, stderr } = await project.run("data", "copy", "leveldb:old", "sqlite:none.db");
-    expect(stderr).toContain("CUTOVER_DATA_COLLECTION");
+    long("leveldb:old");
+    const { code, stderr } = await project.run("data", "copy", "leveldb:old", "lmdb:new");
+    expect(stderr).toContain("CUTOVER_DATA_REFUSED");
     expect(stderr).not.toContain("unsettled");
-    expect(code).toBe(2);
+    expect(code).toBe(4);
   }, 30_000);
+
+  test("what is refused for its target leaves nothing there: no file, no folder, also not above it", async () => {
+    rows("leveldb:old", 0, 10);
+    expect(await project.run("data", "backup", "leveldb:old", "b")).toMatchObject({ code: 0 });
+    const old = ["leveldb:old", "sqlite:new/none.db"] as const;
+    const before = readdirSync(project.dir).toSorted();
+    for (const [words, refusal] of [
+      [["copy", ...old], "CUTOVER_DATA_COLLECTION"],
+      [["copy", ...old, "--dry-run"], "CUTOVER_DATA_COLLECTION"],
+      [["restore", "b", "sqlite:new/none.db"], "CUTOVER_DATA_COLLECTION"],
+    ] as const) {
+      const { code, stderr } = await project.run("data", ...words);
+      expect([words, stderr]).toEqual([words, expect.stringContaining(refusal)]);
+      expect(code).toBe(2);
+      expect(readdirSync(project.dir).toSorted()).toEqual(before);
+    }
+  }, 60_000);
 
   test("a place that cannot be written to is said, and the source is untouched", async () => {
     rows("leveldb:old", 0, 10);

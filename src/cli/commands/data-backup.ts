@@ -13,8 +13,16 @@ import {
 } from "../../data/index.ts";
 import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { collectionOption, collectionsOf, openStore, shownAddress, wordsOf } from "../data/open-address.ts";
+import {
+  collectionOption,
+  collectionsOf,
+  openStore,
+  openTarget,
+  shownAddress,
+  wordsOf,
+} from "../data/open-address.ts";
 import { DataProgress } from "../data/progress.ts";
+import { shellWord } from "../store-place.ts";
 import { bytesText } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
 
@@ -102,10 +110,7 @@ async function bring(
   told: string,
 ): Promise<BackupProof> {
   const names = made.manifest.collections.map(({ name }) => name);
-  await using target = await openStore(address, {
-    create: true,
-    ...(names.join("") === "" ? {} : { collections: names }),
-  });
+  await using target = await openTarget(address, names);
   const total = made.manifest.collections.reduce((sum, { digest }) => sum + digest.count, 0);
   let last = "";
   const restored = await restoreData({
@@ -161,6 +166,6 @@ function show(context: CommandContext, made: Backup, proof: BackupProof | undefi
   if (proof === undefined)
     context.terminal.line([
       span("  it counts when it came back once: ", "dim"),
-      span(`npx cutover data restore ${made.dir} ADDRESS`, "bold"),
+      span(`npx cutover data restore ${shellWord(made.dir)} ADDRESS`, "bold"),
     ]);
 }

@@ -11,7 +11,14 @@ import {
 import { perSecond, plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { copyPreview, showPreview } from "../data/copy-preview.ts";
-import { collectionOption, collectionsOf, openStore, shownAddress, wordsOf } from "../data/open-address.ts";
+import {
+  collectionOption,
+  collectionsOf,
+  openStore,
+  openTarget,
+  shownWord,
+  wordsOf,
+} from "../data/open-address.ts";
 import { intoOption, namesFlags, orTellInto, renamingOf } from "../data/renaming.ts";
 import { DataProgress } from "../data/progress.ts";
 import { bytesText, verificationJson, verificationLines } from "../draw/data-lines.ts";
@@ -53,9 +60,7 @@ export const command: Command = {
       progress[Symbol.dispose]();
       return showPreview(context, source.name, young, seen);
     }
-    await using target = await orTellInto(context, collections, () =>
-      openStore(young, { create: true, ...(names.join("") === "" ? {} : { collections: names }) }),
-    );
+    await using target = await orTellInto(context, collections, () => openTarget(young, names));
     progress.part("copy", totalOf(chosen));
     let seen = { rows: 0, bytes: 0 };
     const { finished, progress: at } = await moveData({
@@ -84,7 +89,7 @@ export const command: Command = {
     if (!finished)
       throw new CutoverError("CUTOVER_INTERRUPTED", {
         message: `stopped after ${plural(at.rows, "row")}; what was copied is kept`,
-        remedy: `go on with the same command: cutover data copy ${shownAddress(old)} ${shownAddress(young)}${namesFlags(context)}`,
+        remedy: `go on with the same command: cutover data copy ${shownWord(old)} ${shownWord(young)}${namesFlags(context)}`,
       });
     const copyMs = progress.elapsedMs;
     // Both sides are read, and hold what was copied and written meanwhile.
@@ -116,10 +121,7 @@ export const command: Command = {
       if (!found.equal)
         context.terminal.line([
           span("  next: ", "dim"),
-          span(
-            `npx cutover data diff ${shownAddress(old)} ${shownAddress(young)}${namesFlags(context)}`,
-            "bold",
-          ),
+          span(`npx cutover data diff ${shownWord(old)} ${shownWord(young)}${namesFlags(context)}`, "bold"),
         ]);
     }
     return found.equal ? 0 : 4;

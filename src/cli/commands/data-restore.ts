@@ -7,7 +7,7 @@ import {
   collectionOption,
   collectionsOf,
   openBackupFolder,
-  openStore,
+  openTarget,
   shownAddress,
   wordsOf,
 } from "../data/open-address.ts";
@@ -54,10 +54,7 @@ export const command: Command = {
         );
       return 0;
     }
-    await using target = await openStore(address, {
-      create: true,
-      ...(names.join("") === "" ? {} : { collections: names }),
-    });
+    await using target = await openTarget(address, names);
     let last = "";
     const restored = await restoreData({
       dir,

@@ -6,7 +6,7 @@ import { type Collection, type DataStore, keyText } from "../../data/index.ts";
 import { count, plural } from "../../report/index.ts";
 import type { CommandContext } from "../command.ts";
 import { bytesText } from "../draw/data-lines.ts";
-import { openStore, shownAddress } from "./open-address.ts";
+import { openStore, openTarget, shownAddress } from "./open-address.ts";
 import { orTellInto } from "./renaming.ts";
 import type { DataProgress } from "./progress.ts";
 
@@ -60,26 +60,27 @@ export async function copyPreview(
     return { there: "will be made", ...(await readThrough(context, sides, names, undefined, progress)) };
   const dir = await mkdtemp(join(tmpdir(), "cutover-preview-"));
   try {
-    await using scratch = await openStore(`${kind}:${join(dir, "store")}`, withNames(names));
+    await using scratch = await openTarget(`${kind}:${join(dir, "store")}`, names);
     return { there: "will be made", ...(await readThrough(context, sides, names, scratch, progress)) };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-const withNames = (names: readonly string[]): { create: true; collections?: readonly string[] } => ({
-  create: true,
-  ...(names.join("") === "" ? {} : { collections: names }),
-});
-
 /** Undefined when there is no such store yet. */
 async function opened(address: string, names: readonly string[]): Promise<DataStore | undefined> {
-  const { create: _, ...options } = withNames(names);
   try {
-    return await openStore(address, options);
+    return await openStore(address, { collections: names });
   } catch (error) {
-    if (isCutoverError(error) && error.code === "CUTOVER_DATA_MISSING") return undefined;
-    throw error;
+    if (!isCutoverError(error) || error.code !== "CUTOVER_DATA_MISSING") throw error;
+    const [table] = names;
+    if (!address.startsWith("sqlite:") || table === undefined) return undefined;
+    // The copy would be refused as well: a file that is made has no tables.
+    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
+      message: `expected a table of ${address}, found "${table}", which it does not have`,
+      place: address,
+      details: { collection: table },
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 import { CutoverError } from "../../core/index.ts";
 import type { BackupReader, DataStore, Reader } from "../../data/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
+import { shellWord } from "../store-place.ts";
 
 /** Opens what can only be read: a store, or a backup by `backup:DIR`. */
 export async function openReader(address: string): Promise<Reader> {
@@ -28,6 +29,14 @@ export async function openStore(
   return openDataStore(address, options);
 }
 
+/**
+ * Opens a store that rows are written to, made where it is not there. `names`: the collections they go to, `""` where the old store has
+ * none. Tables have to be there, so that a new file that is to have some is refused, and not made.
+ */
+export function openTarget(address: string, names: readonly string[]): Promise<DataStore> {
+  return openStore(address, { create: true, collections: names });
+}
+
 const backupFolder = (address: string): string | undefined =>
   address.startsWith("backup:") ? address.slice("backup:".length) : undefined;
 
@@ -39,6 +48,9 @@ export const shownAddress = (address: string): string =>
   /^postgres(ql)?:/.test(address)
     ? address.replace(/:\/\/.*@/, "://…@").replaceAll(/([?&](?:user|password)=)[^&]*/gi, "$1…")
     : address;
+
+/** The same as a word of a command that a person copies. What was left out of it has to be put in again. */
+export const shownWord = (address: string): string => shellWord(shownAddress(address));
 
 export const collectionOption: Readonly<Record<string, OptionSpec>> = {
   collection: { type: "string", value: "NAME,…", help: "only these tables or parts (default all)" },

@@ -48,7 +48,6 @@ export async function openFiles(path: string, options: FilesStoreOptions = {}): 
   refuseOptions("openFiles", unknown);
   const name = `files:${path}`;
   const found = whatIsAt(path, name);
-  demand(found, path, name, create);
   if (found === "file") throw wrongKind(name, "a folder of files", "a file");
   for (const collection of collections ?? [])
     if (collection !== "" && !goodFolder(collection))
@@ -56,6 +55,7 @@ export async function openFiles(path: string, options: FilesStoreOptions = {}): 
         message: `expected names of folders (letters, digits, "_", "-", "."), found "${collection}"`,
         place: name,
       });
+  demand(found, path, name, create);
   let release: (() => void) | undefined;
   try {
     mkdirSync(join(path, ownFolder, "records"), { recursive: true });

@@ -12,6 +12,14 @@ const askAgainMs = 5;
 /** Readers wait for a commit that is being written, in a file that is not in WAL mode. */
 export const readBusyMs = 1_000;
 
+export function missingTable(store: string, table: string): CutoverError {
+  return new CutoverError("CUTOVER_DATA_COLLECTION", {
+    message: `expected a table of ${store}, found "${table}", which it does not have`,
+    place: store,
+    details: { collection: table },
+  });
+}
+
 /** The connection to a file: its transactions, what tables it has, and its errors under codes. */
 export class SqliteConnection {
   readonly name: string;
@@ -65,11 +73,9 @@ export class SqliteConnection {
   table(name: string): Table {
     const table = this.known().get(name);
     if (table !== undefined && table.problem === undefined) return table;
+    if (table === undefined) throw missingTable(this.name, name);
     throw new CutoverError("CUTOVER_DATA_COLLECTION", {
-      message:
-        table === undefined
-          ? `expected a table of ${this.name}, found "${name}", which it does not have`
-          : `table "${name}" of ${this.name} cannot be moved: ${table.problem ?? ""}`,
+      message: `table "${name}" of ${this.name} cannot be moved: ${table.problem ?? ""}`,
       place: this.name,
       details: { collection: name },
     });
