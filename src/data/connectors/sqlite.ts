@@ -26,7 +26,7 @@ import {
   guardTables,
   ownTables,
 } from "./sqlite-capture.ts";
-import { readBusyMs, SqliteConnection, sqliteError } from "./sqlite-connection.ts";
+import { missingTable, readBusyMs, SqliteConnection, sqliteError } from "./sqlite-connection.ts";
 import { followChanges, pruneChanges } from "./sqlite-log.ts";
 import { countOwn, getOwn, readOwn, writeOwn } from "./sqlite-own.ts";
 import {
@@ -372,6 +372,8 @@ export async function openSqlite(path: string, options: SqliteStoreOptions = {})
   refuseOptions("openSqlite", unknown);
   const name = `sqlite:${path}`;
   const found = whatIsAt(path, name);
+  // A file that is made has no tables: who asks for some is told before it is there.
+  if (found === "nothing" && create) for (const table of collections) throw missingTable(name, table);
   demand(found, path, name, create);
   if (found === "folder") throw wrongKind(name, "a SQLite file", "a folder");
   let db: DatabaseSync | undefined;
