@@ -5,7 +5,7 @@ import type { SqlValue, Statement } from "../sql/program.ts";
 import { textArray } from "./arrays.ts";
 import type { Expected, Foreseen } from "./foreseen.ts";
 import { writtenWithin } from "./joined.ts";
-import { noLonger } from "./known-orders.ts";
+import { noLonger, stillAsKnown } from "./known-orders.ts";
 import { insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { clockNow } from "./server-clock.ts";
@@ -66,11 +66,17 @@ function rowsOf(writes: Writes): readonly Statement[] | undefined {
   const lanes = writes.lanes.filter((lane) => frontOf(lane) === undefined);
   return [
     ...writeLanes({ lanes }, "head"),
-    ...writeFronts(writes, "head"),
+    ...frontsOf(writes),
     ...updated,
     ...inserted,
     ...writeCounts(writes, "head"),
   ];
+}
+
+/** Of orders that come and are claimed in one commit no lane was ever stored: there is none to take away. */
+function frontsOf(writes: Writes): readonly Statement[] {
+  const statements = writeFronts(writes, "head");
+  return writes.updated.length === 0 ? statements.slice(0, 1) : statements;
 }
 
 /** A question that has a row for an answer when something is not as it was taken to be, the end of the chain left out. */
@@ -100,10 +106,7 @@ function conditions(
   place: (value: SqlValue) => string,
 ): readonly string[] {
   const where: string[] = [];
-  if (free.ids.length > 0)
-    where.push(
-      `NOT EXISTS (SELECT FROM orders WHERE orders.id = ANY(${place(textArray(free.ids))}::text[]))`,
-    );
+  if (free.ids.length > 0) where.push(`NOT EXISTS (SELECT FROM orders WHERE id ${anyOf(free.ids, place)})`);
   if (free.uniqueKeys.length > 0) {
     const queues = place(textArray(free.uniqueKeys.map(({ queue }) => queue)));
     const keys = place(textArray(free.uniqueKeys.map(({ key }) => key)));
@@ -111,7 +114,9 @@ function conditions(
       JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key
       AND orders.unique_key IS NOT NULL)`);
   }
-  if (known.length > 0) where.push(`NOT EXISTS (${noLonger(known, place)})`);
+  const [alone] = known;
+  if (alone !== undefined && known.length === 1) where.push(stillAsKnown(alone, place));
+  else if (alone !== undefined) where.push(`NOT EXISTS (${noLonger(known, place)})`);
   if (free.claims.length > 0) where.push(...nothingElse(free.claims, now, place));
   where.push(...nobodyWaits(none, place));
   return where;
@@ -123,20 +128,27 @@ function nothingElse(
   now: number,
   place: (value: SqlValue) => string,
 ): readonly string[] {
-  const queues = `${place(textArray([...new Set(claims.map(({ queue }) => queue))]))}::text[]`;
+  const queues = anyOf([...new Set(claims.map(({ queue }) => queue))], place);
   return [
-    `NOT EXISTS (SELECT FROM orders WHERE queue = ANY(${queues}) AND due_at IS NOT NULL
+    `NOT EXISTS (SELECT FROM orders WHERE queue ${queues} AND due_at IS NOT NULL
       AND due_at <= ${place(now)}::bigint)`,
-    `NOT EXISTS (SELECT FROM order_inbox WHERE queue = ANY(${queues}))`,
-    `NOT EXISTS (SELECT FROM orders WHERE queue = ANY(${queues}) AND followed = 1 AND ended_at IS NOT NULL)`,
+    `NOT EXISTS (SELECT FROM order_inbox WHERE queue ${queues})`,
+    `NOT EXISTS (SELECT FROM orders WHERE queue ${queues} AND followed = 1 AND ended_at IS NOT NULL)`,
   ];
 }
 
 /** A look for each: a join was planned over all that wait in all queues, while there were few of them. */
 function nobodyWaits(claims: Foreseen["none"], place: (value: SqlValue) => string): readonly string[] {
   return claims.map(({ queue, capacity: { kinds } }) => {
-    const [kind = ""] = kinds;
-    const asked = kinds.length === 1 ? `= ${place(kind)}` : `= ANY(${place(textArray(kinds))}::text[])`;
-    return `NOT EXISTS (SELECT FROM orders WHERE waits = 'room' AND queue = ${place(queue)} AND kind ${asked})`;
+    const asked = `queue = ${place(queue)}::text AND kind ${anyOf(kinds, place)}`;
+    return `NOT EXISTS (SELECT FROM orders WHERE waits = 'room' AND ${asked})`;
   });
+}
+
+/** One of these texts. The usual one is said plainly: a set costs the server something for itself. */
+function anyOf(texts: readonly string[], place: (value: SqlValue) => string): string {
+  const [alone] = texts;
+  return alone !== undefined && texts.length === 1
+    ? `= ${place(alone)}::text`
+    : `= ANY(${place(textArray(texts))}::text[])`;
 }

@@ -15,3 +15,9 @@ export function noLonger(known: readonly OrderRow[], place: (value: SqlValue) =>
       AND orders.waits IS NOT DISTINCT FROM known.waits AND (known.waits IS NULL) = (orders.lease_until IS NOT NULL)
     WHERE orders.id IS NULL`;
 }
+
+/** True while this one order is held, or waits, as it is known here: what `noLonger` asks, without a join. */
+export function stillAsKnown({ id, fence, waits }: OrderRow, place: (value: SqlValue) => string): string {
+  return `EXISTS (SELECT FROM orders WHERE id = ${place(id)}::text AND fence = ${place(fence)}::bigint
+    AND waits ${waits === null ? "IS NULL AND lease_until IS NOT NULL" : `= ${place(waits)}::text AND lease_until IS NULL`})`;
+}
