@@ -14,8 +14,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     pool: "forks",
     setupFiles: ["test/properties/setup.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // For the hundreds of processes that tests start: without it each compiles the same files again, for half of its life.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/compiled") },
     coverage: { provider: "v8", include: ["src/**/*.ts"], exclude: ["src/**/*.test.ts"] },

@@ -46,7 +46,7 @@ async function go(
   deadly = "-",
   hit = 1,
 ): Promise<Report | "killed"> {
-  const ended = await runNode(walk, [dir, ending, way, deadly, String(hit)]);
+  const ended = await runNode("--conditions=cutover-source", [walk, dir, ending, way, deadly, String(hit)]);
   if (ended.signal === "SIGKILL") return "killed";
   if (ended.code !== 0)
     throw new Error(`${ending} ${way} ${deadly}: exit ${ended.code} ${ended.signal}\n${ended.stderr}`);
