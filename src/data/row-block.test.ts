@@ -70,6 +70,20 @@ test("a huge value that has a buffer to itself is taken without a copy, one amon
   expect(behind.done()?.values.buffer).not.toBe(huge.buffer);
 });
 
+test("a row that has no room beside others is told of and not copied, one alone always has room", () => {
+  const builder = new BlockBuilder(16, 100);
+  const large = new Uint8Array(200).fill(1);
+  builder.add(Buffer.from("a"), large);
+  expect(builder.isOver).toBe(false);
+  builder.add(Buffer.from("b"), large);
+  expect(builder.isOver).toBe(true);
+  builder.drop();
+  expect([builder.isOver, builder.count, builder.bytes]).toEqual([false, 1, 201]);
+  expect(shown(rowsOfBlock(builder.done() as NonNullable<ReturnType<typeof blockOf>>))).toEqual(
+    shown([{ key: Buffer.from("a"), value: large }]),
+  );
+});
+
 test("a copied block is its own, whatever kind of bytes a huge value is", () => {
   for (const huge of [new Uint8Array(hugeFrom).fill(1), Buffer.alloc(hugeFrom, 1)]) {
     const block = copyOf([{ key: Buffer.from("k"), value: huge }]) as NonNullable<ReturnType<typeof copyOf>>;

@@ -1,5 +1,5 @@
 import type { PackedRows, Row } from "./connector.ts";
-import { hugeFrom } from "./huge-rows.ts";
+import { areaOf, hugeFrom, release } from "./huge-rows.ts";
 
 /**
  * Rows behind one another in two areas, in key order: nothing is made for each of them, and a block goes from one thread to another
@@ -27,10 +27,18 @@ export class BlockBuilder {
   #count = 0;
   #keyEnd = 0;
   #valueEnd = 0;
+  readonly #most: number;
+  #isOver = false;
 
-  /** `values`: bytes of values to be expected. */
-  constructor(values = 65_536) {
+  /** `values`: bytes of values to be expected. `most`: bytes above which a row is not taken beside others. */
+  constructor(values = 65_536, most: number = Infinity) {
     this.#values = Buffer.allocUnsafeSlow(values);
+    this.#most = most;
+  }
+
+  /** The row that was added last goes beyond the most; its value was not copied, and it has to be dropped. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get count(): number {
@@ -57,6 +65,10 @@ export class BlockBuilder {
 
   addValue(bytes: Uint8Array, start: number, end: number): void {
     const to = this.#valueEnd + end - start;
+    if (this.#count > 0 && this.#keyEnd + to > this.#most) {
+      this.#isOver = true;
+      return this.#endValue(this.#valueEnd);
+    }
     if (to > this.#values.length) {
       // A huge value alone in its buffer is taken as it is.
       if (this.#valueEnd === 0 && end >= hugeFrom && end === bytes.buffer.byteLength) {
@@ -106,6 +118,7 @@ export class BlockBuilder {
 
   /** Takes back the row that was added last. */
   drop(): void {
+    this.#isOver = false;
     this.#count--;
     this.#keyEnd = this.#count === 0 ? 0 : (this.#ends[2 * this.#count - 2] as number);
     this.#valueEnd = this.#count === 0 ? 0 : (this.#ends[2 * this.#count - 1] as number);
@@ -146,7 +159,7 @@ export const replaced = "\ufffd";
 const rest = (key: string, skip: number): string => (skip === 0 ? key : key.slice(skip));
 
 function grown(area: Buffer, used: number, least: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.max(least, 2 * area.length));
+  const larger = least < hugeFrom ? Buffer.allocUnsafeSlow(Math.max(least, 2 * area.length)) : areaOf(least);
   area.copy(larger, 0, 0, used);
   return larger;
 }
@@ -255,7 +268,7 @@ export class BlockRows implements PackedRows {
 /** Gives back the memory of a block whose areas nobody else has: the collector would let many pile up. */
 export function freeBlock({ values }: RowBlock): void {
   const { buffer } = values;
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  if (buffer instanceof ArrayBuffer) release(buffer);
 }
 
 /** A block that is one huge row: of such one is enough in memory. */

@@ -1,4 +1,4 @@
-import { hugeFrom } from "../huge-rows.ts";
+import { giveBack, hugeFrom } from "../huge-rows.ts";
 import { BlockBuilder, type RowBlock, type TextRow } from "../row-block.ts";
 import type { KeyStretch } from "./leveldb-calls.ts";
 import type { LevelIterator, LevelSnapshot } from "./leveldb-driver.ts";
@@ -28,6 +28,9 @@ export interface ReadBlock {
 /** How an iterator is opened; with `textKeys` it gives keys as the texts that the driver makes of them. */
 export type Iterate = (options: object, textKeys: boolean) => LevelIterator<unknown>;
 
+/** The value of a key, read where this is called and copied once; absent, huge values are fetched as others are. */
+export type ValueOf = (key: Uint8Array, options: object) => unknown;
+
 /** What is read, in which snapshot. */
 export interface LevelStretches {
   readonly snapshot: LevelSnapshot;
@@ -40,6 +43,9 @@ export interface LevelStretches {
 
 type Found = readonly (readonly [string | Uint8Array, Uint8Array])[];
 
+/** Rows behind a huge one that are read one by one, too: huge ones are seldom alone. */
+const singlyAfter = 16;
+
 const bytesOfFound = (found: Found): number => found.reduce((sum, [, value]) => sum + value.length, 0);
 const isHugeFound = ([, value]: Found[number]): boolean => value.length >= hugeFrom;
 
@@ -49,6 +55,7 @@ const isHugeFound = ([, value]: Found[number]): boolean => value.length >= hugeF
  */
 export class LevelReading {
   readonly #iterate: Iterate;
+  readonly #valueOf: ValueOf | undefined;
   readonly #of: LevelStretches;
   /** Characters that each key begins with and is given without. */
   readonly #skip: number;
@@ -62,9 +69,12 @@ export class LevelReading {
   #last: Uint8Array | undefined;
   /** Bytes of the block before: the next one will be about as large. */
   #before = 0;
+  /** How many rows from here on are read one by one: the first to see whether it is a huge one. */
+  #singly = 1;
 
-  constructor(iterate: Iterate, of: LevelStretches) {
+  constructor(iterate: Iterate, of: LevelStretches, valueOf?: ValueOf) {
     this.#iterate = iterate;
+    this.#valueOf = valueOf;
     this.#of = of;
     this.#skip = Buffer.from(of.prefix).toString("utf8").length;
     this.#binary = of.binary;
@@ -102,21 +112,26 @@ export class LevelReading {
     return block === undefined ? { end } : { block, end };
   }
 
-  close(): Promise<void> {
-    return this.#leave();
+  async close(): Promise<void> {
+    await this.#leave();
+    // A huge row that was fetched behind the last block, which had no room for it.
+    for (const [, value] of this.#found.slice(this.#at)) giveBack(value);
+    this.#found = [];
   }
 
   /** Whether there are more rows, which are at hand then. */
   async #fetch(): Promise<boolean> {
     while (this.#stretch < this.#of.stretches.length) {
-      this.#ask();
-      const found = await (this.#coming as Promise<Found>);
-      this.#coming = undefined;
+      const found =
+        this.#singly > 0 && this.#valueOf !== undefined ? await this.#one(this.#valueOf) : await this.#many();
       this.#found = found;
       this.#at = 0;
       if (found.length > 0) {
-        // The driver goes on to the next row as soon as it has one, and holds both as long as it is open.
-        if (found.some(isHugeFound)) await this.#leave();
+        if (found.some(isHugeFound)) {
+          this.#singly = singlyAfter;
+          // The driver goes on to the next row as soon as it has one, and holds both as long as it is open.
+          await this.#leave();
+        } else if (this.#singly > 0) this.#singly--;
         return true;
       }
       await this.#leave();
@@ -126,7 +141,34 @@ export class LevelReading {
     return false;
   }
 
+  async #many(): Promise<Found> {
+    this.#ask();
+    const found = await (this.#coming as Promise<Found>);
+    this.#coming = undefined;
+    return found;
+  }
+
+  /**
+   * The next row alone: its key by an iterator that fetches no values, then its value. An iterator copies a value for itself, in whichever
+   * thread of the pool it runs, and again for us; each of these threads keeps memory for one.
+   */
+  async #one(valueOf: ValueOf): Promise<Found> {
+    const keys = this.#open({ values: false }, false);
+    let key: Uint8Array | undefined;
+    try {
+      const [found] = (await keys.nextv(1)) as (readonly [Uint8Array])[];
+      key = found?.[0];
+    } finally {
+      // Before the value is read: it would hold the row, too.
+      await keys.close();
+    }
+    if (key === undefined) return [];
+    const value = valueOf(key, { ...asBytes, snapshot: this.#of.snapshot, fillCache: false }) as Uint8Array;
+    return [[key, value]];
+  }
+
   #ask(): void {
+    if (this.#singly > 0 && this.#valueOf !== undefined) return;
     if (this.#coming !== undefined || this.#stretch >= this.#of.stretches.length) return;
     if (this.#iterator === undefined && this.#found.length > this.#at) return;
     this.#iterator ??= this.#open();
@@ -134,13 +176,13 @@ export class LevelReading {
     this.#coming.catch(() => undefined);
   }
 
-  #open(): LevelIterator<unknown> {
+  #open(more: object = {}, textKeys = !this.#binary): LevelIterator<unknown> {
     const { stretches, snapshot } = this.#of;
     const { gt, gte, ...end } = stretches[this.#stretch] as KeyStretch;
     const low = this.#last ?? gt;
     const begin = low === undefined ? { gte } : { gt: low };
     const how = { ...asBytes, snapshot, fillCache: false, highWaterMarkBytes: fetchAtOnce.bytes };
-    return this.#iterate({ ...how, ...begin, ...end }, !this.#binary);
+    return this.#iterate({ ...how, ...begin, ...end, ...more }, textKeys);
   }
 
   /** Up to which row of those at hand the limit takes them, as far as that can be told from their texts. */
@@ -164,7 +206,8 @@ export class LevelReading {
 
   /** False when keys are no text, and nothing was added. */
   #add(builder: BlockBuilder, to: number): boolean {
-    if (!this.#binary) return builder.addTexts(this.#found as readonly TextRow[], this.#at, to, this.#skip);
+    if (typeof this.#found[this.#at]?.[0] === "string")
+      return builder.addTexts(this.#found as readonly TextRow[], this.#at, to, this.#skip);
     for (let at = this.#at; at < to; at++) {
       const [key, value] = this.#found[at] as readonly [Uint8Array, Uint8Array];
       builder.addKey(key, this.#of.prefix.length, key.length);
@@ -183,7 +226,8 @@ export class LevelReading {
   async #leave(): Promise<void> {
     const iterator = this.#iterator;
     this.#iterator = undefined;
-    const fetched = (await this.#coming?.catch(() => undefined)) ?? this.#found;
+    const ahead = await this.#coming?.catch(() => undefined);
+    const fetched = ahead ?? this.#found;
     this.#coming = undefined;
     if (iterator === undefined) return;
     try {
@@ -196,5 +240,6 @@ export class LevelReading {
     } finally {
       await iterator.close();
     }
+    for (const [, value] of ahead ?? []) giveBack(value);
   }
 }

@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isCutoverError } from "../../core/index.ts";
 import type { Row } from "../connector.ts";
+import { hugeFrom } from "../huge-rows.ts";
 import { moveData, startMove } from "../move/move-data.ts";
 import { rowsOfBlock } from "../row-block.ts";
 import { type LevelStore, openLevelDb } from "./leveldb.ts";
@@ -170,6 +171,41 @@ describe("a LevelDB that is read in a thread", () => {
     expect(rows.map(({ key }) => key.toString())).toEqual([0, 1, 2, 3, 4].map((at) => keyOf(at).toString()));
     if (before > 0) expect(threads()).toBeGreaterThan(before);
   });
+
+  test.each(["", "süb"])(
+    "gives huge rows among small ones, of collection '%s', each once",
+    async (collection) => {
+      await using store = await openLevelDb(join(dir, `huge ${collection}`), {
+        create: true,
+        collections: ["", "süb"],
+        threadFrom: { rows: 0 },
+      });
+      const huge = new Set([1, 4, 5, 25, 26, 40]);
+      const rows = Array.from({ length: 41 }, (_, at) => ({
+        // Some of the keys are no text.
+        key: Buffer.concat([keyOf(at), Buffer.from(at > 24 && at % 5 === 0 ? [0xff] : [])]),
+        value: huge.has(at) ? Buffer.alloc(hugeFrom + at, at) : valueOf(at),
+      }));
+      // Partly on disk, partly in memory still.
+      for (const part of [rows.slice(0, 26), rows.slice(26)]) {
+        await store.write(part.map((row) => ({ collection, ...row })));
+        if (part.length > 20) await (store.db as unknown as ClassicLevel).compactRange("\0", "\uffff");
+      }
+      expect(told(await all(store.scan({ collection })))).toBe(told(rows));
+      const chunks: Row[] = [];
+      for (let end = false; !end;) {
+        const after = chunks.at(-1)?.key;
+        const range = { collection, ...(after === undefined ? {} : { after }) };
+        const chunk = await store.snapshotChunk(range, { rows: 7, bytes: hugeFrom, packed: true });
+        chunks.push(...(chunk.packed?.rows() ?? []));
+        ({ end } = chunk);
+      }
+      expect(told(chunks)).toBe(told(rows));
+      const [from, to] = [rows[3], rows[25]];
+      const part = await all(store.scan({ collection, after: from?.key as Buffer, upTo: to?.key as Buffer }));
+      expect(told(part)).toBe(told(rows.slice(4, 26)));
+    },
+  );
 
   test("can be closed, by us or by the application, while it is read, and opened again", async () => {
     const path = join(dir, "closed");

@@ -35,10 +35,11 @@ function begin({ open: wanted }: ReadCall): Open | undefined {
   if (wanted === undefined) return undefined;
   const snapshot = db.snapshot();
   const record = db.getSync(recordKey, { keyEncoding: "buffer", valueEncoding: "buffer", snapshot });
-  const reading = new LevelReading((how, textKeys) => db.iterator({ ...how, textKeys }), {
-    ...wanted,
-    snapshot,
-  });
+  const reading = new LevelReading(
+    (how, textKeys) => db.iterator({ ...how, textKeys }),
+    { ...wanted, snapshot },
+    (key, how) => db.getSync(key, how),
+  );
   return { reading, snapshot, record: record as Uint8Array | undefined };
 }
 

@@ -1,4 +1,4 @@
-import { hugeFrom } from "../huge-rows.ts";
+import { giveBack, hugeFrom, moved } from "../huge-rows.ts";
 import { type BlockBuilder, keyEnd, keyStart, type RowBlock, valueEnd, valueStart } from "../row-block.ts";
 
 /** Bytes that rows are copied into before the next part is begun. */
@@ -63,8 +63,10 @@ export const valueBytes: {
   encode: (value) => (value instanceof BlockRow ? value.value() : value),
   decode: (bytes, size) => {
     const own = isOwn(bytes, size);
-    if (into === undefined) return own ? Buffer.from(bytes.buffer as ArrayBuffer) : keep(bytes, 0, size);
-    into.addValue(own ? new Uint8Array(bytes.buffer) : bytes, 0, size);
+    if (into === undefined) return own ? moved(new Uint8Array(bytes.buffer)) : keep(bytes, 0, size);
+    const value = own ? moved(new Uint8Array(bytes.buffer)) : bytes;
+    into.addValue(value, 0, size);
+    if (own && into.isOver) giveBack(value);
     return nothing;
   },
 };

@@ -31,6 +31,7 @@ export interface LmdbDb {
   /** The writes that `body` asks for are made when there is no such key. */
   ifNoExists(key: Uint8Array, body: () => void): Promise<boolean>;
   getRange(options: LmdbRange): Iterable<{ readonly key: Buffer; readonly value: Buffer }>;
+  getKeys(options: LmdbRange): Iterable<Buffer>;
   getKeysCount(options: LmdbRange): number;
   getStats(): { readonly entryCount?: number };
 }

@@ -7,7 +7,7 @@ import {
   type WriteBody,
 } from "../capture-engine.ts";
 import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
-import { hugeFrom } from "../huge-rows.ts";
+import { freeAreas, giveBack, hugeFrom } from "../huge-rows.ts";
 import {
   BlockBuilder,
   keyAt,
@@ -159,6 +159,7 @@ export class LmdbEngine implements ByteEngine {
     await this.#hold.done();
     this.#opening.leave(this.#hold);
     await this.#root.close();
+    freeAreas();
   }
 
   async #begin(body: WriteBody, rows: readonly Put[], block: PutBlock | undefined): Promise<void> {
@@ -230,20 +231,19 @@ export class LmdbEngine implements ByteEngine {
     transaction: LmdbRead,
   ): { readonly block?: RowBlock; readonly end: boolean } {
     const root = range.collection === "";
-    const builder = new BlockBuilder(Math.min(limit.bytes, firstArea));
+    const builder = new BlockBuilder(Math.min(limit.bytes, firstArea), limit.bytes);
     const end = readInto(builder, () => {
       for (const _ of this.#db(range.collection).getRange({ ...bounds(range), transaction })) {
+        if (builder.isOver || builder.count > limit.rows) {
+          builder.drop();
+          return false;
+        }
         if (root && builder.lastSize === structureBytes && namedDatabase(...builder.last()) !== undefined) {
           builder.drop();
           continue;
         }
-        const { count, bytes } = builder;
-        if (count > limit.rows || (bytes > limit.bytes && count > 1)) {
-          builder.drop();
-          return false;
-        }
         // Full: to see whether more lies behind would copy a row that is thrown away, and one row may be huge.
-        if (bytes >= limit.bytes) return false;
+        if (builder.bytes >= limit.bytes) return false;
       }
       return true;
     });
@@ -262,7 +262,10 @@ export class LmdbEngine implements ByteEngine {
     for (const { key, value } of this.#db(range.collection).getRange({ ...bounds(range), transaction })) {
       if (root && namedDatabase(key, value) !== undefined) continue;
       bytes += key.length + value.length;
-      if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0)) return { rows, end: false };
+      if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0)) {
+        giveBack(value);
+        return { rows, end: false };
+      }
       rows.push({ key, value });
       // Full: to see whether more lies behind would copy a row that is thrown away, and one row may be huge.
       if (bytes >= limit.bytes) return { rows, end: false };

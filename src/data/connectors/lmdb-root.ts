@@ -18,8 +18,10 @@ const knownFlags = 0x7e;
 const duplicatesFlag = 0x04;
 const deepest = 32;
 
+export const mayBeName = (key: Uint8Array): boolean => key.length >= 2 && key.at(-1) === 0;
+
 export function namedDatabase(key: Uint8Array, value: Uint8Array): NamedDatabase | undefined {
-  if (value.length !== structureBytes || key.length < 2 || key.at(-1) !== 0) return undefined;
+  if (value.length !== structureBytes || !mayBeName(key)) return undefined;
   const data = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const flags = data.readUInt16LE(4);
   const depth = data.readUInt16LE(6);

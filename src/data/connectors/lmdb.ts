@@ -5,11 +5,12 @@ import { reserved } from "../capture-engine.ts";
 import { refuseOptions } from "../capture-options.ts";
 import { CapturedStore } from "../capture-store.ts";
 import type { Collection } from "../connector.ts";
+import { giveBack } from "../huge-rows.ts";
 import { type LmdbDb, type LmdbRoot, loadLmdb } from "./lmdb-driver.ts";
 import { keyBytes, valueBytes } from "./lmdb-codec.ts";
 import { LmdbEngine, lowestKey } from "./lmdb-engine.ts";
 import { Opening } from "./lmdb-opening.ts";
-import { checkLmdbFile, type NamedDatabase, namedDatabase } from "./lmdb-root.ts";
+import { checkLmdbFile, mayBeName, type NamedDatabase, namedDatabase } from "./lmdb-root.ts";
 import { demand, storeError, whatIsAt, wrongKind } from "./place.ts";
 
 export interface LmdbStoreOptions {
@@ -126,12 +127,19 @@ function databasesOf(
   return { databases, problems };
 }
 
-/** Read whole before any is opened: opening one begins a transaction of its own. */
+/**
+ * Read whole before any is opened: opening one begins a transaction of its own. Keys alone, and values only where a key may be a name:
+ * the root may be full of rows, and these may be huge.
+ */
 function named(root: LmdbRoot): readonly NamedDatabase[] {
+  const names: Uint8Array[] = [];
+  for (const key of root.getKeys({ start: lowestKey })) if (mayBeName(key)) names.push(key);
   const found: NamedDatabase[] = [];
-  for (const { key, value } of root.getRange({ start: lowestKey })) {
-    const database = namedDatabase(key, value);
+  for (const key of names) {
+    const value = root.getBinary(key);
+    const database = value === undefined ? undefined : namedDatabase(key, value);
     if (database !== undefined) found.push(database);
+    if (value !== undefined) giveBack(value);
   }
   return found;
 }

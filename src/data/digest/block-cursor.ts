@@ -1,5 +1,6 @@
 import { CutoverError } from "../../core/index.ts";
 import { keyText } from "../bytes.ts";
+import { freeAreas } from "../huge-rows.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import { freeBlock, isHugeBlock, keyAt, keyEnd, keyStart, type RowBlock } from "../row-block.ts";
 
@@ -46,6 +47,7 @@ export class BlockCursor implements AsyncDisposable {
     this.#done = true;
     this.#leave();
     await this.#blocks[Symbol.asyncDispose]();
+    freeAreas();
   }
 
   #leave(): void {

@@ -1,7 +1,7 @@
 import { CutoverError } from "../../core/index.ts";
 import { compareBytes, keyText } from "../bytes.ts";
 import type { Range, Reader, Row } from "../connector.ts";
-import { freeHuge, isHuge } from "../huge-rows.ts";
+import { freeAreas, freeHuge, isHuge } from "../huge-rows.ts";
 import { ReadAhead } from "./read-ahead.ts";
 
 /**
@@ -47,6 +47,7 @@ export class RowCursor implements AsyncDisposable {
     this.#done = true;
     this.#leave();
     await this.#batches[Symbol.asyncDispose]();
+    freeAreas();
   }
 
   /** Lets go of the batch at hand. */
