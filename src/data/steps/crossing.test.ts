@@ -12,6 +12,7 @@ import type { CapturedStore } from "../capture-store.ts";
 import { fileSwitch } from "../cutover/file-switch.ts";
 import { type Movable, movable } from "../cutover/movable.ts";
 import type { DataMap } from "../map.ts";
+import { overlay } from "../verify/touched.ts";
 import { backfill } from "./backfill.ts";
 import { backup } from "./backup.ts";
 import { cutoverData } from "./cutover-data.ts";
@@ -253,6 +254,51 @@ describe("a migration that cuts its data over", () => {
       [String(keyOf(7))]: "from new: changed",
       [String(keyOf(900))]: "from new: made",
     });
+  }, 60_000);
+
+  test("a row that takes the place of one nobody writes, at the last moment, ends the cutover: both are told, and none is lost", async () => {
+    const put = (
+      key: string,
+      value: string | null,
+    ): { collection: string; key: Buffer; value: Buffer | null } => ({
+      collection: "",
+      key: bytes(key),
+      value: value === null ? null : bytes(value),
+    });
+    await old.write(Array.from({ length: 400 }, (_, n) => put(`a:${n}`, `v${n}`)));
+    const map: DataMap = {
+      map: ({ key, value }) => ({ key: key.subarray(2), value }),
+      places: (collection, key) => [{ collection, key: key.subarray(2) }],
+    };
+    const house = (key: Uint8Array): Buffer => Buffer.concat([bytes("a:"), key]);
+    const back = {
+      map: ({ key, value }: { key: Uint8Array; value: Uint8Array }) => ({ key: house(key), value }),
+      places: (collection: string, key: Uint8Array) => [{ collection, key: house(key) }],
+    };
+    let fences = 0;
+    const late = overlay<CapturedStore>(young, {
+      fence: async (...given: Parameters<CapturedStore["fence"]>) => {
+        if (fences++ === 0) await old.write([put("b:7", "took its place")], { epoch: 0 });
+        return await young.fence(...given);
+      },
+    });
+    const there: StoreRef = { name: "new orders", open: () => late, shared: true };
+    const { state, results } = await run(
+      migration(
+        ["move", { steps: [backfill(from(), there, { map, follow: true }), verify(from(), there, { map })] }],
+        ["cut", { steps: [cutoverData(from(), there, { map, back, switch: sw() })] }],
+      ),
+    );
+    expect(results["cut/cutoverData"]).toMatchObject({
+      code: "CUTOVER_DATA_DIFFERS",
+      message: expect.stringContaining('clash "7" of the rows "a:7" and "b:7"') as string,
+    });
+    expect(state).toBe("ROLLED_BACK");
+    const { side, epoch } = await fileSwitch(join(dir, "switch")).read();
+    expect(side).toBe("old");
+    await old.write([put("a:8", "goes on")], { epoch });
+    const rows = await rowsOf(old);
+    expect([Object.keys(rows).length, rows["a:7"], rows["b:7"]]).toEqual([401, "v7", "took its place"]);
   }, 60_000);
 
   test.each<[string, DataMap | undefined]>([

@@ -4,6 +4,12 @@ import { postgresServer, type TestServer } from "../../../test/postgres/server.t
 import { systemClock } from "../../core/index.ts";
 import { defineMigration, phase, type Step, step } from "../../plan/index.ts";
 import { openRig, type Rig } from "../../testing/engine-rig.ts";
+import type { DataStore } from "../connector.ts";
+import { openPostgresData } from "../connectors/postgres/open.ts";
+import { decodeKey, encodeKey } from "../key-codec.ts";
+import type { DataMap, SourceRow } from "../map.ts";
+import { decodeRecord, encodeRecord } from "../record-codec.ts";
+import { overlay } from "../verify/touched.ts";
 import { memorySwitch } from "../cutover/memory-switch.ts";
 import type { Switch } from "../cutover/switch.ts";
 import { backfill } from "./backfill.ts";
@@ -117,6 +123,61 @@ async function fenceWaits(): Promise<void> {
 async function end(...databases: readonly Database[]): Promise<void> {
   for (const { client } of databases) await client.end();
 }
+
+test("through a map, a row that takes another one's place at the last moment ends the cutover, and both are told", async () => {
+  const both = await pair();
+  await both.old.client.query(`CREATE TABLE entry (house text, n int, v text, PRIMARY KEY (house, n));
+    INSERT INTO entry SELECT 'a', i, 'v' FROM generate_series(1, 300) i`);
+  await both.fresh.client.query("CREATE TABLE entry (n int PRIMARY KEY, v text)");
+  const number = (key: Uint8Array): Uint8Array => encodeKey(decodeKey(key).slice(1));
+  const inHouse = (key: Uint8Array): Uint8Array => encodeKey(["a", ...decodeKey(key)]);
+  const map: DataMap = {
+    map: ({ key, value }) => ({ key: number(key), value: encodeRecord(decodeRecord(value).slice(1)) }),
+    places: (collection, key) => [{ collection, key: number(key) }],
+  };
+  const back = {
+    map: ({ key, value }: SourceRow) => ({
+      key: inHouse(key),
+      value: encodeRecord(["a", ...decodeRecord(value)]),
+    }),
+    places: (collection: string, key: Uint8Array) => [{ collection, key: inHouse(key) }],
+  };
+  let fences = 0;
+  const late = {
+    name: "fresh",
+    open: async (): Promise<DataStore> => {
+      const store = await openPostgresData(both.fresh.url);
+      return overlay<DataStore>(store, {
+        fence: async (...given: Parameters<DataStore["fence"]>) => {
+          if (fences++ === 0) await both.old.client.query("INSERT INTO entry VALUES ('b', 7, 'took it')");
+          return await store.fence(...given);
+        },
+      });
+    },
+  };
+  const sw = { name: "switch", open: (): Switch => kept };
+  const named = { map, collections: ["public.entry"] };
+  const handle = await rig.start(
+    defineMigration({
+      name: "crossing",
+      phases: [
+        phase("move", { steps: [backfill(both.old.url, late, { ...named, follow: true })] }),
+        phase("cut", { steps: [cutoverData(both.old.url, late, { ...named, back, switch: sw })] }),
+      ],
+    }),
+  );
+  expect((await handle.done).state).toBe("ROLLED_BACK");
+  const records = await rig.store.runs.steps(handle.id);
+  const { code, message } = records.find(({ step: id }) => id === "cut/cutoverData")?.error ?? {};
+  expect(code).toBe("CUTOVER_DATA_DIFFERS");
+  expect(message).toMatch(/clash public\.entry \S+ of the rows public\.entry \S+ and public\.entry/);
+  expect((await kept.read()).side).toBe("old");
+  await both.old.client.query(`SET cutover.epoch = '${(await kept.read()).epoch}'`);
+  await both.old.client.query("INSERT INTO entry VALUES ('a', 900, 'goes on')");
+  const { rows: found } = await both.old.client.query("SELECT count(*)::int AS rows FROM entry");
+  expect(found).toEqual([{ rows: 302 }]);
+  await end(both.old, both.fresh);
+}, 60_000);
 
 test("when the way back is over, nothing of it stays on the new side, not even the trigger, whoever reads meanwhile", async () => {
   const both = await pair();
