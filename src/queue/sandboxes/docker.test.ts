@@ -34,9 +34,12 @@ const sandbox = (args: readonly string[], options: Partial<DockerOptions<unknown
     image: "busybox:latest",
     command: { args },
     engine: { socketPath: join(folder, "docker.sock") },
-    answer: "300ms",
+    answer: "5s",
     ...options,
   });
+
+/** For an engine that does not answer: soon enough for a test, and late enough for what it does answer. */
+const impatient: Partial<DockerOptions<unknown>> = { answer: "400ms" };
 
 const failure = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -45,7 +48,7 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
   );
 
 async function running(): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 3_000; tries++) {
     const all = [...double.containers.values()];
     if (all.length > 0 && all.every(({ status, output }) => status === "running" && output.length > 0))
       return;
@@ -167,7 +170,7 @@ describe("ending a container", () => {
   });
 
   test("does not wait for ever for an engine that hangs, and ends the container before the next attempt", async () => {
-    const hanging = sandbox(["hang"]);
+    const hanging = sandbox(["hang"], impatient);
     const work = attempt(hanging);
     await running();
     for (const call of ["POST stop", "POST kill", "GET json", "DELETE remove"]) {
@@ -230,7 +233,7 @@ describe("an engine in trouble", () => {
       // The first `GET json` of an order asks for its image.
       for (const fault of ["hang", "cut", { status: 500, message: "disk full" }] as const) {
         double.fail(call, fault);
-        const { execution, outcome } = attempt(sandbox(["echo"]));
+        const { execution, outcome } = attempt(sandbox(["echo"], fault === "hang" ? impatient : {}));
         const error = await failure(execution.then(() => outcome));
         expect(error).toMatchObject({ code: "CUTOVER_SANDBOX_UNAVAILABLE" });
         expect(classify(error)).toEqual({ class: "retryable" });
@@ -241,7 +244,7 @@ describe("an engine in trouble", () => {
 
   test("that made a container and could not say so leaves none behind", async () => {
     double.fail("POST create", "answered-nobody");
-    const error = await failure(attempt(sandbox(["echo"])).outcome);
+    const error = await failure(attempt(sandbox(["echo"], impatient)).outcome);
     expect(error).toMatchObject({ code: "CUTOVER_SANDBOX_UNAVAILABLE" });
     expect(double.calls).toContain("DELETE remove");
     expect(double.containers.size).toBe(0);
