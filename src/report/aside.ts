@@ -6,24 +6,28 @@ import type { AsideItem } from "./run-view.ts";
 /**
  * What was set aside during a run instead of being moved. A step tells of it in one of two ways: its result has
  * a member `aside` that lists entries, or it stored evidence named `aside` whose data has `items`.
+ * Evidence that says what its list is `of`, e.g. a store, stands in place of earlier lists of the same.
  * An entry is a text, or an object with `id` and `reason` and any other facts.
  */
 export function asideItems(
   steps: readonly StepRecord[],
   evidence: readonly EvidenceRecord[],
 ): readonly AsideItem[] {
-  const found = new Map<string, AsideItem>();
-  const keep = (step: string, entries: Json | undefined): void => {
+  const found = new Map<string, { readonly item: AsideItem; readonly of: Json | undefined }>();
+  const keep = (step: string, entries: Json | undefined, of?: Json): void => {
     for (const entry of Array.isArray(entries) ? (entries as readonly Json[]) : []) {
       const item = readItem(step, entry);
-      found.set(`${step}\n${item.id}`, item);
+      found.set(`${step}\n${item.id}`, { item, of });
     }
   };
-  for (const record of evidence) {
-    if (record.name === "aside") keep(record.step ?? "", record.data["items"] ?? record.data["aside"]);
+  for (const { name, step, data } of evidence) {
+    if (name !== "aside") continue;
+    const { of } = data;
+    if (of !== undefined) for (const [key, known] of found) if (known.of === of) found.delete(key);
+    keep(step ?? "", data["items"] ?? data["aside"], of);
   }
   for (const step of steps) keep(step.step, asideOf(step.result));
-  return [...found.values()];
+  return [...found.values()].map(({ item }) => item);
 }
 
 /** How many entries a step's result says were set aside. */

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import type { Interval } from "../core/index.ts";
-import { openSqliteStore, type RunEvent, type Store } from "../store/index.ts";
+import { type EvidenceRecord, openSqliteStore, type RunEvent, type Store } from "../store/index.ts";
 import { ManualClock } from "../testing/index.ts";
+import { asideItems } from "./aside.ts";
 import { buildRunView, renderAside, renderHtml, renderIncident, renderMarkdown, RunViewer } from "./index.ts";
 
 const stores: Store[] = [];
@@ -338,6 +339,26 @@ describe("reports", () => {
     ]);
     expect(renderAside(view)).toContain("| `wo-13` | cut off | prepare/backup | file x.json |");
     expect(renderAside({ ...view, aside: [] })).toBe("Nothing was set aside.");
+  });
+
+  test("a newer list of what lies aside in a store stands in place of the one before", () => {
+    const told = (step: string, of: string | null, ...ids: readonly string[]): EvidenceRecord =>
+      ({
+        name: "aside",
+        step,
+        data: { ...(of === null ? {} : { of }), items: ids.map((id) => ({ id, reason: "no image" })) },
+      }) as unknown as EvidenceRecord;
+    const evidence = [
+      told("move/backfill", "lmdb:new", "a", "b"),
+      told("move/task", null, "c"),
+      told("move/verify", "lmdb:new", "b"),
+      told("back/cutoverData", "leveldb:old", "d"),
+    ];
+    expect(asideItems([], evidence).map(({ id, step }) => `${step} ${id}`)).toEqual([
+      "move/task c",
+      "move/verify b",
+      "back/cutoverData d",
+    ]);
   });
 });
 

@@ -38,6 +38,7 @@ import {
   placement,
   Problems,
 } from "./step-input.ts";
+import { tellAside } from "./aside-evidence.ts";
 import { count, rowsText, showMove, sizeText } from "./step-progress.ts";
 import { diskOf, openStore, schemeOf, storeName, type StoreRef } from "./store-ref.ts";
 
@@ -225,6 +226,7 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
   if (!done.finished) throw asError(context.signal.reason);
   const result = resultOf(done, context.clock.monotonic() - began);
   await context.evidence(`backfill of ${storeName(pair.to)}`, { ...pairInput(pair), ...result });
+  if (pair.map !== undefined) await tellAside(context, target);
   return await finish(context, saved, result);
 }
 

@@ -470,7 +470,7 @@ test("the dry run tells what is checked, what is stopped and how it comes back",
   const told = [planned?.summary, ...(planned?.touches ?? [])].join("\n");
   expect(told).toContain("20 rows");
   expect(told).toContain("follow: true in an earlier phase");
-  expect(told).toContain("at most 5000 ms");
+  expect(told).toContain("at most 5.0 s");
   expect(told).toContain("not proven yet");
 }, 60_000);
 

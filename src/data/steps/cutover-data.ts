@@ -1,4 +1,12 @@
-import { asError, CutoverError, hasCode, type Json, type JsonObject, markPlace } from "../../core/index.ts";
+import {
+  asError,
+  CutoverError,
+  formatDuration,
+  hasCode,
+  type Json,
+  type JsonObject,
+  markPlace,
+} from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import { proofOf } from "../backup/proof.ts";
 import type { CrossingState } from "../cutover/arrows.ts";
@@ -6,6 +14,7 @@ import { crossOver, goBack } from "../cutover/crossing.ts";
 import { backChecks } from "../cutover/crossing-options.ts";
 import { defaultCrossingLimits } from "../cutover/ground.ts";
 import { appliedBack, standDown } from "../cutover/stand-down.ts";
+import { tellAside } from "./aside-evidence.ts";
 import type { CrossingPairOptions, CutoverDataOptions } from "./crossing-input.ts";
 import {
   backProblems,
@@ -38,6 +47,7 @@ import {
   placement,
   Problems,
 } from "./step-input.ts";
+import { rowsText } from "./step-progress.ts";
 import { openStore, storeName, type StoreRef } from "./store-ref.ts";
 import { checkSwitch, openSwitch, switchName, switchText, switchToLook } from "./switch-ref.ts";
 
@@ -173,8 +183,8 @@ async function plan(setting: Setting): Promise<StepPlan> {
   const { pauseMs, abortMs, touched } = { ...defaultCrossingLimits, ...limitsOf(options.limits) };
   const about = [
     `the switch ${options.switch === undefined ? "" : switchName(options.switch)}: applications follow it`,
-    `writes of applications: stopped for a moment that is measured before; at most ${pauseMs} ms are begun with, and ended after ${abortMs} ms`,
-    `before that both sides are compared, and a row is written as it is; more than ${touched} rows touched since are too many`,
+    `writes of applications: stopped for a moment that is measured before; at most ${formatDuration(pauseMs)} are begun with, and ended after ${formatDuration(abortMs)}`,
+    `before that both sides are compared, and a row is written as it is; more than ${rowsText(touched)} touched since are too many`,
     ...(map === undefined || options.oneWay === true
       ? []
       : ["rows of the new side are tried through the way back, and have to be the old ones again"]),
@@ -243,6 +253,7 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
   );
   const facts = crossingFacts(found);
   await context.evidence(`cutover to ${storeName(pair.to)}`, { ...pairInput(pair), ...facts });
+  if (pair.map !== undefined) await tellAside(context, both.target);
   return await finish(context, saved, { note: crossingNote(found), ...facts });
 }
 
@@ -305,6 +316,7 @@ async function rollback(context: StepContext, { pair, options }: Setting): Promi
       }),
     );
     await context.evidence(`way back of ${context.step}`, crossingFacts(found));
+    if (pair.map !== undefined) await tellAside(context, old.store);
     context.log.info(crossingNote(found));
   } catch (error) {
     if (!troubles.some((code) => hasCode(error, code))) throw error;

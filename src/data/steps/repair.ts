@@ -5,6 +5,7 @@ import { leadsBack } from "./compared-back.ts";
 import { compare, equalWords, requireEqual, verificationFacts } from "./compared.ts";
 import { openPair, type Pair, pairInput, pairOf, type PairOptions, pairText, pairWords } from "./pair.ts";
 import { attemptLimitMs, type DataStepPlacement, given, optionsOf, placement } from "./step-input.ts";
+import { tellAside } from "./aside-evidence.ts";
 import { count, RowProgress } from "./step-progress.ts";
 import { storeName, type StoreRef } from "./store-ref.ts";
 import { comparedProblems, planCompared } from "./verify.ts";
@@ -83,6 +84,7 @@ async function start(context: StepContext, pair: Pair): Promise<Json> {
   const { written, removed, wellAlready } = done;
   const facts = { ...verificationFacts(pair, after), written, removed, wellAlready };
   await context.evidence(`repair of ${storeName(pair.to)}`, facts);
+  if (pair.map !== undefined) await tellAside(context, both.target);
   requireEqual(pair, both, after);
   return { note: `${count(written)} written · ${count(removed)} removed · ${equalWords(after)}`, ...facts };
 }

@@ -37,6 +37,7 @@ import {
   placement,
   Problems,
 } from "./step-input.ts";
+import { tellAside } from "./aside-evidence.ts";
 import { count } from "./step-progress.ts";
 import { storeName, type StoreRef } from "./store-ref.ts";
 
@@ -195,6 +196,7 @@ async function start(context: StepContext, setting: Setting): Promise<Json> {
       aside: stream.aside,
     };
     await context.evidence(`reverse sync to ${storeName(pair.from)}`, { ...pairInput(pair), ...result });
+    if (pair.map !== undefined) await tellAside(context, both.source);
     return await finish(context, saved, result);
   } catch (error) {
     move.pause();

@@ -196,6 +196,15 @@ describe("a migration that moves data", () => {
     expect(results["move/verify"]).toMatchObject({ equal: true, aside: 1 });
     expect(state).toBe("COMPLETED");
     expect(Object.keys(await rowsOf(fresh()))).toHaveLength(99);
+    // What the report lists: place, reason and size, never the value.
+    const [last] = await rig.store.runs.list();
+    const told = (await rig.store.runs.evidence(last?.id ?? "")).filter(({ name }) => name === "aside");
+    expect(told.map(({ step: of }) => of)).toEqual(["move/backfill", "move/verify"]);
+    expect(told.at(-1)?.data).toEqual({
+      of: fresh(),
+      rows: 1,
+      items: [{ id: '"order:000013"', reason: "thirteen has no image", bytes: 35 }],
+    });
   }, 60_000);
 
   test("a difference fails verify with counts and places, and the way back empties the new store", async () => {

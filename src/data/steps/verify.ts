@@ -25,6 +25,7 @@ import {
   placement,
   Problems,
 } from "./step-input.ts";
+import { tellAside } from "./aside-evidence.ts";
 import { RowProgress } from "./step-progress.ts";
 import { storeName, type StoreRef } from "./store-ref.ts";
 
@@ -130,6 +131,7 @@ async function start(context: StepContext, pair: Pair, back: BackMap | undefined
   const found = await compare(context, pair, both, new RowProgress(context), listed);
   const facts = verificationFacts(pair, found);
   await context.evidence(`verification of ${storeName(pair.to)}`, facts);
+  if (pair.map !== undefined) await tellAside(context, both.target);
   requireEqual(pair, both, found);
   return { note: equalWords(found), ...facts };
 }
