@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { openSqliteStore } from "../store/index.ts";
+import type { Clock, Timer } from "../core/index.ts";
+import { openSqliteStore, type Store } from "../store/index.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { Lease } from "./lease.ts";
 
@@ -13,6 +14,38 @@ class BlockedClock extends ManualClock {
     return super.now() + this.lag;
   }
 }
+
+/** A clock as Node has it on a machine that stood still: what is due by then fires in one go, with nothing in between. */
+class JumpingClock implements Clock {
+  #now = 0;
+  #timers: { readonly due: number; readonly fire: () => void }[] = [];
+  readonly now = (): number => this.#now;
+  readonly monotonic = (): number => this.#now;
+  after(ms: number, fire: () => void): Timer {
+    const timer = { due: this.#now + ms, fire };
+    this.#timers.push(timer);
+    return { cancel: () => void (this.#timers = this.#timers.filter((each) => each !== timer)), unref() {} };
+  }
+  jump(to: number): void {
+    this.#now = to;
+    for (const timer of this.#timers.toSorted((a, b) => a.due - b.due)) {
+      if (timer.due > to || !this.#timers.includes(timer)) continue;
+      this.#timers = this.#timers.filter((each) => each !== timer);
+      timer.fire();
+    }
+  }
+}
+
+function jumpingLease(renew: () => Promise<boolean>) {
+  const clock = new JumpingClock();
+  const lost: Error[] = [];
+  const store = { runs: { renew } } as unknown as Store;
+  const about = { run: "r1", owner: "me", fence: 1, leaseMs: 15_000, claimedAt: 0 };
+  const lease = new Lease({ store, clock, ...about, onLost: (error) => lost.push(error) });
+  return { clock, lease, lost };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function held(clock: BlockedClock) {
   const store = await openSqliteStore({ path: ":memory:", clock });
@@ -68,6 +101,31 @@ describe("a lease", () => {
     expect(lost).toEqual([]);
     await lease.release();
     await store.close();
+  });
+
+  test("survives a loop that was blocked past the renewal and its limit, but not past its end", async () => {
+    const { clock, lease, lost } = jumpingLease(() => Promise.resolve(true));
+    clock.jump(12_500);
+    await settled();
+    clock.jump(14_900);
+    expect(lost).toEqual([]);
+    lease.abandon();
+  });
+
+  test("is given up before its end when the renewal that was held up is not answered", async () => {
+    const { clock, lost } = jumpingLease(() => new Promise(() => {}));
+    clock.jump(12_500);
+    await settled();
+    expect(lost).toEqual([]);
+    clock.jump(13_500);
+    expect(lost).toMatchObject([{ code: "CUTOVER_LEASE_LOST" }]);
+  });
+
+  test("is given up at its limit when the renewal has been on its way since it was due", async () => {
+    const { clock, lost } = jumpingLease(() => new Promise(() => {}));
+    clock.jump(5_000);
+    clock.jump(12_000);
+    expect(lost).toMatchObject([{ code: "CUTOVER_LEASE_LOST" }]);
   });
 
   test("is lost after a blocked event loop when somebody did", async () => {
