@@ -245,6 +245,12 @@ export interface Target extends Reader {
   applyTxn(write: TargetWrite): Promise<void>;
   /** In which form rows of this collection are taken packed. Undefined, and absent: in none. */
   packing?(collection: string): Promise<string | undefined>;
+  /**
+   * Whether a write that holds packed rows of this collection and a checkpoint alone may be given while the one before it, of the same
+   * job and such rows, is under way. Two are at most. They are committed in the order in which they were given, and none behind one
+   * that failed. Absent: a write is given when all before have settled.
+   */
+  abreast?(collection: string): Promise<boolean>;
   /** What `applyTxn` saved last for this job; undefined before. */
   checkpoint(job: string): Promise<Uint8Array | undefined>;
   /** Forgets job and checkpoint. */

@@ -1,4 +1,4 @@
-import { type Clock, faultPoint } from "../../core/index.ts";
+import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
 import type { ChunkLimit, Range, Source } from "../connector.ts";
 import type { Bell } from "./bell.ts";
 import type { CopyPlace } from "./checkpoint.ts";
@@ -15,22 +15,28 @@ export interface ChunkFeedOptions {
   readonly bell: Bell;
   /** Why nothing may be read now; asked before every chunk. */
   readonly held: () => Promise<string | undefined>;
+  /** Two chunks may be written at a time. Default false. */
+  readonly abreast?: boolean;
 }
 
-interface Measured extends ReadChunk {
+/** A chunk that was read, and how. */
+export interface Measured extends ReadChunk {
   readonly bytes: number;
   readonly ms: number;
   readonly asked: ChunkLimit;
 }
 
-/** Chunks read before they are needed, and how long to wait before asking again whether reading may go on. */
-const most = 2;
+/** Chunks in memory: those being written and one that is read meanwhile. */
+const most = { one: 2, abreast: 3 };
+/** How long to wait before asking again whether reading may go on. */
 const askAgainMs = 250;
 
 /** Reads chunks one after the other, ahead of those who write them. */
 export class ChunkFeed {
   readonly #options: ChunkFeedOptions;
   readonly #ready: Measured[] = [];
+  /** Taken and not written yet. */
+  readonly #writing = new Set<Measured>();
   #next: CopyPlace;
   #limit: ChunkLimit;
   #packedLimit: ChunkLimit;
@@ -71,16 +77,24 @@ export class ChunkFeed {
     return this.#ready[0];
   }
 
-  /** The chunk was written in `ms`. Only now is there room for another one behind it. */
-  taken(ms: number): void {
-    this.#again = 0;
+  /** Gives out the chunk that comes next; `written` says that it may be forgotten. */
+  take(): Measured {
     const chunk = this.#ready.shift();
-    if (chunk !== undefined) {
-      const measured = { rows: rowsIn(chunk.chunk), ms: Math.max(ms, chunk.ms) };
-      const { sizing, packed } = this.#options;
-      if (chunk.asked.packed === true) this.#packedLimit = nextChunk(packed.sizing, chunk.asked, measured);
-      else this.#limit = nextChunk(sizing, chunk.asked, measured);
-    }
+    if (chunk === undefined)
+      throw new CutoverError("CUTOVER_INTERNAL", { message: "expected a chunk that was read, found none" });
+    this.#again = 0;
+    this.#writing.add(chunk);
+    this.#fill();
+    return chunk;
+  }
+
+  /** The chunk was written in `ms`. Only now is there room for another one behind it. */
+  written(chunk: Measured, ms: number): void {
+    this.#writing.delete(chunk);
+    const measured = { rows: rowsIn(chunk.chunk), ms: Math.max(ms, chunk.ms) };
+    const { sizing, packed } = this.#options;
+    if (chunk.asked.packed === true) this.#packedLimit = nextChunk(packed.sizing, chunk.asked, measured);
+    else this.#limit = nextChunk(sizing, chunk.asked, measured);
     this.#fill();
   }
 
@@ -116,8 +130,9 @@ export class ChunkFeed {
 
   /** A chunk larger than asked for is one huge row: nothing is read beside it. */
   #hasRoom(): boolean {
-    const large = this.#ready.some(({ bytes, asked }) => bytes > asked.bytes);
-    return !large && this.#ready.length < most;
+    const held = [...this.#writing, ...this.#ready];
+    const large = held.some(({ bytes, asked }) => bytes > asked.bytes);
+    return !large && held.length < (this.#options.abreast === true ? most.abreast : most.one);
   }
 
   async #read(range: Range, { range: index, after }: CopyPlace, round: number): Promise<void> {

@@ -3,7 +3,7 @@ import type { Position } from "../connector.ts";
 import { beginMove } from "./begin.ts";
 import { type MoveOptions, type MoveSettings, readMoveOptions } from "./move-options.ts";
 import type { MoveState } from "./move-state.ts";
-import { Mover, type Stop } from "./mover.ts";
+import { type Forms, Mover, type Stop } from "./mover.ts";
 import type { MoveProgress } from "./progress.ts";
 
 export interface MoveResult {
@@ -58,7 +58,7 @@ export function startMove(options: MoveOptions): Move {
     try {
       const state = await beginMove(settings);
       const collections = await settings.source.collections();
-      mover = new Mover(settings, state, collections, await packedOf(settings, state));
+      mover = new Mover(settings, state, collections, await formsOf(settings, state));
       if (stop !== undefined) mover.stopAt(stop);
       if (paused) mover.pause();
       const finished = await mover.run(() => copied.resolve(true));
@@ -95,16 +95,16 @@ export async function moveData(options: MoveOptions): Promise<MoveResult> {
   return move.done;
 }
 
-/** Collections whose rows can go over in the form in which the source gives them: both sides name the same one. */
-async function packedOf(
-  { source, target, map }: MoveSettings,
-  { ranges }: MoveState,
-): Promise<ReadonlySet<string>> {
+/** How rows go over in the form in which the source gives them, where both sides name the same one. */
+async function formsOf({ source, target, map }: MoveSettings, { ranges }: MoveState): Promise<Forms> {
   const packed = new Set<string>();
-  if (map !== undefined) return packed;
+  const abreast = new Set<string>();
+  if (map !== undefined) return { packed, abreast };
   for (const { collection } of ranges) {
     const form = packed.has(collection) ? undefined : await source.packing?.(collection);
-    if (form !== undefined && (await target.packing?.(collection)) === form) packed.add(collection);
+    if (form === undefined || (await target.packing?.(collection)) !== form) continue;
+    packed.add(collection);
+    if ((await target.abreast?.(collection)) === true) abreast.add(collection);
   }
-  return packed;
+  return { packed, abreast };
 }

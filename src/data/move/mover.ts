@@ -1,9 +1,9 @@
 import { asError, CutoverError, faultPoint } from "../../core/index.ts";
 import type { Change, Collection, PackedRows, Position } from "../connector.ts";
 import { asideChange } from "../aside-change.ts";
-import { freeHuge } from "../huge-rows.ts";
+import { freeAreas, freeHuge } from "../huge-rows.ts";
 import { Bell } from "./bell.ts";
-import { ChunkFeed } from "./chunk-feed.ts";
+import { ChunkFeed, type Measured } from "./chunk-feed.ts";
 import { type HoldMeasures, holdReason } from "./holding.ts";
 import { type Before, type Images, mapped, type PlacedRow, unchanged, type Written } from "./images.ts";
 import { LogFeed } from "./log-feed.ts";
@@ -26,13 +26,25 @@ export interface Stop {
   readonly position?: Position;
 }
 
+/** Collections whose rows the target takes in the source's form, and those of them of which it takes two writes at a time. */
+export interface Forms {
+  readonly packed: ReadonlySet<string>;
+  readonly abreast: ReadonlySet<string>;
+}
+
 /** What one transaction of the target is going to hold. */
 interface Due {
   readonly changes: readonly Change[];
   readonly rows: readonly PlacedRow[];
   readonly packed?: { readonly collection: string; readonly rows: PackedRows };
-  /** A chunk is among it. */
-  readonly chunk: boolean;
+  /** The chunk that is among it. */
+  readonly chunk?: Measured;
+}
+
+/** A write that the target has not answered. */
+interface UnderWay {
+  readonly abreast: boolean;
+  readonly done: Promise<void>;
 }
 
 /** Carries a move on from where it stands, until it is told to stop. */
@@ -49,7 +61,9 @@ export class Mover {
   #stop: Stop | undefined;
   #paused = false;
   #failed: { readonly error: unknown } | undefined;
-  #writing = false;
+  /** In their order: one, or two of packed rows alone. */
+  #underWay: readonly UnderWay[] = [];
+  readonly #forms: Forms;
   /** What the target has saved, what of it is on disk there, and what the source was told. */
   #saved: Position;
   #kept: Position;
@@ -58,16 +72,11 @@ export class Mover {
   #acknowledgedAt: number;
   #retained: { readonly at: number; readonly bytes: number | undefined } | undefined;
 
-  /** `packed`: collections whose rows the target takes in the source's form. */
-  constructor(
-    settings: MoveSettings,
-    state: MoveState,
-    collections: readonly Collection[],
-    packed: ReadonlySet<string>,
-  ) {
+  constructor(settings: MoveSettings, state: MoveState, collections: readonly Collection[], forms: Forms) {
     const { source, target, slot, without, clock, sizing, packedSizing, map, stalledAfterMs } = settings;
     this.#settings = settings;
     this.#state = state;
+    this.#forms = forms;
     this.#saved = this.#kept = this.#acknowledged = state.position;
     this.#savedAt = this.#acknowledgedAt = clock.monotonic();
     this.#totals = totalsOf(state, collections);
@@ -81,8 +90,9 @@ export class Mover {
         ...feed,
         ranges,
         sizing,
-        packed: { collections: packed, sizing: packedSizing },
+        packed: { collections: forms.packed, sizing: packedSizing },
         held: () => this.#held(),
+        abreast: forms.abreast.size > 0,
       },
       state.place,
     );
@@ -119,9 +129,13 @@ export class Mover {
       let copied = false;
       for (;;) {
         if (this.#failed !== undefined) throw this.#failed.error;
-        if (this.#paused) return false;
+        if (this.#paused) {
+          await this.#settled();
+          return false;
+        }
         const due = await this.#gather();
         if (due !== undefined) await this.#write(due);
+        if (this.#state.copied) await this.#settled();
         if (this.#state.copied && !copied) {
           copied = true;
           onCopied();
@@ -136,6 +150,8 @@ export class Mover {
     } finally {
       timer.cancel();
       this.#watch.close();
+      // Whoever began it may close the stores then.
+      await Promise.allSettled(this.#underWay.map(({ done }) => done));
       await this.#close();
     }
   }
@@ -147,6 +163,7 @@ export class Mover {
     const timer = clock.after(closeWithinMs, late.resolve);
     await Promise.race([Promise.all([this.#log.close(), this.#chunks.close()]), late.promise]);
     timer.cancel();
+    freeAreas();
   }
 
   progress(): MoveProgress {
@@ -198,7 +215,7 @@ export class Mover {
       changes: written,
       rows: copied.rows,
       ...(packed === undefined ? {} : { packed }),
-      chunk: isChunk,
+      ...(isChunk ? { chunk: this.#chunks.take() } : {}),
     };
   }
 
@@ -224,32 +241,63 @@ export class Mover {
     this.#tell({ type: "aside", rows: more, reason });
   }
 
-  async #write({ changes, rows, packed, chunk }: Due): Promise<void> {
+  /** Begins a write, and waits until another one may be gathered. */
+  async #write(due: Due): Promise<void> {
+    const abreast = this.#isAbreast(due);
+    if (!abreast || this.#underWay.some((one) => !one.abreast)) await this.#settled();
+    const one = { abreast, done: this.#carry(due) };
+    this.#underWay = [...this.#underWay, one];
+    const end = (): void => {
+      this.#underWay = this.#underWay.filter((other) => other !== one);
+      this.#bell.ring();
+    };
+    one.done.then(end, (error: unknown) => {
+      this.#failed ??= { error };
+      end();
+    });
+    if (!abreast) await this.#settled();
+    else if (this.#underWay.length > 1) await this.#underWay[0]?.done;
+  }
+
+  /**
+   * Packed rows alone may go beside packed rows: they are of other keys, and what changes came with either is written already. A chunk that
+   * is one huge row goes alone.
+   */
+  #isAbreast({ changes, rows, packed, chunk }: Due): boolean {
+    const alone = packed !== undefined && chunk !== undefined && changes.length + rows.length === 0;
+    return alone && this.#forms.abreast.has(packed.collection) && chunk.bytes <= chunk.asked.bytes;
+  }
+
+  /** Waits for all writes. @throws what the first of them threw */
+  async #settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay.map(({ done }) => done));
+    if (this.#failed !== undefined) throw this.#failed.error;
+  }
+
+  async #carry({ changes, rows, packed, chunk }: Due): Promise<void> {
     const { source, target, map, clock, job, fence, origin } = this.#settings;
     const { position } = this.#state;
     const checkpoint = this.#state.encode();
     const began = clock.monotonic();
     faultPoint("data.move.before-write");
-    this.#writing = true;
-    const copied = { rows, ...(packed === undefined ? {} : { packed }) };
     // What a power cut takes back before all is copied is done again, as the checkpoint goes back with it: waiting for the disk
     // at each chunk cost a third of the rate. What is acknowledged has to stay.
     const durable = this.#state.copied || began - this.#acknowledgedAt >= acknowledgeEveryMs;
+    const copied = { rows, ...(packed === undefined ? {} : { packed }) };
     await target.applyTxn({ job, fence, origin, changes, ...copied, checkpoint, durable });
-    this.#writing = false;
     faultPoint("data.move.written");
     this.#saved = position;
     if (durable) this.#kept = position;
     this.#savedAt = clock.monotonic();
     this.#watch.moved();
     this.#rate.add(this.#savedAt, this.#state.counts);
-    if (chunk) {
+    if (chunk !== undefined) {
       // A map may have kept a row it was given.
       if (source.givesCopies === true && target.takesCopies === true && map === undefined) {
         freeHuge(rows);
         packed?.rows.free?.();
       }
-      this.#chunks.taken(this.#savedAt - began);
+      this.#chunks.written(chunk, this.#savedAt - began);
     }
     if (durable && this.#savedAt - this.#acknowledgedAt >= acknowledgeEveryMs) await this.#acknowledge();
   }
@@ -299,7 +347,7 @@ export class Mover {
   #waitsFor(): string | undefined {
     const { source, target, clock, stalledAfterMs } = this.#settings;
     const { copied, position } = this.#state;
-    if (this.#writing) return `${target.name} has not answered to a write`;
+    if (this.#underWay.length > 0) return `${target.name} has not answered to a write`;
     const { held } = this.#chunks;
     if (!copied && held !== undefined) return held;
     if (clock.monotonic() - this.#log.heardAt >= stalledAfterMs)

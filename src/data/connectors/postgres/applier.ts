@@ -1,4 +1,4 @@
-import { CutoverError, faultPoint } from "../../../core/index.ts";
+import { type Clock, CutoverError, faultPoint, isCutoverError } from "../../../core/index.ts";
 import type { Change, Row, TargetWrite } from "../../connector.ts";
 import { ownPrefix, ownSchema } from "./catalog.ts";
 import { makeLock } from "./epoch-guard.ts";
@@ -8,17 +8,36 @@ import { CopiedRows } from "./packed-rows.ts";
 import { dataError, isOfData, stateOf } from "./postgres-error.ts";
 import { UnfitRow } from "./row-writer.ts";
 import type { Session } from "./session.ts";
-import { quoted, type Shape } from "./shape.ts";
+import type { Writing } from "./sessions.ts";
+import { literal, quoted, type Shape } from "./shape.ts";
 import { rowsOf, TableWriter, type Way } from "./table-writer.ts";
+import { UnsureCommits } from "./unsure-commits.ts";
 
 /** Times that a transaction which others were in the way of is run again. */
 const runsAgain = 5;
+/**
+ * How long a transaction is kept open for the one before it, milliseconds. Nothing of a table that takes two abreast makes the one before
+ * wait for the other; should something else do so, they would wait for each other for ever.
+ */
+const heldMs = 5_000;
 
 export interface ApplierOptions {
-  readonly session: () => Promise<Session>;
+  /** One at a time for each connection. */
+  readonly use: <T>(writing: Writing, body: (session: Session) => Promise<T>) => Promise<T>;
   /** @throws CUTOVER_DATA_COLLECTION */
   readonly shapeOf: (collection: string) => Promise<Shape>;
   readonly store: string;
+  readonly clock: Clock;
+}
+
+/** A write of a job that is under way. */
+interface Given {
+  readonly writing: Writing;
+  /** Of packed rows, and nothing else. */
+  readonly alone: boolean;
+  /** The one before it, if that has not settled either. */
+  readonly before: Promise<void> | undefined;
+  readonly done: Promise<void>;
 }
 
 /** What is to be written to a table, in order. */
@@ -33,18 +52,47 @@ export class Applier {
   /** Own tables that are there. */
   readonly #made = new Set<string>();
   readonly #writer: TableWriter;
-  /** Of each job, what was committed last without waiting for the disk, and over which connection. */
-  readonly #unsure = new Map<
-    string,
-    { readonly session: Session; readonly checkpoint: Buffer | undefined }
-  >();
+  readonly #unsure: UnsureCommits;
+  /** Of each job the write that was given last, until it has settled. */
+  readonly #given = new Map<string, Given>();
+  /** Connections that were written by, as long as they are of use. */
+  readonly #open = new Set<Session>();
 
   constructor(options: ApplierOptions) {
     this.#options = options;
     this.#writer = new TableWriter(options.store);
+    this.#unsure = new UnsureCommits(options.store);
   }
 
-  async apply(write: TargetWrite): Promise<void> {
+  /** Packed rows may be given while those before, of the same job, are under way: by another connection, committed behind them. */
+  apply(write: TargetWrite): Promise<void> {
+    const before = this.#given.get(write.job);
+    const alone = write.packed !== undefined && write.changes.length + write.rows.length === 0;
+    const beside = alone && before?.alone === true;
+    const writing = beside && before.writing === "write" ? "write 2" : "write";
+    // Of three the last begins when the first has ended, whose connection it takes.
+    const free = (beside ? before.before : before?.done)?.catch(() => {});
+    const done = this.#apply(write, writing, free, beside ? before.done : undefined);
+    const given: Given = { writing, alone, before: before?.done, done };
+    this.#given.set(write.job, given);
+    const settled = (): void => {
+      if (this.#given.get(write.job) === given) this.#given.delete(write.job);
+    };
+    given.done.then(settled, settled);
+    return given.done;
+  }
+
+  /**
+   * @param free resolves when it may begin
+   * @param before what it is written beside, and committed behind
+   */
+  async #apply(
+    write: TargetWrite,
+    writing: Writing,
+    free: Promise<void> | undefined,
+    before: Promise<void> | undefined,
+  ): Promise<void> {
+    await free;
     const { store } = this.#options;
     const shapes = new Map<string, Shape>();
     const see = async (collection: string): Promise<void> => {
@@ -62,44 +110,118 @@ export class Applier {
     }
     if (write.packed !== undefined) this.#take(write.packed, shapes, copied);
     try {
-      const session = await this.#options.session();
-      await this.#requireKept(session, write);
-      await this.#make(session, [...shapes.values()]);
-      let way: Way | undefined;
-      for (let run = 0; ; run++) {
-        try {
-          await this.#once(session, write, shapes, copied, way);
-          this.#note(session, write);
-          break;
-        } catch (error) {
-          if (session.lost === undefined) await session.query("ROLLBACK").catch(() => {});
-          const state = stateOf(error);
-          // 21000: two rows for one key in one statement; one after the other the last stays.
-          const ofData = isOfData(error) || isOfData((error as Error).cause) || state === "21000";
-          if (ofData && way !== "single" && !this.#writer.hasNamed(error)) way = "single";
-          else if (error instanceof UnfitRow) continue;
-          else if ((state === "40001" || state === "40P01") && run < runsAgain) continue;
-          else throw error;
-        }
-      }
+      await this.#options.use(writing, async (session) => {
+        const sessions = this.#opened(session);
+        await this.#make(session, [...shapes.values()]);
+        const abreast = [...copied.keys()].every(({ silent }) => silent);
+        const done = before !== undefined && abreast && (await this.#beside(session, write, copied, before));
+        // None is written behind one that failed.
+        await before;
+        if (!done) await this.#behind(session, write, shapes, copied);
+        this.#unsure.note(sessions, write);
+      });
     } catch (error) {
       throw dataError(error, store);
     }
     faultPoint("data.target.after-commit");
   }
 
-  async checkpoint(job: string): Promise<Buffer | undefined> {
-    const session = await this.#options.session();
+  /**
+   * Writes rows while the write before is under way, and waits for that one with the commit: so the server is never without work, and has
+   * work for two of its processes. False when it has to be done after the other, for whatever reason: nothing of it is there.
+   */
+  async #beside(
+    session: Session,
+    write: TargetWrite,
+    copied: ReadonlyMap<Shape, readonly Row[] | CopiedRows>,
+    before: Promise<void>,
+  ): Promise<boolean> {
+    try {
+      const named = `, pg_logical_emit_message(true, '${originPrefix}', ${literal(write.origin)})`;
+      const way = await this.#begin(session, write, named);
+      for (const [shape, rows] of copied) await this.#writer.add(session, shape, rows, way);
+      if (!(await this.#isInTime(before))) return await this.#takeBack(session);
+    } catch {
+      // It is told when it fails again.
+      return this.#takeBack(session);
+    }
+    try {
+      await this.#unsure.require(session, write, () => this.#checkpoint(session, write.job));
+      // Only now: until the other is committed the row of the job is its own.
+      await this.#claim(session, write);
+    } catch (error) {
+      await this.#takeBack(session);
+      if (isCutoverError(error)) throw error;
+      return false;
+    }
+    await session.query("COMMIT");
+    return true;
+  }
+
+  async #takeBack(session: Session): Promise<false> {
+    if (session.lost === undefined) await session.query("ROLLBACK").catch(() => {});
+    return false;
+  }
+
+  /** @throws what the other write ended with */
+  async #isInTime(before: Promise<void>): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = this.#options.clock.after(heldMs, () => late.resolve(false));
+    try {
+      return await Promise.race([before.then(() => true), late.promise]);
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #behind(
+    session: Session,
+    write: TargetWrite,
+    shapes: ReadonlyMap<string, Shape>,
+    copied: ReadonlyMap<Shape, readonly Row[] | CopiedRows>,
+  ): Promise<void> {
+    await this.#unsure.require(session, write, () => this.#checkpoint(session, write.job));
+    let way: Way | undefined;
+    for (let run = 0; ; run++) {
+      try {
+        await this.#once(session, write, shapes, copied, way);
+        return;
+      } catch (error) {
+        await this.#takeBack(session);
+        const state = stateOf(error);
+        // 21000: two rows for one key in one statement; one after the other the last stays.
+        const ofData = isOfData(error) || isOfData((error as Error).cause) || state === "21000";
+        if (ofData && way !== "single" && !this.#writer.hasNamed(error)) way = "single";
+        else if (error instanceof UnfitRow) continue;
+        else if ((state === "40001" || state === "40P01") && run < runsAgain) continue;
+        else throw error;
+      }
+    }
+  }
+
+  checkpoint(job: string): Promise<Buffer | undefined> {
+    return this.#options.use("write", (session) => this.#checkpoint(session, job));
+  }
+
+  async #checkpoint(session: Session, job: string): Promise<Buffer | undefined> {
     if (!(await isThere(session, "job"))) return undefined;
     const [row] = await session.query(`SELECT checkpoint FROM ${ownSchema}.job WHERE name = $1`, [job]);
     const hex = row?.["checkpoint"];
     return hex === undefined || hex === null ? undefined : Buffer.from(hex.slice(2), "hex");
   }
 
-  async forget(job: string): Promise<void> {
-    const session = await this.#options.session();
-    if (await isThere(session, "job"))
-      await session.query(`DELETE FROM ${ownSchema}.job WHERE name = $1`, [job]);
+  forget(job: string): Promise<void> {
+    return this.#options.use("write", async (session) => {
+      if (await isThere(session, "job"))
+        await session.query(`DELETE FROM ${ownSchema}.job WHERE name = $1`, [job]);
+    });
+  }
+
+  /** Connections that are open, with this one. */
+  #opened(session: Session): ReadonlySet<Session> {
+    this.#open.add(session);
+    for (const one of this.#open) if (one.lost !== undefined) this.#open.delete(one);
+    return new Set(this.#open).add(session);
   }
 
   /** @throws CUTOVER_DATA_REFUSED for rows packed for another table */
@@ -147,22 +269,10 @@ export class Applier {
     copied: ReadonlyMap<Shape, readonly Row[] | CopiedRows>,
     wanted: Way | undefined,
   ): Promise<void> {
-    const { job, fence, origin, checkpoint = null, durable = true } = write;
-    // Commits are in the log in their order: a later one that is waited for brings this one to the disk too.
-    const waits = durable ? "" : "SET LOCAL synchronous_commit = off; ";
-    const [role] = await session.query(
-      `BEGIN; ${waits}SELECT current_setting('session_replication_role') AS role`,
-    );
-    const way = wanted ?? (role?.["role"] === "replica" ? "net" : "runs");
+    const usual = await this.#begin(session, write);
+    const way = wanted ?? usual;
     // The origin before all changes, so that a log knows at once whether to leave them out.
-    const claimed = await session.query(
-      `WITH claim AS (INSERT INTO ${ownSchema}.job AS j (name, fence, checkpoint) VALUES ($1, $2, $3)
-        ON CONFLICT (name) DO UPDATE SET fence = excluded.fence, checkpoint = coalesce(excluded.checkpoint, j.checkpoint)
-          WHERE j.fence <= excluded.fence RETURNING fence)
-        SELECT fence, pg_logical_emit_message(true, '${originPrefix}', $4::text) FROM claim`,
-      [job, fence, checkpoint === null ? null : Buffer.from(checkpoint), origin],
-    );
-    if (claimed.length === 0) throw await this.#stale(session, job, fence);
+    await this.#claim(session, write, true);
     for (const { shape, deletes, rows } of steps(write.changes, shapes, way)) {
       if (deletes.length > 0) await this.#writer.delete(session, shape, deletes);
       if (rows.length > 0) await this.#writer.put(session, shape, rows, way);
@@ -174,40 +284,31 @@ export class Applier {
     await session.query("COMMIT");
   }
 
-  #note(session: Session, { job, checkpoint, durable = true }: TargetWrite): void {
-    if (durable) {
-      // A commit that waited has brought all before it to the disk, of every job. Of another connection nobody knows.
-      for (const [other, last] of this.#unsure)
-        if (other === job || last.session === session) this.#unsure.delete(other);
-    } else
-      this.#unsure.set(job, {
-        session,
-        checkpoint: checkpoint === undefined ? undefined : Buffer.from(checkpoint),
-      });
+  /** Begins a transaction; how rows are written in it. `also`: more of what the server is asked. */
+  async #begin(session: Session, { durable = true }: TargetWrite, also = ""): Promise<Way> {
+    // Commits are in the log in their order: a later one that is waited for brings this one to the disk too.
+    const waits = durable ? "" : "SET LOCAL synchronous_commit = off; ";
+    const [row] = await session.query(
+      `BEGIN; ${waits}SELECT current_setting('session_replication_role') AS role${also}`,
+    );
+    return row?.["role"] === "replica" ? "net" : "runs";
   }
 
-  /** A connection may end because the server crashed, which takes back what was not on the disk: nothing may be written upon that. */
-  async #requireKept(
+  /** Saves the checkpoint, unless somebody else has the job. `named`: the origin as well. */
+  async #claim(
     session: Session,
-    { job, changes, rows, packed, checkpoint }: TargetWrite,
+    { job, fence, origin, checkpoint }: TargetWrite,
+    named = false,
   ): Promise<void> {
-    const last = this.#unsure.get(job);
-    if (last === undefined || last.session === session) return;
-    const claims = changes.length + rows.length === 0 && packed === undefined && checkpoint === undefined;
-    if (claims) {
-      // Who claims the job reads its checkpoint after that.
-      this.#unsure.delete(job);
-      return;
-    }
-    const kept = await this.checkpoint(job);
-    if (last.checkpoint !== undefined && kept?.equals(last.checkpoint) === true) return;
-    this.#unsure.delete(job);
-    throw new CutoverError("CUTOVER_DATA_UNAVAILABLE", {
-      message: `expected what job "${job}" wrote last to be there when the connection came back, found an earlier moment: the server must have crashed`,
-      place: this.#options.store,
-      details: { job },
-      remedy: "resume the move: it goes on from the checkpoint that is there",
-    });
+    const emit = named ? `, pg_logical_emit_message(true, '${originPrefix}', $4::text)` : "";
+    const claimed = await session.query(
+      `WITH claim AS (INSERT INTO ${ownSchema}.job AS j (name, fence, checkpoint) VALUES ($1, $2, $3)
+        ON CONFLICT (name) DO UPDATE SET fence = excluded.fence, checkpoint = coalesce(excluded.checkpoint, j.checkpoint)
+          WHERE j.fence <= excluded.fence RETURNING fence)
+        SELECT fence${emit} FROM claim`,
+      [job, fence, checkpoint === undefined ? null : Buffer.from(checkpoint), ...(named ? [origin] : [])],
+    );
+    if (claimed.length === 0) throw await this.#stale(session, job, fence);
   }
 
   async #stale(session: Session, job: string, fence: number): Promise<CutoverError> {

@@ -43,6 +43,8 @@ interface TableRow {
   /** Of it and to it, and its own triggers, as far as they hold in ordinary sessions. */
   readonly foreignKeys: readonly string[];
   readonly triggers: readonly string[];
+  /** A trigger fires, on the table or a part of it, in sessions that write as replicas do. */
+  readonly always: boolean;
   readonly columns: readonly {
     readonly number: number;
     readonly name: string;
@@ -71,6 +73,8 @@ const tablesSql: string = `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text A
         AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true) ORDER BY 1) AS "foreignKeys",
     ARRAY(SELECT g.tgname FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'O'
         AND g.tgname NOT LIKE 'cutover\\_%' ORDER BY 1) AS triggers,
+    EXISTS (SELECT FROM pg_trigger g WHERE (g.tgrelid = c.oid OR g.tgrelid IN (SELECT p.relid FROM pg_partition_tree(c.oid) p))
+        AND g.tgenabled IN ('A', 'R') AND g.tgname NOT LIKE 'cutover\\_%') AS always,
     coalesce((SELECT jsonb_agg(jsonb_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8,
         'typeName', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull, 'collation', a.attcollation::int8,
         'cast', (SELECT format('%I.%I', tn.nspname, ty.typname) FROM pg_type ty JOIN pg_namespace tn ON tn.oid = ty.typnamespace WHERE ty.oid = a.atttypid),
@@ -197,6 +201,7 @@ function shapeOf(row: TableRow, types: Types): Shape {
     raw: false,
     columns,
     key,
+    silent: !row.always && foreignKeys.length + triggers.length === 0,
     signature,
   };
 }
@@ -254,6 +259,7 @@ export function ownShape(name: string, store: string): Shape {
     raw: true,
     columns: [column("key"), column("value")],
     key: [0],
+    silent: true,
     signature: "",
   };
 }

@@ -4,7 +4,9 @@ import type { PgDriver } from "./driver.ts";
 import { Session } from "./session.ts";
 
 /** What a connection is for. Those of `use` are kept; others are opened for one purpose and ended after it. */
-export type Role = "control" | "point" | "copy" | "write";
+export type Role = "control" | "point" | "copy" | Writing;
+/** `write 2`: rows that are written while those before are not committed yet. */
+export type Writing = "write" | "write 2";
 type OneTime = "scan" | "fence" | "log";
 
 const connectMs = 15_000;
@@ -72,7 +74,7 @@ export class Sessions {
       connectMs,
       ...(role === "log" ? { replication: true } : {}),
     });
-    if (role !== "write") return session;
+    if (role !== "write" && role !== "write 2") return session;
     // A move's writes go through a fence. All is found by primary key; a table that just grew has no statistics that would say so.
     await session.query(
       "SET cutover.epoch = 'move'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off",

@@ -33,6 +33,8 @@ export interface Shape {
   readonly columns: readonly ShapeColumn[];
   /** Places in `columns` of the primary key's columns, in its order. */
   readonly key: readonly number[];
+  /** Nothing of the table's own acts on what a move writes: no trigger fires then. Two transactions may write to it side by side. */
+  readonly silent: boolean;
   /** Names, types and sizes of the columns; another text later: the table was changed. */
   readonly signature: string;
 }

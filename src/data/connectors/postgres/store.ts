@@ -64,7 +64,8 @@ export class PostgresStore implements DataStore, SummingReader {
     this.#slots = new Slots(control, this.name, clock);
     this.#guard = new EpochGuard(() => this.#sessions.open("fence"), this.name, clock);
     this.#applier = new Applier({
-      session: () => this.#sessions.get("write"),
+      use: (writing, body) => this.#sessions.use(writing, body),
+      clock,
       shapeOf: (collection) => this.#shape(collection),
       store: this.name,
     });
@@ -275,15 +276,20 @@ export class PostgresStore implements DataStore, SummingReader {
   }
 
   async applyTxn(write: TargetWrite): Promise<void> {
-    await this.#run("write", () => this.#applier.apply(write));
+    await this.#guarded(() => this.#applier.apply(write));
+  }
+
+  /** Where no trigger acts on what comes. */
+  async abreast(collection: string): Promise<boolean> {
+    return (await this.packing(collection)) !== undefined && this.#shapes.get(collection)?.silent === true;
   }
 
   checkpoint(job: string): Promise<Uint8Array | undefined> {
-    return this.#run("write", () => this.#applier.checkpoint(job));
+    return this.#guarded(() => this.#applier.checkpoint(job));
   }
 
   forget(job: string): Promise<void> {
-    return this.#run("write", () => this.#applier.forget(job));
+    return this.#guarded(() => this.#applier.forget(job));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
