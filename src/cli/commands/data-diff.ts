@@ -8,7 +8,7 @@ import {
   collectionsOf,
   openReader,
   openStore,
-  shownAddress,
+  shownWord,
   wordsOf,
 } from "../data/open-address.ts";
 import { intoOption, namesFlags, renamingOf } from "../data/renaming.ts";
@@ -97,7 +97,7 @@ function show(
       terminal.line([
         span("  next: ", "dim"),
         span(
-          `npx cutover data diff ${shownAddress(old)} ${shownAddress(young)}${namesFlags(context)} --repair --dry-run`,
+          `npx cutover data diff ${shownWord(old)} ${shownWord(young)}${namesFlags(context)} --repair --dry-run`,
           "bold",
         ),
       ]);
