@@ -162,6 +162,17 @@ describe("the screen of a queue", () => {
     expect(text(queueScreen(view({ workers: many }), { ...options, rows: 24 }))).toMatch(/… \d+ more/);
   });
 
+  test("a command that stays on the screen is whole, however narrow that is", () => {
+    const command = `npx cutover queue ls --state FAILED --store sqlite:/a/folder/${"x".repeat(60)}.db`;
+    const reasons = [
+      { level: "warning", code: "failed", message: "3 failed", command: "cutover queue ls --state FAILED" },
+    ] as const;
+    const storeFlag = ` --store sqlite:/a/folder/${"x".repeat(60)}.db`;
+    const narrow = { ...options, columns: 60, storeFlag };
+    expect(text(queueScreen(view({ reasons }), { ...narrow, rows: Infinity }))).toContain(command);
+    expect(text(queueScreen(view({ reasons }), narrow))).not.toContain(command);
+  });
+
   test("is one line in a log", () => {
     const shown = text([queueLine(view())]);
     expect(shown).toContain("12:00:00  pictures  pending 12,031 · running 200");

@@ -32,9 +32,9 @@ export function queueScreen(view: QueueView, options: ScreenOptions): readonly L
   const middle = [[], ...spreadLines(view, columns), []];
   const bottom = reasonLines(view, options);
   const room = Math.max(1, options.rows - top.length - middle.length - bottom.length - 1);
-  return [...top, ...middle, ...workerLines(view, columns, room), ...bottom].map((line) =>
-    fit(line, columns),
-  );
+  const fitted = [...top, ...middle, ...workerLines(view, columns, room)].map((line) => fit(line, columns));
+  // What stays on the screen is copied from: a command that is cut leads nowhere, a long one goes on in the next line.
+  return [...fitted, ...(Number.isFinite(options.rows) ? bottom.map((line) => fit(line, columns)) : bottom)];
 }
 
 function header(view: QueueView, { columns, store }: ScreenOptions): Line {
