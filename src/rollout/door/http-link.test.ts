@@ -123,7 +123,7 @@ const open = (more: RolloutOptions = {}): ((id: string) => string) => {
   return rollout.route("r", sides);
 };
 
-async function until(what: () => boolean, within = 5_000): Promise<number> {
+async function until(what: () => boolean, within = 20_000): Promise<number> {
   const start = performance.now();
   while (!what()) {
     if (performance.now() - start > within) throw new Error(`not within ${within} ms: ${what.toString()}`);
@@ -211,6 +211,7 @@ describe("answers go on as they were", () => {
     await server.stop();
     const before = server.bodies("/v1/intervals").length;
     await answersGoOn(fn, 200);
+    await until(() => errors.length > 0);
     // Told once, with where and what to do; not with every attempt.
     expect(errors.map(({ code, place }) => [code, place])).toEqual([
       ["CUTOVER_OWNER_UNREACHABLE", server.url],
