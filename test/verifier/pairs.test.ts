@@ -90,7 +90,7 @@ function told(old: Record<string, RawValue>, young: Record<string, RawValue>): r
 
 const said = ({ differences }: Verification, hasTypes: boolean): readonly string[] =>
   differences
-    .map(({ kind, key }) => `${kind} ${hasTypes ? String(decodeKey(key)[0]) : String(Buffer.from(key))}`)
+    .map(({ kind, key }) => `${kind} ${hasTypes ? (decodeKey(key)[0] as string) : String(Buffer.from(key))}`)
     .toSorted((a, b) => (a.split(" ")[1]! < b.split(" ")[1]! ? -1 : 1));
 
 async function verdict(old: RawSide, young: RawSide): Promise<Verification> {
