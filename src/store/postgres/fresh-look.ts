@@ -41,6 +41,12 @@ export class FreshLook {
     await this.#asking;
   }
 
+  /** It was decided on what is known, and others had committed again: where that goes on, looks are in vain. */
+  failed(): void {
+    this.#unused = mostUnused;
+    this.#doubt.wrong();
+  }
+
   /** A commit was decided on what is known, and rightly so. */
   used(): void {
     this.#unused = 0;

@@ -215,6 +215,7 @@ export class Writer {
       announced = this.#announce(session, chain, writes.ring);
       const stored = await done;
       if (stored === undefined) {
+        this.#fresh.failed();
         this.#foresight.missed(orders);
         return undefined;
       }
@@ -267,6 +268,7 @@ export class Writer {
       throw error;
     }
     await rollBack(session);
+    this.#fresh.failed();
     this.#foresight.missed(orders);
     return undefined;
   }
