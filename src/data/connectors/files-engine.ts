@@ -14,6 +14,7 @@ import { type ByteEngine, type ByteView, type Put, reserved, type WriteBody } fr
 import { decodeRecordOf, encodeRecordOf } from "../capture-journal.ts";
 import { keys } from "../capture-records.ts";
 import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
+import { giveBack } from "../huge-rows.ts";
 import { type FileRow, FilesFolder, firstFrom, rowOf, type StrangeFile } from "./files-folder.ts";
 import { fileOf, nameRefusal } from "./files-names.ts";
 import { closedStore, storeError } from "./place.ts";
@@ -28,6 +29,7 @@ export const ownFolder = ".cutover-data";
  */
 export class FilesEngine implements ByteEngine {
   readonly name: string;
+  readonly copies: boolean = true;
   readonly #root: string;
   readonly #folders: ReadonlyMap<string, FilesFolder>;
   readonly #release: () => void;
@@ -112,18 +114,17 @@ export class FilesEngine implements ByteEngine {
   }
 
   #begin(puts: readonly Put[], durable: boolean): void {
-    replaceFile(
-      this.#pending,
-      encodeRecordOf({ at: 0, origin: durable ? "durable" : "", changes: puts }),
-      durable,
-    );
+    const record = encodeRecordOf({ at: 0, origin: durable ? "durable" : "", changes: puts });
+    replaceFile(this.#pending, record, durable);
+    giveBack(record);
     if (durable) syncFolder(join(this.#root, ownFolder));
   }
 
   /** Carries out the transaction that has happened, if there is one. Doing it twice gives the same. */
   #finish(): void {
     if (!existsSync(this.#pending)) return;
-    const { changes, origin } = decodeRecordOf(readFileSync(this.#pending), this.#pending);
+    const record = readFileSync(this.#pending);
+    const { changes, origin } = decodeRecordOf(record, this.#pending);
     // Listed once: a folder that was written to would be listed again for every row.
     const listed = new Map<string, { readonly folder: FilesFolder; readonly rows: readonly FileRow[] }>();
     for (const { collection, key, value } of changes) {
@@ -141,6 +142,7 @@ export class FilesEngine implements ByteEngine {
       if (origin === "durable") syncFolder(folder.path);
     }
     rmSync(this.#pending);
+    giveBack(record);
   }
 
   /** After a crash the folder may be opened with other collections than it was written with. */
@@ -168,8 +170,14 @@ export class FilesEngine implements ByteEngine {
       // Another program has removed it since the folder was listed.
       if (value === undefined) continue;
       bytes += key.length + value.length;
-      if (bytes > limit.bytes && rows.length > 0) return { rows, end: false };
-      rows.push({ key, value });
+      if (bytes > limit.bytes && rows.length > 0) {
+        giveBack(value);
+        return { rows, end: false };
+      }
+      // The listing keeps its own.
+      rows.push({ key: Buffer.from(key), value });
+      // Full: to see whether more lies behind would read a row that is thrown away, and one row may be huge.
+      if (bytes >= limit.bytes) return { rows, end: false };
     }
     return { rows, end: true };
   }
