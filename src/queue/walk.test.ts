@@ -183,4 +183,4 @@ test("whatever people do in whatever order, every order ends in a legal way and 
     }),
     { numRuns: 40, endOnFailure: true },
   );
-}, 60_000);
+}, 180_000);
