@@ -53,6 +53,7 @@ export function readOwn(
     bytes += key.length + value.length;
     if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0)) return { rows, end: false };
     rows.push({ key, value });
+    if (bytes >= limit.bytes) return { rows, end: false };
   }
   return { rows, end: true };
 }

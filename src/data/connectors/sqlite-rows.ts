@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import { equalBytes } from "../bytes.ts";
 import { rowRefused } from "../capture-refusals.ts";
 import type { Change, ChunkLimit, Range, Row } from "../connector.ts";
+import { giveBack } from "../huge-rows.ts";
 import { decodeKey, encodeKey, type KeyValue } from "../key-codec.ts";
 import { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "../record-codec.ts";
 import { quoted, type Table } from "./sqlite-schema.ts";
@@ -103,9 +104,16 @@ export function readRows(
         "its primary key holds NULL",
       );
     const value = encodeRecord(decoded);
+    // They are ours alone, and in the record now.
+    for (const cell of cells as unknown as readonly unknown[]) if (cell instanceof Uint8Array) giveBack(cell);
     bytes += key.length + value.length;
-    if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0)) return { rows, end: false };
+    if (rows.length >= limit.rows || (bytes > limit.bytes && rows.length > 0)) {
+      giveBack(value);
+      return { rows, end: false };
+    }
     rows.push({ key, value });
+    // Full: to see whether more lies behind would read a row that is thrown away, and one row may be huge.
+    if (bytes >= limit.bytes) return { rows, end: false };
   }
   return { rows, end: true };
 }

@@ -63,6 +63,9 @@ interface Session {
  */
 export class SqliteStore implements DataStore {
   readonly name: string;
+  /** A row is a record made for whoever asks for it, and what is written is bound as copies. */
+  readonly givesCopies: boolean = true;
+  readonly takesCopies: boolean = true;
   readonly #path: string;
   readonly #file: SqliteConnection;
   readonly #clock: Clock;
