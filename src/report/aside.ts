@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../core/index.ts";
 import type { EvidenceRecord, StepRecord } from "../store/index.ts";
 import { isObject } from "./graph.ts";
-import type { AsideItem } from "./run-view.ts";
+import type { AsideItem, Sidecar } from "./run-view.ts";
 
 /**
  * What was set aside during a run instead of being moved. A step tells of it in one of two ways: its result has
@@ -28,6 +28,19 @@ export function asideItems(
   }
   for (const step of steps) keep(step.step, asideOf(step.result));
   return [...found.values()].map(({ item }) => item);
+}
+
+/** Stores in which old rows are kept beside their images, as the newest list of each says (`originals`). */
+export function sidecarsOf(evidence: readonly EvidenceRecord[]): readonly Sidecar[] {
+  const found = new Map<string, Sidecar>();
+  for (const { name, step, data } of evidence) {
+    const { of, originals } = data;
+    if (name !== "aside" || typeof of !== "string") continue;
+    found.delete(of);
+    if (typeof originals === "number" && originals > 0)
+      found.set(of, { store: of, rows: originals, step: step ?? "" });
+  }
+  return [...found.values()];
 }
 
 /** How many entries a step's result says were set aside. */

@@ -3,7 +3,7 @@ import { change, count, latency, percent, perSecond, plural, sharePercent, times
 import { latencyBars, routeCharts, shareBar } from "./html-chart.ts";
 import { style } from "./html-style.ts";
 import { html, Markup } from "./markup.ts";
-import { auditLine, factLine, type ReportExtras } from "./render-markdown.ts";
+import { auditLine, factLine, type ReportExtras, sidecarLine } from "./render-markdown.ts";
 import { incidentLines } from "./incident-sides.ts";
 import type { PhaseView, RouteView, RunView, UnitView, VerdictView } from "./run-view.ts";
 import { unitSum, unitTable } from "./unit-table.ts";
@@ -351,12 +351,21 @@ const jsonLines = (value: unknown): readonly Markup[] =>
     .map((line) => html`${line}${new Markup("\n")}`);
 
 function aside(view: RunView): Markup {
-  if (view.aside.length === 0) return html``;
+  if (view.aside.length + view.sidecars.length === 0) return html``;
   return html`<h2>Set aside</h2>
-    ${table(
-      ["what", "why", "step", "known about it"],
-      view.aside.map((item) => [html`<code>${item.id}</code>`, item.reason, item.step, factLine(item.facts)]),
-    )}`;
+    ${
+      view.aside.length > 0 &&
+      table(
+        ["what", "why", "step", "known about it"],
+        view.aside.map((item) => [
+          html`<code>${item.id}</code>`,
+          item.reason,
+          item.step,
+          factLine(item.facts),
+        ]),
+      )
+    }
+    ${view.sidecars.map((one) => html`<p>${sidecarLine(one)}</p>`)}`;
 }
 
 const notes = (view: RunView): Markup =>

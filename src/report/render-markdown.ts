@@ -3,7 +3,7 @@ import type { ChainReport } from "../store/index.ts";
 import { codeSpan, escapeMarkdown as text } from "./escape.ts";
 import { change, count, latency, percent, perSecond, sharePercent, timestamp } from "./figures.ts";
 import { incidentLines } from "./incident-sides.ts";
-import type { PhaseView, RouteView, RunView, VerdictView } from "./run-view.ts";
+import type { PhaseView, RouteView, RunView, Sidecar, VerdictView } from "./run-view.ts";
 import { unitSum, unitTable } from "./unit-table.ts";
 import {
   actionWords,
@@ -53,7 +53,7 @@ export function renderMarkdown(view: RunView, extras: ReportExtras = {}): string
     ...(view.triggers.length === 0 ? [] : ["## Triggers", triggerTable(view)]),
     ...(view.approvals.length === 0 ? [] : ["## Approvals", approvalTable(view)]),
     ...view.incidents.flatMap((incident) => ["## " + incidentTitle(incident), incidentBody(incident)]),
-    ...(view.aside.length === 0 ? [] : ["## Set aside", renderAside(view)]),
+    ...(view.aside.length + view.sidecars.length === 0 ? [] : ["## Set aside", renderAside(view)]),
     ...(view.notes.length === 0
       ? []
       : ["## Notes", view.notes.map((note) => `- ${text(note.text)}`).join("\n")]),
@@ -61,8 +61,12 @@ export function renderMarkdown(view: RunView, extras: ReportExtras = {}): string
   ]);
 }
 
-/** What was set aside, as a Markdown table; a sentence when there is nothing. */
+/** What was set aside, as a Markdown table, or a sentence when there is nothing; and what is kept beside its images. */
 export function renderAside(view: RunView): string {
+  return paragraphs([asideTable(view), view.sidecars.map((one) => `- ${text(sidecarLine(one))}`).join("\n")]);
+}
+
+function asideTable(view: RunView): string {
   if (view.aside.length === 0) return "Nothing was set aside.";
   return table(
     ["what", "why", "step", "known about it"],
@@ -258,6 +262,10 @@ export function auditLine(audit: ChainReport): string {
   return `chain broken at event ${audit.brokenAt}: ${audit.reason}`;
 }
 
+/** `lmdb:new keeps the old rows of 30 images: their way back is exact` */
+export const sidecarLine = ({ store, rows }: Sidecar): string =>
+  `${store} keeps the old ${rows === 1 ? "row of 1 image: its" : `rows of ${count(rows)} images: their`} way back is exact`;
+
 export function factLine(facts: JsonObject): string {
   return Object.entries(facts)
     .map(([name, value]) => `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`)
@@ -275,8 +283,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-const sections = (parts: readonly string[]): string =>
-  `${parts
+const sections = (parts: readonly string[]): string => `${paragraphs(parts)}\n`;
+
+const paragraphs = (parts: readonly string[]): string =>
+  parts
     .filter((part) => part !== "")
     .join("\n\n")
-    .trim()}\n`;
+    .trim();

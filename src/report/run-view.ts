@@ -21,6 +21,7 @@ export interface RunView {
   readonly overrides: readonly OverrideView[];
   readonly incidents: readonly IncidentView[];
   readonly aside: readonly AsideItem[];
+  readonly sidecars: readonly Sidecar[];
   readonly notes: readonly { readonly at: number; readonly by: string; readonly text: string }[];
   readonly next: NextCommand;
 }
@@ -257,6 +258,14 @@ export interface AsideItem {
   readonly step: string;
   /** What else is known about it, e.g. where the original lies. */
   readonly facts: JsonObject;
+}
+
+/** A store that keeps the old row of each image, so that the way back is exact where several rows have one image. */
+export interface Sidecar {
+  readonly store: string;
+  /** Old rows that are kept. */
+  readonly rows: number;
+  readonly step: string;
 }
 
 /** What a person can do now. `command` is empty when there is nothing to do. */

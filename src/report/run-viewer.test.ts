@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Interval } from "../core/index.ts";
 import { type EvidenceRecord, openSqliteStore, type RunEvent, type Store } from "../store/index.ts";
 import { ManualClock } from "../testing/index.ts";
-import { asideItems } from "./aside.ts";
+import { asideItems, sidecarsOf } from "./aside.ts";
 import { buildRunView, renderAside, renderHtml, renderIncident, renderMarkdown, RunViewer } from "./index.ts";
 
 const stores: Store[] = [];
@@ -359,6 +359,36 @@ describe("reports", () => {
       "move/verify b",
       "back/cutoverData d",
     ]);
+  });
+});
+
+describe("old rows that are kept beside their images", () => {
+  const told = (of: string, originals?: number): EvidenceRecord =>
+    ({
+      name: "aside",
+      step: "move/verify",
+      data: { of, items: [], ...(originals === undefined ? {} : { originals }) },
+    }) as unknown as EvidenceRecord;
+
+  test("are told with their newest number, for each store that has some", () => {
+    const evidence = [
+      told("lmdb:new", 3),
+      told("lmdb:other", 5),
+      told("lmdb:new", 30),
+      told("lmdb:other", 0),
+      told("x"),
+    ];
+    expect(sidecarsOf(evidence)).toEqual([{ store: "lmdb:new", rows: 30, step: "move/verify" }]);
+  });
+
+  test("are said in both reports, also where nothing was set aside", async () => {
+    const { store, clock } = await halfway();
+    const seen = await buildRunView(store, "r1", { at: clock.now() });
+    const view = { ...seen, aside: [], sidecars: sidecarsOf([told("lmdb:new", 1_200)]) };
+    const line = "lmdb:new keeps the old rows of 1,200 images: their way back is exact";
+    expect(renderAside(view)).toBe(`Nothing was set aside.\n\n- ${line}`);
+    expect(renderMarkdown(view)).toContain(`## Set aside\n\nNothing was set aside.\n\n- ${line}\n`);
+    expect(renderHtml(view)).toContain(`<p>${line}</p>`);
   });
 });
 

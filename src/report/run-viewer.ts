@@ -11,7 +11,7 @@ import {
   type StoredEvent,
   type VerdictRecord,
 } from "../store/index.ts";
-import { asideItems } from "./aside.ts";
+import { asideItems, sidecarsOf } from "./aside.ts";
 import { type Graph, readGraph } from "./graph.ts";
 import { nextCommand } from "./next-command.ts";
 import { phaseView } from "./phase-view.ts";
@@ -228,6 +228,7 @@ async function assemble(
     overrides: [...told.overrides],
     incidents: incidents.map(({ run: _run, ...incident }) => incident),
     aside: asideItems(steps, evidence),
+    sidecars: sidecarsOf(evidence),
     notes: [...told.notes],
     next: nextCommand(run, phases, wanted, incidents),
   };

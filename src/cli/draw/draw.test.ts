@@ -79,6 +79,7 @@ function view(
     overrides: [],
     incidents: [],
     aside: [],
+    sidecars: [],
     notes: [],
     next: { text: "", command: "" },
     ...rest,

@@ -226,7 +226,7 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
   if (!done.finished) throw asError(context.signal.reason);
   const result = resultOf(done, context.clock.monotonic() - began);
   await context.evidence(`backfill of ${storeName(pair.to)}`, { ...pairInput(pair), ...result });
-  if (pair.map !== undefined) await tellAside(context, target);
+  if (pair.map !== undefined) await tellAside(context, target, pair.map);
   return await finish(context, saved, result);
 }
 

@@ -253,7 +253,7 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
   );
   const facts = crossingFacts(found);
   await context.evidence(`cutover to ${storeName(pair.to)}`, { ...pairInput(pair), ...facts });
-  if (pair.map !== undefined) await tellAside(context, both.target);
+  if (pair.map !== undefined) await tellAside(context, both.target, pair.map);
   return await finish(context, saved, { note: crossingNote(found), ...facts });
 }
 
@@ -316,7 +316,7 @@ async function rollback(context: StepContext, { pair, options }: Setting): Promi
       }),
     );
     await context.evidence(`way back of ${context.step}`, crossingFacts(found));
-    if (pair.map !== undefined) await tellAside(context, old.store);
+    if (pair.map !== undefined) await tellAside(context, old.store, pair.map);
     context.log.info(crossingNote(found));
   } catch (error) {
     if (!troubles.some((code) => hasCode(error, code))) throw error;

@@ -84,7 +84,7 @@ async function start(context: StepContext, pair: Pair): Promise<Json> {
   const { written, removed, wellAlready } = done;
   const facts = { ...verificationFacts(pair, after), written, removed, wellAlready };
   await context.evidence(`repair of ${storeName(pair.to)}`, facts);
-  if (pair.map !== undefined) await tellAside(context, both.target);
+  if (pair.map !== undefined) await tellAside(context, both.target, pair.map);
   requireEqual(pair, both, after);
   return { note: `${count(written)} written · ${count(removed)} removed · ${equalWords(after)}`, ...facts };
 }

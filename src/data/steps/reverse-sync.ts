@@ -196,7 +196,7 @@ async function start(context: StepContext, setting: Setting): Promise<Json> {
       aside: stream.aside,
     };
     await context.evidence(`reverse sync to ${storeName(pair.from)}`, { ...pairInput(pair), ...result });
-    if (pair.map !== undefined) await tellAside(context, both.source);
+    if (pair.map !== undefined) await tellAside(context, both.source, pair.map);
     return await finish(context, saved, result);
   } catch (error) {
     move.pause();

@@ -189,14 +189,14 @@ describe("a migration that moves data", () => {
       return { value: Buffer.concat([bytes("v2:"), value]) };
     };
     const { state, results } = await run(
-      backfill(old(), fresh(), { map }),
-      verify(old(), fresh(), { map: { map } }),
+      backfill(old(), fresh(), { map: { map, originals: true } }),
+      verify(old(), fresh(), { map: { map, originals: true } }),
     );
     expect(results["move/backfill"]).toMatchObject({ aside: 1 });
     expect(results["move/verify"]).toMatchObject({ equal: true, aside: 1 });
     expect(state).toBe("COMPLETED");
     expect(Object.keys(await rowsOf(fresh()))).toHaveLength(99);
-    // What the report lists: place, reason and size, never the value.
+    // What the report lists: place, reason and size, never the value; and how many old rows are kept beside their images.
     const [last] = await rig.store.runs.list();
     const told = (await rig.store.runs.evidence(last?.id ?? "")).filter(({ name }) => name === "aside");
     expect(told.map(({ step: of }) => of)).toEqual(["move/backfill", "move/verify"]);
@@ -204,6 +204,7 @@ describe("a migration that moves data", () => {
       of: fresh(),
       rows: 1,
       items: [{ id: '"order:000013"', reason: "thirteen has no image", bytes: 35 }],
+      originals: 99,
     });
   }, 60_000);
 

@@ -131,7 +131,7 @@ async function start(context: StepContext, pair: Pair, back: BackMap | undefined
   const found = await compare(context, pair, both, new RowProgress(context), listed);
   const facts = verificationFacts(pair, found);
   await context.evidence(`verification of ${storeName(pair.to)}`, facts);
-  if (pair.map !== undefined) await tellAside(context, both.target);
+  if (pair.map !== undefined) await tellAside(context, both.target, pair.map);
   requireEqual(pair, both, found);
   return { note: equalWords(found), ...facts };
 }
