@@ -89,7 +89,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     7,
     "finish or roll back the active run first: `cutover resume` or `cutover rollback`",
   ),
-  CUTOVER_LEASE_LOST: entry(7, "another process carries this run now; nothing more is written here"),
+  CUTOVER_LEASE_LOST: entry(
+    7,
+    "nothing more is written here; `cutover status` says who carries the run, `cutover resume` takes it on if nobody does",
+  ),
   CUTOVER_STEP_FAILED: entry(4, "read the incident, mend the cause, then run again"),
   CUTOVER_STEP_TIMEOUT: entry(4, "raise the step's timeout or make it faster"),
   CUTOVER_STEP_UNKNOWN: entry(
