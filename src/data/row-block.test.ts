@@ -109,3 +109,16 @@ test("of packed rows those that are not kept are gone, and only a block that is 
   freeBlock(block);
   expect(key.toString()).toBe("b");
 });
+
+test("a block of many small rows takes a larger area a few times, also when it is larger than a huge value", () => {
+  const builder = new BlockBuilder(65_536);
+  const value = Buffer.alloc(1_000, 1);
+  const areas = new Set<ArrayBufferLike>();
+  for (let bytes = 0; bytes < 6 * hugeFrom; bytes += value.length) {
+    builder.addKey(Buffer.from("k"), 0, 1);
+    builder.addValue(value, 0, value.length);
+    areas.add(builder.last()[1].buffer);
+  }
+  expect(areas.size).toBeLessThan(12);
+  expect(rowsOfBlock(builder.done() as NonNullable<ReturnType<typeof blockOf>>).at(-1)?.value).toEqual(value);
+});

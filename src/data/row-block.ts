@@ -159,7 +159,9 @@ export const replaced = "\ufffd";
 const rest = (key: string, skip: number): string => (skip === 0 ? key : key.slice(skip));
 
 function grown(area: Buffer, used: number, least: number): Buffer {
-  const larger = least < hugeFrom ? Buffer.allocUnsafeSlow(Math.max(least, 2 * area.length)) : areaOf(least);
+  // Twice as much, also above the size of a huge value: rows would be copied again and again, each to make room for the next one.
+  const size = Math.max(least, 2 * area.length);
+  const larger = size < hugeFrom ? Buffer.allocUnsafeSlow(size) : areaOf(size);
   area.copy(larger, 0, 0, used);
   return larger;
 }
