@@ -6,7 +6,7 @@ import { openMemoryStore } from "../connectors/memory.ts";
 import type { DataMap } from "../map.ts";
 import { PlaceOwners } from "../verify/place-owners.ts";
 import { overlay } from "../verify/touched.ts";
-import { crossOver } from "./crossing.ts";
+import { crossOver, goBack } from "./crossing.ts";
 import type { CrossingEvent } from "./crossing-events.ts";
 import { memorySwitch } from "./memory-switch.ts";
 import type { Switch } from "./switch.ts";
@@ -175,3 +175,25 @@ test("more images than are remembered: the old side is read in the pause, and th
   await expect(crossing).rejects.toMatchObject(refused('clash "7" of the rows "a:7" and "b:7"'));
   expect((await sw.read()).side).toBe("old");
 });
+
+test.each(["written", "all"] as const)(
+  "a row that leads back to the place of one nobody writes ends the way back, whatever is compared: %s",
+  async (check) => {
+    const house = bytes("a:");
+    const housed: DataMap = {
+      map: ({ key, value }) => ({ key: Buffer.concat([house, key]), value }),
+      places: (collection, key) => [{ collection, key: Buffer.concat([house, key]) }],
+    };
+    const sides = await followed(
+      housed,
+      Array.from({ length: 20 }, (_, index) => row(`${index}`, `v${index}`)),
+    );
+    const { source, target, sw } = sides;
+    const both = { old: source, new: target, switch: sw };
+    await crossOver(crossingOf(both, { map: housed, back: told }));
+    await target.write([row("b:7", "other")], { epoch: (await sw.read()).epoch });
+    const returning = goBack(crossingOf(both, { map: housed, back: told, check }));
+    await expect(returning).rejects.toMatchObject(refused('different "a:7"'));
+    expect((await sw.read()).side).toBe("new");
+  },
+);
