@@ -145,12 +145,13 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
 
   test("SIGTERM drains: what runs may end, nothing new is begun, what is left goes back unharmed", async () => {
     const [quick = "", endless = ""] = submitOrders(["wait", "go"], ["wait", "never"]);
-    const worker = work("--drain", "1500ms");
+    const worker = work("--drain", "2s");
     await until(() => project.lines("ledger.txt").length === 2, "both run");
     worker.child.kill("SIGTERM");
     await until(() => worker.output().includes("draining"), "it drains");
-    const [later = ""] = submitOrders(["note", "later"]);
+    // At once: to start the program that submits takes as long as the drain where much else runs.
     project.write("go", "");
+    const [later = ""] = submitOrders(["note", "later"]);
     const { code, stderr } = await worker.ended;
     expect([code, stderr]).toEqual([0, expect.stringContaining("drained: nothing of this worker runs")]);
     expect(await stateOf(quick)).toBe("COMPLETED");
