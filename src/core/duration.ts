@@ -5,21 +5,21 @@ export type Duration = number | string;
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** As far as a `Date` reaches: any time that can be named plus such a duration is still a whole number. */
-const longest = 8_640_000_000_000_000;
+/** The last millisecond that a `Date` can name, and the longest duration: a time that can be named plus such a one is still a whole number. */
+export const lastTime = 8_640_000_000_000_000;
 
 /**
  * A duration in milliseconds. A bare number is milliseconds already.
  * @throws CUTOVER_DURATION_INVALID for anything else; an unreadable interval never becomes 0.
  */
 export function parseDuration(value: Duration): number {
-  if (typeof value === "number" && value >= 0 && value <= longest) return value;
+  if (typeof value === "number" && value >= 0 && value <= lastTime) return value;
   if (typeof value === "string" && /^\s*(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$/.test(value)) {
     let total = 0;
     for (const [, amount, unit] of value.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)/g)) {
       total += Number(amount) * (unitMs[unit ?? ""] ?? Number.NaN);
     }
-    if (total <= longest) return total;
+    if (total <= lastTime) return total;
   }
   throw new CutoverError("CUTOVER_DURATION_INVALID", {
     message: `expected a duration such as "250ms", "10m" or "1h 30m", found ${JSON.stringify(value)}`,

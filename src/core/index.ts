@@ -1,7 +1,7 @@
 export { asError, sleep, untilAborted } from "./abort.ts";
 export { type BackoffPolicy, backoffDelay, defaultBackoff } from "./backoff.ts";
 export { type Clock, systemClock, type Timer } from "./clock.ts";
-export { type Duration, formatDuration, parseDuration } from "./duration.ts";
+export { type Duration, formatDuration, lastTime, parseDuration } from "./duration.ts";
 export { type ErrorCode, errorCatalog } from "./error-catalog.ts";
 export { CutoverError, type CutoverErrorInit, hasCode, isCutoverError } from "./errors.ts";
 export { faultPoint, setFaultHandler } from "./fault.ts";

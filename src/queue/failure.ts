@@ -7,6 +7,7 @@ import {
   type ErrorCode,
   isCutoverError,
   type JsonObject,
+  lastTime,
   parseDuration,
 } from "../core/index.ts";
 import type { ErrorRecord, OrderState } from "../store/index.ts";
@@ -99,8 +100,7 @@ function checked(chosen: Classification): Classification {
 }
 
 /** Milliseconds that can be added to a time. */
-const isWait = (ms: unknown): ms is number => typeof ms === "number" && ms >= 0 && ms <= longestWait;
-const longestWait = 8_640_000_000_000_000;
+const isWait = (ms: unknown): ms is number => typeof ms === "number" && ms >= 0 && ms <= lastTime;
 
 export interface FailedAttempt {
   readonly state: OrderState;

@@ -1,4 +1,4 @@
-import { CutoverError, type Duration, type JsonObject, timeId } from "../core/index.ts";
+import { CutoverError, type Duration, type JsonObject, lastTime, timeId } from "../core/index.ts";
 import type { NewOrder } from "../store/index.ts";
 import { plainJson } from "./plain-json.ts";
 import {
@@ -75,9 +75,6 @@ const knownNeeds: Readonly<Record<keyof NonNullable<SubmitOptions["needs"]>, tru
   slots: true,
   tags: true,
 };
-
-/** The last millisecond that a `Date` can name. */
-const lastTime = 8_640_000_000_000_000;
 
 /** Most orders that one order may wait for. */
 const mostAfter = 1_000;

@@ -35,17 +35,25 @@ const nothing = (): Promise<void> => Promise.resolve();
 const order = (rows: Record<string, RawValue>): Record<string, RawValue> =>
   Object.fromEntries(Object.entries(rows).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
-/** `byThread`: a LevelDB of any size is read by a thread, as large ones are. */
-export function levelSide(path: string, byThread: boolean): RawSide {
-  const using = async <T>(body: (db: ClassicLevel<Buffer, Buffer>) => Promise<T>): Promise<T> => {
-    const db = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: "buffer", valueEncoding: "buffer" });
-    await db.open();
+/** Has a database open for as long as it is worked with: nobody else may have it meanwhile. */
+const opening =
+  <Db extends { close(): Promise<void> }>(open: () => Promise<Db>) =>
+  async <T>(body: (db: Db) => Promise<T>): Promise<T> => {
+    const db = await open();
     try {
       return await body(db);
     } finally {
       await db.close();
     }
   };
+
+/** `byThread`: a LevelDB of any size is read by a thread, as large ones are. */
+export function levelSide(path: string, byThread: boolean): RawSide {
+  const using = opening(async () => {
+    const db = new ClassicLevel<Buffer, Buffer>(path, { keyEncoding: "buffer", valueEncoding: "buffer" });
+    await db.open();
+    return db;
+  });
   return {
     collection: "",
     open: () =>
@@ -77,14 +85,9 @@ interface RawLmdb {
 const lmdb = createRequire(import.meta.url)("lmdb") as { open(options: object): RawLmdb };
 
 export function lmdbSide(path: string): RawSide {
-  const using = async <T>(body: (db: RawLmdb) => Promise<T>): Promise<T> => {
-    const db = lmdb.open({ path, encoding: "binary", keyEncoding: "binary", noSubdir: false });
-    try {
-      return await body(db);
-    } finally {
-      await db.close();
-    }
-  };
+  const using = opening(() =>
+    Promise.resolve(lmdb.open({ path, encoding: "binary", keyEncoding: "binary", noSubdir: false })),
+  );
   return {
     collection: "",
     open: () => openLmdb(path, { create: true }),

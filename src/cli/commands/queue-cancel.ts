@@ -1,6 +1,7 @@
 import { CutoverError } from "../../core/index.ts";
+import { legalEvents, orderStates } from "../../queue/index.ts";
 import { plural } from "../../report/index.ts";
-import type { OrderRecord, OrderState } from "../../store/index.ts";
+import type { OrderRecord } from "../../store/index.ts";
 import type { Command } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
@@ -8,7 +9,7 @@ import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
 import { orderOf, queueCommand, queueOption, stateOption, statesOf, useQueue } from "../queue/use-orders.ts";
 
-const unfinished: readonly OrderState[] = ["PENDING", "WAITING_RETRY", "PREPARING", "RUNNING"];
+const unfinished = orderStates.filter((state) => legalEvents(state).includes("cancelled"));
 
 export const command: Command = {
   usage: "queue cancel ID | --all [--kind KIND] [--state STATE,…] --reason TEXT",
