@@ -90,7 +90,7 @@ test("killed in the turn, servers and all, the same command brings the shop acro
 test("taken back after the cutover, the old shop has all that the new one has written", async () => {
   const start = new Start("--orders", "1000", "--back");
   const code = await start.ended;
-  expect(start.output).toMatch(/2 rows set aside: an amount in an event of kind "note"/);
+  expect(start.output).toMatch(/2 rows set aside so far: an amount in an event of kind "note"/);
   expect(start.output).toMatch(
     /the new side is in charge since epoch \d+ · writes were stopped for [\d,]+ ms/,
   );

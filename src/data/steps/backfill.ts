@@ -39,7 +39,7 @@ import {
   Problems,
 } from "./step-input.ts";
 import { tellAside } from "./aside-evidence.ts";
-import { count, rowsText, showMove, sizeText } from "./step-progress.ts";
+import { count, MoveTeller, rowsText, sizeText } from "./step-progress.ts";
 import { diskOf, openStore, schemeOf, storeName, type StoreRef } from "./store-ref.ts";
 
 export interface BackfillOptions extends PairOptions, DataStepPlacement {
@@ -201,6 +201,7 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
   const job = jobOf(context, pair);
   const began = context.clock.monotonic();
   const { source, target, targets } = both;
+  const teller = new MoveTeller(context);
   const move = startMove({
     source,
     target,
@@ -216,13 +217,14 @@ async function start(context: StepContext, { pair, options }: Setting): Promise<
     mix: true,
     ...(options.asideLimit === undefined ? {} : { asideLimit: options.asideLimit }),
     progressEveryMs: 250,
-    onEvent: (event) => showMove(context, event),
+    onEvent: (event) => teller.tell(event),
     clock: context.clock,
     signal: context.signal,
   });
   // What was written while the last rows were copied is applied too: a source that then stands still is equal.
   if (await move.copied) move.stopAt(await source.head());
   const done = await move.done;
+  teller.end(done.progress.aside);
   if (!done.finished) throw asError(context.signal.reason);
   const result = resultOf(done, context.clock.monotonic() - began);
   await context.evidence(`backfill of ${storeName(pair.to)}`, { ...pairInput(pair), ...result });

@@ -55,22 +55,47 @@ export class RowProgress {
   }
 }
 
-/** Shows what a move tells. */
-export function showMove(context: StepContext, event: MoveEvent): void {
-  if (event.type === "stalled")
-    context.progress({ note: `stands still for ${formatDuration(event.forMs)}: ${event.reason}` });
-  if (event.type === "aside") context.log.warn(`${rowsText(event.rows)} set aside: ${event.reason}`);
-  if (event.type !== "progress" && event.type !== "copied") return;
-  const { rows, totalRows, bytes, rowsPerSecond, leftMs, changes, aside, held, lagMs } = event.progress;
-  show(context, rows, totalRows, [
-    sizeText(bytes),
-    ...(rowsPerSecond > 0 ? [`${count(rowsPerSecond)}/s`] : []),
-    ...(leftMs === undefined ? [] : [`about ${formatDuration(leftMs)} left`]),
-    ...(changes > 0 ? [`${count(changes)} changes applied`] : []),
-    ...(lagMs >= 1_000 ? [`changes wait ${formatDuration(lagMs)}`] : []),
-    ...(aside > 0 ? [`${count(aside)} set aside`] : []),
-    ...(held === undefined ? [] : [`waits: ${held}`]),
-  ]);
+/**
+ * Shows what a move tells. Rows that are set aside are warned of when they begin and, where there were more of them, once more in the end:
+ * a map that refuses a row in every chunk would else bury everything said beside it. How many there are stands in the progress.
+ */
+export class MoveTeller {
+  readonly #context: StepContext;
+  /** Rows of the first warning; 0: none was set aside yet. */
+  #warnedOf = 0;
+
+  constructor(context: StepContext) {
+    this.#context = context;
+  }
+
+  tell(event: MoveEvent): void {
+    const context = this.#context;
+    if (event.type === "stalled")
+      context.progress({ note: `stands still for ${formatDuration(event.forMs)}: ${event.reason}` });
+    if (event.type === "aside" && this.#warnedOf === 0) {
+      this.#warnedOf = event.rows;
+      context.log.warn(`${rowsText(event.rows)} set aside so far: ${event.reason}`);
+    }
+    if (event.type !== "progress" && event.type !== "copied") return;
+    const { rows, totalRows, bytes, rowsPerSecond, leftMs, changes, aside, held, lagMs } = event.progress;
+    show(context, rows, totalRows, [
+      sizeText(bytes),
+      ...(rowsPerSecond > 0 ? [`${count(rowsPerSecond)}/s`] : []),
+      ...(leftMs === undefined ? [] : [`about ${formatDuration(leftMs)} left`]),
+      ...(changes > 0 ? [`${count(changes)} changes applied`] : []),
+      ...(lagMs >= 1_000 ? [`changes wait ${formatDuration(lagMs)}`] : []),
+      ...(aside > 0 ? [`${count(aside)} set aside`] : []),
+      ...(held === undefined ? [] : [`waits: ${held}`]),
+    ]);
+  }
+
+  /** It has ended, with so many rows aside in all, those of earlier attempts among them. */
+  end(aside: number): void {
+    if (this.#warnedOf > 0 && aside > this.#warnedOf)
+      this.#context.log.warn(
+        `${rowsText(aside)} set aside in all; cutover report --aside lists them with their reasons`,
+      );
+  }
 }
 
 function show(context: StepContext, done: number, total: number | undefined, words: readonly string[]): void {

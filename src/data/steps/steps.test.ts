@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isCutoverError, setFaultHandler, systemClock } from "../../core/index.ts";
+import { isCutoverError, setFaultHandler, silentLog, systemClock } from "../../core/index.ts";
 import { defineMigration, dryRun, type Migration, phase, step, type Step } from "../../plan/index.ts";
 import { openSqliteStore } from "../../store/index.ts";
 import { openRig, type Rig, runSteps } from "../../testing/engine-rig.ts";
@@ -206,6 +206,24 @@ describe("a migration that moves data", () => {
       items: [{ id: '"order:000013"', reason: "thirteen has no image", bytes: 35 }],
       originals: 99,
     });
+  }, 60_000);
+
+  test("rows that are set aside in every chunk are warned of when they begin and counted in the end", async () => {
+    await fill(old(), 4_000);
+    const warnings: string[] = [];
+    const warn = (message: string): void => void warnings.push(message);
+    rig.engine({ log: { ...silentLog, warn } });
+    const map = ({ key, value }: { key: Uint8Array; value: Uint8Array }): { value: Uint8Array } => {
+      if (String(Buffer.from(key)).endsWith("500")) throw noImage("five hundred has no image");
+      return { value };
+    };
+    const { state, results } = await run(backfill(old(), fresh(), { map }));
+    expect(results["move/backfill"]).toMatchObject({ aside: 4, rows: 4_000 });
+    expect(state).toBe("COMPLETED");
+    expect(warnings).toEqual([
+      "1 row set aside so far: five hundred has no image",
+      "4 rows set aside in all; cutover report --aside lists them with their reasons",
+    ]);
   }, 60_000);
 
   test("a difference fails verify with counts and places, and the way back empties the new store", async () => {
