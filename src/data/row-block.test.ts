@@ -5,10 +5,10 @@ import {
   blockOf,
   BlockRows,
   copyOf,
+  type FoundRow,
   freeBlock,
   keyAt,
   rowsOfBlock,
-  type TextRow,
 } from "./row-block.ts";
 
 const row = (key: string, value: string | Buffer) => ({ key: Buffer.from(key), value: Buffer.from(value) });
@@ -16,7 +16,7 @@ const shown = (
   rows: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[],
 ): readonly string[] =>
   rows.map(({ key, value }) => `${Buffer.from(key).toString("hex")}=${Buffer.from(value).toString("hex")}`);
-const texts = (...keys: readonly string[]): readonly TextRow[] =>
+const texts = (...keys: readonly string[]): readonly FoundRow[] =>
   keys.map((key) => [key, Buffer.from(`value of ${key}`)]);
 
 test("a block gives the rows that were put into it, however large its areas have to become", () => {
@@ -28,18 +28,46 @@ test("a block gives the rows that were put into it, however large its areas have
   expect(blockOf([])).toBeUndefined();
 });
 
-test("keys that came as texts lie in a block as the bytes of those texts", () => {
-  const builder = new BlockBuilder();
-  expect(builder.addTexts(texts("!s!plain", "!s!", "!s!ż", "!s!🐢"), 0, 4, 3)).toBe(true);
-  expect(builder.addTexts(texts("passed over", "!s!z"), 1, 2, 3)).toBe(true);
-  const block = builder.done();
-  const keys = block === undefined ? [] : rowsOfBlock(block).map(({ key }) => Buffer.from(key).toString());
-  expect(keys).toEqual(["plain", "", "ż", "🐢", "z"]);
+test("keys and values that came as texts lie in a block as the bytes of those texts", () => {
+  const builder = new BlockBuilder(0);
+  const bytes = (text: string): Buffer => Buffer.from(text);
+  expect(builder.addRows(texts("!s!plain", "!s!", "!s!ż", "!s!🐢"), 0, 4, 3)).toBeUndefined();
+  expect(builder.addRows(texts("passed over", "!s!z"), 1, 2, 3)).toBeUndefined();
+  const both = [
+    ["!s!1", ""],
+    ["!s!2", "größe 🐢"],
+    ["!s!3", "x".repeat(70_000)],
+  ] as const;
+  expect(builder.addRows(both, 0, 3, 3)).toBeUndefined();
+  expect(builder.addRows([[bytes("!s!4"), "text"]], 0, 1, 3)).toBeUndefined();
+  expect(builder.addRows([[bytes("!s!5"), bytes("bytes")]], 0, 1, 3)).toBeUndefined();
+  const expected = ["plain", "", "ż", "🐢", "z"].map((key) => row(key, `value of !s!${key}`));
+  expected.push(
+    row("1", ""),
+    row("2", "größe 🐢"),
+    row("3", "x".repeat(70_000)),
+    row("4", "text"),
+    row("5", "bytes"),
+  );
+  expect(shown(rowsOfBlock(builder.done() as NonNullable<ReturnType<typeof blockOf>>))).toEqual(
+    shown(expected),
+  );
 });
 
 test("a text with the sign for what cannot be read is not taken for its bytes, and nothing of its rows is taken", () => {
   const builder = new BlockBuilder();
-  expect(builder.addTexts(texts("a", "b\ufffd"), 0, 2, 0)).toBe(false);
+  expect(builder.addRows(texts("a", "b\ufffd"), 0, 2, 0)).toBe("keys");
+  expect(
+    builder.addRows(
+      [
+        ["a", "1"],
+        ["b", "\ufffd2"],
+      ],
+      0,
+      2,
+      0,
+    ),
+  ).toBe("values");
   expect(builder.done()).toBeUndefined();
 });
 

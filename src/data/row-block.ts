@@ -82,24 +82,39 @@ export class BlockBuilder {
   }
 
   /**
-   * Rows `from` to `to` whose keys are texts, without their first `skip` characters. False, with nothing added, when the bytes of a
-   * key cannot be told from its text.
+   * Rows `from` to `to`, keys without their first `skip` characters; whether keys and values are texts, the first row tells of all. What is
+   * no text: nothing was added then, as the bytes cannot be told from it. Not beside `most`.
    */
-  addTexts(rows: readonly TextRow[], from: number, to: number, skip: number): boolean {
-    let joined = "";
-    for (let at = from; at < to; at++) joined += rest((rows[at] as TextRow)[0], skip);
-    if (joined.includes(replaced)) return false;
-    const most = this.#keyEnd + 3 * joined.length;
-    if (most > this.#keys.length) this.#keys = grown(this.#keys, this.#keyEnd, most);
-    // Of as many bytes as characters, each character is one.
-    const plain = this.#keys.write(joined, this.#keyEnd, "utf8") === joined.length;
-    for (let at = from; at < to; at++) {
-      const [key, value] = rows[at] as TextRow;
-      const length = plain ? key.length - skip : Buffer.byteLength(rest(key, skip), "utf8");
-      this.#endKey(this.#keyEnd + length);
-      this.addValue(value, 0, value.length);
+  addRows(rows: readonly FoundRow[], from: number, to: number, skip: number): "keys" | "values" | undefined {
+    const keys = joined(rows, from, to, 0, skip);
+    if (keys?.includes(replaced) === true) return "keys";
+    const values = joined(rows, from, to, 1, 0);
+    if (values?.includes(replaced) === true) return "values";
+    let keysPlain = false;
+    let valuesPlain = false;
+    if (keys !== undefined) {
+      const bytes = Buffer.byteLength(keys, "utf8");
+      // Of as many bytes as characters, each character is one.
+      keysPlain = bytes === keys.length;
+      if (this.#keyEnd + bytes > this.#keys.length)
+        this.#keys = grown(this.#keys, this.#keyEnd, this.#keyEnd + bytes);
+      this.#keys.write(keys, this.#keyEnd, "utf8");
     }
-    return true;
+    if (values !== undefined) {
+      const bytes = Buffer.byteLength(values, "utf8");
+      valuesPlain = bytes === values.length;
+      if (this.#valueEnd + bytes > this.#values.length)
+        this.#values = grown(this.#values, this.#valueEnd, this.#valueEnd + bytes);
+      this.#values.write(values, this.#valueEnd, "utf8");
+    }
+    for (let at = from; at < to; at++) {
+      const [key, value] = rows[at] as FoundRow;
+      if (typeof key !== "string") this.addKey(key, skip, key.length);
+      else this.#endKey(this.#keyEnd + (keysPlain ? key.length - skip : Buffer.byteLength(rest(key, skip))));
+      if (typeof value !== "string") this.addValue(value, 0, value.length);
+      else this.#endValue(this.#valueEnd + (valuesPlain ? value.length : Buffer.byteLength(value)));
+    }
+    return undefined;
   }
 
   /** Bytes of the value that was added last. */
@@ -150,13 +165,27 @@ export class BlockBuilder {
   }
 }
 
-/** A key as text, and a value. */
-export type TextRow = readonly [string, Uint8Array];
+/** A key and a value, each as its bytes or as the text that they are. */
+export type FoundRow = readonly [string | Uint8Array, string | Uint8Array];
 
 /** What stands in a text where bytes were no UTF-8. */
 export const replaced = "\ufffd";
 
 const rest = (key: string, skip: number): string => (skip === 0 ? key : key.slice(skip));
+
+/** Texts behind one another: written with one call, where each by itself would cost one. Undefined of bytes. */
+function joined(
+  rows: readonly FoundRow[],
+  from: number,
+  to: number,
+  part: 0 | 1,
+  skip: number,
+): string | undefined {
+  if (typeof rows[from]?.[part] !== "string") return undefined;
+  let all = "";
+  for (let at = from; at < to; at++) all += rest((rows[at] as FoundRow)[part] as string, skip);
+  return all;
+}
 
 function grown(area: Buffer, used: number, least: number): Buffer {
   // Twice as much, also above the size of a huge value: rows would be copied again and again, each to make room for the next one.

@@ -18,13 +18,18 @@ export interface KeyStretch {
   readonly lte?: Uint8Array;
 }
 
+/** What of rows is no text, as far as was seen. */
+export interface NoText {
+  readonly keys: boolean;
+  readonly values: boolean;
+}
+
 /** Rows behind one another in the snapshot that is taken when this comes. */
 export interface OpenCall {
   readonly stretches: readonly KeyStretch[];
   /** What keys begin with and are given without. */
   readonly prefix: Uint8Array;
-  /** Keys have been seen that are no text. */
-  readonly binary: boolean;
+  readonly noText: NoText;
 }
 
 /** One block of the reading `reading`, which begins with `open`; after the last one it is closed. */
@@ -45,8 +50,7 @@ export interface ReadAnswer {
   readonly block?: RowBlock;
   /** No rows lie behind these. */
   readonly end: boolean;
-  /** Keys have been seen that are no text. */
-  readonly binary: boolean;
+  readonly noText: NoText;
   /** The record in the same snapshot. */
   readonly record?: Uint8Array;
 }

@@ -11,7 +11,7 @@ import { keys } from "../capture-records.ts";
 import type { Change, ChunkLimit, Collection, Range } from "../connector.ts";
 import { keyAt, type RowBlock, rowsOfBlock } from "../row-block.ts";
 import type { CapturedLevel } from "./leveldb-captured.ts";
-import type { KeyStretch, OpenCall, ThreadData } from "./leveldb-calls.ts";
+import type { KeyStretch, NoText, OpenCall, ThreadData } from "./leveldb-calls.ts";
 import type { LevelIterator, LevelOperation, LevelSnapshot } from "./leveldb-driver.ts";
 import { firstReserved, keyIn, type Layout } from "./leveldb-keys.ts";
 import { fetchAtOnce, LevelReading, type ReadBlock } from "./leveldb-reading.ts";
@@ -53,8 +53,8 @@ export class LevelEngine implements ByteEngine {
   readonly #listeners = new Set<() => void>();
   /** Records with keys of one byte: they are looked at by every write. The database is open nowhere else. */
   readonly #known = new Map<string, Uint8Array | undefined>();
-  /** Whose keys are not all text, as far as was seen. */
-  readonly #binary: Set<Layout>;
+  /** What is not all text, as far as was seen. */
+  readonly #noText = new Map<Layout, NoText>();
   /** How a thread opens the database once more. */
   readonly #again: Pick<ThreadData, "location" | "options">;
   readonly #threadFrom: ThreadFrom;
@@ -77,7 +77,7 @@ export class LevelEngine implements ByteEngine {
     db.beforeClose = () => this.#thread?.close();
     this.#db = db;
     this.#layouts = layouts;
-    this.#binary = new Set([layouts.get(reserved) as Layout]);
+    this.#noText.set(layouts.get(reserved) as Layout, { keys: true, values: true });
   }
 
   async collections(): Promise<readonly Collection[]> {
@@ -144,8 +144,8 @@ export class LevelEngine implements ByteEngine {
     const thread = this.#thread;
     // It takes some 50 ms to have the database open. Read here meanwhile, rows would be objects of this thread, and its young generation grow.
     if (thread === undefined || !(await thread.reads())) return undefined;
-    const { block, end, binary, record } = await this.#mapped(thread.read(this.#call(range), limit));
-    if (binary) this.#binary.add(this.#layout(range.collection));
+    const { block, end, noText, record } = await this.#mapped(thread.read(this.#call(range), limit));
+    this.#learn(range, noText);
     return { ...(block === undefined ? {} : { block }), end, sequence: record };
   }
 
@@ -178,8 +178,8 @@ export class LevelEngine implements ByteEngine {
 
   async *#scan(thread: LevelThread, range: Range): AsyncGenerator<RowBlock, void, void> {
     try {
-      for await (const { block, binary } of thread.scan(this.#call(range), scanLimit)) {
-        if (binary) this.#binary.add(this.#layout(range.collection));
+      for await (const { block, noText } of thread.scan(this.#call(range), scanLimit)) {
+        this.#learn(range, noText);
         yield block;
       }
     } catch (error) {
@@ -210,7 +210,7 @@ export class LevelEngine implements ByteEngine {
     return {
       stretches: [...stretchesOf(layout, range)],
       prefix: layout.prefix,
-      binary: this.#binary.has(layout),
+      noText: this.#noText.get(layout) ?? { keys: false, values: false },
     };
   }
 
@@ -221,11 +221,20 @@ export class LevelEngine implements ByteEngine {
     try {
       const found = await reading.read(limit, true);
       this.#read += found.block?.count ?? 0;
-      if (reading.binary) this.#binary.add(this.#layout(range.collection));
+      this.#learn(range, reading.noText);
       return found;
     } finally {
       await reading.close();
     }
+  }
+
+  #learn({ collection }: Range, { keys, values }: NoText): void {
+    const layout = this.#layout(collection);
+    const known = this.#noText.get(layout);
+    this.#noText.set(layout, {
+      keys: keys || known?.keys === true,
+      values: values || known?.values === true,
+    });
   }
 
   #layout(collection: string): Layout {

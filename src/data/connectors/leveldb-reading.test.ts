@@ -1,8 +1,12 @@
+import { ClassicLevel } from "classic-level";
 import fc from "fast-check";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { rowsOfBlock } from "../row-block.ts";
+import type { LevelIterator, LevelRange, LevelSnapshot } from "./leveldb-driver.ts";
+import { LevelReading } from "./leveldb-reading.ts";
 import { openLevelDb } from "./leveldb.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "cutover-texts-"));
@@ -74,4 +78,117 @@ test("one key that is no text among many thousands is not lost, nor are those ar
     }
     expect(hex(found)).toEqual(hex(keys));
   }
+});
+
+/** Gives keys as texts where that is asked for, as the thread that reads does. */
+class Db extends ClassicLevel<Buffer, Buffer> {
+  _iterator(given: LevelRange & { readonly textKeys?: boolean }): unknown {
+    const general = ClassicLevel.prototype as unknown as Record<"_iterator", (options: object) => unknown>;
+    return general._iterator.call(this, given.textKeys === true ? { ...given, keyEncoding: "utf8" } : given);
+  }
+}
+
+type Pair = readonly [key: Buffer, value: Buffer];
+
+async function opened(pairs: readonly Pair[], name: string): Promise<Db> {
+  const db = new Db(join(dir, name), { keyEncoding: "buffer", valueEncoding: "buffer" });
+  await db.open();
+  await db.batch(pairs.map(([key, value]) => ({ type: "put", key, value })));
+  return db;
+}
+
+/** Everything, block by block, and how values were asked for of the driver. */
+async function readAll(db: Db, limit: { readonly rows: number; readonly bytes: number }) {
+  const forms: string[] = [];
+  const snapshot = db.snapshot();
+  const stretches = [{ gte: Buffer.alloc(0), lt: Buffer.alloc(40, 0xff) }];
+  const reading = new LevelReading(
+    (how, textKeys) => {
+      const { valueEncoding, values } = how as { readonly valueEncoding: string; readonly values?: boolean };
+      if (values !== false && forms.at(-1) !== valueEncoding) forms.push(valueEncoding);
+      return db.iterator({ ...how, textKeys } as object) as unknown as LevelIterator<unknown>;
+    },
+    {
+      snapshot: snapshot as LevelSnapshot,
+      stretches,
+      prefix: Buffer.alloc(0),
+      noText: { keys: false, values: false },
+    },
+    (key, how) => db.getSync(Buffer.from(key), how),
+  );
+  const found: string[] = [];
+  for (let end = false; !end;) {
+    const read = await reading.read(limit, false);
+    ({ end } = read);
+    if (read.block === undefined) continue;
+    for (const { key, value } of rowsOfBlock(read.block)) found.push(`${hex([key])}=${hex([value])}`);
+  }
+  await reading.close();
+  await snapshot.close();
+  return { found, forms, noText: reading.noText };
+}
+
+const shown = (pairs: readonly Pair[]): readonly string[] =>
+  [...new Map(pairs.map(([key, value]) => [key.toString("hex"), value.toString("hex")]))]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`);
+
+test("values come as the bytes that were written, whether they are text or not, short or long", async () => {
+  let no = 0;
+  const long = fc.constantFrom(
+    Buffer.from("x".repeat(1_500)),
+    Buffer.from("größe ".repeat(60)),
+    Buffer.from("日本語 🐢 ".repeat(500)),
+    Buffer.alloc(2_000, 0xe2),
+    Buffer.alloc(70_000, "large "),
+  );
+  const run = fc
+    .tuple(fc.oneof(text, odd, bytes, long), fc.integer({ min: 1, max: 60 }))
+    .map(([value, times]) => Array.from({ length: times }, () => value));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(run, { minLength: 1, maxLength: 8 }),
+      fc.oneof(text, odd),
+      fc.constantFrom(
+        { rows: 7, bytes: 1e6 },
+        { rows: 10_000, bytes: 3_000 },
+        { rows: 10_000, bytes: 786_432 },
+      ),
+      async (runs, oddKey, limit) => {
+        const pairs = runs
+          .flat()
+          .map((value, at): Pair => [Buffer.from(`key ${String(at).padStart(5, "0")}`), value]);
+        if (oddKey.length > 0) pairs.push([Buffer.concat([Buffer.from("key 00010"), oddKey]), oddKey]);
+        await using db = await opened(pairs, `values-${no++}`);
+        const { found } = await readAll(db, limit);
+        expect(found).toEqual(shown(pairs));
+      },
+    ),
+    { numRuns: 60 },
+  );
+}, 120_000);
+
+test("values are read as texts while they are short, and as bytes from the first one on that is no text", async () => {
+  const key = (at: number): Buffer => Buffer.from(`key ${String(at).padStart(6, "0")}`);
+  const of = (count: number, from: number, value: Buffer): readonly Pair[] =>
+    Array.from({ length: count }, (_, at) => [key(from + at), value]);
+  const short = Buffer.from(`{"name":"${"plain ".repeat(20)}"}`);
+  const pairs = [
+    ...of(2_000, 0, short),
+    ...of(300, 2_000, Buffer.alloc(3_000, "y")),
+    ...of(12_000, 3_000, short),
+  ];
+  await using db = await opened(pairs, "forms");
+  const limit = { rows: 10_000, bytes: 786_432 };
+  const before = await readAll(db, limit);
+  expect(before.found).toEqual(shown(pairs));
+  expect(before.forms).toEqual(["utf8", "buffer", "utf8"]);
+  const strange: Pair = [key(14_000), Buffer.from([0x7b, 0xff, 0x7d])];
+  await db.put(...strange);
+  const after = await readAll(db, limit);
+  expect(after.found).toEqual(shown([...pairs, strange]));
+  expect([after.forms, after.noText]).toEqual([
+    ["utf8", "buffer", "utf8", "buffer"],
+    { keys: false, values: true },
+  ]);
 });

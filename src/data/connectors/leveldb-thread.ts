@@ -48,7 +48,7 @@ async function answer(call: ReadCall): Promise<void> {
   try {
     const from = open.get(name) ?? begin(call);
     // Closed by the end of its rows, or by an error, before this call came.
-    if (from === undefined) return send({ id, end: true, binary: false });
+    if (from === undefined) return send({ id, end: true, noText: { keys: false, values: false } });
     open.set(name, from);
     const { reading, record } = from;
     const { block, end } = await reading.read({ rows, bytes }, last);
@@ -58,7 +58,7 @@ async function answer(call: ReadCall): Promise<void> {
       {
         id,
         end,
-        binary: reading.binary,
+        noText: reading.noText,
         ...(block === undefined ? {} : { block }),
         ...(record === undefined ? {} : { record }),
       },
