@@ -33,6 +33,7 @@ table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--dim);font-weight:500;white-space:nowrap}
 td,th{overflow-wrap:break-word}
+td code{overflow-wrap:anywhere}td:has(>code:only-child):not(.short){min-width:14rem}
 .short{white-space:nowrap}
 .charts figure{margin:.9rem 0 0}
 .charts svg{display:block;width:100%;height:7rem;background:var(--card);border:1px solid var(--line);border-radius:.4rem}
@@ -51,6 +52,8 @@ rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.busy{fill:var(--busy)}r
 .bar svg{display:block;width:100%;height:.6rem}
 footer{margin-top:3rem;color:var(--dim);font-size:.88rem}
 @media (max-width:34rem){.phase>summary{grid-template-columns:1.2rem 1fr auto}.phase>summary>span:last-child{grid-column:2/-1}
-.wide table{min-width:36rem}.wide td:not(.short){min-width:9rem}h1{font-size:1.3rem}main{padding:1rem .8rem 3rem}}
+.stacked :is(table,tbody,tr,td){display:block}.stacked .head,.stacked td:empty{display:none}
+.stacked tr{padding:.4rem 0;border-bottom:1px solid var(--line)}.stacked td{position:relative;border:0;padding:.1rem 0 .1rem 7.6rem;overflow-wrap:anywhere}
+.stacked td::before{content:attr(data-head);position:absolute;left:0;width:7.2rem;color:var(--dim)}h1{font-size:1.3rem}main{padding:1rem .8rem 3rem}}
 @media print{body{background:#fff}.card,.tile{break-inside:avoid}}
 `;

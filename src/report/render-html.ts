@@ -378,17 +378,24 @@ const isShort = (cell: string | Markup): boolean =>
   (typeof cell === "string" ? cell : cell.text.replace(/<[^>]*>/g, "")).trim().length <= shortCell;
 
 function table(head: readonly string[], rows: readonly (readonly (string | Markup)[])[]): Markup {
-  // A table of many words scrolls on a phone instead of breaking them; figures of two sides fit.
-  const wide = head.length > 3 && head[0] !== "";
-  return html`<div class="scroll${wide && " wide"}">
+  // On a phone the cells of a row with many words stand below one another, each behind what its column says; figures of two sides fit.
+  const stacked = head.length > 3 && head[0] !== "";
+  const cells = (row: readonly (string | Markup)[]): readonly Markup[] =>
+    row.map(
+      (cell, column) =>
+        html`<td${isShort(cell) && new Markup(' class="short"')}${
+          stacked && html` data-head="${head[column] ?? ""}"`
+        }>${cell}</td>`,
+    );
+  return html`<div class="scroll${stacked && " stacked"}">
     <table>
-      <tr>
+      <tr class="head">
         ${head.map((cell) => html`<th>${cell}</th>`)}
       </tr>
       ${rows.map(
         (row) =>
           html`<tr>
-            ${row.map((cell) => html`<td${isShort(cell) && new Markup(' class="short"')}>${cell}</td>`)}
+            ${cells(row)}
           </tr>`,
       )}
     </table>

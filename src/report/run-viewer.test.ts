@@ -341,6 +341,16 @@ describe("reports", () => {
     expect(renderAside({ ...view, aside: [] })).toBe("Nothing was set aside.");
   });
 
+  test("on a phone each cell of a row set aside stands behind what its column says, so that no column runs off", async () => {
+    const { store, clock } = await halfway();
+    const page = renderHtml(await buildRunView(store, "r1", { at: clock.now() }));
+    const [row = ""] = page.match(/<tr>(?:(?!<\/tr>)[^])*wo-13[^]*?<\/tr>/) ?? [];
+    const heads = [...row.matchAll(/<td[^>]* data-head="([^"]+)"/g)].map(([, head]) => head);
+    expect(heads).toEqual(["what", "why", "step", "known about it"]);
+    expect(page).toMatch(/@media \(max-width:34rem\)\{[^]*\.stacked td::before\{content:attr\(data-head\)/);
+    expect(page).not.toContain("min-width:36rem");
+  });
+
   test("a newer list of what lies aside in a store stands in place of the one before", () => {
     const told = (step: string, of: string | null, ...ids: readonly string[]): EvidenceRecord =>
       ({
