@@ -54,6 +54,24 @@ describe("the times of a schedule", () => {
     ]);
   });
 
+  test("in lists and ranges are fixed as well: each comes once a day, whatever the clocks do", () => {
+    const list = scheduleTimes({ cron: "15,45 2 * * *", timezone: "Europe/Berlin" });
+    expect(firstOf(list, "2026-10-24T01:00:00Z", 3)).toEqual([
+      "2026-10-25T00:15:00Z", // 02:15 of summer time; that of winter time is an hour later
+      "2026-10-25T00:45:00Z",
+      "2026-10-26T01:15:00Z",
+    ]);
+    // Neither 02:15 nor 02:45 exists: both would come at 03:00, which is one time.
+    expect(firstOf(list, "2026-03-28T02:00:00Z", 2)).toEqual(["2026-03-29T01:00:00Z", "2026-03-30T00:15:00Z"]);
+    const hours = scheduleTimes({ cron: "0 1-3 * * *", timezone: "Europe/Berlin" });
+    expect(firstOf(hours, "2026-10-24T12:00:00Z", 4)).toEqual([
+      "2026-10-24T23:00:00Z",
+      "2026-10-25T00:00:00Z",
+      "2026-10-25T02:00:00Z",
+      "2026-10-26T00:00:00Z",
+    ]);
+  });
+
   test("that were missed come down to the newest", () => {
     const daily = scheduleTimes({ cron: "0 3 * * *" });
     const due = at("2026-01-02T03:00:00Z");

@@ -8,8 +8,9 @@ import { duration, invalid, onlyKnown } from "./settings.ts";
  *
  * `cron`: five parts, six with seconds first, or `@hourly`, `@daily`, …; in `timezone` (IANA name, default UTC, so
  * that every worker means the same). A fixed time that does not exist because clocks are put forward is due right
- * after the gap; one that comes twice because they are put back is due the first time only. Intervals (`30 * * * *`)
- * follow the elapsed hours.
+ * after the gap; one that comes twice because they are put back is due the first time only. Fixed are times with no
+ * `*` and no step in seconds, minutes and hours: lists and ranges too (`15,45 2 * * *`, `0 8-17 * * *`). All others
+ * are intervals (`30 * * * *`) and follow the elapsed hours.
  *
  * `every`: again and again after so long, at least a second, counted from when it was scheduled.
  */
@@ -89,7 +90,8 @@ function parseCron(text: string, timezone: string): Cron {
   const expected = 'five or six cron parts such as "0 3 * * *", or "@daily"';
   if (!readable) throw invalid("cron", expected, text);
   try {
-    return new Cron(text, { timezone, mode: "5-or-6-parts", paused: true });
+    // Lists and ranges are fixed times too: `15,45 2 * * *` comes twice in the night the clocks are put back, not four times.
+    return new Cron(text, { timezone, mode: "5-or-6-parts", fixedTimeRule: "no-wildcard", paused: true });
   } catch (error) {
     const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, "") : String(error);
     throw invalid("cron", `${expected} (${reason})`, text);
