@@ -144,11 +144,14 @@ test("the very end is held against the turn by what the databases themselves hav
       });
     };
     await change(3, { ...written, write: 1, text: "since" });
+    let [last, against]: [Parameters<typeof endState>[2], string] = [
+      { standing: { side: "new", epoch: 6 }, witness: turn, records: 200 },
+      "turn",
+    ];
     const look = async (): Promise<readonly (readonly [string, number, boolean])[]> => {
-      const end = await endState(files, readLedger(files.ledger), turn);
-      return (end?.sides ?? []).map(
-        ({ side, memories, digest }) => [side, memories, digest === end?.digest] as const,
-      );
+      const end = await endState(files, readLedger(files.ledger), last);
+      expect(end.against).toBe(against);
+      return end.sides.map(({ side, memories, digest }) => [side, memories, digest === end.digest] as const);
     };
     expect(await look()).toEqual([
       ["new", 199, true],
@@ -161,7 +164,20 @@ test("the very end is held against the turn by what the databases themselves hav
     ]);
     await change(50, undefined);
     expect((await look())[0]).toEqual(["new", 198, false]);
-    expect(await endState(files, readLedger(files.ledger), undefined)).toBeUndefined();
+    // Nobody saw this turn: both sides are held against one another.
+    [last, against] = [{ ...last, standing: { side: "new", epoch: 9 } }, "other side"];
+    expect(await look()).toEqual([
+      ["new", 198, false],
+      ["old", 199, true],
+    ]);
+    // Everything went back, and nobody saw that: what was planted has to be there.
+    [last, against] = [{ standing: { side: "old", epoch: 12 }, witness: undefined, records: 200 }, "planted"];
+    expect(await look()).toEqual([["old", 199, true]]);
+    await using store = await openDataStore(`leveldb:${files.old}`);
+    const gone = { collection: "", key: inOld(seedAt(60)).key, value: null };
+    await store.applyTxn({ job: "j", fence: 1, origin: "o", changes: [gone], rows: [] });
+    await store[Symbol.asyncDispose]();
+    expect(await look()).toEqual([["old", 198, false]]);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -81,7 +81,7 @@ async function close(options: StartOptions, code: number): Promise<number> {
   const side = options.back ? "old" : "new";
   const unequal = account.witnesses.filter((each) => each.old.digest !== each.new.digest).length;
   const { end } = account;
-  const changed = end?.sides.filter(({ digest }) => digest !== end.digest).length ?? 0;
+  const changed = end.sides.filter(({ digest }) => digest !== end.digest).length;
   const wrong = account.lost.length + account.wrong.length + account.extra.length + unequal + changed;
   if (state === wanted && account.side === side && wrong === 0) {
     say(
@@ -99,13 +99,17 @@ async function close(options: StartOptions, code: number): Promise<number> {
 
 /** Memories that nobody wrote since the turn, read by the packages of the databases alone. */
 function endLine(
-  { turn, memories, digest }: Exclude<Account["end"], undefined>,
-  found: Exclude<Account["end"], undefined>["sides"][number],
+  { against, to, memories, digest }: Account["end"],
+  found: Account["end"]["sides"][number],
 ): string {
-  const of = `${number(memories)} not written since the turn to the ${turn.to} side`;
+  const of = {
+    turn: `not written since the turn to the ${to} side`,
+    "other side": `not written since the turn to the ${to} side, held against the side that was left`,
+    planted: "planted and never written",
+  }[against];
   return found.digest === digest
-    ? `${found.side} side, read by its driver: equal · ${of} · ${digest}`
-    : `${found.side} side, read by its driver: NOT EQUAL · ${number(found.memories)} of ${of} · ${found.digest} instead of ${digest}`;
+    ? `${found.side} side, read by its driver: equal · ${number(memories)} ${of} · ${digest}`
+    : `${found.side} side, read by its driver: NOT EQUAL · ${number(found.memories)} of ${number(memories)} ${of} · ${found.digest} instead of ${digest}`;
 }
 
 function closingLines(account: Account, load: LoadReport | undefined): readonly string[] {
@@ -118,7 +122,9 @@ function closingLines(account: Account, load: LoadReport | undefined): readonly 
       "writes",
       `${number(writes)} acknowledged, ${number(writesOnNew)} by the new side · ${lost.length} lost · ${wrong.length} wrong · ${extra.length} of nobody`,
     ),
-    ...(account.witnesses.length === 0 ? [row("digests", "nobody saw the turn: the engine was gone")] : []),
+    ...(end.against === "turn"
+      ? []
+      : [row("digests", `nobody was witness of the last turn: the engine was gone, or too busy`)]),
     ...account.witnesses.map(({ to, old, new: young }) =>
       row(
         "digests",
@@ -127,7 +133,7 @@ function closingLines(account: Account, load: LoadReport | undefined): readonly 
           : `not equal at the turn to the ${to} side · old ${number(old.memories)} ${old.digest} · new ${number(young.memories)} ${young.digest}`,
       ),
     ),
-    ...(end === undefined ? [] : end.sides.map((each) => row("at the end", endLine(end, each)))),
+    ...end.sides.map((each) => row("at the end", endLine(end, each))),
     row("", `${number(open)} that nobody heard the end of · ${aside} rows that are no memories, kept aside`),
     ...(load === undefined
       ? []

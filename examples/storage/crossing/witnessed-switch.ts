@@ -3,8 +3,8 @@ import { ask } from "../engine/client.ts";
 import { places } from "../engine/places.ts";
 import { near } from "./work-folder.ts";
 
-/** The pause must not wait longer than this for it. */
-const limitMs = 2_000;
+/** The pause must not wait longer than this for it: half of what a pause may last. On a busy machine two seconds were too few. */
+const limitMs = 5_000;
 
 /**
  * The switch that the engine follows. Before it turns to the other side, the engine notes what both sides hold (`engine/witness.ts`):
@@ -23,7 +23,7 @@ export function witnessedSwitch(dir: string): SwitchRef {
         turn: async (to) => {
           if ((await kept.read()).side !== to.side)
             await ask(dir, "POST", "/witness", to, limitMs).catch(() => {
-              // An engine that is gone stops no turn: the account at the end says that nobody was witness.
+              // An engine that is gone stops no turn: the account at the end says that nobody was witness, and holds the end against other things.
             });
           await kept.turn(to);
         },

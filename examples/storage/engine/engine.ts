@@ -9,6 +9,7 @@ import {
   openLevelDb,
   openLmdb,
   type Standing,
+  type Switch,
   type SwitchFollower,
 } from "cutover/data";
 import { fromNew, fromOld, inNew, inOld, newKeys, oldKey } from "./layout.ts";
@@ -58,6 +59,7 @@ export class MemoryEngine implements AsyncDisposable {
   /** Called with the keys of each write, once it is there. */
   onRemembered: (keys: readonly string[]) => void = () => {};
   readonly #files: Places;
+  readonly #switch: Switch;
   readonly #writers: Readonly<Record<Standing["side"], CaptureWriter>>;
   readonly #cache = new Map<string, Memory>();
   #writes = 0;
@@ -67,11 +69,13 @@ export class MemoryEngine implements AsyncDisposable {
 
   private constructor(
     files: Places,
+    kept: Switch,
     stores: Readonly<Record<Standing["side"], CapturedStore>>,
     follower: SwitchFollower,
     processors: Processors,
   ) {
     this.#files = files;
+    this.#switch = kept;
     this.records = readRecord<Plan>(files.plan)?.records ?? 1;
     this.stores = stores;
     this.follower = follower;
@@ -89,7 +93,7 @@ export class MemoryEngine implements AsyncDisposable {
     const young = await openLmdb(files.new, { create: true });
     const kept = fileSwitch(files.switch, { create: true, by: `engine ${process.pid}` });
     const follower = await followSwitch(kept, { longestPause: "20s" });
-    const engine = new MemoryEngine(files, { old, new: young as CapturedStore }, follower, processors);
+    const engine = new MemoryEngine(files, kept, { old, new: young as CapturedStore }, follower, processors);
     await engine.reload();
     return engine;
   }
@@ -159,10 +163,15 @@ export class MemoryEngine implements AsyncDisposable {
 
   /**
    * Notes what both sides hold now. Whoever asks knows that neither takes writes; when this resolves they may again, as what is read
-   * is read from snapshots.
+   * is read from snapshots. Who asked waits for some seconds: a turn that was made before the snapshots were taken is not noted, as
+   * they may be of any moment after it.
    */
   async witness({ side: to, epoch }: Standing): Promise<void> {
     const [old, young] = await Promise.all([this.stores.old.snapshot(), this.stores.new.snapshot()]);
+    if ((await this.#switch.read()).epoch >= epoch) {
+      for (const moment of [old, young]) await moment[Symbol.asyncDispose]();
+      return;
+    }
     const before = this.#witnessed;
     this.#witnessed = (async () => {
       await before;

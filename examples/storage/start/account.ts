@@ -12,7 +12,7 @@ export interface Account {
   /** What both sides held when the switch was turned, once for each turn to the other side that the engine saw. */
   readonly witnesses: readonly Witness[];
   /** What nobody wrote since the last turn, then and now. */
-  readonly end: EndState | undefined;
+  readonly end: EndState;
   readonly side: Standing["side"];
   readonly rows: number;
   /** Memories that were there before and are as they were. */
@@ -37,7 +37,8 @@ export interface Account {
  */
 export async function settleAccount(dir: string, records: number): Promise<Account> {
   const files = places(dir);
-  const { side } = await fileSwitch(files.switch).read();
+  const standing = await fileSwitch(files.switch).read();
+  const { side } = standing;
   const ledger = readLedger(files.ledger);
   const missing = new Set([...ledger.acknowledged].filter(([, { gone }]) => !gone).map(([key]) => key));
   const [wrong, extra]: [string[], string[]] = [[], []];
@@ -58,7 +59,7 @@ export async function settleAccount(dir: string, records: number): Promise<Accou
     else if (found !== "written") (found === "extra" ? extra : wrong).push(key);
   }
   const witnesses = [...linesOf<Witness>(files.witness)];
-  const end = await endState(files, ledger, witnesses.at(-1));
+  const end = await endState(files, ledger, { standing, witness: witnesses.at(-1), records });
   await using store = await openDataStore(side === "old" ? `leveldb:${files.old}` : `lmdb:${files.new}`);
   if (side === "new") aside += await store.count({ collection: "cutover_aside" });
   const lost = [...missing].filter((key) => !mayBeGone(key, ledger));

@@ -11,6 +11,11 @@ type Name = keyof typeof scripts;
 const startLimitMs = 20_000;
 const lookEveryMs = 250;
 const mostBegun = 3;
+/**
+ * How long each may take to end before it is killed. The engine may still be reading what it saw at the last turn: a million memories of
+ * each side, on a machine that does other things too.
+ */
+const endLimitMs = { engine: 180_000, load: 10_000 } as const;
 
 /** True while the process runs this script: its number alone may belong to somebody else by now. */
 function runs(pid: number | undefined, name: Name): boolean {
@@ -71,7 +76,12 @@ export class Keeper {
     this.#stopping.abort();
     await this.#watching;
     await end(this.#dir, "load");
+    const told = setTimeout(
+      () => this.#say("waits for the engine, which is still reading what it saw at the last turn"),
+      5_000,
+    );
     await end(this.#dir, "engine");
+    clearTimeout(told);
   }
 
   async #watch(): Promise<void> {
@@ -109,7 +119,7 @@ async function end(dir: string, name: Name): Promise<void> {
   const pid = pidOf(dir, name);
   if (pid === undefined || !runs(pid, name)) return;
   process.kill(pid, "SIGTERM");
-  for (let look = 0; look < 200 && runs(pid, name); look++) await wait(50);
+  for (let look = 0; look < endLimitMs[name] / 50 && runs(pid, name); look++) await wait(50);
   if (runs(pid, name)) process.kill(pid, "SIGKILL");
   for (let look = 0; look < 40 && runs(pid, name); look++) await wait(50);
 }
