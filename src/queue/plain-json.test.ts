@@ -9,11 +9,23 @@ const nested = (levels: number): unknown => Array.from({ length: levels }).reduc
 
 describe("what is stored as JSON", () => {
   test("any JSON value passes as it is", () => {
+    const strange = JSON.parse('{"__proto__":{"a":1},"9":0,"":null}') as unknown;
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        expect(plainJson(value, "payload", 2 ** 20)).toBe(value);
+        expect(plainJson(value, "payload", 2 ** 20)).toStrictEqual(value);
+        expect(JSON.stringify(plainJson(value, "payload", 2 ** 20))).toBe(JSON.stringify(value));
       }),
+      { examples: [[strange as never]] },
     );
+  });
+
+  test("what is done to the value afterwards does not reach it", () => {
+    const given = { list: [{ n: 1 }], inner: { n: 1 } };
+    const kept = plainJson(given, "payload", 1_000);
+    given.inner.n = 2;
+    given.list[0]!.n = 2;
+    given.list.push({ n: 3 });
+    expect(kept).toEqual({ list: [{ n: 1 }], inner: { n: 1 } });
   });
 
   test("nothing at all is null, and undefined members are left out by JSON as usual", () => {

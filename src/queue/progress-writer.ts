@@ -28,9 +28,8 @@ export class ProgressWriter {
 
   /** @throws CUTOVER_QUEUE_INVALID when it is not plain JSON */
   put(state: JsonObject): void {
-    plainJson(state, "progress", this.#context.settings.payloadLimit);
-    this.#latest = structuredClone(state);
-    const { clock } = this.#context.settings;
+    const { clock, payloadLimit } = this.#context.settings;
+    this.#latest = plainJson(state, "progress", payloadLimit) as JsonObject;
     if (this.#stopped || this.#timer !== undefined || this.#writing !== undefined) return;
     this.#timer = clock.after(Math.max(0, this.#lastAt + everyMs - clock.monotonic()), () => this.#write());
   }

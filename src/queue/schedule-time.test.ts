@@ -62,7 +62,10 @@ describe("the times of a schedule", () => {
       "2026-10-26T01:15:00Z",
     ]);
     // Neither 02:15 nor 02:45 exists: both would come at 03:00, which is one time.
-    expect(firstOf(list, "2026-03-28T02:00:00Z", 2)).toEqual(["2026-03-29T01:00:00Z", "2026-03-30T00:15:00Z"]);
+    expect(firstOf(list, "2026-03-28T02:00:00Z", 2)).toEqual([
+      "2026-03-29T01:00:00Z",
+      "2026-03-30T00:15:00Z",
+    ]);
     const hours = scheduleTimes({ cron: "0 1-3 * * *", timezone: "Europe/Berlin" });
     expect(firstOf(hours, "2026-10-24T12:00:00Z", 4)).toEqual([
       "2026-10-24T23:00:00Z",
