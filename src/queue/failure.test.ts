@@ -139,3 +139,23 @@ test("an error is stored with its own code, and a long message is cut", () => {
   ).toEqual({ a: 1 });
   expect(errorRecord(new Error("x".repeat(9_000))).message).toMatch(/ … \(9000 characters\)$/);
 });
+
+test("whatever was thrown is stored, also what has no text, and a member that cannot be read", () => {
+  const unreadable = Object.defineProperties(new Error("x"), {
+    message: { get: () => circle },
+    code: {
+      get: () => {
+        throw new Error("not for you");
+      },
+    },
+  });
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+  expect(errorRecord(Object.create(null))).toEqual({ code: "Error", message: "{}" });
+  expect(errorRecord({ code: "E_FULL", message: "no room" })).toEqual({ code: "E_FULL", message: "no room" });
+  expect(errorRecord({ status: 503 })).toEqual({ code: "Error", message: '{"status":503}' });
+  expect(errorRecord(unreadable)).toMatchObject({ code: "Error" });
+  expect(classify(unreadable)).toEqual({ class: "retryable" });
+  expect(errorRecord(Symbol("s")).message).toBe("Symbol(s)");
+  expect(errorRecord(undefined).message).toBe("undefined");
+});

@@ -82,8 +82,8 @@ export function classify(error: unknown, own: Classify = () => undefined): Class
     if (mark === "fatal") return { class: "fatal" };
     if (isWait(retryAfterMs)) return { class: "retryable", retryAfterMs };
   }
-  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    if (fatalCodes.has((at as NodeJS.ErrnoException).code ?? "")) return { class: "fatal" };
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = member(at, "cause"), depth++) {
+    if (fatalCodes.has(text(member(at, "code")))) return { class: "fatal" };
   }
   return { class: "retryable" };
 }
@@ -146,27 +146,51 @@ const mostDetails = 64 * 2 ** 10;
 /** What could not be stored would keep the whole outcome of the attempt from being recorded. */
 function keptDetails(details: JsonObject): JsonObject {
   try {
-    const text = JSON.stringify(details);
-    if (text.length <= mostDetails) return JSON.parse(text) as JsonObject;
-    return { leftOut: `${text.length} characters of JSON, at most ${mostDetails} are kept` };
+    const json = JSON.stringify(details);
+    if (json.length <= mostDetails) return JSON.parse(json) as JsonObject;
+    return { leftOut: `${json.length} characters of JSON, at most ${mostDetails} are kept` };
   } catch (error) {
     return { leftOut: cut(asError(error).message) };
   }
 }
 
-/** An error as it is stored with the order. Its code is the error's own where it has one, else its class name. */
+/**
+ * An error as it is stored with the order. Its code is the error's own where it has one, else its class name. Anything can be
+ * thrown, and whatever it is, the attempt has to be recorded: nothing of it is trusted to be a text, or to be readable.
+ */
 export function errorRecord(error: unknown): ErrorRecord {
   if (isCutoverError(error)) {
-    return { code: error.code, message: cut(error.message), details: keptDetails(error.details) };
+    return { code: error.code, message: cut(text(error.message)), details: keptDetails(error.details) };
   }
-  if (error instanceof Error) {
-    return {
-      code: String((error as NodeJS.ErrnoException).code ?? error.name).slice(0, 200),
-      message: cut(error.message),
-    };
-  }
-  return { code: "Error", message: cut(String(error)) };
+  if (typeof error !== "object" || error === null) return { code: "Error", message: cut(text(error)) };
+  const message = member(error, "message");
+  const name = error instanceof Error ? member(error, "name") : undefined;
+  return {
+    code: text(member(error, "code") ?? name ?? "Error").slice(0, 200),
+    message: cut(typeof message === "string" ? message : text(error instanceof Error ? message : error)),
+  };
 }
 
-const cut = (text: string): string =>
-  text.length <= longestMessage ? text : `${text.slice(0, longestMessage)} … (${text.length} characters)`;
+/** A member of something foreign; one that cannot be read is not there. */
+function member(of: object, name: string): unknown {
+  try {
+    return (of as Readonly<Record<string, unknown>>)[name];
+  } catch {
+    return undefined;
+  }
+}
+
+/** As much of it as can be said: of an object its JSON, which tells more than `[object Object]`. */
+function text(value: unknown): string {
+  try {
+    if (typeof value !== "object" || value === null) return String(value);
+    return `${JSON.stringify(value)}`;
+  } catch {
+    return "it cannot be told in words";
+  }
+}
+
+const cut = (message: string): string =>
+  message.length <= longestMessage
+    ? message
+    : `${message.slice(0, longestMessage)} … (${message.length} characters)`;
