@@ -27,8 +27,11 @@ describe("a duration", () => {
     [1e300],
     [`${"9".repeat(400)}d`],
     ["5 weeks"],
-  ])("is refused by name when it reads %j, and never becomes 0", (text) => {
-    const read = (): number => parseDuration(text);
+    [null],
+    [10n],
+    [Object.create(null)],
+  ])("is refused by name when it reads %s, and never becomes 0", (text) => {
+    const read = (): number => parseDuration(text as never);
     expect(read).toThrow(/expected a duration/);
     try {
       read();

@@ -21,9 +21,11 @@ export function parseDuration(value: Duration): number {
     }
     if (total <= lastTime) return total;
   }
+  // Plain JavaScript may hand in anything, also what cannot be put into words.
+  const found = typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 80);
   throw new CutoverError("CUTOVER_DURATION_INVALID", {
-    message: `expected a duration such as "250ms", "10m" or "1h 30m", found ${JSON.stringify(value)}`,
-    details: { found: String(value) },
+    message: `expected a duration such as "250ms", "10m" or "1h 30m", found ${typeof value === "string" ? JSON.stringify(found) : found}`,
+    details: { found },
   });
 }
 

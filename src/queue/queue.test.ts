@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { silentLog } from "../core/index.ts";
-import { fatal, openQueue, retryAfter } from "./index.ts";
+import { fatal, openQueue, type Queue, retryAfter } from "./index.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 
 describe("an order", () => {
@@ -30,6 +30,17 @@ describe("an order", () => {
       worker: queue.workerId,
       fence: 1,
     });
+  });
+
+  test("is stored as it was handed in, whatever is done to that afterwards", async () => {
+    const { queue } = await open();
+    const payload = { n: 0 };
+    const submits: ReturnType<typeof queue.submit>[] = [];
+    for (; payload.n < 3; payload.n++) submits.push(queue.submit("a", payload));
+    const orders = await Promise.all(submits);
+    const stored = await Promise.all(orders.map(({ id }) => queue.get(id)));
+    expect(orders.map((order) => order.payload)).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
+    expect(stored.map((order) => order?.payload)).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
   });
 
   test("with a known key or id is not stored again: the first one is given back", async () => {
@@ -131,6 +142,16 @@ describe("a failed attempt", () => {
       expect(await queue.get(id)).toMatchObject({ state: "FAILED", attempt: 1, error: { code: "ENOENT" } });
     }
     expect(warned).toEqual(Array(2).fill("classify failed; the built-in rules decide"));
+  });
+
+  test("is recorded whatever was thrown", async () => {
+    const { queue, pass } = await open({ retries: 0 });
+    queue.work("odd", () => {
+      throw Object.create(null);
+    });
+    const { id } = await queue.submit("odd");
+    await pass(0);
+    expect(await queue.get(id)).toMatchObject({ state: "FAILED", error: { code: "Error", message: "{}" } });
   });
 
   test("that asks for a wait gets it", async () => {
@@ -316,6 +337,45 @@ describe("time and cancelling", () => {
     await stopping;
     expect(await store.orders.get(id)).toMatchObject({ state: "COMPLETED", result: "done" });
   });
+});
+
+test.each<[string, (queue: Queue) => Promise<unknown>]>([
+  ["options", (queue) => queue.submit("job", null, 5 as never)],
+  ["options", (queue) => queue.submit("job", null, ["urgent"] as never)],
+  ["after", (queue) => queue.list({ after: 5 as never })],
+  ["after", (queue) => queue.deadLetters({ after: {} as never })],
+  ["kind", (queue) => queue.deadLetters({ kind: 5 as never })],
+  ["kind", (queue) => queue.cancelAll({ kind: ["job"] as never, reason: "x" })],
+  ["kind", (queue) => queue.resubmit({ kind: "" })],
+  ["code", (queue) => queue.resubmit({ code: 5 as never })],
+  ["list", (queue) => queue.list(null as never)],
+  ["stop", (queue) => queue.stop({ now: true } as never)],
+  ["timeout", (queue) => queue.submit("job", null, { timeout: 10n as never })],
+])("what no call can mean is refused naming %s, as a rejected promise: %s", async (place, call) => {
+  const { queue } = await open();
+  let refused: Promise<unknown> | undefined;
+  expect(() => (refused = call(queue))).not.toThrow();
+  await expect(refused).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place });
+});
+
+test("after stop() every call that gives a promise rejects, none throws", async () => {
+  const { queue } = await open();
+  await queue.stop();
+  const calls = [
+    () => queue.counts(),
+    () => queue.config(),
+    () => queue.list(),
+    () => queue.schedules(),
+    () => queue.schedule("s", { every: "1m" }, "job"),
+    () => queue.unschedule("s"),
+    () => queue.workers(),
+    () => queue.prune({ olderThan: "1d" }),
+    () => queue.recoverFromAudit({ since: "1h" }),
+  ];
+  const codes = await Promise.all(
+    calls.map((call) => call().catch((error: unknown) => (error as { code?: string }).code)),
+  );
+  expect(new Set(codes)).toEqual(new Set(["CUTOVER_QUEUE_CLOSED"]));
 });
 
 describe("waiting", () => {

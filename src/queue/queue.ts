@@ -46,7 +46,7 @@ export interface DeadLetterQuery {
  * Calls and ends of work of the same turn of the event loop share one commit: a hundred orders that end together cost
  * hardly more than one, without a call for it.
  *
- * After `stop()` every call is refused with CUTOVER_QUEUE_CLOSED.
+ * After `stop()` every call is refused with CUTOVER_QUEUE_CLOSED. A refusal is a rejected promise; only `work` throws.
  */
 export interface Queue extends AsyncDisposable {
   /** Name of this worker in the record. */
@@ -71,7 +71,8 @@ export interface Queue extends AsyncDisposable {
   submit(kind: string, payload?: unknown, options?: SubmitOptions): Promise<Submitted>;
   /**
    * Stores all of them or, when one is refused, none.
-   * @throws as `submit`, and CUTOVER_QUEUE_CYCLE when they wait for each other
+   * @throws as `submit`, and CUTOVER_QUEUE_CYCLE when they wait for each other · CUTOVER_QUEUE_INVALID when they are more than
+   * the depth of the queue
    */
   submitAll(orders: readonly Submission[]): Promise<readonly Submitted[]>;
   /**

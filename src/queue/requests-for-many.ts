@@ -3,8 +3,9 @@ import type { OrderRecord, OrderState } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { Queue } from "./queue.ts";
 import { type AskEnd, cancelOrder, requeue } from "./requests.ts";
-import { invalid, onlyKnown, reasonText, whole } from "./settings.ts";
+import { invalid, isText, onlyKnown, reasonText, whole } from "./settings.ts";
 import { refuseUnknownStates, unfinishedStates } from "./states.ts";
+import { kindName } from "./submission.ts";
 
 /** Orders read in one go, and touched at the same time. */
 const pageSize = 500;
@@ -19,6 +20,7 @@ export async function cancelMany(
   const { reason, kind, states = unfinishedStates } = which;
   reasonText(reason);
   refuseUnknownStates(states, unfinishedStates);
+  if (kind !== undefined) kindName(kind);
   let cancelled = 0;
   for await (const page of ordersIn(context, states)) {
     const meant = page.filter((order) => kind === undefined || order.kind === kind);
@@ -33,6 +35,8 @@ export function deadLetters(
 ): Promise<readonly OrderRecord[]> {
   onlyKnown(query, { kind: true, limit: true, after: true }, "deadLetters");
   const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
+  if (query.kind !== undefined) kindName(query.kind);
+  if (query.after !== undefined) isText(query.after, "after");
   return failed(context, limit, query.after, ({ kind }) => query.kind === undefined || kind === query.kind);
 }
 
@@ -46,6 +50,8 @@ export async function resubmitMany(
   const { kind, code, ids, reason = "asked for by resubmit()" } = query;
   reasonText(reason);
   const limit = whole(query.limit ?? 1_000, "limit", 1, 100_000);
+  if (kind !== undefined) kindName(kind);
+  if (code !== undefined) isText(code, "code");
   if (ids !== undefined && !Array.isArray(ids)) throw invalid("ids", "a list of ids", ids);
   const meant = (order: OrderRecord): boolean =>
     order.state === "FAILED" &&

@@ -194,6 +194,18 @@ describe("the depth limit", () => {
     expect(await queue.submit("job")).toMatchObject({ fresh: true });
   });
 
+  test("refuses more at once than it ever lets in, and does not say to come back", async () => {
+    const { queue } = await open({ depth: 5 });
+    const refused = await queue
+      .submitAll(Array.from({ length: 6 }, () => ({ kind: "job" })))
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: "CUTOVER_QUEUE_INVALID",
+      message: "orders: expected at most 5 in one call, the depth of this queue, found 6",
+    });
+    expect((await queue.counts()).PENDING).toBe(0);
+  });
+
   test("a known order is given back even when the queue is full", async () => {
     const { queue } = await open({ depth: 1 });
     await queue.submit("job", null, { key: "k" });

@@ -297,11 +297,23 @@ export function onlyKnown<T extends object>(
   }
 }
 
+/** @throws CUTOVER_QUEUE_INVALID naming the field */
+export function isText(value: unknown, field: string): void {
+  if (typeof value !== "string") throw invalid(field, "a text", value);
+}
+
 export function invalid(field: string, expected: string, found: unknown): CutoverError {
-  const shown = typeof found === "string" ? JSON.stringify(found.slice(0, 80)) : String(found);
+  const shown = shortly(found);
   return new CutoverError("CUTOVER_QUEUE_INVALID", {
     message: `${field}: expected ${expected}, found ${shown}`,
     place: field,
     details: { field, expected, found: shown },
   });
+}
+
+function shortly(found: unknown): string {
+  if (typeof found === "string") return JSON.stringify(found.slice(0, 80));
+  if (Array.isArray(found)) return "a list";
+  if (typeof found === "object" && found !== null) return "an object";
+  return typeof found === "function" ? "a function" : String(found);
 }

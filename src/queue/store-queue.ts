@@ -17,7 +17,7 @@ import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
-import { duration, invalid, onlyKnown, reasonText, whole } from "./settings.ts";
+import { duration, invalid, isText, onlyKnown, reasonText, whole } from "./settings.ts";
 import { isFinished, orderStates, refuseUnknownStates, unfinished } from "./states.ts";
 import { kindName, type Submission, type SubmitOptions } from "./submission.ts";
 import { Submitter } from "./submitter.ts";
@@ -103,7 +103,7 @@ export class StoreQueue implements Queue {
   }
 
   async submit(kind: string, payload?: unknown, options: SubmitOptions = {}): Promise<Submitted> {
-    const [stored] = await this.submitAll([{ ...options, kind, payload }]);
+    const [stored] = await this.submitAll([submission(kind, payload, options)]);
     if (stored === undefined) {
       throw new CutoverError("CUTOVER_INTERNAL", { message: "the store returned no record for a new order" });
     }
@@ -121,7 +121,7 @@ export class StoreQueue implements Queue {
     payload?: unknown,
     options: SubmitOptions = {},
   ): Promise<{ readonly id: string }> {
-    const [order] = await this.submitAllWithin(connection, [{ ...options, kind, payload }]);
+    const [order] = await this.submitAllWithin(connection, [submission(kind, payload, options)]);
     return { id: order?.id ?? "" };
   }
 
@@ -140,15 +140,16 @@ export class StoreQueue implements Queue {
     return order?.queue === this.#context.settings.name ? order : undefined;
   }
 
-  list(query: Parameters<Queue["list"]>[0] = {}): ReturnType<Queue["list"]> {
+  async list(query: Parameters<Queue["list"]>[0] = {}): ReturnType<Queue["list"]> {
     this.#refuseStopped();
     onlyKnown(query, { states: true, limit: true, after: true }, "list");
     refuseUnknownStates(query.states, orderStates);
+    if (query.after !== undefined) isText(query.after, "after");
     const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
     return this.#context.store.orders.list({ ...query, queue: this.#context.settings.name, limit });
   }
 
-  counts(): Promise<OrderCounts> {
+  async counts(): Promise<OrderCounts> {
     this.#refuseStopped();
     return this.#context.store.orders.counts(this.#context.settings.name);
   }
@@ -225,7 +226,7 @@ export class StoreQueue implements Queue {
     this.#scheduler.ring();
   }
 
-  config(): ReturnType<Queue["config"]> {
+  async config(): ReturnType<Queue["config"]> {
     this.#refuseStopped();
     return this.#context.store.orders.config(this.#context.settings.name);
   }
@@ -236,19 +237,17 @@ export class StoreQueue implements Queue {
     return config;
   }
 
-  schedule(
-    ...[name, when, kind, payload, options]: Parameters<Queue["schedule"]>
-  ): ReturnType<Queue["schedule"]> {
+  async schedule(...schedule: Parameters<Queue["schedule"]>): ReturnType<Queue["schedule"]> {
     this.#refuseStopped();
-    return this.#schedules.set(name, when, kind, payload, options).finally(() => this.#scheduler.ring());
+    return this.#schedules.set(...schedule).finally(() => this.#scheduler.ring());
   }
 
-  unschedule(name: string): Promise<boolean> {
+  async unschedule(schedule: string): Promise<boolean> {
     this.#refuseStopped();
-    return this.#schedules.remove(name);
+    return this.#schedules.remove(schedule);
   }
 
-  schedules(): ReturnType<Queue["schedules"]> {
+  async schedules(): ReturnType<Queue["schedules"]> {
     this.#refuseStopped();
     return this.#schedules.list();
   }
@@ -262,7 +261,7 @@ export class StoreQueue implements Queue {
     return this.#figures.metrics();
   }
 
-  workers(): ReturnType<Queue["workers"]> {
+  async workers(): ReturnType<Queue["workers"]> {
     this.#refuseStopped();
     return this.#context.store.orders.workers(this.#context.settings.name);
   }
@@ -277,19 +276,19 @@ export class StoreQueue implements Queue {
     return this.#context.store.orders.history(id);
   }
 
-  recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery> {
+  async recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery> {
     this.#refuseStopped();
     const { settings, store } = this.#context;
     return recoverFromAudit(store, { ...options, queue: settings.name });
   }
 
-  prune(options: Parameters<Queue["prune"]>[0]): Promise<number> {
+  async prune(options: Parameters<Queue["prune"]>[0]): Promise<number> {
     this.#refuseStopped();
     onlyKnown(options, { olderThan: true }, "prune");
     return prune(this.#context, duration(options.olderThan, "olderThan"), Infinity);
   }
 
-  stop(options: Parameters<Queue["stop"]>[0] = {}): Promise<void> {
+  async stop(options: Parameters<Queue["stop"]>[0] = {}): Promise<void> {
     onlyKnown(options, { wait: true }, "stop");
     return (this.#stopped ??= this.#stop(duration(options.wait ?? 0, "wait")));
   }
@@ -389,6 +388,13 @@ export class StoreQueue implements Queue {
   #refuseStopped(): void {
     if (this.#stopped !== undefined) throw closed();
   }
+}
+
+/** Anything but an object would be spread into nothing, and what it was to say with it. */
+function submission(kind: string, payload: unknown, options: SubmitOptions): Submission {
+  if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options))
+    throw invalid("options", "an object such as { key, priority }", options);
+  return { ...options, kind, payload };
 }
 
 const closed = (): CutoverError =>

@@ -74,6 +74,9 @@ export class Submitter {
   /** How long until there is room, from what was finished in the last minute: between one poll and a minute. */
   #full(error: CutoverError, wanted: number): CutoverError {
     const { meter, settings } = this.#context;
+    if (wanted > settings.depth)
+      // However long one waits: it can never be taken in one call.
+      return invalid("orders", `at most ${settings.depth} in one call, the depth of this queue`, wanted);
     const perSecond = meter.throughput();
     const guess = perSecond > 0 ? Math.ceil((wanted / perSecond) * 1_000) : settings.pollMs;
     const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, guess));
