@@ -58,6 +58,17 @@ describe("an order", () => {
     expect((await queue.counts()).PENDING).toBe(1);
   });
 
+  test("may be given parts of a millisecond, which are rounded up: the store counts whole ones", async () => {
+    const { queue, clock } = await open({ timeout: 1_000 / 3, lease: "0.0301s", keep: 1.5 });
+    const { id, timeoutMs } = await queue.submit("a", null, { key: "k", keyFor: 0.5 + 1 });
+    expect(timeoutMs).toBe(334);
+    expect((await queue.submit("a", null, { timeout: "1.2ms" })).timeoutMs).toBe(2);
+    await clock.advance(1);
+    expect((await queue.submit("a", null, { key: "k" })).id).toBe(id);
+    await clock.advance(1);
+    expect((await queue.submit("a", null, { key: "k" })).id).not.toBe(id);
+  });
+
   test("starts when its time has come, not before", async () => {
     const { queue, clock, pass } = await open({ poll: "1h" });
     queue.work("later", () => "done");

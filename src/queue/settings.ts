@@ -257,7 +257,7 @@ function telemetryApi(value: TelemetryApi | undefined): TelemetryApi | undefined
   throw invalid("telemetry", 'the object of `import * as otel from "@opentelemetry/api"`', value);
 }
 
-/** A duration in milliseconds that is at least `least`. @throws CUTOVER_QUEUE_INVALID naming the field */
+/** A duration in whole milliseconds, rounded up, that is at least `least`: times are stored as whole numbers. @throws CUTOVER_QUEUE_INVALID naming the field */
 export function duration(value: Duration, field: string, least = 0): number {
   let ms: number;
   try {
@@ -267,7 +267,7 @@ export function duration(value: Duration, field: string, least = 0): number {
     throw invalid(field, 'a duration such as "250ms" or "10m"', value);
   }
   if (ms < least) throw invalid(field, `at least ${least} ms`, value);
-  return ms;
+  return Math.ceil(ms);
 }
 
 /** @throws CUTOVER_QUEUE_INVALID naming the field */

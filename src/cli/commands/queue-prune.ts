@@ -25,7 +25,7 @@ export const command: Command = {
         remedy: "for example: cutover queue prune --older-than 7d",
       });
     }
-    const age = parseDuration(text);
+    const age = Math.ceil(parseDuration(text));
     const queue = queueName(context);
     const removed = await useOrders(context, async ({ orders, clock }) => {
       const before = clock.now() - age;
