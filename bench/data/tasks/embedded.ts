@@ -2,15 +2,20 @@ import { moveData, openLevelDb, openLmdb } from "../../../src/data/index.ts";
 import { openPlainLevel, openPlainLmdb } from "../drivers.ts";
 import { timed } from "../meter.ts";
 import type { Done } from "../process.ts";
-import { madeRows, type MadeRow } from "../rows.ts";
+import { madeRows, type MadeRow, type Values } from "../rows.ts";
 
 /** A LevelDB with the rows, settled: every way reads it as a database that has been at rest. */
-export async function makeLevel(options: { to: string; rows: number; bytes: number }): Promise<Done> {
+export async function makeLevel(options: {
+  to: string;
+  rows: number;
+  bytes: number;
+  values?: Values;
+}): Promise<Done> {
   const db = await openPlainLevel(options.to);
   const done = await timed(async () => {
     let batch = db.batch();
     let waiting = 0;
-    for (const { key, value } of madeRows(options.rows, options.bytes)) {
+    for (const { key, value } of madeRows(options.rows, options.bytes, options.values)) {
       batch.put(key, value);
       waiting += key.length + value.length;
       if (waiting < 4_194_304) continue;
