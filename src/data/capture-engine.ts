@@ -14,12 +14,14 @@ export interface ByteEngine {
   readonly pollMs?: number;
   /** Values that views give are the caller's alone, and bytes given to a write are not looked at once it has settled. */
   readonly copies?: boolean;
+  /** Views show also what is written after they began: each call on one is of its own moment, so none is given out as a snapshot. */
+  readonly viewsMove?: boolean;
   collections(): Promise<readonly Collection[]>;
   /** Whether rows can be kept under this name. */
   has(collection: string): boolean;
   /** Why the store cannot hold this row; undefined when it can. */
   refusal(change: Change): string | undefined;
-  /** One snapshot of everything, records included. */
+  /** One snapshot of everything, records included, unless views move. */
   view(): ByteView;
   /**
    * Rows from the start of the range, read in a snapshot of now beside this thread. Undefined where a view has to read them; absent:

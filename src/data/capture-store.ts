@@ -68,6 +68,7 @@ export class CapturedStore implements DataStore {
   constructor(engine: ByteEngine, clock: Clock = systemClock) {
     this.#engine = engine;
     this.#clock = clock;
+    if (engine.viewsMove === true) Object.defineProperty(this, "snapshot", { value: undefined });
   }
 
   get name(): string {
@@ -117,6 +118,7 @@ export class CapturedStore implements DataStore {
     return this.#read(range.collection, (view) => view.count(placeOf(range.collection).range(range)));
   }
 
+  /** Not there in a store whose views move (`ByteEngine.viewsMove`), as in `Reader`. */
   async snapshot(): Promise<Reader> {
     const view = this.#engine.view();
     const known = (collection: string): void => this.#known(collection);

@@ -16,7 +16,7 @@ import { keys } from "../capture-records.ts";
 import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts";
 import { giveBack } from "../huge-rows.ts";
 import { type FileRow, FilesFolder, firstFrom, rowOf, type StrangeFile } from "./files-folder.ts";
-import { fileOf, nameRefusal } from "./files-names.ts";
+import { fileOf, inNames, nameRefusal } from "./files-names.ts";
 import { closedStore, storeError } from "./place.ts";
 
 /** In the folder, beside the collections: our records, and the transaction that is being written. */
@@ -30,31 +30,46 @@ export const ownFolder = ".cutover-data";
 export class FilesEngine implements ByteEngine {
   readonly name: string;
   readonly copies: boolean = true;
+  readonly viewsMove: boolean = true;
   readonly #root: string;
   readonly #folders: ReadonlyMap<string, FilesFolder>;
+  readonly #strangers: readonly string[];
   readonly #release: () => void;
   readonly #listeners = new Set<() => void>();
   #closed = false;
 
-  constructor(name: string, root: string, collections: ReadonlyMap<string, string>, release: () => void) {
+  /** `folders`: by the names of collections, and those whose names can be none. */
+  constructor(
+    name: string,
+    root: string,
+    folders: { readonly collections: ReadonlyMap<string, string>; readonly strangers: readonly string[] },
+    release: () => void,
+  ) {
     this.name = name;
     this.#root = root;
+    this.#strangers = folders.strangers;
     this.#release = release;
     this.#folders = new Map(
-      [...collections, [reserved, join(root, ownFolder, "records")] as const].map(([collection, path]) => [
-        collection,
-        new FilesFolder(path),
-      ]),
+      [...folders.collections, [reserved, join(root, ownFolder, "records")] as const].map(
+        ([collection, path]) => [collection, new FilesFolder(path, { root: collection === "" })],
+      ),
     );
     this.#finish();
   }
 
   collections(): Promise<readonly Collection[]> {
-    return this.#mapped(() =>
-      [...this.#folders]
+    return this.#mapped(() => [
+      ...[...this.#folders]
         .filter(([name]) => name !== reserved)
-        .map(([name, folder]) => ({ name, rows: folder.rows().length })),
-    );
+        .map(([name, folder]) => {
+          const problem = folder.problem();
+          return { name, rows: folder.rows().length, ...(problem === undefined ? {} : { problem }) };
+        }),
+      ...this.#strangers.map((name) => ({
+        name,
+        problem: `the name of the folder has other than ${inNames}`,
+      })),
+    ]);
   }
 
   strange(): Promise<readonly StrangeFile[]> {

@@ -38,5 +38,8 @@ export function nameRefusal(key: Uint8Array): string | undefined {
     : `its file name would have ${length} bytes, file systems take ${longestName}`;
 }
 
+/** What names of folders are made of. */
+export const inNames = 'letters, digits, "_", "-", "."';
+
 /** Names of folders are those of collections; one that a file system may read otherwise is no collection. */
 export const goodFolder = (name: string): boolean => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name);

@@ -1,10 +1,19 @@
 import fc from "fast-check";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { connectorContract, type ConnectorSubject } from "../../testing/index.ts";
 import { encodeRecordOf } from "../capture-journal.ts";
+import { chooseCollections } from "../verify/collections.ts";
 import { fileOf, keyOfFile } from "./files-names.ts";
 import { type FilesStore, openFiles } from "./files.ts";
 
@@ -75,6 +84,54 @@ describe("a folder of JSON files", () => {
     expect(readFileSync(join(path, "users", "ä b.json"), "utf8")).toBe("[1]");
     writeFileSync(join(path, "users", "new.json"), "{}");
     expect(await store.count({ collection: "users" })).toBe(5);
+  });
+
+  test("rows that would be left out are told before a move, not lost: two files of one key, what cannot be read, folders", async () => {
+    const path = folder();
+    for (const name of [
+      "twice",
+      "link",
+      "bytes",
+      "deep",
+      "deep/er",
+      "empty",
+      "empty/.git",
+      "my folder",
+      ".cache",
+    ])
+      mkdirSync(join(path, name));
+    writeFileSync(join(path, "twice", "A.json"), "1");
+    writeFileSync(join(path, "twice", "%41.json"), "2");
+    writeFileSync(join(path, "whole.json"), "{}");
+    symlinkSync(join(path, "whole.json"), join(path, "link", "other.json"));
+    writeFileSync(join(path, "bytes", "sound \u{fffd}.json"), "1");
+    writeFileSync(
+      Buffer.from([...Buffer.from(join(path, "bytes")), 0x2f, 0xff, ...Buffer.from(".json")]),
+      "2",
+    );
+    writeFileSync(join(path, "deep", "er", "row.json"), "{}");
+    await using store = await openFiles(path);
+    const told = (await store.collections()).map(({ name, rows, problem }) => [name, rows, problem]);
+    expect(new Map(told.map(([name, ...rest]) => [name, rest]))).toEqual(
+      new Map([
+        ["", [1, undefined]],
+        ["twice", [1, "%41.json and A.json stand for the same key"]],
+        ["link", [0, "other.json: it is no plain file"]],
+        ["bytes", [1, "\u{fffd}.json: its name is no UTF-8"]],
+        ["deep", [0, "rows in a folder of it: er"]],
+        ["empty", [0, undefined]],
+        ["my folder", [undefined, 'the name of the folder has other than letters, digits, "_", "-", "."']],
+      ]),
+    );
+    await expect(chooseCollections(store, undefined)).rejects.toMatchObject({
+      code: "CUTOVER_DATA_COLLECTION",
+    });
+    expect((await chooseCollections(store, ["", "empty"])).length).toBe(2);
+  });
+
+  test("gives no snapshot, as what it reads later is of a later moment", async () => {
+    await using store = await openFiles(folder());
+    expect("snapshot" in store && store.snapshot !== undefined).toBe(false);
   });
 
   test("a transaction that was on disk before a crash is carried out, one that was not leaves nothing", async () => {

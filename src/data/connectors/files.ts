@@ -6,7 +6,7 @@ import { refuseOptions } from "../capture-options.ts";
 import { CapturedStore } from "../capture-store.ts";
 import { FilesEngine, ownFolder } from "./files-engine.ts";
 import type { StrangeFile } from "./files-folder.ts";
-import { goodFolder } from "./files-names.ts";
+import { goodFolder, inNames } from "./files-names.ts";
 import { demand, storeError, whatIsAt, wrongKind } from "./place.ts";
 
 export interface FilesStoreOptions {
@@ -52,7 +52,7 @@ export async function openFiles(path: string, options: FilesStoreOptions = {}): 
   for (const collection of collections ?? [])
     if (collection !== "" && !goodFolder(collection))
       throw new CutoverError("CUTOVER_DATA_COLLECTION", {
-        message: `expected names of folders (letters, digits, "_", "-", "."), found "${collection}"`,
+        message: `expected names of folders (${inNames}), found "${collection}"`,
         place: name,
       });
   demand(found, path, name, create);
@@ -60,14 +60,16 @@ export async function openFiles(path: string, options: FilesStoreOptions = {}): 
   try {
     mkdirSync(join(path, ownFolder, "records"), { recursive: true });
     release = lock(join(path, ownFolder, "lock"), name);
-    const folders = readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && goodFolder(entry.name))
+    const there = readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
       .map((entry) => entry.name);
     const all = new Map(
-      ["", ...folders, ...(collections ?? [])].map((folder) => [folder, join(path, folder)]),
+      ["", ...there.filter(goodFolder), ...(collections ?? [])].map((folder) => [folder, join(path, folder)]),
     );
     for (const folder of all.values()) mkdirSync(folder, { recursive: true });
-    return (await new FilesStore(new FilesEngine(name, path, all, release), clock).check()) as FilesStore;
+    const strangers = there.filter((folder) => !goodFolder(folder) && !folder.startsWith("."));
+    const engine = new FilesEngine(name, path, { collections: all, strangers }, release);
+    return (await new FilesStore(engine, clock).check()) as FilesStore;
   } catch (error) {
     release?.();
     throw storeError(error, name);

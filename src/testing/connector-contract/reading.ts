@@ -184,6 +184,34 @@ export function readContract({ describe, expect, withSubject }: ConnectorTools):
       expect(batches < 3 || during >= 2).toBe(true);
     });
 
+    withSubject(
+      "a snapshot shows the moment in which it was asked for, whatever is read from it and when",
+      async (given) => {
+        const { store, collection } = given;
+        if (store.snapshot === undefined) return;
+        await given.write(given.set("a", "old"), given.set("b", "old"));
+        const before = await given.content();
+        const moment = await store.snapshot();
+        try {
+          await given.write(given.set("a", "new"), given.gone("b"), given.set("c", "new"));
+          for (let look = 1; look <= 2; look++) {
+            const found: (readonly [string, string])[] = [];
+            for await (const rows of moment.scan(given.range())) found.push(...pairs(rows));
+            expect(found).toEqual(before);
+            expect(await moment.count(given.range())).toBe(2);
+            const keys = ["a", "b", "c"].map((name) => given.row(name, "").key);
+            const old = hex(given.row("a", "old").value);
+            const values = (await moment.get(collection, keys)).map((value) => value && hex(value));
+            expect(values).toEqual([old, hex(given.row("b", "old").value), undefined]);
+            expect((await moment.collections()).some(({ name }) => name === collection)).toBe(true);
+          }
+        } finally {
+          await moment[Symbol.asyncDispose]();
+        }
+        expect(await given.content()).toEqual(pairs([given.row("a", "new"), given.row("c", "new")]));
+      },
+    );
+
     withSubject("a collection it does not have is refused by name", async (given) => {
       const range = { collection: "no such collection" };
       expect(await refusal(given.store.count(range))).toBe("CUTOVER_DATA_COLLECTION");
