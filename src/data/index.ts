@@ -105,6 +105,9 @@ export { backupData, type Backup, type BackupOptions } from "./backup/backup.ts"
 export { type BackupReader, openBackup } from "./backup/backup-reader.ts";
 export type { BackupCollection, BackupManifest } from "./backup/format.ts";
 export { type BackupProof, keepProof, proofOf } from "./backup/proof.ts";
+export { type BackupPreview, type BackupPreviewOptions, previewBackup } from "./backup/backup-preview.ts";
+export { checkBackup, type CheckBackupOptions } from "./backup/check-backup.ts";
+export { previewRestore, type RestorePreview, type RestorePreviewOptions } from "./backup/restore-preview.ts";
 export { restoreData, type Restored, type RestoreOptions } from "./backup/restore.ts";
 export { chooseCollections } from "./verify/collections.ts";
 export { type AsideRow, asideRows, originalsOf } from "./verify/kept-rows.ts";

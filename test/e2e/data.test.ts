@@ -137,7 +137,7 @@ describe("data without a migration", () => {
     expect(refused.stderr.replaceAll(/\s+/g, " ")).toMatch(
       /CUTOVER_DATA_BACKUP leaf 2 of 3 .* is damaged .*up to "user:/,
     );
-    expect(await project.json("data", "digest", "lmdb:third")).toMatchObject({ rows: 0 });
+    expect(existsSync(project.path("third"))).toBe(false);
   }, 60_000);
 
   test("a copy that was interrupted says so, and goes on with the same command", async () => {
@@ -308,6 +308,26 @@ describe("bad input to the commands of data", () => {
     );
     expect(await project.run("data", "restore", "b", "lmdb:full", "--replace")).toMatchObject({ code: 0 });
     expect(await project.json("data", "digest", "lmdb:full")).toMatchObject({ rows: 10 });
+  }, 60_000);
+
+  test("a dry run of backup and restore refuses what they would refuse, with the same words, and makes nothing", async () => {
+    rows("leveldb:old", 0, 10);
+    expect(await project.run("data", "backup", "leveldb:old", "b")).toMatchObject({ code: 0 });
+    rows("lmdb:full", 0, 3);
+    const before = readdirSync(project.dir).toSorted();
+    for (const words of [
+      ["backup", "leveldb:old", "fresh", "--scratch", "lmdb:full"],
+      ["restore", "b", "lmdb:full"],
+    ]) {
+      const told = await project.run("data", ...words, "--dry-run");
+      const refused = await project.run("data", ...words);
+      expect([told.stderr, told.code]).toEqual([refused.stderr, refused.code]);
+      expect(told.stderr).toContain("CUTOVER_DATA_NOT_EMPTY");
+    }
+    const may = await project.run("data", "restore", "b", "files:a/b", "--dry-run");
+    expect(may).toMatchObject({ code: 0, stderr: "" });
+    expect(may.stdout).toBe("the backup is whole: 10 rows → files:a/b (will be made; nothing was touched)\n");
+    expect(readdirSync(project.dir).toSorted()).toEqual(before);
   }, 60_000);
 
   test("a copy that is refused while a large LevelDB is read ends with its error, and does not wait for ever", async () => {

@@ -6,9 +6,9 @@ import {
   backupData,
   type Backup,
   type BackupProof,
-  chooseCollections,
   digestText,
   keepProof,
+  previewBackup,
   restoreData,
 } from "../../data/index.ts";
 import { plural } from "../../report/index.ts";
@@ -37,7 +37,7 @@ export const command: Command = {
   options: {
     ...collectionOption,
     scratch: { type: "string", value: "ADDRESS", help: "an empty store to restore to; its rows stay there" },
-    "dry-run": { type: "boolean", help: "say what would be written, and touch nothing" },
+    "dry-run": { type: "boolean", help: "say what would be written, or refused, and touch nothing" },
   },
   words: 2,
   async run(context) {
@@ -46,21 +46,22 @@ export const command: Command = {
       "a folder for the backup",
     ]);
     await using source = await openStore(address);
-    const chosen = await chooseCollections(source, collectionsOf(context).collections);
-    const known = chosen.every(({ rows }) => rows !== undefined);
-    const total = known ? chosen.reduce((sum, { rows = 0 }) => sum + rows, 0) : undefined;
+    const scratch = context.args.text("scratch");
+    // A long backup is not written for a scratch store that could not take it.
+    const named = scratch === undefined ? {} : { scratch };
+    const seen = await previewBackup({ source, dir, ...collectionsOf(context), ...named });
     if (context.args.flag("dry-run")) {
-      const bytes = chosen.reduce((sum, each) => sum + (each.bytes ?? 0), 0);
-      const plan = { from: source.name, dir, collections: chosen.length, rows: total ?? null, bytes };
-      if (context.json) context.terminal.json(plan);
+      const { collections, rows: total, bytes } = seen;
+      const plan = { from: source.name, dir, collections: collections.length, rows: total ?? null };
+      if (context.json) context.terminal.json({ ...plan, bytes: bytes ?? null });
       else
         context.terminal.line(
-          `${source.name} → ${dir} · ${total === undefined ? "" : `about ${plural(total, "row")} · `}${bytesText(bytes)} (nothing was touched)`,
+          `${source.name} → ${dir} · ${total === undefined ? "" : `about ${plural(total, "row")} · `}${bytes === undefined ? "" : `${bytesText(bytes)} `}(nothing was touched)`,
         );
       return 0;
     }
     using progress = new DataProgress(context);
-    progress.part("write", total);
+    progress.part("write", seen.rows);
     const made = await backupData({
       source,
       dir,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { formatDuration } from "../../core/index.ts";
-import { chooseCollections, digestText, keepProof, restoreData } from "../../data/index.ts";
+import { chooseCollections, digestText, keepProof, previewRestore, restoreData } from "../../data/index.ts";
 import { count, plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import {
@@ -19,13 +19,16 @@ const usage = "data restore DIR ADDRESS [--replace] [--dry-run]";
 export const command: Command = {
   usage,
   help: [
-    "Brings a backup back and compares it afterwards. The whole backup is checked before a row is written; damage is named by the rows it lies in. Interrupted, the same command goes on where it stood.",
+    "Brings a backup back and compares it afterwards. The whole backup is checked before the target is opened, or made: damage is named by the rows it lies in, and leaves the target as it was. Interrupted, the same command goes on where it stood.",
     "A target that holds rows is refused. With --replace it becomes the backup: rows it does not have are removed.",
   ],
   options: {
     ...collectionOption,
     replace: { type: "boolean", help: "replace what the target holds" },
-    "dry-run": { type: "boolean", help: "check the backup, and touch nothing" },
+    "dry-run": {
+      type: "boolean",
+      help: "check the backup and whether the target could take it, and touch nothing",
+    },
   },
   words: 2,
   async run(context) {
@@ -39,18 +42,24 @@ export const command: Command = {
     const chosen = await chooseCollections(kept, collectionsOf(context).collections);
     const names = chosen.map(({ name }) => name);
     const total = chosen.reduce((sum, { rows = 0 }) => sum + rows, 0);
+    const replace = context.args.flag("replace");
+    progress.part("check", total);
+    // Before the target is opened, which would make it: a damaged backup leaves nothing behind.
+    const { target: there } = await previewRestore({
+      dir,
+      to: address,
+      collections: names,
+      replace,
+      signal: context.interrupted,
+      onRead: (rows, bytes) => progress.add(rows, bytes),
+    });
     if (context.args.flag("dry-run")) {
-      progress.part("check", total);
-      for (const name of names)
-        for await (const rows of kept.leaves(name)) {
-          context.interrupted.throwIfAborted();
-          progress.add(rows.length, 0);
-        }
       progress[Symbol.dispose]();
-      if (context.json) context.terminal.json({ dir, whole: true, rows: total, to: shownAddress(address) });
+      const to = shownAddress(address);
+      if (context.json) context.terminal.json({ dir, whole: true, rows: total, to, target: there });
       else
         context.terminal.line(
-          `the backup is whole: ${plural(total, "row")} → ${shownAddress(address)} (nothing was touched)`,
+          `the backup is whole: ${plural(total, "row")} → ${to} (${there === "holds rows" ? "its rows are replaced" : there}; nothing was touched)`,
         );
       return 0;
     }
@@ -60,7 +69,8 @@ export const command: Command = {
       dir,
       target,
       collections: names,
-      replace: context.args.flag("replace"),
+      replace,
+      checked: true,
       fence: context.clock.now(),
       clock: context.clock,
       random: randomBytes,

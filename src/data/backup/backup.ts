@@ -68,7 +68,7 @@ export async function backupData(options: BackupOptions): Promise<Backup> {
   await using moment = await source.snapshot?.();
   const reader = moment ?? source;
   const chosen = await chooseCollections(reader, options.collections);
-  const folder = await newFolder(options.dir, await bytesNeeded(chosen));
+  const folder = await newFolder(options.dir, bytesNeeded(chosen));
   try {
     const hash = await rowHash(newSeed(options.random));
     const madeAt = clock.now();
@@ -100,14 +100,14 @@ export async function backupData(options: BackupOptions): Promise<Backup> {
   }
 }
 
-/** Undefined when the store cannot say how much it holds. */
-function bytesNeeded(collections: readonly Collection[]): Promise<number | undefined> {
+/** About what a backup of these takes; undefined when the store cannot say how much it holds. */
+export function bytesNeeded(collections: readonly Collection[]): number | undefined {
   let sum = 0;
   for (const { rows, bytes } of collections) {
-    if (rows === undefined || bytes === undefined) return Promise.resolve(undefined);
+    if (rows === undefined || bytes === undefined) return undefined;
     sum += bytes + rows * overheadPerRow;
   }
-  return Promise.resolve(sum);
+  return sum;
 }
 
 async function writeCollection(

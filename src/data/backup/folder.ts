@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, open, readdir, rename, rm, statfs } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { CutoverError } from "../../core/index.ts";
+import { requireFree, requireWritable } from "../disk.ts";
 
 /** A folder that is there under its name only when it is whole. */
 export interface NewFolder {
@@ -13,20 +14,35 @@ export interface NewFolder {
   discard(): Promise<void>;
 }
 
-/** @throws CUTOVER_DATA_NOT_EMPTY when something is there; CUTOVER_DATA_FULL when less than `bytes` is free */
-export async function newFolder(wanted: string, bytes: number | undefined): Promise<NewFolder> {
+/**
+ * Whether a new folder can be made there, told without making anything.
+ * @throws CUTOVER_DATA_NOT_EMPTY when something is there; CUTOVER_DATA_FULL when less than `bytes` is free; CUTOVER_DATA_DENIED
+ */
+export async function requirePlace(wanted: string, bytes: number | undefined): Promise<void> {
   const final = resolve(wanted);
-  const parent = dirname(final);
-  const start = `${basename(final)}.partial-`;
-  return tellFiles(final, async () => {
-    await makeFolders(parent);
+  await tellFiles(final, async () => {
     const there = await readdir(final).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error.code === "ENOTDIR" ? occupied(final, "a file") : error;
     });
     if (there !== undefined && there.length > 0) throw occupied(final, `${there.length} entries`);
+    // It is written beside, and renamed: an empty folder is replaced.
+    await requireWritable(dirname(final));
+    const parent = dirname(final);
+    const remedy = "make room, or put the backup on another disk";
+    if (bytes !== undefined) await requireFree(parent, bytes, "the backup", remedy);
+  });
+}
+
+/** @throws as `requirePlace` */
+export async function newFolder(wanted: string, bytes: number | undefined): Promise<NewFolder> {
+  const final = resolve(wanted);
+  const parent = dirname(final);
+  const start = `${basename(final)}.partial-`;
+  await requirePlace(final, bytes);
+  return tellFiles(final, async () => {
+    await makeFolders(parent);
     const leftovers = (await readdir(parent)).filter((name) => name.startsWith(start));
-    if (bytes !== undefined) await roomFor(parent, bytes);
     const dir = await mkdtemp(join(parent, start));
     return {
       dir,
@@ -52,17 +68,6 @@ async function makeFolders(dir: string): Promise<void> {
     if (error.code !== "ENOENT" || dirname(dir) === dir) throw error;
     await makeFolders(dirname(dir));
     await make();
-  });
-}
-
-async function roomFor(dir: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dir);
-  if (bavail * bsize >= bytes) return;
-  throw new CutoverError("CUTOVER_DATA_FULL", {
-    message: `expected about ${bytes} free bytes for the backup, found ${bavail * bsize}`,
-    place: dir,
-    details: { needed: bytes, free: bavail * bsize },
-    remedy: "make room, or put the backup on another disk",
   });
 }
 

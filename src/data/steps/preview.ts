@@ -1,7 +1,6 @@
-import { statfs } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
 import { CutoverError, isCutoverError, systemClock } from "../../core/index.ts";
 import type { DataStore, Reader } from "../connector.ts";
+import { freeAt, requireFree } from "../disk.ts";
 import { type DataMap, imagesOf } from "../map.ts";
 import { count, rowsText, sizeText } from "./step-progress.ts";
 import { diskOf, type OpenedStore, openStore, storeName, type StoreRef } from "./store-ref.ts";
@@ -122,23 +121,5 @@ export async function requireRoom(to: StoreRef, source: DataStore, names: readon
   const all = (await source.collections()).filter(({ name }) => names.includes(name));
   // A store that cannot say cheaply is not read whole for this.
   const bytes = all.reduce((sum, each) => sum + (each.bytes ?? 0), 0);
-  const free = await freeAt(dir);
-  if (free === undefined || free >= bytes) return;
-  throw new CutoverError("CUTOVER_DATA_FULL", {
-    message: `expected about ${bytes} free bytes for ${storeName(to)}, found ${free}`,
-    place: dir,
-    details: { needed: bytes, free },
-  });
-}
-
-/** Free bytes on the disk of a folder that may not be there yet. */
-async function freeAt(dir: string): Promise<number | undefined> {
-  for (let at = resolve(dir); ; at = dirname(at)) {
-    try {
-      const { bavail, bsize } = await statfs(at);
-      return bavail * bsize;
-    } catch {
-      if (dirname(at) === at) return undefined;
-    }
-  }
+  await requireFree(dir, bytes, storeName(to));
 }

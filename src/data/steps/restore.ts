@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { type Json, type JsonObject, hasCode, markPlace } from "../../core/index.ts";
 import type { Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import { openBackup } from "../backup/backup-reader.ts";
+import { checkBackup } from "../backup/check-backup.ts";
 import { keepProof } from "../backup/proof.ts";
+import { previewRestore } from "../backup/restore-preview.ts";
 import { type Restored, restoreData, restoreJob } from "../backup/restore.ts";
 import { digestForm } from "../digest/digest.ts";
 import type { Target } from "../connector.ts";
@@ -49,8 +51,8 @@ interface RestoreSaved extends Saved {
 }
 
 /**
- * A step that brings a backup back into a store, and proves it: the whole backup is checked before a row is written, and both are
- * compared afterwards. The way back empties the store, which was empty before.
+ * A step that brings a backup back into a store, and proves it: the whole backup is checked before the store is opened, or made, and
+ * both are compared afterwards. The way back empties the store, which was empty before.
  *
  * ```ts
  * restore("backups/before", "leveldb:data/again")
@@ -136,6 +138,7 @@ async function plan({ from, store, options }: Setting): Promise<StepPlan> {
 
 async function start(context: StepContext, { from, store, options }: Setting): Promise<Json> {
   const { names, job } = await contentsOf(from, options.collections);
+  await check(context, { from, store, options }, names);
   await using opened = await openStore(store, { clock: context.clock, create: true, collections: names });
   let saved = savedOf<RestoreSaved>(context);
   if (saved === undefined) {
@@ -145,7 +148,7 @@ async function start(context: StepContext, { from, store, options }: Setting): P
     await opened.store.forget(job);
     saved = await save<RestoreSaved>(context, { names, job });
   }
-  const restored = await bringBack(context, { dir: from, target: opened.store, names });
+  const restored = await bringBack(context, { dir: from, target: opened.store, names, checked: true });
   // A backup of which everything came back counts from now on.
   if (options.collections === undefined) await keepProof(from, storeName(store), restored, context.clock);
   const { rows, removed, resumedLeaves, verification } = restored;
@@ -161,6 +164,22 @@ async function start(context: StepContext, { from, store, options }: Setting): P
   await context.evidence(`restore of ${from}`, facts);
   const note = `${rowsText(verification.target.count)} restored and equal to the backup`;
   return await finish(context, saved, { note, ...facts });
+}
+
+/** Before the store is opened, which would make it: a damaged backup, or one that does not fit, leaves nothing behind. */
+async function check(
+  context: StepContext,
+  { from, store, options }: Setting,
+  names: readonly string[],
+): Promise<void> {
+  const { signal } = context;
+  const progress = new RowProgress(context);
+  const onRead = (rows: number, bytes: number): void => progress.add(rows, bytes);
+  progress.part("checks the backup", await rowsIn(from, names));
+  const work = { dir: from, collections: names, signal, onRead };
+  // Once rows of this step lie there, and of a store that no address names, only the backup can be looked at.
+  if (typeof store !== "string" || savedOf<RestoreSaved>(context) !== undefined) await checkBackup(work);
+  else await previewRestore({ ...work, to: store, replace: options.replace === true });
 }
 
 async function contentsOf(
@@ -182,13 +201,11 @@ export async function bringBack(
     readonly dir: string;
     readonly target: Target;
     readonly names: readonly string[];
+    readonly checked?: boolean;
   },
 ): Promise<Restored> {
-  const { dir, target, names } = to;
-  await using backup = await openBackup(dir);
-  const total = backup.manifest.collections
-    .filter(({ name }) => names.includes(name))
-    .reduce((sum, { digest }) => sum + digest.count, 0);
+  const { dir, target, names, checked = false } = to;
+  const total = await rowsIn(dir, names);
   const progress = new RowProgress(context);
   const words = { check: "checks the backup", restore: "restores", compare: "compares" };
   let last = "";
@@ -197,6 +214,7 @@ export async function bringBack(
     target,
     collections: names,
     replace: true,
+    checked,
     fence: context.fence,
     clock: context.clock,
     random: (length) => new Uint8Array(randomBytes(length)),
@@ -207,6 +225,13 @@ export async function bringBack(
       progress.add(rows, bytes);
     },
   });
+}
+
+async function rowsIn(dir: string, names: readonly string[]): Promise<number> {
+  await using backup = await openBackup(dir);
+  return backup.manifest.collections
+    .filter(({ name }) => names.includes(name))
+    .reduce((sum, { digest }) => sum + digest.count, 0);
 }
 
 async function rollback(context: StepContext, { store }: Setting): Promise<void> {

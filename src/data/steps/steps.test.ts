@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { spawn } from "node:child_process";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { noImage } from "../map.ts";
 import { openLevelDb } from "../connectors/leveldb.ts";
 import { openDataStore } from "../open-data-store.ts";
 import { overlay } from "../verify/touched.ts";
+import { backupData } from "../backup/backup.ts";
 import { backfill } from "./backfill.ts";
 import { backup } from "./backup.ts";
 import { repair } from "./repair.ts";
@@ -225,6 +226,26 @@ describe("a migration that moves data", () => {
       "4 rows set aside in all; cutover report --aside lists them with their reasons",
     ]);
   }, 60_000);
+
+  test.each(["leveldb", "lmdb", "files"])(
+    "a damaged backup is refused before a %s store is made for it",
+    async (kind) => {
+      await fill(old(), 300);
+      {
+        await using source = await openDataStore(old());
+        await backupData({ source, dir: kept(), clock: systemClock, random: (n) => new Uint8Array(n) });
+      }
+      const path = join(kept(), "0000.rows");
+      const rows = await readFile(path);
+      rows[50] = (rows[50] ?? 0) ^ 1;
+      await writeFile(path, rows);
+      const { state, results } = await run(restore(kept(), `${kind}:${dir}/again`));
+      expect(results["move/restore"]).toMatchObject({ code: "CUTOVER_DATA_BACKUP" });
+      expect(state).toBe("ROLLED_BACK");
+      expect(existsSync(join(dir, "again"))).toBe(false);
+    },
+    60_000,
+  );
 
   test("a difference fails verify with counts and places, and the way back empties the new store", async () => {
     await fill(old(), 200);
