@@ -385,6 +385,11 @@ describe("submit within the caller's transaction", () => {
     queue.work<{ invoice: number }>("send", ({ payload }) => payload.invoice);
     expect(await queue.waitFor(kept[0]?.id ?? "", { timeout: "20s" })).toMatchObject({ result: 2 });
     expect(await queue.counts()).toMatchObject({ COMPLETED: 1, PENDING: 0 });
+    mine.exec("BEGIN");
+    const last = await queue.submitWithin(mine, "send", { invoice: 3 });
+    mine.exec("COMMIT");
+    await queue.drain({ timeout: "20s" }); // it is part of the queue, though nobody took it up yet
+    expect(await queue.get(last.id)).toMatchObject({ result: 3 });
     await expect(queue.submitWithin(mine, "")).rejects.toMatchObject({ place: "kind" });
     const invalid = { code: "CUTOVER_QUEUE_INVALID" };
     await expect(queue.submitWithin(mine, "send")).rejects.toMatchObject(invalid); // in no transaction
@@ -394,7 +399,7 @@ describe("submit within the caller's transaction", () => {
     const closed = new DatabaseSync(path);
     closed.close();
     await expect(queue.submitWithin(closed, "send")).rejects.toMatchObject(invalid);
-    expect(await queue.counts()).toMatchObject({ COMPLETED: 1, PENDING: 0 });
+    expect(await queue.counts()).toMatchObject({ COMPLETED: 2, PENDING: 0 });
   }, 30_000);
 });
 

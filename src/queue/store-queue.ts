@@ -1,5 +1,5 @@
 import { CutoverError, type Json } from "../core/index.ts";
-import type { OrderCounts, OrderRecord } from "../store/index.ts";
+import type { Capacity, OrderCounts, OrderRecord } from "../store/index.ts";
 import { type AuditRecovery, type AuditRecoveryOptions, recoverFromAudit } from "./audit-recovery.ts";
 import type { QueueContext } from "./context.ts";
 import { Figures } from "./figures.ts";
@@ -28,6 +28,9 @@ import { seenEveryMs, WorkerList } from "./worker-list.ts";
 
 /** Waiters for the whole queue to be empty wait under this name, which no order can have. */
 const empty = "";
+
+/** What a claim asks for that is to take nothing. */
+const nothing: Capacity = { slots: 0, memory: 0, max: 0, kinds: [], starts: [], tags: [] };
 
 /** The queue over a store. Made by `openQueue`. */
 export class StoreQueue implements Queue {
@@ -136,7 +139,10 @@ export class StoreQueue implements Queue {
   async get(id: string): Promise<OrderRecord | undefined> {
     this.#refuseStopped();
     if (typeof id !== "string") throw invalid("id", "the id of a work order", id);
-    const order = await this.#context.store.orders.get(id);
+    const { orders } = this.#context.store;
+    // One that was submitted within another transaction may be taken up between the store's looks at orders and inbox; then
+    // it is an order at the second look.
+    const order = (await orders.get(id)) ?? (await orders.get(id));
     return order?.queue === this.#context.settings.name ? order : undefined;
   }
 
@@ -373,7 +379,13 @@ export class StoreQueue implements Queue {
 
   async #isEmpty(): Promise<boolean> {
     if (this.#scheduler.attempts.size > 0) return false;
-    return unfinished(await this.counts()) === 0 || (await this.config()).paused;
+    if (unfinished(await this.counts()) > 0) return (await this.config()).paused;
+    // What was submitted within transactions of others is not counted before a claim takes it up.
+    const { store, settings, worker } = this.#context;
+    await store.orders.claim(settings.name, worker, nothing, settings.leaseMs);
+    if (unfinished(await this.counts()) === 0) return true;
+    this.#scheduler.ring();
+    return (await this.config()).paused;
   }
 
   async #known(id: string): Promise<OrderRecord> {
