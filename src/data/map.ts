@@ -1,4 +1,4 @@
-import { CutoverError } from "../core/index.ts";
+import { asError, CutoverError } from "../core/index.ts";
 
 /** A row of the source as a map function gets it. It must not be changed. */
 export interface SourceRow {
@@ -92,7 +92,7 @@ export function imagesOf({ map }: DataMap, row: SourceRow): Mapped {
   try {
     found = map(row);
   } catch (thrown) {
-    return { images: [], aside: thrown instanceof Error ? thrown.message : String(thrown) };
+    return { images: [], aside: reasonOf(thrown) };
   }
   if (found === null) return { images: [] };
   const list = Array.isArray(found) ? (found as readonly Image[]) : [found as Image];
@@ -100,17 +100,33 @@ export function imagesOf({ map }: DataMap, row: SourceRow): Mapped {
   for (const image of list) {
     const { collection = row.collection, key = row.key, value } = image ?? {};
     if (typeof collection !== "string" || !(key instanceof Uint8Array) || !(value instanceof Uint8Array)) {
-      throw notBytes(row);
+      throw notBytes(row, image);
     }
     images.push({ collection, key, value });
   }
   return { images };
 }
 
-function notBytes({ collection }: SourceRow): CutoverError {
+/** People write the whole row into it: with a thousand such rows it would fill the record of the run. */
+const longestReason = 1_000;
+
+function reasonOf(thrown: unknown): string {
+  const text = asError(thrown).message;
+  return text.length <= longestReason ? text : `${text.slice(0, longestReason)}…`;
+}
+
+function notBytes({ collection }: SourceRow, found: unknown): CutoverError {
+  const late = found instanceof Promise;
+  // Nobody waits for it: what it throws would end the process.
+  if (late) found.catch(() => {});
   return new CutoverError("CUTOVER_DATA_OPTIONS", {
-    message: `expected the map function to return null, an image { collection?, key?, value } of bytes or a list of them for a row of "${collection}", found something else`,
-    place: collection,
+    message: `expected the map function to return null, an image { collection?, key?, value } of bytes or a list of them for a row of "${collection}", found ${
+      late ? "a promise" : "something else"
+    }`,
+    place: `map of "${collection}"`,
+    remedy: late
+      ? "take the word `async` away: what a map needs is fetched before it is made"
+      : "return bytes, as `Buffer.from(text)` or `encodeRecord(columns)`, or throw `noImage(reason)`",
   });
 }
 
