@@ -92,7 +92,6 @@ const libraries: Readonly<Record<string, string>> = {
   "document/yaml.ts": "yaml",
   "document/toml.ts": "smol-toml",
   // docs/decisions/0019-packages-of-data.md
-  "data/digest/row-hash.ts": "xxhash-wasm",
   "data/steps/configure-yaml.ts": "yaml",
 };
 

@@ -1,7 +1,7 @@
-import xxhash from "xxhash-wasm";
 import { CutoverError, type RandomBytes } from "../../core/index.ts";
 import type { Digest, Row } from "../connector.ts";
-import { keyAt, type RowBlock, valueAt } from "../row-block.ts";
+import type { RowBlock } from "../row-block.ts";
+import { BlockHash } from "./block-hash.ts";
 
 /** Hashes of one run: 64 bits, all begun from one seed, so that nobody can prepare rows that look equal. */
 export interface RowHash {
@@ -26,38 +26,25 @@ export interface DigestSum {
   take(): Digest;
 }
 
-/** Bytes hashed at once: they are copied into the memory of the WebAssembly, which never becomes smaller again. */
-const hashedAtOnce = 1_048_576;
-
 /** XXH64 (Collet, xxHash specification 0.1.1) by WebAssembly. */
 export async function rowHash(seed: bigint): Promise<RowHash> {
-  const api = await xxhash();
-  const inParts = (bytes: Uint8Array, from: bigint): bigint => {
-    const hash = api.create64(from);
-    for (let at = 0; at < bytes.length; at += hashedAtOnce)
-      hash.update(bytes.subarray(at, at + hashedAtOnce));
-    return hash.digest();
-  };
-  return seeded(
-    (bytes, from) => (bytes.length <= hashedAtOnce ? api.h64Raw(bytes, from) : inParts(bytes, from)),
-    seed,
-  );
+  return seeded(await BlockHash.load(), seed);
 }
 
-function seeded(h64Raw: (bytes: Uint8Array, seed: bigint) => bigint, seed: bigint): RowHash {
+function seeded(by: BlockHash, seed: bigint): RowHash {
   return {
     seed,
-    within: (collection) => seeded(h64Raw, h64Raw(Buffer.from(collection, "utf8"), seed)),
-    key: (key) => h64Raw(key, seed),
-    row: (key, value) => h64Raw(value, h64Raw(key, seed)),
+    within: (collection) => seeded(by, by.hash(Buffer.from(collection, "utf8"), seed)),
+    key: (key) => by.hash(key, seed),
+    row: (key, value) => by.hash(value, by.hash(key, seed)),
     sum: () => {
       // 64-bit cells: additions wrap by themselves and make no garbage (1.4 times as fast as bigint variables).
       const sums = new BigUint64Array(2);
       let count = 0;
       const add = (key: Uint8Array, value: Uint8Array): void => {
-        const hash = h64Raw(key, seed);
+        const hash = by.hash(key, seed);
         sums[1]! += hash;
-        sums[0]! += h64Raw(value, hash);
+        sums[0]! += by.hash(value, hash);
         count++;
       };
       return {
@@ -69,7 +56,8 @@ function seeded(h64Raw: (bytes: Uint8Array, seed: bigint) => bigint, seed: bigin
           }
         },
         addBlock: (block, from, to) => {
-          for (let at = from; at < to; at++) add(keyAt(block, at), valueAt(block, at));
+          by.add(block, from, to, seed, sums);
+          count += to - from;
         },
         take: () => {
           const digest: Digest = { count, rows: sums[0] ?? 0n, keys: sums[1] ?? 0n };
