@@ -1,4 +1,5 @@
-import type { Json, JsonObject, RouteState } from "../core/index.ts";
+import { CutoverError, type Json, type JsonObject, type RouteState } from "../core/index.ts";
+import { unpackText } from "./packed-text.ts";
 import type { RouteChange, StoredEvent } from "./run-events.ts";
 import type {
   ApprovalRecord,
@@ -103,7 +104,30 @@ export const toRouteChange = (row: RouteChangeRow): RouteChange & { readonly at:
   at: row.at,
 });
 
-export interface EventRow extends Omit<StoredEvent, "data"> {
-  readonly data: string;
+/** The data of an event as a store keeps them: as text or, where a store packs long texts, as the hexadecimal of it. */
+export interface EventData {
+  readonly seq: number;
+  readonly data: string | null;
+  readonly packed?: string | null;
 }
-export const toEvent = (row: EventRow): StoredEvent => ({ ...row, data: json<JsonObject>(row.data) });
+export type EventRow = EventData & Omit<StoredEvent, "data">;
+
+/** The data of an event as canonical JSON. @throws CUTOVER_AUDIT_BROKEN when they cannot be unpacked */
+export function eventText({ seq, data, packed = null }: EventData): string {
+  try {
+    if (packed !== null) return unpackText(Buffer.from(packed, "hex"));
+    if (data !== null) return data;
+  } catch {
+    // What is found instead is of no use to anybody.
+  }
+  throw new CutoverError("CUTOVER_AUDIT_BROKEN", {
+    message: `expected the data of event ${seq} as they were written, found that they cannot be read`,
+    details: { seq },
+    place: `event ${seq}`,
+  });
+}
+
+export function toEvent(row: EventRow): StoredEvent {
+  const { packed: _, ...event } = row;
+  return { ...event, data: json<JsonObject>(eventText(row)) };
+}

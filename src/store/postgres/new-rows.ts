@@ -1,11 +1,11 @@
 import type { SqlValue } from "../sql/program.ts";
 import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 
-/** One column of rows that are written together. `json`: texts that hold no control characters. */
+/** One column of rows that are written together. `json`: texts that hold no control characters; `bytea`: bytes. */
 export interface NewColumn {
   readonly name: string;
-  readonly form: "text" | "bigint" | "double precision" | "json";
-  readonly cells: readonly (string | number | null)[];
+  readonly form: "text" | "bigint" | "double precision" | "json" | "bytea";
+  readonly cells: readonly SqlValue[];
   /** What is made of a value before it is written, as SQL; by default nothing. */
   readonly as?: (cell: string) => string;
 }
@@ -64,7 +64,12 @@ function unnested(columns: readonly NewColumn[]): string {
 
 function arrayOf({ form, cells }: NewColumn): string {
   if (form === "json") return jsonArray(cells as readonly (string | null)[]);
+  if (form === "bytea") return textArray((cells as readonly (Uint8Array | null)[]).map(hexOf));
   return form === "text"
     ? textArray(cells as readonly (string | null)[])
     : numberArray(cells as readonly (number | null)[]);
 }
+
+/** As an element of an array value; alone, the driver sends bytes as they are. */
+const hexOf = (bytes: Uint8Array | null): string | null =>
+  bytes === null ? null : `\\x${Buffer.from(bytes).toString("hex")}`;

@@ -47,7 +47,11 @@ export interface PostgresStoreOptions {
   readonly driver?: PgDriver;
 }
 
-const postgresDialect: Dialect = { name: "postgres", hex: (column) => `encode(${column}, 'hex')` };
+const postgresDialect: Dialect = {
+  name: "postgres",
+  hex: (column) => `encode(${column}, 'hex')`,
+  eventData: (table) => `${table}.data, encode(${table}.packed, 'hex') AS packed`,
+};
 
 const connectMs = 10_000;
 
@@ -194,7 +198,12 @@ function assemble(given: Given, first: Session, head: number): Store {
     clock: time,
     runs: sqlRuns(sql),
     routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
-    orders: postgresOrders(sql, writer, work, { now: () => time.now(), schema, channel, place }),
+    orders: postgresOrders(sql, postgresDialect, writer, work, {
+      now: () => time.now(),
+      schema,
+      channel,
+      place,
+    }),
     events,
     rebuild: async () => ({ events: await writer.task((tx) => rebuildProjections(tx)) }),
     close,

@@ -2,6 +2,7 @@ import type { OrderStore } from "../order-records.ts";
 import { orderCalls } from "../orders/order-calls.ts";
 import { sqlOrderCare } from "../sql/order-care.ts";
 import { sqlOrderReads } from "../sql/order-reads.ts";
+import type { Dialect } from "../sql/program.ts";
 import type { Sql } from "../sql/write-context.ts";
 import { pruneOrders, renewOrders } from "./order-bulk.ts";
 import { submitIntoInbox } from "./order-inbox.ts";
@@ -11,6 +12,7 @@ import type { Writer } from "./writer.ts";
 /** The work orders of a PostgreSQL store. */
 export function postgresOrders(
   sql: Sql,
+  dialect: Dialect,
   writer: Writer,
   bell: WorkListeners,
   options: {
@@ -23,7 +25,7 @@ export function postgresOrders(
   return {
     submitWithin: submitIntoInbox(sql, options),
     ...orderCalls(writer, bell),
-    ...sqlOrderReads(sql, options.now),
+    ...sqlOrderReads(sql, dialect, options.now),
     ...sqlOrderCare(sql),
     renew: (held, leaseMs) => sql.write(({ now }) => renewOrders(held, now, now + leaseMs)),
     prune: (queue, before, limit) => sql.write(() => pruneOrders(queue, before, limit)),

@@ -40,7 +40,8 @@ export async function rebuildProjections(tx: Transaction): Promise<number> {
   for (let after = 0; ;) {
     const [page] = await tx.ask([
       {
-        sql: "SELECT seq, at, stream, type, data FROM events WHERE seq > $1 ORDER BY seq LIMIT $2",
+        sql: `SELECT seq, at, stream, type, data, encode(packed, 'hex') AS packed FROM events
+          WHERE seq > $1 ORDER BY seq LIMIT $2`,
         values: [after, replayChunk],
         wants: "rows",
       },

@@ -41,7 +41,8 @@ export function checkSchemaName(schema: string): void {
 export async function migrateSchema(session: Session, schema: string, place: string): Promise<void> {
   const files = schemaFiles();
   if (missing(files, await appliedVersions(session, schema, place), place).length === 0) return;
-  await session.send([plain("BEGIN")]);
+  // An index of millions of orders takes its time.
+  await session.send([plain("BEGIN"), plain("SET LOCAL statement_timeout = 0")]);
   try {
     // Two numbers of one lock: a constant of ours, and the schema.
     await session.send([asked("SELECT pg_advisory_xact_lock(1131770991, hashtext($1))", schema)]);

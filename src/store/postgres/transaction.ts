@@ -1,5 +1,6 @@
 import { CutoverError, faultPoint } from "../../core/index.ts";
 import { ChainDraft, type ChainEnd } from "../chain-draft.ts";
+import { packText } from "../packed-text.ts";
 import { project } from "../projection.ts";
 import { rowSql } from "../row-sql.ts";
 import type { RunEvent, StoredEvent } from "../run-events.ts";
@@ -292,13 +293,20 @@ export function writeEvents(
   { events, texts }: Pick<ChainDraft, "events" | "texts">,
   within?: string,
 ): Statement {
+  const packed = texts.map((text) => packText(text) ?? null);
+  const some = packed.some((bytes) => bytes !== null);
   const { sql, values } = newRows(
     [
       { name: "seq", form: "bigint", cells: events.map(({ seq }) => seq) },
       { name: "at", form: "bigint", cells: events.map(({ at }) => at) },
       { name: "stream", form: "text", cells: events.map(({ stream }) => stream) },
       { name: "type", form: "text", cells: events.map(({ type }) => type) },
-      { name: "data", form: "json", cells: texts },
+      {
+        name: "data",
+        form: "json",
+        cells: texts.map((text, index) => (packed[index] === null ? text : null)),
+      },
+      ...(some ? [{ name: "packed", form: "bytea", cells: packed } as const] : []),
       {
         name: "hash",
         form: "text",
@@ -308,5 +316,6 @@ export function writeEvents(
     ],
     within,
   );
-  return { sql: `INSERT INTO events (seq, at, stream, type, data, hash) ${sql}`, values, wants: "count" };
+  const columns = `seq, at, stream, type, data, ${some ? "packed, " : ""}hash`;
+  return { sql: `INSERT INTO events (${columns}) ${sql}`, values, wants: "count" };
 }

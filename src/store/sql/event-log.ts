@@ -1,7 +1,7 @@
 import { asError, type Log } from "../../core/index.ts";
 import { type Break, ChainWalk, genesis } from "../chain.ts";
 import type { StoredEvent } from "../run-events.ts";
-import { type EventRow, toEvent } from "../run-rows.ts";
+import { type EventRow, eventText, toEvent } from "../run-rows.ts";
 import type { ChainReport, EventLog } from "../store.ts";
 import { all, type Dialect, one, type Program } from "./program.ts";
 import type { Sql } from "./write-context.ts";
@@ -16,6 +16,15 @@ interface End {
   readonly events: number;
 }
 
+/** Empty when it cannot be read: no event was hashed like that. */
+function textOrNone(row: EventRow): string {
+  try {
+    return eventText(row);
+  } catch {
+    return "";
+  }
+}
+
 /** The log of a store: reading, verifying, and telling listeners of what its own process committed. */
 export class SqlEventLog implements EventLog {
   readonly #sql: Sql;
@@ -28,7 +37,7 @@ export class SqlEventLog implements EventLog {
   constructor(sql: Sql, dialect: Dialect, log: Log) {
     this.#sql = sql;
     this.#log = log;
-    this.#columns = `e.seq, e.at, e.stream, e.type, e.data, ${dialect.hex("e.hash")} AS hash`;
+    this.#columns = `e.seq, e.at, e.stream, e.type, ${dialect.eventData("e")}, ${dialect.hex("e.hash")} AS hash`;
     this.#hashOf = dialect.hex("hash");
     // `previous` is the hash of the row before; zeros before the first, empty when that row is gone.
     this.#withPrevious = `SELECT ${this.#columns}, CASE WHEN e.seq = 1 THEN '${genesis}'
@@ -109,7 +118,7 @@ export class SqlEventLog implements EventLog {
       chunk,
     );
     for (const row of rows) {
-      const found = walk.next(row);
+      const found = walk.next({ ...row, data: textOrNone(row) });
       if (found !== undefined) return found;
     }
     return undefined;

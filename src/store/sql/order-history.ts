@@ -2,13 +2,14 @@ import type { JsonObject } from "../../core/index.ts";
 import type { MovedOrder, OrderEvent } from "../order-events.ts";
 import type { OrderEntry } from "../order-records.ts";
 import { ordersTold } from "../orders-told.ts";
-import { all, one, type Program } from "./program.ts";
+import { type EventData, eventText } from "../run-rows.ts";
+import { all, type Dialect, one, type Program } from "./program.ts";
 
 /** Events read at a time: one may tell of five hundred orders. */
 const page = 20;
 
 /** Everything that happened to one order, found by the positions that its row keeps. */
-export function* orderHistory(id: string): Program<readonly OrderEntry[]> {
+export function* orderHistory(id: string, dialect: Dialect): Program<readonly OrderEntry[]> {
   const row = yield* one<{ readonly trail: string; readonly progressed_in: number | null }>(
     "SELECT trail, progressed_in FROM orders WHERE id = ?",
     id,
@@ -20,12 +21,13 @@ export function* orderHistory(id: string): Program<readonly OrderEntry[]> {
   const entries: OrderEntry[] = [];
   for (let from = 0; from < sorted.length; from += page) {
     const some = sorted.slice(from, from + page);
-    const events = yield* all<{ seq: number; at: number; type: OrderEvent["type"]; data: string }>(
-      `SELECT seq, at, type, data FROM events WHERE seq IN (${some.map(() => "?").join(", ")}) ORDER BY seq`,
+    const events = yield* all<EventData & { at: number; type: OrderEvent["type"] }>(
+      `SELECT seq, at, type, ${dialect.eventData("events")} FROM events WHERE seq IN (${some.map(() => "?").join(", ")}) ORDER BY seq`,
       ...some,
     );
-    for (const { seq, at, type, data } of events) {
-      const event = { type, data: JSON.parse(data) as unknown } as OrderEvent;
+    for (const stored of events) {
+      const { seq, at, type } = stored;
+      const event = { type, data: JSON.parse(eventText(stored)) as unknown } as OrderEvent;
       entries.push(
         ...entriesOf(event, id, seq === row.progressed_in).map((entry) => ({ seq, at, ...entry })),
       );

@@ -3,7 +3,7 @@ import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts"
 import { placed } from "../orders/move.ts";
 import { byRank, isFinished, submittedRow, toRecord } from "../orders/row.ts";
 import type { NewOrder } from "../order-records.ts";
-import { all, arrays, one, type Program } from "./program.ts";
+import { all, arrays, type Dialect, one, type Program } from "./program.ts";
 import { orderHistory } from "./order-history.ts";
 import type { Sql } from "./write-context.ts";
 
@@ -23,6 +23,7 @@ const select = `SELECT ${orderColumnNames} FROM orders`;
 /** What may be asked about work orders, in the part of SQL that every database shares. */
 export function sqlOrderReads(
   sql: Sql,
+  dialect: Dialect,
   now: () => number,
 ): Pick<
   OrderStore,
@@ -43,7 +44,7 @@ export function sqlOrderReads(
     list: ({ queue, states: wanted = states, limit, after = "" }) =>
       sql.read(() => list(queue, wanted, limit, after)),
     waiting: (queue, limit) => sql.read(() => waiting(queue, limit)),
-    history: (id) => sql.read(() => orderHistory(id)),
+    history: (id) => sql.read(() => orderHistory(id, dialect)),
     orphans: (queue, workers = []) => sql.read(() => orphans(queue, workers, now())),
     holders: (queue) =>
       sql.read(function* () {

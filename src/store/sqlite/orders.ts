@@ -5,6 +5,7 @@ import { sqlOrderReads } from "../sql/order-reads.ts";
 import type { Sql } from "../sql/write-context.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { submitIntoInbox } from "./order-inbox.ts";
+import { sqliteDialect } from "./sql.ts";
 import type { WorkBell } from "./work-bell.ts";
 
 /** The work orders of an SQLite store. */
@@ -19,7 +20,7 @@ export function sqliteOrders(
       submitIntoInbox(connection, options.path, orders);
     },
     ...orderCalls(writer, bell),
-    ...sqlOrderReads(sql, options.now),
+    ...sqlOrderReads(sql, sqliteDialect, options.now),
     ...sqlOrderCare(sql),
   };
 }

@@ -5,7 +5,11 @@ import type { Connection } from "./connection.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Reader } from "./reader.ts";
 
-export const sqliteDialect: Dialect = { name: "sqlite", hex: (column) => `lower(hex(${column}))` };
+export const sqliteDialect: Dialect = {
+  name: "sqlite",
+  hex: (column) => `lower(hex(${column}))`,
+  eventData: (table) => `${table}.data`,
+};
 
 /** Runs the shared programs without a pause: reads at once, writes inside the transaction of their turn. */
 export function sqliteSql(reader: Reader, writer: GroupCommit, clock: Clock): Sql {
