@@ -10,6 +10,7 @@ export async function openSide(spec: SideSpec): Promise<Side> {
   const [first] = clients as [TestClient, ...TestClient[]];
   await first.query("CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, payload jsonb)");
   const free = [...clients];
+  let answered: ((payload: Payload) => void) | undefined;
   const insert = async (payloads: readonly Payload[]): Promise<void> => {
     const client = free.pop();
     if (client === undefined) throw new Error(`expected at most ${connections} callers`);
@@ -22,9 +23,15 @@ export async function openSide(spec: SideSpec): Promise<Side> {
   };
   const none = (): Promise<never> => Promise.reject(new Error("bare inserts are not done by anybody"));
   return {
-    submit: (payload) => insert([payload]),
+    submit: async (payload) => {
+      await insert([payload]);
+      answered?.(payload);
+    },
     submitMany: insert,
-    work: none,
+    // Nobody does anything with it: what a job takes until it is stored and acknowledged.
+    work: async (handler) => {
+      answered = handler;
+    },
     rest: none,
     isDone: none,
     close: async () => {
