@@ -16,7 +16,7 @@ export interface Limit {
 
 /** What is changed; what is not named stays, `null` takes a weight or limit away. */
 export interface ConfigChange {
-  /** By tenant: its share against others of its priority, 0.001 – 1,000. Default of each 1. */
+  /** By tenant: its share against others of its priority, 0.001 – 1,000. Default of each 1. Orders that wait keep their turns. */
   readonly weights?: Readonly<Record<string, number | null>>;
   /** By limit key; `"*"` stands for each key that is not named. */
   readonly limits?: Readonly<Record<string, Limit | null>>;

@@ -161,7 +161,8 @@ export interface Queue extends AsyncDisposable {
   /** What is stored about the queue itself, the same for every worker. */
   config(): Promise<QueueConfig>;
   /**
-   * Changes weights of tenants and limits of limit keys, for every worker and from the next claim on.
+   * Changes weights of tenants and limits of limit keys, for every worker. Limits hold from the next claim on, weights for what
+   * is submitted from then on: an order that waits keeps its turn.
    * @throws CUTOVER_QUEUE_INVALID naming the member
    *
    * @example

@@ -1,5 +1,5 @@
 import { CutoverError, type Json } from "../core/index.ts";
-import type { Capacity, OrderCounts, OrderRecord } from "../store/index.ts";
+import type { OrderCounts, OrderRecord } from "../store/index.ts";
 import { type AuditRecovery, type AuditRecoveryOptions, recoverFromAudit } from "./audit-recovery.ts";
 import type { QueueContext } from "./context.ts";
 import { Figures } from "./figures.ts";
@@ -19,8 +19,8 @@ import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
 import { duration, invalid, isText, onlyKnown, reasonText, whole } from "./settings.ts";
 import { isFinished, orderStates, refuseUnknownStates, unfinished } from "./states.ts";
-import { kindName, type Submission, type SubmitOptions } from "./submission.ts";
-import { Submitter } from "./submitter.ts";
+import { kindName, type Submission, submissionOf, type SubmitOptions } from "./submission.ts";
+import { Submitter, takeUpInbox } from "./submitter.ts";
 import { orderTimeline, type TimelineEntry } from "./timeline.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Waiters, waitOptions } from "./waiters.ts";
@@ -28,9 +28,6 @@ import { seenEveryMs, WorkerList } from "./worker-list.ts";
 
 /** Waiters for the whole queue to be empty wait under this name, which no order can have. */
 const empty = "";
-
-/** What a claim asks for that is to take nothing. */
-const nothing: Capacity = { slots: 0, memory: 0, max: 0, kinds: [], starts: [], tags: [] };
 
 /** The queue over a store. Made by `openQueue`. */
 export class StoreQueue implements Queue {
@@ -106,7 +103,7 @@ export class StoreQueue implements Queue {
   }
 
   async submit(kind: string, payload?: unknown, options: SubmitOptions = {}): Promise<Submitted> {
-    const [stored] = await this.submitAll([submission(kind, payload, options)]);
+    const [stored] = await this.submitAll([submissionOf(kind, payload, options)]);
     if (stored === undefined) {
       throw new CutoverError("CUTOVER_INTERNAL", { message: "the store returned no record for a new order" });
     }
@@ -124,7 +121,7 @@ export class StoreQueue implements Queue {
     payload?: unknown,
     options: SubmitOptions = {},
   ): Promise<{ readonly id: string }> {
-    const [order] = await this.submitAllWithin(connection, [submission(kind, payload, options)]);
+    const [order] = await this.submitAllWithin(connection, [submissionOf(kind, payload, options)]);
     return { id: order?.id ?? "" };
   }
 
@@ -380,10 +377,7 @@ export class StoreQueue implements Queue {
   async #isEmpty(): Promise<boolean> {
     if (this.#scheduler.attempts.size > 0) return false;
     if (unfinished(await this.counts()) > 0) return (await this.config()).paused;
-    // What was submitted within transactions of others is not counted before a claim takes it up.
-    const { store, settings, worker } = this.#context;
-    await store.orders.claim(settings.name, worker, nothing, settings.leaseMs);
-    if (unfinished(await this.counts()) === 0) return true;
+    if (!(await takeUpInbox(this.#context))) return true;
     this.#scheduler.ring();
     return (await this.config()).paused;
   }
@@ -400,13 +394,6 @@ export class StoreQueue implements Queue {
   #refuseStopped(): void {
     if (this.#stopped !== undefined) throw closed();
   }
-}
-
-/** Anything but an object would be spread into nothing, and what it was to say with it. */
-function submission(kind: string, payload: unknown, options: SubmitOptions): Submission {
-  if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options))
-    throw invalid("options", "an object such as { key, priority }", options);
-  return { ...options, kind, payload };
 }
 
 const closed = (): CutoverError =>

@@ -16,7 +16,7 @@ import { formatSize, parseSize, type Size } from "./size.ts";
 export interface SubmitOptions {
   /** A second submit with the same key gives back the first order, finished or not. */
   readonly key?: string;
-  /** How long the key counts; a submit after that is a new order. Default: for ever. */
+  /** How long the key counts; a submit after that is a new order. Default: as long as the first one is stored. */
   readonly keyFor?: Duration;
   /**
    * What the work takes while it runs. Default: one slot, and the memory behind the slots it takes. `tags`: only workers
@@ -75,6 +75,16 @@ const knownNeeds: Readonly<Record<keyof NonNullable<SubmitOptions["needs"]>, tru
   slots: true,
   tags: true,
 };
+
+/**
+ * One order of a call with options. Anything but an object would be spread into nothing, and what it was to say with it.
+ * @throws CUTOVER_QUEUE_INVALID
+ */
+export function submissionOf(kind: string, payload: unknown, options: SubmitOptions): Submission {
+  if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options))
+    throw invalid("options", "an object such as { key, priority }", options);
+  return { ...options, kind, payload };
+}
 
 /** Most orders that one order may wait for. */
 const mostAfter = 1_000;
