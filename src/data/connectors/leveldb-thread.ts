@@ -1,12 +1,14 @@
 /** The thread that reads a LevelDB beside the one that has it open; see `leveldb-thread-link.ts`. */
 import { parentPort, workerData } from "node:worker_threads";
-import { asError } from "../../core/index.ts";
 import type { FromThread, ReadCall, ThreadData, ToThread } from "./leveldb-calls.ts";
-import { type LevelRange, type LevelSnapshot, loadLevel } from "./leveldb-driver.ts";
+import type { LevelClass, LevelRange, LevelSnapshot } from "./leveldb-driver.ts";
 import { LevelReading } from "./leveldb-reading.ts";
 
 const { location, options, recordKey } = workerData as ThreadData;
-const Level = await loadLevel();
+// As little as can be is loaded here: rows are waited for meanwhile. Who started this thread has the package.
+const { ClassicLevel: Level } = (await import("classic-level" as string)) as {
+  readonly ClassicLevel: LevelClass;
+};
 
 /** The bounds of a range stay bytes where keys are asked for as texts. */
 class Db extends Level {
@@ -66,7 +68,7 @@ async function answer(call: ReadCall): Promise<void> {
     );
   } catch (error) {
     await close(name);
-    const { message, code } = asError(error) as Error & { readonly code?: unknown };
+    const { message, code } = error as Error & { readonly code?: unknown };
     send({ id, failed: typeof code === "string" ? `${code} ${message}` : message });
   }
 }
