@@ -60,7 +60,7 @@ interface TableRow {
 const tablesSql: string = `SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text AS found FROM (
   SELECT c.oid::int8, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relpersistence::text AS persistence,
     c.relreplident::text AS identity,
-    CASE WHEN c.relkind = 'p' THEN (SELECT sum(greatest(l.reltuples, 0)) FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid WHERE p.isleaf)
+    CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(l.reltuples) FILTER (WHERE l.reltuples >= 0), CASE count(*) WHEN 0 THEN 0 ELSE -1 END) FROM pg_partition_tree(c.oid) p JOIN pg_class l ON l.oid = p.relid WHERE p.isleaf)
       ELSE c.reltuples END::float8 AS rows,
     CASE WHEN c.relkind = 'p' THEN (SELECT coalesce(sum(pg_table_size(p.relid)), 0) FROM pg_partition_tree(c.oid) p WHERE p.isleaf)
       ELSE pg_table_size(c.oid) END::float8 AS bytes,

@@ -30,6 +30,22 @@ const slotGone: Meaning = {
   expected: "expected the changes that the slot kept",
 };
 
+const unread: Meaning = {
+  code: "CUTOVER_DATA_ADDRESS",
+  expected: "expected an address whose port is one and whose files can be read",
+  remedy: "correct port, sslrootcert, sslcert and sslkey in the address",
+};
+const unencrypted: Meaning = {
+  code: "CUTOVER_DATA_UNAVAILABLE",
+  expected: "expected a server that encrypts, as the address asks",
+  remedy: "take ssl and sslmode out of the address, or switch `ssl` on at the server",
+};
+const untrusted: Meaning = {
+  code: "CUTOVER_DATA_UNAVAILABLE",
+  expected: "expected a certificate of the server that this machine trusts",
+  remedy: "name the authority that signed it by sslrootcert=FILE in the address, and the server as it does",
+};
+
 const full: Meaning = {
   code: "CUTOVER_DATA_FULL",
   expected: "expected room for the write; nothing of it was kept",
@@ -73,6 +89,10 @@ const systemCodes: RegExp = /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENET\w+|ENO
 const goneTexts: RegExp =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|the connection was ended)/;
 
+/** What Node says of certificates and the handshake; others of its codes are of files and ports that the address names. */
+const tlsCodes: RegExp =
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|HOSTNAME_MISMATCH|EPROTO)$/;
+
 /** What the server adds to an error. */
 interface ServerError {
   readonly code?: string;
@@ -94,12 +114,16 @@ export function stateOf(thrown: unknown): string | undefined {
 function meaningOf(thrown: unknown): Meaning | undefined {
   const state = stateOf(thrown);
   if (state !== undefined) {
+    if (state === "ERR_SOCKET_BAD_PORT" || (thrown as NodeJS.ErrnoException).syscall === "open")
+      return unread;
+    if (tlsCodes.test(state)) return untrusted;
     if (systemCodes.test(state)) return gone;
     // A quota or a limit of the file system has no code of its own; the server's place in its sources tells it in every language.
     if (/^md(zero)?extend/.test(((thrown ?? {}) as ServerError).routine ?? "")) return full;
     const found = meanings[state] ?? (/^[0-9A-Z]{5}$/.test(state) ? classes[state.slice(0, 2)] : undefined);
     if (found !== undefined) return found;
   }
+  if (thrown instanceof Error && /does not support SSL/.test(thrown.message)) return unencrypted;
   if (/^(FATAL|PANIC)$/.test(((thrown ?? {}) as ServerError).severity ?? "")) return gone;
   return thrown instanceof Error && goneTexts.test(thrown.message) ? gone : undefined;
 }

@@ -216,6 +216,9 @@ test("what goes wrong with an address or a right is told by code, never with the
     [`postgres://u:${secret}/x@127.0.0.1:${right.port}/db`, "CUTOVER_DATA_ADDRESS"],
     [`${url}?shema=app`, "CUTOVER_DATA_ADDRESS"],
     [`${url}?schema=nothing`, "CUTOVER_DATA_MISSING"],
+    [`${url}?sslmode=no-verify`, "CUTOVER_DATA_UNAVAILABLE"],
+    [`${url}?sslrootcert=/nowhere/ca.pem`, "CUTOVER_DATA_ADDRESS"],
+    [`${url}?port=abc`, "CUTOVER_DATA_ADDRESS"],
   ];
   for (const [address, code] of cases) {
     const error = await fails(address);
