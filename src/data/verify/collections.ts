@@ -34,16 +34,32 @@ function chosenOf(
             remedy: nameOneOf(name, names, "name a collection that the store has"),
           });
         });
-  for (const { name, problem } of chosen) {
-    if (problem !== undefined)
-      throw new CutoverError("CUTOVER_DATA_COLLECTION", {
-        message: `collection "${name}" cannot be read row by row: ${problem}`,
-        place: store,
-        details: { collection: name },
-        remedy: "give it a primary key, or name only the other collections",
-      });
-  }
+  const bad = chosen.filter(({ problem }) => problem !== undefined);
+  if (bad.length > 0) throw unreadable(store, chosen, bad);
   return chosen;
+}
+
+/** Names in one message; of more their number is told. */
+const named = 10;
+const listed = (words: readonly string[], between: string): string =>
+  words.length <= named
+    ? words.join(between)
+    : `${words.slice(0, named).join(between)}${between}… ${words.length - named} more`;
+
+function unreadable(store: string, chosen: readonly Collection[], bad: readonly Collection[]): CutoverError {
+  const others = chosen.filter((each) => !bad.includes(each)).map(({ name }) => name);
+  const reasons = bad.map(
+    ({ name, problem = "" }, at) =>
+      `${at === 0 ? "" : "nor "}collection "${name}"${at === 0 ? " cannot be read row by row" : ""}: ${problem}`,
+  );
+  return new CutoverError("CUTOVER_DATA_COLLECTION", {
+    message: listed(reasons, "; "),
+    place: store,
+    details: { collection: bad[0]?.name ?? "", collections: bad.map(({ name }) => name) },
+    remedy: `mend that (a table needs a primary key)${
+      others.length === 0 ? "" : `, or name only the others: ${listed(others, ",")}`
+    }`,
+  });
 }
 
 interface SidesAsked {
