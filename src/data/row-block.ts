@@ -90,29 +90,20 @@ export class BlockBuilder {
     if (keys?.includes(replaced) === true) return "keys";
     const values = joined(rows, from, to, 1, 0);
     if (values?.includes(replaced) === true) return "values";
-    let keysPlain = false;
-    let valuesPlain = false;
-    if (keys !== undefined) {
-      const bytes = Buffer.byteLength(keys, "utf8");
-      // Of as many bytes as characters, each character is one.
-      keysPlain = bytes === keys.length;
-      if (this.#keyEnd + bytes > this.#keys.length)
-        this.#keys = grown(this.#keys, this.#keyEnd, this.#keyEnd + bytes);
-      this.#keys.write(keys, this.#keyEnd, "utf8");
-    }
-    if (values !== undefined) {
-      const bytes = Buffer.byteLength(values, "utf8");
-      valuesPlain = bytes === values.length;
-      if (this.#valueEnd + bytes > this.#values.length)
-        this.#values = grown(this.#values, this.#valueEnd, this.#valueEnd + bytes);
-      this.#values.write(values, this.#valueEnd, "utf8");
-    }
+    const [keysTold, valuesTold] = [
+      withText(this.#keys, this.#keyEnd, keys ?? ""),
+      withText(this.#values, this.#valueEnd, values ?? ""),
+    ];
+    [this.#keys, this.#values] = [keysTold.area, valuesTold.area];
     for (let at = from; at < to; at++) {
       const [key, value] = rows[at] as FoundRow;
       if (typeof key !== "string") this.addKey(key, skip, key.length);
-      else this.#endKey(this.#keyEnd + (keysPlain ? key.length - skip : Buffer.byteLength(rest(key, skip))));
+      else
+        this.#endKey(
+          this.#keyEnd + (keysTold.plain ? key.length - skip : Buffer.byteLength(rest(key, skip))),
+        );
       if (typeof value !== "string") this.addValue(value, 0, value.length);
-      else this.#endValue(this.#valueEnd + (valuesPlain ? value.length : Buffer.byteLength(value)));
+      else this.#endValue(this.#valueEnd + (valuesTold.plain ? value.length : Buffer.byteLength(value)));
     }
     return undefined;
   }
@@ -193,6 +184,18 @@ function grown(area: Buffer, used: number, least: number): Buffer {
   const larger = size < hugeFrom ? Buffer.allocUnsafeSlow(size) : areaOf(size);
   area.copy(larger, 0, 0, used);
   return larger;
+}
+
+/** The area with a text behind what is used of it. `plain`: of as many bytes as characters, each character is one. */
+function withText(
+  area: Buffer,
+  used: number,
+  text: string,
+): { readonly area: Buffer; readonly plain: boolean } {
+  const bytes = Buffer.byteLength(text, "utf8");
+  const roomy = used + bytes > area.length ? grown(area, used, used + bytes) : area;
+  roomy.write(text, used, "utf8");
+  return { area: roomy, plain: bytes === text.length };
 }
 
 /** Bytes up to which a loop is quicker than a call. */
