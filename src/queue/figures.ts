@@ -1,3 +1,4 @@
+import { asError, formatDuration } from "../core/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { RecoverySummary } from "./recovery.ts";
 import { judgeHealth, type QueueHealth } from "./health.ts";
@@ -7,11 +8,24 @@ import { unfinished } from "./states.ts";
 import type { QueueGauges } from "./telemetry-instruments.ts";
 import type { WorkerList } from "./worker-list.ts";
 
+/** How long health waits for the store: one that is away is asked again for half a minute before it says so itself. */
+const answerMs = 2_000;
+
+/** What health asks the store for. */
+interface Waiting {
+  readonly unfinished: number;
+  readonly paused: boolean;
+  readonly ageMs: number;
+  readonly missingTags: readonly string[];
+}
+
 /** What a queue tells of itself, read from the store and from what runs here. */
 export class Figures {
   readonly #context: QueueContext;
   readonly #scheduler: Scheduler;
   readonly #workers: WorkerList;
+  /** As it was when the store answered last. */
+  #last: Waiting = { unfinished: 0, paused: false, ageMs: 0, missingTags: [] };
 
   constructor(context: QueueContext, scheduler: Scheduler, workers: WorkerList) {
     this.#context = context;
@@ -22,6 +36,10 @@ export class Figures {
   /** @param recovered what the looks for orders of dead workers have found */
   async health(stopped: boolean, recovered: RecoverySummary): Promise<QueueHealth> {
     const scheduler = this.#scheduler;
+    // The store may be closed already.
+    const { trouble, ...waiting } = stopped
+      ? { unfinished: 0, paused: false, ageMs: 0, missingTags: [], trouble: undefined }
+      : await this.#inTime();
     return judgeHealth({
       settings: this.#context.settings,
       admission: scheduler.admission(),
@@ -29,12 +47,11 @@ export class Figures {
       usedSlots: scheduler.usedSlots,
       handlers: scheduler.sandboxes.size,
       stopped,
-      trouble: scheduler.trouble,
+      trouble: trouble ?? scheduler.trouble,
       waitingOrphans: recovered.waiting,
       orphanTrouble: recovered.waitingReason,
       heartbeatTrouble: scheduler.heartbeatTrouble,
-      // The store may be closed already.
-      ...(stopped ? { unfinished: 0, paused: false, ageMs: 0, missingTags: [] } : await this.#waiting()),
+      ...waiting,
     });
   }
 
@@ -60,12 +77,22 @@ export class Figures {
     return { counts, ageMs: await this.#ageMs(), slots };
   }
 
-  async #waiting(): Promise<{
-    readonly unfinished: number;
-    readonly paused: boolean;
-    readonly ageMs: number;
-    readonly missingTags: readonly string[];
-  }> {
+  /** With `trouble` and the figures of before where the store does not answer, or refuses. */
+  async #inTime(): Promise<Waiting & { readonly trouble: string | undefined }> {
+    const late = Promise.withResolvers<string>();
+    const timer = this.#context.settings.clock.after(answerMs, () =>
+      late.resolve(`the store did not answer within ${formatDuration(answerMs)}`),
+    );
+    const answered = this.#waiting().then(
+      (waiting) => void (this.#last = waiting),
+      (error: unknown) => asError(error).message,
+    );
+    const trouble = await Promise.race([answered, late.promise]);
+    timer.cancel();
+    return { ...this.#last, trouble: trouble ?? undefined };
+  }
+
+  async #waiting(): Promise<Waiting> {
     const { store, settings } = this.#context;
     const [counts, { paused }, ageMs, missingTags] = await Promise.all([
       store.orders.counts(settings.name),

@@ -108,6 +108,35 @@ describe("a claim", () => {
     await queue.stop();
   });
 
+  test("of a store that refuses or does not answer: health says so soon, with the figures of before", async () => {
+    const { store, clock, pass } = await open();
+    let counts: (() => ReturnType<OrderStore["counts"]>) | undefined;
+    const orders = new Proxy(store.orders, {
+      get: (target, name: keyof OrderStore) =>
+        name === "counts" && counts !== undefined ? counts : target[name].bind(target),
+    });
+    const cut = new Proxy(store, { get: (of, name: keyof Store) => (name === "orders" ? orders : of[name]) });
+    const queue = await openQueue({ store: cut }, { clock, stagger: 0 });
+    await queue.submit("job");
+    expect((await queue.health()).depth.unfinished).toBe(1);
+    counts = () => Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "it is away" }));
+    expect(await queue.health()).toMatchObject({
+      status: "critical",
+      reasons: [{ code: "store", message: expect.stringContaining("it is away") }, { code: "no-handlers" }],
+      depth: { unfinished: 1 },
+    });
+    counts = () => new Promise(() => {});
+    const asked = queue.health();
+    await pass(2_000);
+    expect((await asked).reasons[0]).toEqual({
+      code: "store",
+      message: "work cannot be claimed: the store did not answer within 2.0 s",
+    });
+    counts = undefined;
+    expect((await queue.health()).reasons.map(({ code }) => code)).toEqual(["no-handlers"]);
+    await queue.stop();
+  });
+
   test("cannot be made while the store is away, health says so, and work goes on when it is back", async () => {
     const { store, clock, pass } = await open();
     let away = true;
