@@ -17,15 +17,17 @@ import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts
 import { giveBack } from "../huge-rows.ts";
 import { type FileRow, FilesFolder, firstFrom, rowOf, type StrangeFile } from "./files-folder.ts";
 import { fileOf, inNames, nameRefusal } from "./files-names.ts";
+import { stageFiles } from "./files-staging.ts";
 import { closedStore, storeError } from "./place.ts";
 
 /** In the folder, beside the collections: our records, and the transaction that is being written. */
 export const ownFolder = ".cutover-data";
 
 /**
- * A folder of files. A transaction is first written whole into one file, synced and given its name; from then on it has
- * happened: whoever opens the folder after a crash carries it out. Then each file is written beside and renamed.
- * Everything here is synchronous, so that what one call reads is of one moment of this process.
+ * A folder of files. The files of a durable transaction are written beside first and synced, several at once, where nobody sees them. Then
+ * the transaction is written whole into one file, synced and given its name; from then on it has happened: whoever opens the folder after
+ * a crash carries it out. Then each file is renamed. From the second step on everything here is synchronous, so that what one call reads
+ * is of one moment of this process.
  */
 export class FilesEngine implements ByteEngine {
   readonly name: string;
@@ -36,6 +38,8 @@ export class FilesEngine implements ByteEngine {
   readonly #strangers: readonly string[];
   readonly #release: () => void;
   readonly #listeners = new Set<() => void>();
+  /** Writes come one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   /** `folders`: by the names of collections, and those whose names can be none. */
@@ -54,6 +58,8 @@ export class FilesEngine implements ByteEngine {
         ([collection, path]) => [collection, new FilesFolder(path, { root: collection === "" })],
       ),
     );
+    // Left by a process that was killed before its transaction had happened.
+    rmSync(this.#staging, { recursive: true, force: true });
     this.#finish();
   }
 
@@ -103,13 +109,25 @@ export class FilesEngine implements ByteEngine {
     };
   }
 
+  // oxlint-disable-next-line require-await -- what is thrown has to become a rejection
   async write(body: WriteBody, durable: boolean, rows: readonly Put[] = []): Promise<void> {
-    await this.#mapped(() => {
+    // What was asked for before it was closed is still made.
+    this.#open();
+    const done = this.#last.then(() => this.#write(body, durable, rows));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #write(body: WriteBody, durable: boolean, rows: readonly Put[]): Promise<void> {
+    try {
       const puts = [...rows, ...body((key) => this.#read(reserved, key))];
       if (puts.length === 0) return;
+      const staged = durable ? await stageFiles(this.#staging, puts) : [];
       this.#begin(puts, durable);
-      this.#finish();
-    });
+      this.#finish(staged);
+    } catch (error) {
+      throw storeError(error, this.name);
+    }
     for (const listener of this.#listeners) listener();
   }
 
@@ -118,10 +136,16 @@ export class FilesEngine implements ByteEngine {
     return () => this.#listeners.delete(listener);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#closed = true;
+    await this.#last;
+    rmSync(this.#staging, { recursive: true, force: true });
     this.#release();
-    return Promise.resolve();
+  }
+
+  /** Files of a transaction that has not happened yet. */
+  get #staging(): string {
+    return join(this.#root, ownFolder, "staging");
   }
 
   get #pending(): string {
@@ -136,20 +160,22 @@ export class FilesEngine implements ByteEngine {
   }
 
   /** Carries out the transaction that has happened, if there is one. Doing it twice gives the same. */
-  #finish(): void {
+  #finish(staged: readonly (string | undefined)[] = []): void {
     if (!existsSync(this.#pending)) return;
     const record = readFileSync(this.#pending);
     const { changes, origin } = decodeRecordOf(record, this.#pending);
     // Listed once: a folder that was written to would be listed again for every row.
     const listed = new Map<string, { readonly folder: FilesFolder; readonly rows: readonly FileRow[] }>();
-    for (const { collection, key, value } of changes) {
+    for (const [index, { collection, key, value }] of changes.entries()) {
       let there = listed.get(collection);
       if (there === undefined) {
         const folder = this.#folderOf(collection);
         listed.set(collection, (there = { folder, rows: folder.rows() }));
       }
       const path = join(there.folder.path, rowOf(there.rows, key)?.name ?? fileOf(key));
+      const ready = staged[index];
       if (value === null) rmSync(path, { force: true });
+      else if (ready !== undefined) renameSync(ready, path);
       else replaceFile(path, value, origin === "durable", join(this.#root, ownFolder, "next"));
     }
     for (const { folder } of listed.values()) {

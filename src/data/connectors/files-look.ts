@@ -18,11 +18,16 @@ export function lookAtFiles(
   const folders = new Map<string, FilesFolder>();
   for (const each of names)
     if (lstatSync(join(path, each), { throwIfNoEntry: false })?.isDirectory() === true)
-      folders.set(each, new FilesFolder(join(path, each)));
+      folders.set(each, new FilesFolder(join(path, each), { root: each === "" }));
   return {
     name,
     collections: () =>
-      Promise.resolve([...folders].map(([each, folder]) => ({ name: each, rows: folder.rows().length }))),
+      Promise.resolve(
+        [...folders].map(([each, folder]) => {
+          const problem = folder.problem();
+          return { name: each, rows: folder.rows().length, ...(problem === undefined ? {} : { problem }) };
+        }),
+      ),
     // oxlint-disable-next-line require-await -- as scans of all readers are
     async *scan({ collection }) {
       try {

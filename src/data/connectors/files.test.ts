@@ -156,6 +156,57 @@ describe("a folder of JSON files", () => {
     expect(existsSync(join(path, ".cutover-data", "transaction"))).toBe(false);
   });
 
+  test("what was written beside for a transaction that never happened is gone, and no row of it is there", async () => {
+    const path = folder();
+    mkdirSync(join(path, ".cutover-data", "staging"), { recursive: true });
+    writeFileSync(join(path, ".cutover-data", "staging", "0"), "{}");
+    await using store = await openFiles(path);
+    expect(existsSync(join(path, ".cutover-data", "staging"))).toBe(false);
+    expect(await store.count({ collection: "" })).toBe(0);
+  });
+
+  test("durable writes that are asked for at once are made in their order, each whole, and closing waits for them", async () => {
+    const path = folder();
+    const store = await openFiles(path);
+    const keys = Array.from({ length: 40 }, (_, index) => Buffer.from(`k${index}`));
+    const writes = Array.from({ length: 5 }, (_, turn) =>
+      store.write(
+        keys.map((key, index) => ({
+          collection: "",
+          key,
+          value: (index + turn) % 7 === 0 ? null : Buffer.from(`${turn}`),
+        })),
+        { durable: true },
+      ),
+    );
+    await writes[2];
+    const seen = new Set((await store.get("", keys)).map((value) => value?.toString()));
+    seen.delete(undefined);
+    // All of one transaction, whichever of the later ones was made by then.
+    expect(seen.size).toBe(1);
+    await store[Symbol.asyncDispose]();
+    await Promise.all(writes);
+    await using again = await openFiles(path);
+    const last = (await again.get("", keys)).map((value) => value?.toString());
+    expect(last).toEqual(keys.map((_, index) => ((index + 4) % 7 === 0 ? undefined : "4")));
+    expect(existsSync(join(path, ".cutover-data", "staging"))).toBe(false);
+  });
+
+  test("a write that cannot be put on disk changes nothing, and the next one is made", async () => {
+    const path = folder();
+    await using store = await openFiles(path);
+    const put = (key: string): Promise<void> =>
+      store.write([{ collection: "", key: Buffer.from(key), value: Buffer.from("{}") }], { durable: true });
+    await put("a");
+    rmSync(join(path, ".cutover-data", "staging"), { recursive: true });
+    writeFileSync(join(path, ".cutover-data", "staging"), "in the way");
+    await expect(put("b")).rejects.toMatchObject({ code: "CUTOVER_DATA_IO" });
+    expect(await store.count({ collection: "" })).toBe(1);
+    rmSync(join(path, ".cutover-data", "staging"));
+    await put("b");
+    expect(await store.count({ collection: "" })).toBe(2);
+  });
+
   test("says why it cannot be opened, or a row not be kept", async () => {
     const path = folder();
     const refused = (where: string, options = {}): Promise<unknown> =>
