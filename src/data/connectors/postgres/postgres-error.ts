@@ -147,8 +147,16 @@ export function lineOf({ table }: { readonly table: string }, thrown: unknown): 
   return line === undefined ? undefined : Number(line);
 }
 
-/** What the driver threw, as the error of the store's door; a `CutoverError` stays itself. */
-export function dataError(thrown: unknown, place: string, about: JsonObject = {}): CutoverError {
+/**
+ * What the driver threw, as the error of the store's door; a `CutoverError` stays itself.
+ * @param row which one it is about, for people
+ */
+export function dataError(
+  thrown: unknown,
+  place: string,
+  about: JsonObject = {},
+  row?: string,
+): CutoverError {
   if (isCutoverError(thrown)) return thrown;
   const { code, expected, remedy } = meaningOf(thrown) ?? {
     code: "CUTOVER_INTERNAL" as const,
@@ -165,7 +173,7 @@ export function dataError(thrown: unknown, place: string, about: JsonObject = {}
     ...(constraint === undefined ? {} : { constraint }),
   };
   return new CutoverError(code, {
-    message: `${expected}, found: ${textOf(thrown)}`,
+    message: `${expected}, found${row === undefined ? "" : ` in ${row}`}: ${textOf(thrown)}`,
     place,
     details,
     cause: thrown,

@@ -99,6 +99,15 @@ export function keyTexts(shape: Shape, key: Uint8Array, store: string): readonly
   });
 }
 
+/** A row by the columns of its key, for people: `the row with id = 7 of "app.orders"`. */
+export function rowWords(shape: Shape, key: Uint8Array, store: string): string {
+  const texts = keyTexts(shape, key, store).map((text) =>
+    text.length <= 64 ? text : `${text.slice(0, 64)}…`,
+  );
+  const columns = keyColumns(shape).map(({ name }, at) => `${name} = ${texts[at] ?? ""}`);
+  return `the row with ${columns.join(", ")} of "${shape.collection.name}"`;
+}
+
 /** The key of a row; undefined when its columns are of other types. */
 export function keyOfRecord(shape: Shape, values: readonly RecordValue[]): Uint8Array | undefined {
   const key: KeyValue[] = [];

@@ -12,6 +12,7 @@ import {
   literal,
   quoted,
   readFrom,
+  rowWords,
   type Shape,
   tableName,
 } from "./shape.ts";
@@ -100,7 +101,8 @@ export class TableWriter {
     const key = line === undefined ? undefined : rows.keyAt(line - 1);
     if (key === undefined) return error;
     const shown = Buffer.from(key.subarray(0, 256)).toString("hex");
-    const told = dataError(error, this.#store, { collection: shape.collection.name, key: shown });
+    const about = { collection: shape.collection.name, key: shown };
+    const told = dataError(error, this.#store, about, rowWords(shape, key, this.#store));
     this.#refused.add(told);
     return told;
   }
@@ -198,8 +200,10 @@ export class TableWriter {
       await session.query(sql, values);
     } catch (error) {
       if (rows.length !== 1 || !isOfData(error)) throw error;
-      const key = Buffer.from(rows[0]?.key.subarray(0, 256) ?? []).toString("hex");
-      throw dataError(error, this.#store, { collection: shape.collection.name, key });
+      const { key } = rows[0] as Row;
+      const shown = Buffer.from(key.subarray(0, 256)).toString("hex");
+      const about = { collection: shape.collection.name, key: shown };
+      throw dataError(error, this.#store, about, rowWords(shape, key, this.#store));
     }
   }
 }

@@ -278,6 +278,8 @@ test("a row that the target does not take is named with its table, key and colum
     );
   expect(await refused([row(1n, "a", 1n), row(2n, "too long", 1n)], [])).toMatchObject({
     code: "CUTOVER_DATA_REFUSED",
+    message:
+      'expected values that the table takes, found in the row with id = 2 of "app.t": value too long for type character varying(5)',
     details: { collection: "app.t", key: Buffer.from(encodeKey([2n])).toString("hex"), postgres: "22001" },
   });
   expect(await refused([], [row(1n, "a", 1n), row(2n, "b", null), row(3n, "c", 1n)])).toMatchObject({

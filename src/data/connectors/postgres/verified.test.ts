@@ -206,6 +206,7 @@ test("of many thousand rows the one that the new side refuses is named at once",
   const move = startMove({ source, target, job: "move", fence: 1 });
   await expect(move.done).rejects.toMatchObject({
     code: "CUTOVER_DATA_REFUSED",
+    message: expect.stringContaining('found in the row with id = 23456 of "public.t": new row') as string,
     details: {
       collection: "public.t",
       key: Buffer.from(encodeKey([23_456n])).toString("hex"),
