@@ -123,5 +123,14 @@ export function nextState(id: string, state: OrderState, event: OrderEvent): Ord
       `work order ${id} is ${state}, which does not take "${event}"; ` +
       (legal.length > 0 ? `legal here: ${legal.join(", ")}` : "nothing can happen to it any more"),
     details: { id, state, event, legal },
+    ...remedyFor(state, event),
   });
+}
+
+/** What a person who asked for it can do instead. */
+function remedyFor(state: OrderState, event: OrderEvent): { readonly remedy?: string } {
+  if (legalEvents(state).length === 0)
+    return { remedy: "submit it again, as a new order, if it is still wanted" };
+  if (event !== "requeued") return {};
+  return { remedy: state === "PENDING" ? "it waits for a worker already" : "wait for its end, or cancel it" };
 }

@@ -77,7 +77,7 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
     const stats = await queue("stats");
     expect(stats.code).toBe(3);
     expect(stats.stdout).toMatch(/completed +40/);
-    expect(stats.stdout).toContain("1 failed and wait for a person");
+    expect(stats.stdout).toContain("1 failed and waits for a person");
     expect((await project.run("audit", "--store", where)).stdout).toContain("chain whole");
   });
 

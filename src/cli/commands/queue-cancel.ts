@@ -30,15 +30,18 @@ export const command: Command = {
     const reason = signed(reasonOf(context, "queue cancel"), context);
     const { terminal } = context;
     if (id !== undefined) {
-      const order = await useQueue(context, async (queue, store) =>
-        queue.cancel((await orderOf(context, store, id)).id, reason),
-      );
+      const { order, already } = await useQueue(context, async (queue, store) => {
+        const found = await orderOf(context, store, id);
+        return { order: await queue.cancel(found.id, reason), already: found.state === "CANCELLED" };
+      });
       if (context.json) terminal.json(order);
       else {
         terminal.line([
           span("✔ ", "good"),
           span(order.id, "bold"),
-          span(` ${cancelText(order)} · ${reason}`),
+          span(
+            already ? " was cancelled already; nothing was recorded" : ` ${cancelText(order)} · ${reason}`,
+          ),
         ]);
         terminal.line([
           span("  next: ", "dim"),

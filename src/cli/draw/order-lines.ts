@@ -1,27 +1,32 @@
-import { formatDuration, type Json } from "../../core/index.ts";
+import { formatDuration, type Json, visible } from "../../core/index.ts";
 import { plural, timestamp } from "../../report/index.ts";
 import type { OrderEntry, OrderRecord } from "../../store/index.ts";
-import { fit, type Line, span } from "./line.ts";
+import { fit, type Line, lineWidth, type Span, span, type Tone } from "./line.ts";
 import { orderFaces } from "./order-face.ts";
-import { pad, textWidth } from "./text-width.ts";
+import { pad, textWidth, wrap } from "./text-width.ts";
 
-/** One line an order: id, kind, state, attempt, and what it does or waits for now. */
+/** Columns below which the end of a line says too little: it gets a line of its own. */
+const leastText = 16;
+
+/** An order's id, kind, state, attempt, and what it does or waits for now: in one line where there is room, else in two. */
 export function orderTable(orders: readonly OrderRecord[], at: number, columns: number): readonly Line[] {
-  const idWidth = Math.max(0, ...orders.map(({ id }) => textWidth(id)));
+  const idWidth = Math.min(40, Math.max(0, ...orders.map(({ id }) => textWidth(id))));
   const kindWidth = Math.min(20, Math.max(0, ...orders.map(({ kind }) => textWidth(kind))));
-  return orders.map((order) => {
+  const inOne = columns - (3 + idWidth + 2 + kindWidth + 2 + 13 + 8) >= leastText;
+  return orders.flatMap((order) => {
     const face = orderFaces[order.state];
-    return fit(
-      [
-        span(` ${face.mark} `, face.tone),
-        span(pad(order.id, Math.min(40, idWidth)), "bold"),
-        span(`  ${pad(order.kind, kindWidth)}  `),
-        span(pad(face.word, 13), face.tone),
-        span(` ${pad(attemptText(order), 5, "left")}  `, "dim"),
-        span(standing(order, at)),
-      ],
-      columns,
-    );
+    const name = [
+      span(` ${face.mark} `, face.tone),
+      span(pad(order.id, idWidth), "bold"),
+      span(`  ${pad(order.kind, kindWidth)}  `),
+    ];
+    const now = span(standing(order, at));
+    if (!inOne)
+      return [name, [span(`   ${face.word}`, face.tone), span(`  ${attemptText(order)}  `, "dim"), now]].map(
+        (line) => fit(line, columns),
+      );
+    const state = span(pad(face.word, 13), face.tone);
+    return [fit([...name, state, span(` ${pad(attemptText(order), 5, "left")}  `, "dim"), now], columns)];
   });
 }
 
@@ -68,7 +73,7 @@ function waitText(order: OrderRecord, at: number): string {
   }
 }
 
-/** One order with all that happened to it. */
+/** One order with all that happened to it. Nothing is cut: what is too long for a line goes on in the next one. */
 export function orderPage(
   order: OrderRecord,
   history: readonly OrderEntry[],
@@ -76,29 +81,40 @@ export function orderPage(
   columns: number,
 ): readonly Line[] {
   const face = orderFaces[order.state];
-  const lines: Line[] = [
-    [
-      span(`${face.mark} ${face.word}`, face.tone),
-      span(`  ${order.kind}  `, "bold"),
-      span(order.id),
-      span(`   queue ${order.queue}`, "dim"),
-    ],
-    ...facts(order, at).map(([label, text, tone]): Line => [
-      span(`  ${pad(label, 12)}`, "dim"),
-      span(text, tone),
-    ]),
-  ];
-  if (history.length > 0) lines.push([]);
+  const state = [span(`${face.mark} ${face.word}`, face.tone), span(`  ${order.kind}  `, "bold")];
+  const name = [span(order.id), span(`   queue ${order.queue}`, "dim")];
+  const title: Line[] =
+    lineWidth([...state, ...name]) <= columns ? [[...state, ...name]] : [state, [span("  "), ...name]];
+  const about = facts(order, history, at).flatMap(([label, text, tone]) =>
+    goingOn([span(`  ${pad(label, 12)}`, "dim")], text, tone ?? "plain", columns),
+  );
   const first = history[0]?.at ?? at;
-  lines.push(...history.map((entry, index) => entryLine(entry, history[index - 1]?.at ?? first)));
-  return lines.map((line) => fit(line, columns));
+  const events = history.flatMap((entry, index) =>
+    entryLines(entry, history[index - 1]?.at ?? first, columns),
+  );
+  return [...title, ...about, ...(events.length > 0 ? [[]] : []), ...events];
+}
+
+/** A text behind its beginning, going on under itself; where that leaves too little room, in lines of its own. */
+function goingOn(begin: readonly Span[], text: string, tone: Tone, columns: number): readonly Line[] {
+  const width = lineWidth(begin);
+  const beside = columns - width >= leastText;
+  const room = beside ? columns - width : columns - 6;
+  const [head = "", ...rest] = wrap(visible(text), Math.max(1, room));
+  const under = (line: string): Line => [span(" ".repeat(beside ? width : 6)), span(line, tone)];
+  return beside
+    ? [[...begin, span(head, tone)], ...rest.map(under)]
+    : [begin, under(head), ...rest.map(under)];
 }
 
 type Fact = readonly [label: string, text: string, tone?: "bad" | "plain"];
 
-function facts(order: OrderRecord, at: number): readonly Fact[] {
+function facts(order: OrderRecord, history: readonly OrderEntry[], at: number): readonly Fact[] {
+  const after = history[0]?.data["after"];
   const found: (Fact | undefined)[] = [
-    ["now", standing(order, at)],
+    // The error follows, with a line of its own.
+    ["now", standing({ ...order, error: null }, at)],
+    Array.isArray(after) && after.length > 0 ? ["after", after.join(", ")] : undefined,
     order.error === null
       ? undefined
       : ["error", `${order.error.code}: ${order.error.message}`, order.state === "FAILED" ? "bad" : "plain"],
@@ -139,7 +155,7 @@ function facts(order: OrderRecord, at: number): readonly Fact[] {
   return found.filter((fact) => fact !== undefined);
 }
 
-function entryLine(entry: OrderEntry, before: number): Line {
+function entryLines(entry: OrderEntry, before: number, columns: number): readonly Line[] {
   const face = entry.to === null ? undefined : orderFaces[entry.to];
   const error = entry.data["error"] as
     { readonly code?: string; readonly message?: string } | null | undefined;
@@ -149,13 +165,13 @@ function entryLine(entry: OrderEntry, before: number): Line {
     entry.note ?? "",
     error?.code === undefined ? "" : `${error.code}: ${error.message ?? ""}`,
   ].filter((part) => part !== "");
-  return [
+  const begin = [
     span(`  ${timestamp(entry.at).slice(0, 19)}  `, "dim"),
     span(pad(`+${formatDuration(Math.max(0, entry.at - before))}`, 9, "left"), "dim"),
     span(`  ${face?.mark ?? "·"} `, face?.tone ?? "dim"),
-    span(pad(entry.event, 15)),
-    span(` ${says.join(" · ")}`, "dim"),
+    span(`${pad(entry.event, 15)} `),
   ];
+  return says.length === 0 ? [begin] : goingOn(begin, says.join(" · "), "dim", columns);
 }
 
 const longestJson = 300;

@@ -211,6 +211,49 @@ describe("orders on a screen", () => {
     expect(shown[8]).toContain("✔");
   });
 
+  test("where a line is too short for what an order waits for, that stands in a line of its own", () => {
+    const error = { code: "ENOENT", message: "no such file" };
+    const failed = order({ state: "FAILED", endedAt: start - 1_000, error, attempt: 4 });
+    expect(text(orderTable([failed], start, 60)).split("\n")).toEqual([
+      " ✖ 0000000000aaaaaaaaaaaaaaaa  thumbnail",
+      "   failed  4/4  1.0 s ago · ENOENT: no such file",
+    ]);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 10, max: 160 }),
+        fc.string({ minLength: 1, maxLength: 90 }),
+        (columns, id) => {
+          const lines = orderTable([failed, order({ id })], start, columns);
+          expect(Math.max(...lines.map(lineWidth))).toBeLessThanOrEqual(columns);
+        },
+      ),
+    );
+  });
+
+  test("one order is shown whole on any terminal: id, kind, error and what it waited for", () => {
+    const words = "the quick brown fox jumps over the lazy dog and lands on its feet again".split(" ");
+    const error = { code: "E_FOX", message: words.join(" ") };
+    const id = "an-id-of-more-than-forty-letters-that-somebody-chose";
+    const submitted = { seq: 1, event: "submitted", to: "PENDING", note: null, attempt: null } as const;
+    const entry = {
+      ...submitted,
+      at: start,
+      from: null,
+      worker: null,
+      fence: null,
+      data: { after: ["a", "b"] },
+    };
+    const end = { ...entry, seq: 2, event: "exhausted", to: "FAILED", data: { error } } as const;
+    for (const columns of [30, 60, 120]) {
+      const lines = orderPage(order({ id, state: "FAILED", error }), [entry, end], start, columns);
+      const shown = text(lines);
+      for (const word of [...words, id, "thumbnail", "a, b"]) expect(shown).toContain(word);
+      expect(lines.filter((line) => lineWidth(line) > columns).length).toBeLessThanOrEqual(
+        columns < 60 ? 3 : 1,
+      );
+    }
+  });
+
   test("one order is shown with its facts and its history; what it carries cannot move the cursor", () => {
     const entry = (change: Partial<OrderEntry>): OrderEntry => ({
       seq: 1,

@@ -198,7 +198,7 @@ export function reasonsFor(facts: {
     reasons.push({
       level: "warning",
       code: "failed",
-      message: `${counts.FAILED} failed and wait for a person`,
+      message: `${counts.FAILED} failed and ${counts.FAILED === 1 ? "waits" : "wait"} for a person`,
       command: `cutover queue ls --state FAILED${flag}`,
     });
   return reasons;
