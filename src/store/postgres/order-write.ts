@@ -6,6 +6,7 @@ import type { SqlValue, Statement } from "../sql/program.ts";
 import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { writtenTogether } from "./joined.ts";
 import { newRows } from "./new-rows.ts";
+import { bitOf, differences, submittedAlike } from "./row-difference.ts";
 
 type Column = (typeof orderColumns)[number];
 
@@ -33,25 +34,8 @@ const numeric: ReadonlySet<string> = new Set([
   "progressed_in",
 ]);
 
-/** What is said when an order is submitted, and never again. */
-const fixed: ReadonlySet<string> = new Set([
-  "id",
-  "queue",
-  "kind",
-  "payload",
-  "memory",
-  "slots",
-  "tags",
-  "max_retries",
-  "timeout_ms",
-  "tenant",
-  "limit_key",
-  "created_at",
-  "carrier",
-  "size_class",
-  "if_after_fails",
-]);
-const changing = orderColumns.filter(({ name }) => !fixed.has(name));
+const bits: Readonly<Partial<Record<Column["member"], number>>> = bitOf;
+const changing = orderColumns.filter(({ member }) => bits[member] !== undefined);
 const nullable = orderColumns.filter(({ name }) =>
   [
     "payload",
@@ -222,7 +206,9 @@ function writeRelations({ configs, links, limitKeys, taken }: Writes): readonly 
  * @param within see `newRows`
  */
 export function insertRows(rows: readonly OrderRow[], within?: string): readonly Statement[] {
-  const groups = grouped(rows, nullable, (row, { member }) => row[member] !== null);
+  const groups = grouped(rows, filledIn, (shape) =>
+    nullable.filter((_, place) => (shape & (1 << place)) !== 0),
+  );
   return groups.map(({ columns: filled, rows: group }) => {
     const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
     const { cells, from, values } = rowValues(columns, group);
@@ -239,7 +225,11 @@ export function insertRows(rows: readonly OrderRow[], within?: string): readonly
  */
 export function updateRows(changes: Writes["updated"], within?: string): readonly Statement[] {
   const [id] = orderColumns as readonly [Column];
-  const groups = grouped(changes, changing, ({ before, row }, { member }) => row[member] !== before[member]);
+  const groups = grouped(
+    changes,
+    ({ before, row }) => differences(before, row),
+    (shape) => changing.filter(({ member }) => (shape & (bits[member] ?? 0)) !== 0),
+  );
   return groups
     .filter(({ columns }) => columns.length > 0)
     .map(({ columns, rows: group }) => {
@@ -261,25 +251,31 @@ function fromClause(...sources: readonly (string | undefined)[]): string {
   return named.length === 0 ? "" : ` FROM ${named.join(", ")}`;
 }
 
-/** Rows by those of `asked` that they name, in the order of their first row. */
+/** Rows by their shape, and the columns it stands for, in the order of their first row. */
 function grouped<T>(
   rows: readonly T[],
-  asked: readonly Column[],
-  names: (row: T, column: Column) => boolean,
+  shapeOf: (row: T) => number,
+  columnsOf: (shape: number) => readonly Column[],
 ): readonly { readonly columns: readonly Column[]; readonly rows: readonly T[] }[] {
   const groups = new Map<number, { columns: readonly Column[]; rows: T[] }>();
   for (const row of rows) {
-    // A bit for each column; there are fewer than the 53 a number holds.
-    let shape = 0;
-    for (const column of asked) shape = shape * 2 + (names(row, column) ? 1 : 0);
-    let group = groups.get(shape);
-    if (group === undefined) {
-      group = { columns: asked.filter((column) => names(row, column)), rows: [] };
-      groups.set(shape, group);
-    }
-    group.rows.push(row);
+    const shape = shapeOf(row);
+    const group = groups.get(shape);
+    if (group === undefined) groups.set(shape, { columns: columnsOf(shape), rows: [row] });
+    else group.rows.push(row);
   }
   return [...groups.values()];
+}
+
+/** A bit for each of `nullable` that is not NULL. */
+function filledIn(row: OrderRow): number {
+  let shape = 0;
+  let bit = 1;
+  for (const { member } of nullable) {
+    if (row[member] !== null) shape |= bit;
+    bit <<= 1;
+  }
+  return shape;
 }
 
 const columnNames = (columns: readonly Column[]): string => columns.map(({ name }) => name).join(", ");
@@ -316,8 +312,7 @@ function rowValues(
 } {
   const [first] = rows as readonly [OrderRow];
   const shared = rows.length === 1 ? columns : columns.filter(({ name }) => !ownColumns.has(name));
-  const alike =
-    rows.length === 1 || (rows.length >= fewRows && shared.every((column) => isSame(column, rows, first)));
+  const alike = rows.length === 1 || (rows.length >= fewRows && areAlike(shared, rows, first));
   const own = alike ? columns.filter((column) => !shared.includes(column)) : columns;
   const places = new Map((alike ? shared : []).map((column, index) => [column, own.length + index + 1]));
   const cells = columns.map((column) => {
@@ -337,11 +332,18 @@ function rowValues(
   };
 }
 
-function isSame({ member, form }: Column, rows: readonly OrderRow[], first: OrderRow): boolean {
-  const value = first[member];
-  if (form === "json" && Array.isArray(value) && value.length === 0)
-    return rows.every((row) => (row[member] as readonly unknown[]).length === 0);
-  return rows.every((row) => row[member] === value);
+/** Whether rows hold the same in these columns, of which none holds JSON but `tags`. */
+function areAlike(columns: readonly Column[], rows: readonly OrderRow[], first: OrderRow): boolean {
+  let asked = 0;
+  let fixed = false;
+  for (const { member } of columns) {
+    const bit = bits[member];
+    if (bit === undefined) fixed = true;
+    else asked |= bit;
+  }
+  return rows.every(
+    (row) => (differences(first, row) & asked) === 0 && (!fixed || submittedAlike(first, row)),
+  );
 }
 
 const typeOf = ({ name }: Column): string => (numeric.has(name) ? "bigint" : "text");
