@@ -1,4 +1,6 @@
-/** Order, equality and fixed-width numbers of keys, as unsigned bytes. Nothing here reads what the bytes mean. */
+import { columnsText } from "./key-codec.ts";
+
+/** Order, equality and fixed-width numbers of keys, as unsigned bytes. Only what is shown to people reads what the bytes mean. */
 
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b);
@@ -21,12 +23,11 @@ export function numberOfBytes(bytes: Uint8Array): number {
   return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
 }
 
-/** The start of a key for messages and records, printable as it is or as hex. */
+/** A key for messages and records: the start of it, printable as it is or as hex; of a row of a table its columns. */
 export function keyText(key: Uint8Array): string {
   const shown = key.subarray(0, 64);
   const more = key.length > shown.length ? `… (${key.length} bytes)` : "";
   const printable = shown.length > 0 && shown.every((byte) => byte > 0x20 && byte < 0x7f);
-  return printable
-    ? `"${Buffer.from(shown).toString("latin1")}"${more}`
-    : `0x${Buffer.from(shown).toString("hex")}${more}`;
+  if (printable) return `"${Buffer.from(shown).toString("latin1")}"${more}`;
+  return columnsText(key) ?? `0x${Buffer.from(shown).toString("hex")}${more}`;
 }

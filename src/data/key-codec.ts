@@ -40,6 +40,30 @@ export function decodeKey(key: Uint8Array): KeyValue[] {
   return values;
 }
 
+/** Letters of a text column that are shown. */
+const shownText = 64;
+
+/** The columns of a key for people, as `(7, "a")`; undefined for bytes that `encodeKey` has not made. */
+export function columnsText(key: Uint8Array): string | undefined {
+  let values: readonly KeyValue[];
+  try {
+    values = decodeKey(key);
+    // A key has no NULL, so that a byte 05 of a key-value store is none.
+    if (values.length === 0 || values.includes(null)) return undefined;
+    if (Buffer.compare(encodeKey(values), key) !== 0) return undefined;
+  } catch {
+    return undefined;
+  }
+  return `(${values.map(columnText).join(", ")})`;
+}
+
+function columnText(value: KeyValue): string {
+  const cut = (text: string): string => (text.length <= shownText ? text : `${text.slice(0, shownText)}…`);
+  if (typeof value === "string") return JSON.stringify(cut(value));
+  if (value instanceof TextBytes) return `0x${cut(Buffer.from(value.bytes).toString("hex"))}`;
+  return value instanceof Uint8Array ? `0x${cut(Buffer.from(value).toString("hex"))}` : String(value);
+}
+
 function encodeColumn(value: KeyValue): Buffer {
   if (value === null) return Buffer.from([tags.null]);
   if (typeof value === "bigint" || typeof value === "number") return encodeNumber(value);

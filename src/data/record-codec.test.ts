@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { keyText } from "./bytes.ts";
 import { decodeKey, encodeKey, type KeyValue } from "./key-codec.ts";
 import { decodeRecord, encodeRecord, type RecordValue, TextBytes } from "./record-codec.ts";
 
@@ -113,5 +114,28 @@ describe("a key as bytes", () => {
   test("of other bytes is refused", () => {
     for (const bytes of [[1], [0x10, 0], [0x20, 0x61], [0x20, 0x61, 0], [0x30, 0, 7]])
       expect(() => decodeKey(Uint8Array.from(bytes))).toThrow(/expected the key of a table's row/);
+  });
+});
+
+describe("a key as people read it", () => {
+  test.each<[string, string, Uint8Array]>([
+    ["that is text", '"user:7"', Buffer.from("user:7")],
+    ["of a table", "(7)", encodeKey([7n])],
+    [
+      "of several columns",
+      '(-9223372036854775808, 1.5, "ä\\n", 0x00ff)',
+      encodeKey([-(2n ** 63n), 1.5, "ä\n", Buffer.from([0, 255])]),
+    ],
+    ["with a long text", `("${"x".repeat(64)}…")`, encodeKey(["x".repeat(900)])],
+    ["of other bytes", "0x00ff20", Buffer.from([0, 255, 32])],
+    [
+      "that only begins like a number of a table",
+      "0x1001020304050607080910",
+      Buffer.from("1001020304050607080910", "hex"),
+    ],
+    ["of a byte that stands for NULL", "0x05", Buffer.from([5])],
+    ["without bytes", "0x", Buffer.alloc(0)],
+  ])("%s is shown as %s", (_, shown, key) => {
+    expect(keyText(key)).toBe(shown);
   });
 });

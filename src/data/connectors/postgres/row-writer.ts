@@ -1,7 +1,6 @@
 import { CutoverError } from "../../../core/index.ts";
 import { equalBytes, keyText } from "../../bytes.ts";
 import type { Row } from "../../connector.ts";
-import { decodeKey } from "../../key-codec.ts";
 import { decodeRecord, type RecordValue, TextBytes } from "../../record-codec.ts";
 import { textOfValue } from "./column-kind.ts";
 import { daysOfText, writeInstant } from "./instants.ts";
@@ -254,20 +253,11 @@ function keyDiffers(shape: Shape, key: Uint8Array, value: Uint8Array, store: str
   const values = shape.raw ? [key, value] : decodeRecord(value);
   const own = keyColumns(shape).map(({ name }, at) => `${name} ${shown(values[shape.key[at] as number])}`);
   return new CutoverError("CUTOVER_DATA_REFUSED", {
-    message: `${store} cannot hold row ${keyText(key)} of "${shape.collection.name}": expected the key that its value tells (${own.join(", ")}), found ${keyShown(key)}`,
+    message: `${store} cannot hold row ${keyText(key)} of "${shape.collection.name}": expected the key that its value tells (${own.join(", ")}), found ${keyText(key)}`,
     place: store,
     details: { collection: shape.collection.name, key: Buffer.from(key.subarray(0, 256)).toString("hex") },
     remedy: "give a map that changes columns of the key both in the key and in the value",
   });
-}
-
-/** The columns of a key, as far as it is one. */
-function keyShown(key: Uint8Array): string {
-  try {
-    return `(${decodeKey(key).map(shown).join(", ")})`;
-  } catch {
-    return keyText(key);
-  }
 }
 
 function shown(value: RecordValue | undefined): string {
