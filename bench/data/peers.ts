@@ -23,6 +23,31 @@ export async function pgClient(url: string): Promise<PgClient> {
   return client;
 }
 
+export async function queryAll(url: string, ...statements: readonly string[]): Promise<void> {
+  const client = await pgClient(url);
+  for (const sql of statements) await client.query(sql);
+  await client.end();
+}
+
+export interface PgPool extends Pick<PgClient, "end"> {
+  query(
+    sql: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
+  connect(): Promise<{
+    query(sql: string, values?: readonly unknown[]): Promise<unknown>;
+    release(destroy?: boolean): void;
+  }>;
+}
+
+/** Twenty connections, made when they are needed. */
+export async function pgPool(url: string): Promise<PgPool> {
+  const { default: pg } = (await import("pg" as string)) as unknown as {
+    default: { Pool: new (options: { connectionString: string; max: number }) => PgPool };
+  };
+  return new pg.Pool({ connectionString: url, max: 20 });
+}
+
 export interface CopyStreams {
   to(sql: string): Readable;
   from(sql: string): Writable;

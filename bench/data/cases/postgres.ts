@@ -2,7 +2,7 @@
 import { postgresServer } from "../../../test/postgres/server.ts";
 import { printReach, printTable } from "../../measure/table.ts";
 import type { Bench } from "../bench.ts";
-import { pgClient } from "../peers.ts";
+import { queryAll } from "../peers.ts";
 import { fillTable, makeTable } from "../tables.ts";
 import {
   doWork,
@@ -24,10 +24,10 @@ export async function postgres({ rows, rounds }: Bench): Promise<void> {
   const [old, fresh] = await Promise.all([postgresServer(settings), postgresServer(settings)]);
   try {
     const [from, to] = [await old.database(), await fresh.database()];
-    await query(from, makeTable, fillTable(rows), "VACUUM ANALYZE items");
-    await query(to, makeTable);
+    await queryAll(from, makeTable, fillTable(rows), "VACUUM ANALYZE items");
+    await queryAll(to, makeTable);
     const way = (task: string) => async (): Promise<Measured> => {
-      await query(to, "TRUNCATE items", "CHECKPOINT");
+      await queryAll(to, "TRUNCATE items", "CHECKPOINT");
       return doWork({ file: "postgres", task, options: { from, to } });
     };
     const found = await takeTurns({ [ours]: way("move"), [peer]: way("pipe") }, rounds);
@@ -54,10 +54,4 @@ export async function postgres({ rows, rounds }: Bench): Promise<void> {
   } finally {
     await Promise.all([old.stop(), fresh.stop()]);
   }
-}
-
-async function query(url: string, ...statements: readonly string[]): Promise<void> {
-  const client = await pgClient(url);
-  for (const sql of statements) await client.query(sql);
-  await client.end();
 }
