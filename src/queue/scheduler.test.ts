@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 import { openQueue } from "./open.ts";
 import type { MemoryReading } from "./memory.ts";
@@ -192,6 +192,29 @@ describe("the depth limit", () => {
     queue.work("job", () => null);
     await pass(0);
     expect(await queue.submit("job")).toMatchObject({ fresh: true });
+  });
+
+  test("says when to come back by what others have done, too, and later each time while nobody does anything", async () => {
+    const { queue, store, clock, pass } = await open({ depth: 5, poll: "1s" });
+    await queue.submitAll(Array.from({ length: 5 }, () => ({ kind: "job" })));
+    const refusal = (): Promise<unknown> =>
+      queue.submit("job").then(
+        () => "taken in",
+        (error: { details: { retryAfterMs: number } }) => error.details.retryAfterMs,
+      );
+    expect(await refusal()).toBe(1_000);
+    await pass(4_000);
+    expect(await refusal()).toBe(8_000);
+    await pass(16_000);
+    expect(await refusal()).toBe(40_000);
+    const other = await openQueue({ store }, { clock, stagger: "10s", workerId: "other", random: () => 0 });
+    onTestFinished(() => other.stop());
+    other.work("job", () => null);
+    await pass(20_000);
+    expect(await queue.submit("job")).toMatchObject({ fresh: true });
+    await queue.submitAll([{ kind: "job" }, { kind: "job" }]);
+    // Three have ended in the 40 s since the first refusal.
+    expect(await refusal()).toBe(13_334);
   });
 
   test("refuses more at once than it ever lets in, and does not say to come back", async () => {

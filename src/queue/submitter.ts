@@ -24,6 +24,8 @@ export class Submitter {
   readonly #context: QueueContext;
   readonly #workers: WorkerList;
   readonly #submitting: () => void;
+  /** How many orders had ended at refusals of the last minute, one a second. */
+  #refusals: { readonly at: number; readonly ended: number }[] = [];
 
   /** @param submitting called right before orders are handed to the store */
   constructor(context: QueueContext, workers: WorkerList, submitting: () => void) {
@@ -46,7 +48,7 @@ export class Submitter {
       faultPoint("queue.submit.after-commit");
       return stored.map((entry) => ({ ...entry.order, fresh: entry.fresh }));
     } catch (error) {
-      throw hasCode(error, "CUTOVER_QUEUE_FULL") ? this.#full(error, orders.length) : error;
+      throw hasCode(error, "CUTOVER_QUEUE_FULL") ? await this.#full(error, orders.length) : error;
     }
   }
 
@@ -84,19 +86,37 @@ export class Submitter {
     return telemetry === undefined ? store(orders) : telemetry.send(orders, store);
   }
 
-  /** How long until there is room, from what was finished in the last minute: between one poll and a minute. */
-  #full(error: CutoverError, wanted: number): CutoverError {
-    const { meter, settings } = this.#context;
+  /** How long until there is room, from what has ended in the last minute: between one poll and a minute. */
+  async #full(error: CutoverError, wanted: number): Promise<CutoverError> {
+    const { settings } = this.#context;
     if (wanted > settings.depth)
       // However long one waits: it can never be taken in one call.
       return invalid("orders", `at most ${settings.depth} in one call, the depth of this queue`, wanted);
-    const perSecond = meter.throughput();
-    const guess = perSecond > 0 ? Math.ceil((wanted / perSecond) * 1_000) : settings.pollMs;
-    const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, guess));
+    const { depth, limit } = error.details;
+    const over = typeof depth === "number" && typeof limit === "number" ? depth - limit : wanted;
+    const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, await this.#untilEnded(over)));
     return new CutoverError("CUTOVER_QUEUE_FULL", {
       message: `${error.message}; come back in ${Math.ceil(retryAfterMs / 1_000)} s`,
       details: { ...error.details, retryAfterMs },
       cause: error,
     });
+  }
+
+  /**
+   * About how many milliseconds it takes until so many orders have ended. Who submits often does no work itself, so what all
+   * workers did since earlier refusals counts too; while nothing ends the answer doubles.
+   */
+  async #untilEnded(orders: number): Promise<number> {
+    const { meter, settings, store } = this.#context;
+    const now = settings.clock.monotonic();
+    const { COMPLETED, FAILED, CANCELLED } = await store.orders.counts(settings.name);
+    const ended = COMPLETED + FAILED + CANCELLED;
+    this.#refusals = this.#refusals.filter(({ at }) => at > now - 60_000).slice(-59);
+    const [first] = this.#refusals;
+    const last = this.#refusals.at(-1);
+    if (last === undefined || now - last.at >= 1_000) this.#refusals.push({ at: now, ended });
+    const seen = first === undefined || now === first.at ? 0 : (ended - first.ended) / (now - first.at);
+    const perMs = Math.max(seen, meter.throughput() / 1_000);
+    return Math.ceil(perMs > 0 ? orders / perMs : first === undefined ? 0 : 2 * (now - first.at));
   }
 }
