@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Project, until } from "./command-line.ts";
 
@@ -77,6 +77,27 @@ describe("data without a migration", () => {
     expect(a.digest).toBe(b.digest);
     expect(await project.run("data", "diff", "leveldb:old", "lmdb:new")).toMatchObject({ code: 0 });
   }, 60_000);
+
+  test("parts of a LevelDB that a copy made are compared, named and copied on, as those of any other store", async () => {
+    mkdirSync(project.path("json/users"), { recursive: true });
+    writeFileSync(project.path("json/users/ana.json"), '{"at":1700000000000000123}');
+    writeFileSync(project.path("json/top.json"), "{}");
+    const data = (...words: readonly string[]): ReturnType<Project["run"]> => project.run("data", ...words);
+    expect(await data("copy", "files:json", "leveldb:level")).toMatchObject({ code: 0 });
+    expect(await data("diff", "files:json", "leveldb:level")).toMatchObject({ code: 0 });
+    expect(await data("diff", "leveldb:level", "files:json")).toMatchObject({ code: 0 });
+    writeFileSync(project.path("json/users/ben.json"), "{}");
+    const differs = await data("diff", "files:json", "leveldb:level");
+    expect([differs.code, differs.stdout]).toEqual([4, expect.stringContaining('missing   users "ben"')]);
+    expect(await data("diff", "files:json", "leveldb:level", "--repair")).toMatchObject({ code: 0 });
+    expect(await data("copy", "leveldb:level", "lmdb:users", "--collection", "users")).toMatchObject({
+      code: 0,
+    });
+    const digests = ["leveldb:level", "lmdb:users"].map(async (address) =>
+      (await data("digest", address, "--collection", "users", "--seed", "5eed")).stdout.trim(),
+    );
+    expect(new Set(await Promise.all(digests)).size).toBe(1);
+  });
 
   test("a dry run of a copy tells what the other kind of store cannot hold, and a target that is in the way", async () => {
     rows("leveldb:old", 0, 2_000);

@@ -16,7 +16,7 @@ import type { Command, CommandContext } from "../command.ts";
 import {
   collectionOption,
   collectionsOf,
-  openStore,
+  openNamed,
   openTarget,
   shownAddress,
   wordsOf,
@@ -45,7 +45,7 @@ export const command: Command = {
       "the address of a store",
       "a folder for the backup",
     ]);
-    await using source = await openStore(address);
+    await using source = await openNamed(address, collectionsOf(context).collections);
     const scratch = context.args.text("scratch");
     // A long backup is not written for a scratch store that could not take it.
     const named = scratch === undefined ? {} : { scratch };

@@ -14,7 +14,7 @@ import { copyPreview, showPreview } from "../data/copy-preview.ts";
 import {
   collectionOption,
   collectionsOf,
-  openStore,
+  openNamed,
   openTarget,
   shownWord,
   wordsOf,
@@ -44,7 +44,7 @@ export const command: Command = {
       "the address of the new store",
     ]);
     const { map, targets } = renamingOf(context);
-    await using source = await openStore(old);
+    await using source = await openNamed(old, collectionsOf(context).collections);
     const chosen = await chosenOf(context, source);
     const collections = chosen.map(({ name }) => name);
     const names = targets ?? collections;

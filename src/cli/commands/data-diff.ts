@@ -6,8 +6,9 @@ import type { Command, CommandContext } from "../command.ts";
 import {
   collectionOption,
   collectionsOf,
+  openNamed,
   openReader,
-  openStore,
+  openSides,
   shownWord,
   wordsOf,
 } from "../data/open-address.ts";
@@ -54,8 +55,9 @@ export const command: Command = {
       });
     renamingOf(context);
     if (repairs) return repairing(context, old, young, limit);
-    await using source = await openReader(old);
-    await using target = await openReader(young);
+    const asked = { ...collectionsOf(context), ...renamingOf(context) };
+    await using sides = await openSides([old, young], asked, openReader);
+    const { source, target } = sides;
     using progress = new DataProgress(context);
     const found = await comparing(context, progress, source, target, limit);
     progress[Symbol.dispose]();
@@ -111,8 +113,9 @@ async function repairing(
   young: string,
   limit: number,
 ): Promise<number> {
-  await using source = await openReader(old);
-  await using target = await openStore(young);
+  const asked = { ...collectionsOf(context), ...renamingOf(context) };
+  await using sides = await openSides([old, young], asked, openNamed);
+  const { source, target } = sides;
   using progress = new DataProgress(context);
   const dryRun = context.args.flag("dry-run");
   let [written, removed] = [0, 0];

@@ -10,7 +10,7 @@ import {
   rowHash,
   seedText,
 } from "../../data/index.ts";
-import { count, plural } from "../../report/index.ts";
+import { plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import { collectionOption, collectionsOf, openReader, wordsOf } from "../data/open-address.ts";
 import { DataProgress } from "../data/progress.ts";
@@ -33,7 +33,7 @@ export const command: Command = {
     const [address = ""] = wordsOf(context, usage, ["the address of a store"]);
     const text = context.args.text("seed");
     const hash = await rowHash(text === undefined ? newSeed(randomBytes) : readSeed(text));
-    await using store = await openReader(address);
+    await using store = await openReader(address, collectionsOf(context).collections);
     await using moment = await store.snapshot?.();
     const reader = moment ?? store;
     const chosen = await chooseCollections(reader, collectionsOf(context).collections);
@@ -72,7 +72,7 @@ export const command: Command = {
       for (const { name, rows, digest } of found)
         context.terminal.line([
           span(`  ${pad(name, width)}  `, "bold"),
-          span(`${digest}  ${count(rows)} rows`),
+          span(`${digest}  ${plural(rows, "row")}`),
         ]);
     context.terminal.line([
       span(`  ${pad("all", width)}  `, "bold"),

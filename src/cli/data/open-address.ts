@@ -3,11 +3,52 @@ import type { BackupReader, DataStore, Reader } from "../../data/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { shellWord } from "../store-place.ts";
 
-/** Opens what can only be read: a store, or a backup by `backup:DIR`. */
-export async function openReader(address: string): Promise<Reader> {
+/** Opens what can only be read: a store, or a backup by `backup:DIR`. `names` as of `openNamed`. */
+export async function openReader(address: string, names?: readonly string[]): Promise<Reader> {
   const { openBackup } = await import("../../data/index.ts");
   const dir = backupFolder(address);
-  return dir === undefined ? openStore(address) : openBackup(dir);
+  return dir === undefined ? openNamed(address, names) : openBackup(dir);
+}
+
+/**
+ * Opens a store of which these collections are asked for. A LevelDB does not list its sublevels: they are there when they are named, and
+ * otherwise their keys are among all the others.
+ */
+export function openNamed(address: string, names: readonly string[] | undefined): Promise<DataStore> {
+  return openStore(address, names === undefined || !isLevel(address) ? {} : { collections: names });
+}
+
+const isLevel = (address: string): boolean => address.startsWith("leveldb:");
+
+/** Two sides of a comparison, with `young` to be written to or not. */
+export async function openSides<Young extends Reader>(
+  [old, young]: readonly [string, string],
+  asked: { readonly collections?: readonly string[]; readonly targets?: readonly string[] },
+  open: (address: string, names: readonly string[] | undefined) => Promise<Young>,
+): Promise<AsyncDisposable & { readonly source: Reader; readonly target: Young }> {
+  const { collections, targets = collections } = asked;
+  await using opened = new AsyncDisposableStack();
+  // Sublevels of a LevelDB are those parts that the other side has, where nobody named any.
+  const partsOf = async (side: Reader, names: readonly string[] | undefined): Promise<readonly string[]> =>
+    names ?? [...new Set(["", ...(await side.collections()).map(({ name }) => name)])];
+  if (isLevel(old) && !isLevel(young)) {
+    const target = opened.use(await open(young, targets));
+    const source = opened.use(await openReader(old, await partsOf(target, collections)));
+    return kept(opened, source, target);
+  }
+  const source = opened.use(await openReader(old, collections));
+  const parts = isLevel(young) && !isLevel(old) ? await partsOf(source, targets) : targets;
+  const target = opened.use(await open(young, parts));
+  return kept(opened, source, target);
+}
+
+function kept<Young extends Reader>(
+  opened: AsyncDisposableStack,
+  source: Reader,
+  target: Young,
+): AsyncDisposable & { readonly source: Reader; readonly target: Young } {
+  const both = opened.move();
+  return { source, target, [Symbol.asyncDispose]: () => both.disposeAsync() };
 }
 
 export async function openBackupFolder(dir: string): Promise<BackupReader> {

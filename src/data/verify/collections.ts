@@ -26,12 +26,15 @@ function chosenOf(
       : wanted.map((name) => {
           const found = all.find((each) => each.name === name);
           if (found !== undefined) return found;
-          const names = all.map((each) => each.name);
+          const names = all.map((each) => each.name).filter((each) => each !== "");
           throw new CutoverError("CUTOVER_DATA_COLLECTION", {
             message: `expected a collection of ${store}, found "${name}", which it does not have`,
             place: store,
             details: { collection: name },
-            remedy: nameOneOf(name, names, "name a collection that the store has"),
+            remedy:
+              names.length === 0
+                ? "leave the names out: this store lists no parts with names"
+                : nameOneOf(name, names, "name a collection that the store has"),
           });
         });
   const bad = chosen.filter(({ problem }) => problem !== undefined);
