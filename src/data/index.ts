@@ -107,6 +107,7 @@ export type { BackupCollection, BackupManifest } from "./backup/format.ts";
 export { type BackupProof, keepProof, proofOf } from "./backup/proof.ts";
 export { type BackupPreview, type BackupPreviewOptions, previewBackup } from "./backup/backup-preview.ts";
 export { checkBackup, type CheckBackupOptions } from "./backup/check-backup.ts";
+export { type LookedAt, lookAtTarget, type TargetLook } from "./backup/look-at-target.ts";
 export { previewRestore, type RestorePreview, type RestorePreviewOptions } from "./backup/restore-preview.ts";
 export { restoreData, type Restored, type RestoreOptions } from "./backup/restore.ts";
 export { chooseCollections } from "./verify/collections.ts";

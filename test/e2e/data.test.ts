@@ -120,6 +120,12 @@ describe("data without a migration", () => {
     const full = await project.run("data", "copy", "leveldb:old", "lmdb:full", "--dry-run");
     expect(full).toMatchObject({ code: 2, stdout: "" });
     expect(full.stderr).toContain("CUTOVER_DATA_NOT_EMPTY");
+    mkdirSync(project.path("empty"));
+    mkdirSync(project.path("json"));
+    writeFileSync(project.path("json/a.json"), "{}");
+    for (const target of ["files:json", "files:empty", "leveldb:empty", "lmdb:empty"])
+      await project.run("data", "copy", "leveldb:old", target, "--dry-run");
+    expect([readdirSync(project.path("empty")), readdirSync(project.path("json"))]).toEqual([[], ["a.json"]]);
     const misspelt = await project.run("data", "copy", "leveldb:old", "lmbd:new", "--dry-run");
     expect(misspelt).toMatchObject({ code: 2, stdout: "" });
   }, 60_000);

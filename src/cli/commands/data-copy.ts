@@ -49,7 +49,7 @@ export const command: Command = {
     const collections = chosen.map(({ name }) => name);
     const names = targets ?? collections;
     // The same two stores and tables are the same job: that is how a second start finds the first one's checkpoint.
-    const job = (to: DataStore): string =>
+    const job = (to: Pick<DataStore, "name">): string =>
       `copy:${createHash("sha256")
         .update([source.name, to.name, ...collections, ...(targets ?? [])].join("\0"))
         .digest("hex")

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CutoverError, isCutoverError } from "../../core/index.ts";
-import { type Collection, type DataStore, keyText } from "../../data/index.ts";
+import { type Collection, type DataStore, keyText, type LookedAt, lookAtTarget } from "../../data/index.ts";
 import { count, plural } from "../../report/index.ts";
 import type { CommandContext } from "../command.ts";
 import { bytesText } from "../draw/data-lines.ts";
@@ -40,7 +40,7 @@ export async function copyPreview(
     readonly address: string;
     /** What the collections are called there, in the order of `chosen`. */
     readonly names: readonly string[];
-    readonly job: (target: DataStore) => string;
+    readonly job: (target: Pick<DataStore, "name">) => string;
   },
   progress: DataProgress,
 ): Promise<CopyPreview> {
@@ -50,25 +50,27 @@ export async function copyPreview(
     sides.chosen.map(({ name }) => name),
     () => opened(to.address, names),
   );
-  if (known !== undefined) {
-    await using target = known;
-    const there = await standing(target, names, to.job(target));
-    return { there, ...(await readThrough(context, sides, names, target, progress)) };
-  }
-  const kind = /^(leveldb|lmdb|files):/.exec(to.address)?.[1];
-  if (kind === undefined)
-    return { there: "will be made", ...(await readThrough(context, sides, names, undefined, progress)) };
+  await using target = known;
+  const there = target === undefined ? "will be made" : await standing(target, names, to.job(target));
+  // What lies there and is only looked at cannot be asked: one of its kind is.
+  const kind = target?.refusal === undefined ? kindMade(to.address) : undefined;
+  if (kind === undefined) return { there, ...(await readThrough(context, sides, names, target, progress)) };
   const dir = await mkdtemp(join(tmpdir(), "cutover-preview-"));
   try {
     await using scratch = await openTarget(`${kind}:${join(dir, "store")}`, names);
-    return { there: "will be made", ...(await readThrough(context, sides, names, scratch, progress)) };
+    return { there, ...(await readThrough(context, sides, names, scratch, progress)) };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
+/** Kind of a store that is made by opening it to be written; undefined: tables, and what others have open. */
+const kindMade = (address: string): string | undefined => /^(leveldb|lmdb|files):/.exec(address)?.[1];
+
 /** Undefined when there is no such store yet. */
-async function opened(address: string, names: readonly string[]): Promise<DataStore | undefined> {
+async function opened(address: string, names: readonly string[]): Promise<LookedAt | undefined> {
+  // To open it with these names would make them there.
+  if (kindMade(address) !== undefined) return (await lookAtTarget(address, names)).store;
   try {
     return await openStore(address, { collections: names });
   } catch (error) {
@@ -84,8 +86,8 @@ async function opened(address: string, names: readonly string[]): Promise<DataSt
   }
 }
 
-async function standing(target: DataStore, names: readonly string[], job: string): Promise<There> {
-  if ((await target.checkpoint(job)) !== undefined) return "goes on with an earlier copy";
+async function standing(target: LookedAt, names: readonly string[], job: string): Promise<There> {
+  if ((await target.checkpoint?.(job)) !== undefined) return "goes on with an earlier copy";
   const there = await target.collections();
   for (const name of names) {
     const found = there.find((each) => each.name === name);
@@ -111,7 +113,7 @@ async function readThrough(
   context: CommandContext,
   { source, chosen }: { readonly source: DataStore; readonly chosen: readonly Collection[] },
   names: readonly string[],
-  target: DataStore | undefined,
+  target: LookedAt | undefined,
   progress: DataProgress,
 ): Promise<Pick<CopyPreview, "parts" | "refused">> {
   const parts: Part[] = [];

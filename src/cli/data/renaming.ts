@@ -1,5 +1,5 @@
 import { CutoverError, hasCode } from "../../core/index.ts";
-import type { DataMap, DataStore } from "../../data/index.ts";
+import type { DataMap } from "../../data/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { shellWord } from "../store-place.ts";
 import { collectionsOf } from "./open-address.ts";
@@ -50,7 +50,7 @@ export const namesFlags = ({ args }: CommandContext): string =>
     .join("");
 
 /** Tells how to name what the new side calls otherwise, when it does not have it. */
-export async function orTellInto<T extends DataStore | undefined>(
+export async function orTellInto<T>(
   { args }: CommandContext,
   names: readonly string[],
   open: () => Promise<T>,

@@ -8,7 +8,7 @@ import { requireWritable } from "../disk.ts";
 import { openDataStore, readStoreAddress } from "../open-data-store.ts";
 
 /** What can be asked of a target before anything is written. */
-type LookedAt = Pick<DataStore, "name" | "collections" | "scan"> &
+export type LookedAt = Pick<DataStore, "name" | "collections" | "scan"> &
   Partial<Pick<DataStore, "checkpoint" | "refusal">> &
   AsyncDisposable;
 
