@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { gate, open, settle } from "../../test/queue/manual-queue.ts";
 import { systemClock } from "../core/index.ts";
 import { openSqliteStore } from "../store/index.ts";
-import { fatal, openQueue, type QueueOptions } from "./index.ts";
+import { fatal, listWorkers, openQueue, type QueueOptions } from "./index.ts";
 import { workerName } from "./machine.ts";
 
 /** A second worker on the same store and clock, ended with the test. */
@@ -344,6 +344,24 @@ describe("many workers of one queue", () => {
     expect((await queue.metrics()).late).toBe(600);
     expect(await heir.counts()).toMatchObject({ RUNNING: 0, COMPLETED: 0 });
     await heir.stop();
+  });
+
+  test("one process may serve several queues: it is there for each of them until that one stops", async () => {
+    const opened = await open({ workerId: "one" });
+    const { queue, store, pass } = opened;
+    const mail = await second(opened, { name: "mail", workerId: "one" });
+    const post = await second(opened, { name: "post", workerId: "one", tags: ["eu"] });
+    for (const each of [queue, mail, post]) each.work("job", () => null);
+    await pass(0);
+    const ids = (of: typeof queue): Promise<readonly string[]> =>
+      of.workers().then((workers) => workers.map(({ id }) => id));
+    expect([await ids(queue), await ids(mail), await ids(post)]).toEqual([["one"], ["one"], ["one"]]);
+    await mail.stop();
+    expect([await ids(queue), await listWorkers(store, "mail"), await ids(post)]).toEqual([
+      ["one"],
+      [],
+      ["one"],
+    ]);
   });
 
   test("an order too large for the submitter's machine is taken where a larger worker was seen", async () => {

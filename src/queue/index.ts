@@ -43,3 +43,4 @@ export {
   type WorkerInput,
   type WorkFunction,
 } from "./worker.ts";
+export { listWorkers } from "./worker-list.ts";

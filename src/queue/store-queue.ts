@@ -24,7 +24,7 @@ import { Submitter, takeUpInbox } from "./submitter.ts";
 import { orderTimeline, type TimelineEntry } from "./timeline.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Waiters, waitOptions } from "./waiters.ts";
-import { seenEveryMs, WorkerList } from "./worker-list.ts";
+import { listWorkers, seenEveryMs, WorkerList } from "./worker-list.ts";
 
 /** Waiters for the whole queue to be empty wait under this name, which no order can have. */
 const empty = "";
@@ -266,7 +266,7 @@ export class StoreQueue implements Queue {
 
   async workers(): ReturnType<Queue["workers"]> {
     this.#refuseStopped();
-    return this.#context.store.orders.workers(this.#context.settings.name);
+    return listWorkers(this.#context.store, this.#context.settings.name);
   }
 
   async timeline(id: string): Promise<readonly TimelineEntry[]> {

@@ -1,10 +1,25 @@
-import type { NewOrder, WorkerRecord } from "../store/index.ts";
+import type { NewOrder, Store, WorkerRecord } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 
 /** How often a worker tells that it is there. */
 export const seenEveryMs = 10_000;
 /** One that was not seen for so long is not counted on any more: three missed tellings. */
 const missingAfterMs = 3.5 * seenEveryMs;
+
+/**
+ * Under which a worker stands in the store's list. It has one line for each name, and a process that serves several queues
+ * has one name: each queue after the first would take the line of the one before.
+ */
+const listedAs = (worker: string, queue: string): string =>
+  queue === "default" ? worker : `${worker} ${queue}`;
+
+/** Workers of a queue on all machines, as they last told; one that ended without a word stays for a day. */
+export async function listWorkers({ orders }: Store, queue: string): Promise<readonly WorkerRecord[]> {
+  const mark = listedAs("", queue);
+  return (await orders.workers(queue)).map((worker) =>
+    mark !== "" && worker.id.endsWith(mark) ? { ...worker, id: worker.id.slice(0, -mark.length) } : worker,
+  );
+}
 
 /** The workers of a queue, on whatever machine, as they last told. */
 export class WorkerList {
@@ -23,18 +38,20 @@ export class WorkerList {
     const { store, settings, worker } = this.#context;
     const { name, tags, slots } = settings;
     this.#told = true;
-    await store.orders.seen({ id: worker, queue: name, kinds, tags, slots, startedAt: this.#startedAt });
+    const startedAt = this.#startedAt;
+    await store.orders.seen({ id: listedAs(worker, name), queue: name, kinds, tags, slots, startedAt });
   }
 
   async gone(): Promise<void> {
-    if (this.#told) await this.#context.store.orders.gone(this.#context.worker);
+    const { store, settings, worker } = this.#context;
+    if (this.#told) await store.orders.gone(listedAs(worker, settings.name));
   }
 
   /** Those that were seen of late, this one among them. */
   async alive(): Promise<readonly WorkerRecord[]> {
     const { store, settings } = this.#context;
     const since = store.clock.now() - missingAfterMs;
-    return (await store.orders.workers(settings.name)).filter(({ seenAt }) => seenAt >= since);
+    return (await listWorkers(store, settings.name)).filter(({ seenAt }) => seenAt >= since);
   }
 
   /** Whether a worker other than this one may be large enough; of its memory nothing is known. */

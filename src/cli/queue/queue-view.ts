@@ -1,4 +1,5 @@
 import { formatDuration } from "../../core/index.ts";
+import { listWorkers } from "../../queue/index.ts";
 import type { OrderCounts, OrderRecord, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
 import { plural } from "../../report/index.ts";
 import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
@@ -63,7 +64,7 @@ export class QueueViewer {
       orders.config(this.#queue),
       orders.counts(this.#queue),
       orders.oldestDue(this.#queue),
-      orders.workers(this.#queue),
+      listWorkers(this.#store, this.#queue),
     ]);
     const waiting = counts.PENDING > 0 ? await orders.waiting(this.#queue, headOfQueue) : [];
     const unused = workers.length === 0 && Object.values(counts).every((number) => number === 0);
