@@ -96,6 +96,7 @@ export type { CollectionVerdict } from "./verify/verify-ranges.ts";
 export type { HashedRows, RangeSums, SummingReader, SumOptions } from "./range-sums.ts";
 export { endMove } from "./move/begin.ts";
 export type { MoveCounts } from "./move/checkpoint.ts";
+export { requireColumnOrder } from "./move/column-order.ts";
 export type { ChunkSizing } from "./move/chunk-size.ts";
 export type { HoldLimits, LatencyLimit } from "./move/holding.ts";
 export { type Move, moveData, type MoveResult, startMove } from "./move/move-data.ts";

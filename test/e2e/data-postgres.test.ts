@@ -79,6 +79,13 @@ test.each<[string, string, string, string, readonly string[]]>([
     ["public.t", "id, name"],
   ],
   [
+    "a table with its columns in another order",
+    `${table}; ${rows}`,
+    "CREATE TABLE t (id int PRIMARY KEY, amount numeric, name text)",
+    "CUTOVER_DATA_COLLECTION",
+    ["public.t", '"name" at place 3', "place 2"],
+  ],
+  [
     "a value that does not fit its new type",
     `${table}; ${rows}; UPDATE t SET name = '77' WHERE id <> 1234`,
     "CREATE TABLE t (id int PRIMARY KEY, name int, amount numeric)",

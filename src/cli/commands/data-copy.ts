@@ -6,6 +6,7 @@ import {
   type DataStore,
   endMove,
   moveData,
+  requireColumnOrder,
   verifyData,
 } from "../../data/index.ts";
 import { perSecond, plural } from "../../report/index.ts";
@@ -19,7 +20,7 @@ import {
   shownWord,
   wordsOf,
 } from "../data/open-address.ts";
-import { intoOption, namesFlags, orTellInto, renamingOf } from "../data/renaming.ts";
+import { intoOption, namesFlags, orTellInto, pairsOf, renamingOf } from "../data/renaming.ts";
 import { DataProgress } from "../data/progress.ts";
 import { bytesText, verificationJson, verificationLines } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
@@ -61,6 +62,8 @@ export const command: Command = {
       return showPreview(context, source.name, young, seen);
     }
     await using target = await orTellInto(context, collections, () => openTarget(young, names));
+    // A move without a map looks at it itself.
+    if (map !== undefined) await requireColumnOrder(source, target, pairsOf(chosen, names));
     progress.part("copy", totalOf(chosen));
     let seen = { rows: 0, bytes: 0 };
     const { finished, progress: at } = await moveData({

@@ -2,12 +2,19 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CutoverError, isCutoverError } from "../../core/index.ts";
-import { type Collection, type DataStore, keyText, type LookedAt, lookAtTarget } from "../../data/index.ts";
+import {
+  type Collection,
+  type DataStore,
+  keyText,
+  type LookedAt,
+  lookAtTarget,
+  requireColumnOrder,
+} from "../../data/index.ts";
 import { count, plural } from "../../report/index.ts";
 import type { CommandContext } from "../command.ts";
 import { bytesText } from "../draw/data-lines.ts";
 import { openStore, openTarget, shownAddress } from "./open-address.ts";
-import { orTellInto } from "./renaming.ts";
+import { orTellInto, pairsOf } from "./renaming.ts";
 import type { DataProgress } from "./progress.ts";
 
 /** Rows that cannot go are named up to here; all are counted. */
@@ -52,6 +59,7 @@ export async function copyPreview(
   );
   await using target = known;
   const there = target === undefined ? "will be made" : await standing(target, names, to.job(target));
+  if (target !== undefined) await requireColumnOrder(sides.source, target, pairsOf(sides.chosen, names));
   // What lies there and is only looked at cannot be asked: one of its kind is.
   const kind = target?.refusal === undefined ? kindMade(to.address) : undefined;
   if (kind === undefined) return { there, ...(await readThrough(context, sides, names, target, progress)) };

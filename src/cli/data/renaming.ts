@@ -1,5 +1,5 @@
 import { CutoverError, hasCode } from "../../core/index.ts";
-import type { DataMap } from "../../data/index.ts";
+import type { Collection, DataMap } from "../../data/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { shellWord } from "../store-place.ts";
 import { collectionsOf } from "./open-address.ts";
@@ -40,6 +40,12 @@ export function renamingOf(context: CommandContext): Renaming {
     },
   };
 }
+
+/** What is called how on either side. */
+export const pairsOf = (
+  chosen: readonly Collection[],
+  names: readonly string[],
+): readonly (readonly [string, string])[] => chosen.map(({ name }, at) => [name, names[at] ?? name]);
 
 /** The same names again, for a command that goes on with the same two stores: each word after a space. */
 export const namesFlags = ({ args }: CommandContext): string =>

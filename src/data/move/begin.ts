@@ -1,6 +1,7 @@
 import { CutoverError, faultPoint } from "../../core/index.ts";
 import { equalBytes } from "../bytes.ts";
 import type { Range, Source, Target } from "../connector.ts";
+import { requireColumnOrder } from "./column-order.ts";
 import { requireFree } from "./enforced.ts";
 import { MoveState } from "./move-state.ts";
 import type { MoveSettings } from "./move-options.ts";
@@ -21,6 +22,12 @@ export async function beginMove(settings: MoveSettings): Promise<MoveState> {
     const names = settings.into ?? wanted.map(({ collection }) => collection);
     // Rows are copied table by table while changes of others come in between: one may come before the row it refers to.
     await requireFree(target, names, ({ foreignKeys, triggers }) => [...foreignKeys, ...triggers]);
+    if (settings.map === undefined)
+      await requireColumnOrder(
+        source,
+        target,
+        wanted.map(({ collection }) => [collection, collection]),
+      );
     await checkEmpty(settings, wanted);
   } else checkSame(settings, MoveState.restored(found));
 
