@@ -109,7 +109,7 @@ export class OrderBatch {
 
   /** Events that nothing is added to any more when all calls are about new orders of one queue: all but the last. */
   eventsAhead(): Writes["events"] {
-    return this.#view.groups.events().slice(0, -1);
+    return this.#view.groups.eventsBeforeNewest();
   }
 
   writes(): Writes {

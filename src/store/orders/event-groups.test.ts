@@ -70,4 +70,13 @@ describe("events of one commit", () => {
     }
     expect(large.events().length).toBe(2);
   });
+
+  test("stay as they are, but for the newest", () => {
+    const groups = new EventGroups();
+    expect(groups.eventsBeforeNewest()).toEqual([]);
+    for (let n = 0; n < 501; n++) groups.add("queue:q", moved(`o${n}`, "claimed"));
+    const before = groups.eventsBeforeNewest();
+    groups.add("queue:q", moved("o501", "claimed"));
+    expect(before).toEqual(groups.events().slice(0, 1));
+  });
 });

@@ -76,7 +76,16 @@ export class EventGroups {
   }
 
   events(): readonly { readonly stream: string; readonly event: OrderEvent }[] {
-    return this.#groups.map((group) => {
+    return this.#first(this.#groups.length);
+  }
+
+  /** All but the newest: that one may still grow, and would be put together in vain. */
+  eventsBeforeNewest(): readonly { readonly stream: string; readonly event: OrderEvent }[] {
+    return this.#first(Math.max(0, this.#groups.length - 1));
+  }
+
+  #first(count: number): readonly { readonly stream: string; readonly event: OrderEvent }[] {
+    return this.#groups.slice(0, count).map((group) => {
       const { stream } = group;
       if ("configured" in group)
         return { stream, event: { type: "queue.configured", data: group.configured } };
