@@ -55,8 +55,16 @@ function screenOptions(context: CommandContext, keys: string, rows: number): Scr
   };
 }
 
+/** After this time without an answer of the store, who watches is told. */
+const lateMs = 2_000;
+const lateText = "the store does not answer; it is asked again";
+
 /** Shows views until the person has seen enough. */
-async function watch(context: CommandContext, viewer: QueueViewer, everyMs: number): Promise<number> {
+export async function watch(
+  context: CommandContext,
+  viewer: Pick<QueueViewer, "view">,
+  everyMs: number,
+): Promise<number> {
   const leave = new AbortController();
   const signal = AbortSignal.any([leave.signal, context.interrupted]);
   const off = context.terminal.onKey((key) => {
@@ -64,12 +72,18 @@ async function watch(context: CommandContext, viewer: QueueViewer, everyMs: numb
   });
   const shown = showQueue(context, "q leave");
   try {
+    const left = new Promise<undefined>((resolve) =>
+      signal.addEventListener("abort", () => resolve(undefined), { once: true }),
+    );
     while (!signal.aborted) {
-      shown.show(await viewer.view());
-      await Promise.race([
-        sleep(context.clock, everyMs),
-        new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true })),
-      ]);
+      const asked = viewer.view();
+      // A store that is away is asked again for half a minute: whoever watches is told, and need not wait for it to leave.
+      const late = context.clock.after(lateMs, () => shown.late());
+      const view = await Promise.race([asked, left]).finally(() => late.cancel());
+      asked.catch(() => {});
+      if (view === undefined) break;
+      shown.show(view);
+      await Promise.race([sleep(context.clock, everyMs), left]);
     }
   } finally {
     off();
@@ -82,15 +96,19 @@ async function watch(context: CommandContext, viewer: QueueViewer, everyMs: numb
 export function showQueue(
   context: CommandContext,
   keys: string,
-): { show(view: QueueView): void; end(): void } {
+): { show(view: QueueView): void; late(): void; end(): void } {
   const { terminal, json } = context;
-  if (json) return { show: (view) => terminal.json({ type: "queue", view }, true), end: () => {} };
-  if (!terminal.live) return { show: (view) => terminal.line(queueLine(view)), end: () => {} };
+  const toStderr = (): void => terminal.aside(lateText);
+  if (json)
+    return { show: (view) => terminal.json({ type: "queue", view }, true), late: toStderr, end: () => {} };
+  if (!terminal.live)
+    return { show: (view) => terminal.line(queueLine(view)), late: toStderr, end: () => {} };
   const screen = new LiveScreen(terminal);
   let last: QueueView | undefined;
+  let foot = keys;
   const draw = (): void => {
     if (last !== undefined)
-      screen.paint(queueScreen(last, screenOptions(context, keys, terminal.rows() - 1)));
+      screen.paint(queueScreen(last, screenOptions(context, foot, terminal.rows() - 1)));
   };
   const offResize = terminal.onResize(() => {
     screen.invalidate();
@@ -99,7 +117,13 @@ export function showQueue(
   return {
     show: (view) => {
       last = view;
+      foot = keys;
       draw();
+    },
+    late: () => {
+      foot = `${lateText} · ${keys}`;
+      if (last === undefined) toStderr();
+      else draw();
     },
     end: () => {
       offResize();
