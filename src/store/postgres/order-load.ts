@@ -318,7 +318,8 @@ function askLine(queue: string, asked: string, values: readonly SqlValue[]): rea
     ask(
       takeState,
       `SELECT asked.key, coalesce(known.admitted, 0), coalesce(known.arrival_at, 0) FROM ${asked}
-       LEFT JOIN order_limit_keys known ON known.queue = $1 AND known.limit_key = asked.key`,
+       LEFT JOIN LATERAL (SELECT admitted, arrival_at FROM order_limit_keys
+         WHERE queue = $1 AND limit_key = asked.key LIMIT 1) AS known ON true`,
       queue,
       ...values,
     ),
@@ -327,7 +328,8 @@ function askLine(queue: string, asked: string, values: readonly SqlValue[]): rea
       `SELECT ${orderColumnNames} FROM ${asked}, LATERAL (
          (${line} 'limit' ORDER BY priority DESC, turn, created_at, id LIMIT asked.rows)
          UNION ALL (${line} 'room' ORDER BY priority, turn DESC, created_at DESC, id DESC LIMIT asked.rows)
-         UNION ALL (${line} 'time' AND due_at > run_at LIMIT asked.rows)) AS orders`,
+         UNION ALL (${line} 'time' AND due_at > run_at ORDER BY priority DESC, turn, created_at, id
+           LIMIT asked.rows)) AS orders`,
       queue,
       ...values,
     ),
