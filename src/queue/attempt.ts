@@ -197,6 +197,17 @@ export class Attempt {
   }
 
   async #record(outcome: Outcome | undefined): Promise<Recorded> {
+    try {
+      return await this.#recordAs(outcome);
+    } catch (error) {
+      if (!hasCode(error, "CUTOVER_ORDER_CANCELLED")) throw error;
+      // Asked for by another process, and not heard of here yet: as little as if it had been, this outcome counts.
+      this.#why = "cancelled";
+      return this.#cancelled();
+    }
+  }
+
+  async #recordAs(outcome: Outcome | undefined): Promise<Recorded> {
     if (this.#why === "lease-lost") throw endError("lease-lost", this.#order);
     if (this.#why === "cancelled") return this.#cancelled();
     if (outcome !== undefined && "result" in outcome && this.#why !== "timeout") {
@@ -286,7 +297,7 @@ export class Attempt {
     const limit = clock.monotonic() + leaseMs;
     this.#order = await insist(
       this.#context,
-      () => sendEvent(this.#context, this.#order, event, all, note),
+      () => sendEvent(this.#context, this.#order, event, all, note, event === "cancelled" ? {} : ifWanted),
       (error) => (!isCutoverError(error) || error.exitCode === 6) && clock.monotonic() < limit,
     );
   }
@@ -347,6 +358,8 @@ interface Recorded {
   readonly error?: unknown;
   readonly retryAt?: number;
 }
+
+const ifWanted = { unlessCancelled: true } as const;
 
 const completed: Recorded = { event: "completed" };
 

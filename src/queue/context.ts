@@ -17,9 +17,12 @@ export interface QueueContext {
   readonly telemetry?: Telemetry | undefined;
 }
 
+/** What the store is to look at beside fence and state. */
+export type Guard = Pick<OrderChange, "leaseOver" | "unlessCancelled">;
+
 /**
  * Sends `event` to an order: checked against the state table here, guarded by state and fence in the store.
- * @throws CUTOVER_QUEUE_ILLEGAL_TRANSITION; CUTOVER_LEASE_LOST when the order moved on meanwhile
+ * @throws CUTOVER_QUEUE_ILLEGAL_TRANSITION; CUTOVER_LEASE_LOST when the order moved on meanwhile; CUTOVER_ORDER_CANCELLED by its guard
  */
 export async function sendEvent(
   context: QueueContext,
@@ -27,7 +30,7 @@ export async function sendEvent(
   event: OrderEvent,
   set: NonNullable<OrderChange["set"]> = {},
   note?: string,
-  guard: Pick<OrderChange, "leaseOver"> = {},
+  guard: Guard = {},
 ): Promise<OrderRecord> {
   const { store, meter } = context;
   const to = nextState(order.id, order.state, event);
@@ -57,7 +60,7 @@ export async function sendOutside(
   event: OrderEvent,
   set: NonNullable<OrderChange["set"]>,
   note?: string,
-  guard: Pick<OrderChange, "leaseOver"> = {},
+  guard: Guard = {},
 ): Promise<OrderRecord> {
   const changed = await sendEvent(context, order, event, set, note, guard);
   context.telemetry?.count(event, order.kind);

@@ -321,6 +321,44 @@ describe("many workers of one queue", () => {
     await one.close();
   }, 30_000);
 
+  test.each([
+    ["returns", () => "done"],
+    [
+      "fails and would be tried again",
+      () => {
+        throw new Error("not now");
+      },
+    ],
+    [
+      "fails for good",
+      () => {
+        throw fatal(new Error("never"));
+      },
+    ],
+  ])(
+    "work that %s after its end was asked for, before its worker heard of that, is cancelled",
+    async (_, end) => {
+      const folder = mkdtempSync(join(tmpdir(), "cutover-unheard-"));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const path = join(folder, "work.db");
+      // Two stores on one file hear nothing of each other, as in two processes; no poll comes to tell.
+      const options = { poll: "1h", stagger: 0 } as const;
+      const one = await openSqliteStore({ path, clock: systemClock });
+      await using busy = await openQueue({ store: one }, { ...options, workerId: "one" });
+      await using asks = await openQueue(`sqlite:${path}`, { ...options, workerId: "two" });
+      const door = gate<null>();
+      busy.work("job", () => door.work().then(end));
+      const { id } = await busy.submit("job");
+      await expect.poll(async () => (await asks.get(id))?.state).toBe("RUNNING");
+      expect(await asks.cancel(id, "not wanted")).toMatchObject({ state: "RUNNING", cancelRequested: true });
+      door.finish(null);
+      expect(await busy.waitFor(id, { timeout: "20s" })).toMatchObject({ state: "CANCELLED", result: null });
+      await busy.stop();
+      await one.close();
+    },
+    30_000,
+  );
+
   test("everything a dead worker had begun is taken up in one look, however much it was", async () => {
     const opened = await open({
       slots: 1_000,

@@ -1,6 +1,6 @@
 import { asError, faultPoint, hasCode, type JsonObject } from "../core/index.ts";
-import type { OrderChange, OrderRecord } from "../store/index.ts";
-import { type QueueContext, sendOutside } from "./context.ts";
+import type { OrderRecord } from "../store/index.ts";
+import { type Guard, type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
 import { isDeadWorker } from "./machine.ts";
 import type { Orphan } from "./sandboxes/sandbox.ts";
@@ -26,8 +26,7 @@ export interface RecoverySummary {
 /** What one look has found so far. */
 type Tally = { -readonly [key in keyof RecoverySummary]: RecoverySummary[key] };
 
-/** What the store is to look at beside fence and state. Of a worker whose process has ended the lease says nothing. */
-type Guard = Pick<OrderChange, "leaseOver">;
+/** Of a worker whose process has ended the lease says nothing. */
 const byLease: Guard = { leaseOver: true };
 
 /** Orders taken up at the same time: each may have a program that must end first. */
@@ -55,8 +54,9 @@ export async function recoverLost(
           const guard = dead.includes(order.worker ?? "") ? {} : byLease;
           await recoverOne(context, order, guard, find, summary);
         } catch (error) {
-          // Somebody else was faster: the order is in good hands.
-          if (!hasCode(error, "CUTOVER_LEASE_LOST")) throw error;
+          // Somebody else was faster: the order is in good hands. One whose end was asked for meanwhile waits for the next look.
+          if (!hasCode(error, "CUTOVER_LEASE_LOST") && !hasCode(error, "CUTOVER_ORDER_CANCELLED"))
+            throw error;
         }
       }),
     );
@@ -112,7 +112,7 @@ async function recoverOne(
     );
     summary.cancelled++;
   } else {
-    await lost(context, order, guard, now, left, summary);
+    await lost(context, order, { ...guard, unlessCancelled: true }, now, left, summary);
   }
   faultPoint("queue.recover.after-commit");
 }

@@ -119,6 +119,8 @@ export interface OrderChange {
   readonly note?: string;
   /** Of a rescue: refused as well while the lease of the row still runs by the store's time. */
   readonly leaseOver?: true;
+  /** Of an outcome: refused with CUTOVER_ORDER_CANCELLED when somebody has asked for the order's end. */
+  readonly unlessCancelled?: true;
 }
 
 /** Members that a transition sets beside the state. */

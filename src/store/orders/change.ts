@@ -5,7 +5,7 @@ import { movedOrder, movedRow, placed } from "./move.ts";
 import { isFinished, type OrderRow } from "./row.ts";
 import type { View } from "./view.ts";
 
-/** Applies one guarded change. @throws CUTOVER_LEASE_LOST when fence, state or lease are not what the change names. */
+/** Applies one guarded change. @throws CUTOVER_LEASE_LOST when fence, state or lease are not what the change names; CUTOVER_ORDER_CANCELLED */
 export function changeOrder(view: View, change: OrderChange): void {
   const { id, fence, from, to, event, note } = change;
   const set = change.set === undefined ? undefined : canonicalForm(change.set);
@@ -13,6 +13,7 @@ export function changeOrder(view: View, change: OrderChange): void {
   if (row === undefined || row.fence !== fence || !from.includes(row.state)) throw lost(change, row);
   if (change.leaseOver === true && row.leaseUntil !== null && row.leaseUntil >= view.now)
     throw stillHeld(row, view.now);
+  if (change.unlessCancelled === true && row.cancelRequested) throw cancelAsked(row);
   // Somebody asked for it again: it goes to the end of its line, lest a thousand old orders step in front of new ones.
   const again = row.state === "FAILED" && to === "PENDING";
   const entry = movedOrder(row, to, {
@@ -30,6 +31,15 @@ export function changeOrder(view: View, change: OrderChange): void {
     moved.followed ? view.followersOf(id).ids : [],
   );
   if (isFinished(to)) tellFollowers(view, moved);
+}
+
+function cancelAsked({ id }: OrderRow): CutoverError {
+  return new CutoverError("CUTOVER_ORDER_CANCELLED", {
+    message: `expected work order ${id} to be wanted still, found that its end was asked for`,
+    details: { id },
+    place: `order ${id}`,
+    remedy: "end it as cancelled",
+  });
 }
 
 function stillHeld({ id, fence, worker, leaseUntil }: OrderRow, now: number): CutoverError {

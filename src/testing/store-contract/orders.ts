@@ -228,6 +228,31 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
       expect(await store.orders.requestCancel("o2", "x")).toMatchObject({ cancelRequested: false });
     });
 
+    withStore(
+      "an outcome is refused once the order's end was asked for, where it says so",
+      async ({ store }) => {
+        await store.orders.submit([newOrder("o1"), newOrder("o2")]);
+        await store.orders.claim("q", "w1", roomForTwo, 10_000);
+        await store.orders.requestCancel("o1", "not wanted");
+        const outcome = (id: string): OrderChange => ({
+          id,
+          fence: 1,
+          from: ["PREPARING"],
+          to: "FAILED",
+          event: "failed",
+          unlessCancelled: true,
+        });
+        expect(await refusal(store.orders.change([outcome("o2"), outcome("o1")]))).toBe(
+          "CUTOVER_ORDER_CANCELLED",
+        );
+        expect((await store.orders.get("o2"))?.state).toBe("PREPARING");
+        expect((await store.orders.change([outcome("o2")]))[0]?.state).toBe("FAILED");
+        const { unlessCancelled: _, ...guarded } = outcome("o1");
+        const cancel: OrderChange = { ...guarded, to: "CANCELLED", event: "cancelled" };
+        expect((await store.orders.change([cancel]))[0]?.state).toBe("CANCELLED");
+      },
+    );
+
     withStore("orders are listed by id and state, page by page", async ({ store, clock }) => {
       await store.orders.submit(["c", "a", "e", "b", "d"].map((id) => newOrder(id)));
       await store.orders.claim("q", "w", roomForTwo, 10_000);
