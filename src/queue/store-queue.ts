@@ -136,10 +136,7 @@ export class StoreQueue implements Queue {
   async get(id: string): Promise<OrderRecord | undefined> {
     this.#refuseStopped();
     if (typeof id !== "string") throw invalid("id", "the id of a work order", id);
-    const { orders } = this.#context.store;
-    // One that was submitted within another transaction may be taken up between the store's looks at orders and inbox; then
-    // it is an order at the second look.
-    const order = (await orders.get(id)) ?? (await orders.get(id));
+    const order = await this.#context.store.orders.get(id);
     return order?.queue === this.#context.settings.name ? order : undefined;
   }
 

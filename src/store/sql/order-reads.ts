@@ -93,13 +93,15 @@ function* records(text: string, ...values: readonly (string | number)[]): Progra
 
 /** One that lies in the inbox of `submitWithin` counts as PENDING already. */
 function* order(id: string): Program<OrderRecord | undefined> {
-  const [found] = yield* records(`${select} WHERE id = ?`, id);
+  const ofOrders = `${select} WHERE id = ?`;
+  const [found] = yield* records(ofOrders, id);
   if (found !== undefined) return found;
   const inbox = yield* one<{ readonly data: string }>(
     "SELECT data FROM order_inbox WHERE id = ? ORDER BY position LIMIT 1",
     id,
   );
-  if (inbox === undefined) return undefined;
+  // Taken up between the two looks, it is an order at the second one.
+  if (inbox === undefined) return (yield* records(ofOrders, id))[0];
   const given = JSON.parse(inbox.data) as NewOrder;
   const row = submittedRow({ ...given, turn: 0 });
   return toRecord(placed({ ...row, blockedBy: given.after.length }, given.runAt));
