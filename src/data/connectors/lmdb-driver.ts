@@ -37,6 +37,8 @@ export interface LmdbDb {
 }
 
 export interface LmdbRoot extends LmdbDb {
+  /** Thenables, which look at what is under way when `then` is called. */
+  readonly committed: Promise<unknown>;
   readonly flushed: Promise<unknown>;
   openDB(options: LmdbBytes & { readonly name: string; readonly create?: boolean }): LmdbDb | undefined;
   transaction<T>(action: () => T): Promise<T>;

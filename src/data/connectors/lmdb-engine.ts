@@ -52,6 +52,9 @@ export class LmdbEngine implements ByteEngine {
   readonly #opening: Opening;
   readonly #hold: WriteHold;
   #closed = false;
+  /** Something was refused by the driver or the disk. */
+  #failed = false;
+  #last: Promise<unknown> | undefined;
 
   /** `databases`: what each collection is, the reserved one among them; `""` is the root. Leaves `opening` when it is closed. */
   constructor(
@@ -158,6 +161,8 @@ export class LmdbEngine implements ByteEngine {
     this.#closed = true;
     await this.#hold.done();
     this.#opening.leave(this.#hold);
+    // The package waits for what it wrote last to be on disk, of a commit that failed for ever: something else has to be last.
+    if (this.#failed) await this.#db(reserved).remove(refusedKey).catch(ignore);
     await this.#root.close();
     freeAreas();
   }
@@ -177,11 +182,15 @@ export class LmdbEngine implements ByteEngine {
         if (queued) void records.put(refusedKey, refusedKey);
       }
     };
-    await this.#mapped(() =>
-      queued
+    await this.#mapped(() => {
+      const done = queued
         ? this.#queued(records, () => decide([]), rows, block)
-        : this.#root.transaction(() => decide(rows)),
-    );
+        : this.#root.transaction(() => decide(rows));
+      // At the end of the turn the package makes a promise of its own for the commit. When that fails and nobody has heard of it, the
+      // process ends.
+      setImmediate(() => void this.#root.committed.then(ignore, ignore));
+      return done;
+    });
     if (refused !== undefined) throw refused.error;
   }
 
@@ -211,8 +220,14 @@ export class LmdbEngine implements ByteEngine {
   /** Its promise settles with the transaction. */
   #put({ collection, key, value }: Put): void {
     const db = this.#db(collection);
-    if (value === null) void db.remove(key);
-    else void db.put(key, value);
+    this.#settles(value === null ? db.remove(key) : db.put(key, value));
+  }
+
+  /** Mostly the same promise for all that is asked for in one turn: when it fails, so do those that are waited for. */
+  #settles(done: Promise<unknown>): void {
+    if (done === this.#last) return;
+    this.#last = done;
+    done.catch(ignore);
   }
 
   #putAll({ collection, block }: PutBlock): void {
@@ -220,7 +235,7 @@ export class LmdbEngine implements ByteEngine {
     const row = new BlockRow(block);
     for (let at = 0; at < block.count; at++) {
       row.at(at);
-      void db.put(row, row);
+      this.#settles(db.put(row, row));
     }
   }
 
@@ -300,10 +315,13 @@ export class LmdbEngine implements ByteEngine {
     try {
       return await work();
     } catch (error) {
+      this.#failed = true;
       throw storeError(await causeOf(error), this.name);
     }
   }
 }
+
+const ignore = (): void => {};
 
 /** A commit that failed says why in a promise of its own, whose rejection somebody has to hear. */
 function causeOf(error: unknown): Promise<unknown> {

@@ -1,9 +1,10 @@
 import { open as openPlain } from "lmdb";
-import { fork } from "node:child_process";
+import { execFile, fork } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { connectorContract, type ConnectorSubject } from "../../testing/index.ts";
 import type { CapturedStore } from "../capture-store.ts";
@@ -207,6 +208,25 @@ describe("an LMDB", () => {
       child.kill("SIGKILL");
     }
   });
+
+  test("a disk that takes only a part of a write is told, keeps nothing of it, and lets the store be closed", async () => {
+    const path = join(folder(), "db");
+    const text = `
+      import { openLmdb } from "${join(import.meta.dirname, "../index.ts")}";
+      const store = await openLmdb(process.argv[1], { create: true });
+      const rows = (count, size) => Array.from({ length: count }, (_, at) => ({ collection: "", key: Buffer.from("k" + at), value: Buffer.alloc(size) }));
+      for (const [count, size] of [[1, 3_000_000], [3_000, 1_000]])
+        await store.applyTxn({ job: "j", fence: 1, origin: "o", changes: [], rows: rows(count, size), durable: false }).catch(({ code }) => console.log(code));
+      console.log(await store.count({ collection: "" }));
+      await store[Symbol.asyncDispose]();
+      console.log("closed");`;
+    // A file may not become larger than some 500 kB here, and the signal that says so does not end the process.
+    const limited = `trap '' XFSZ; ulimit -f 1000; exec "$0" --input-type=module -e "$1" "$2"`;
+    const { stdout } = await promisify(execFile)("sh", ["-c", limited, process.execPath, text, path], {
+      timeout: 20_000,
+    });
+    expect(stdout).toBe("CUTOVER_DATA_IO\nCUTOVER_DATA_IO\n0\nclosed\n");
+  }, 30_000);
 
   test("a map that may not grow further is told as full, and what was there stays", async () => {
     const path = join(folder(), "db");
