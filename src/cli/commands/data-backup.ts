@@ -18,6 +18,7 @@ import {
   collectionsOf,
   openNamed,
   openTarget,
+  requireSublevels,
   shownAddress,
   wordsOf,
 } from "../data/open-address.ts";
@@ -50,6 +51,7 @@ export const command: Command = {
     // A long backup is not written for a scratch store that could not take it.
     const named = scratch === undefined ? {} : { scratch };
     const seen = await previewBackup({ source, dir, ...collectionsOf(context), ...named });
+    await requireSublevels(address, source, seen.collections);
     if (context.args.flag("dry-run")) {
       const { collections, rows: total, bytes } = seen;
       const plan = { from: source.name, dir, collections: collections.length, rows: total ?? null };

@@ -17,6 +17,7 @@ import {
   collectionsOf,
   openNamed,
   openTarget,
+  requireSublevels,
   shownWord,
   wordsOf,
 } from "../data/open-address.ts";
@@ -48,6 +49,7 @@ export const command: Command = {
     await using source = await openNamed(old, collectionsOf(context).collections);
     const chosen = await chosenOf(context, source);
     const collections = chosen.map(({ name }) => name);
+    await requireSublevels(old, source, collections);
     const names = targets ?? collections;
     // The same two stores and tables are the same job: that is how a second start finds the first one's checkpoint.
     const job = (to: Pick<DataStore, "name">): string =>

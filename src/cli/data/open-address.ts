@@ -18,6 +18,32 @@ export function openNamed(address: string, names: readonly string[] | undefined)
   return openStore(address, names === undefined || !isLevel(address) ? {} : { collections: names });
 }
 
+/**
+ * Refuses a sublevel that holds nothing as what is to be copied or backed up: it cannot be told from one whose name is misspelt.
+ * @throws CUTOVER_DATA_COLLECTION
+ */
+export async function requireSublevels(
+  address: string,
+  store: Reader,
+  names: readonly string[],
+): Promise<void> {
+  if (!isLevel(address)) return;
+  for (const collection of names) {
+    if (collection === "" || (await holdsRows(store, collection))) continue;
+    throw new CutoverError("CUTOVER_DATA_COLLECTION", {
+      message: `expected rows in sublevel "${collection}" of ${store.name}, found none: there is no such sublevel, or it is empty`,
+      place: store.name,
+      details: { collection },
+      remedy: "correct its name, or leave --collection away for all keys",
+    });
+  }
+}
+
+async function holdsRows(store: Reader, collection: string): Promise<boolean> {
+  for await (const rows of store.scan({ collection })) if (rows.length > 0) return true;
+  return false;
+}
+
 const isLevel = (address: string): boolean => address.startsWith("leveldb:");
 
 /** Two sides of a comparison, with `young` to be written to or not. */
