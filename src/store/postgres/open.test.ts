@@ -70,6 +70,13 @@ describe("opening a PostgreSQL store", () => {
       /database to exist/,
     ],
     ["a port nobody answers on", (url: string) => url.replace(/:\d+\/postgres$/, ":1/postgres"), /answers/],
+    ["a server without TLS", (url: string) => `${url}?sslmode=no-verify`, /a server that encrypts/],
+    [
+      "a certificate's file that is not there",
+      (url: string) => `${url}?sslrootcert=/nowhere/ca.pem`,
+      /no such file/,
+    ],
+    ["a port that is none", (url: string) => `${url}?port=abc`, /whose port is one/],
   ])("names %s, without the password", async (_title, change, text) => {
     const work = openPostgresStore({ url: change(server.url()) });
     await expect(work).rejects.toThrow(text);

@@ -31,6 +31,19 @@ const quiet = unavailable(
   "again",
 );
 
+const wrongPort = unavailable(
+  "expected an address whose port is one",
+  "correct the port in the store's address",
+);
+const unencrypted = unavailable(
+  "expected a server that encrypts, as the store's address asks",
+  "take ssl and sslmode out of the address, or switch `ssl` on at the server",
+);
+const untrusted = unavailable(
+  "expected a certificate of the server that this machine trusts",
+  "name the authority that signed it by sslrootcert=FILE in the store's address, and the server as it does",
+);
+
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) and by code of the system. */
 const meanings: Readonly<Record<string, Meaning>> = {
   "28P01": unavailable(
@@ -93,6 +106,9 @@ const systemCodes: ReadonlySet<string> = new Set([
   "EAI_AGAIN",
   "ENOENT",
 ]);
+/** What Node says of certificates and the handshake. */
+const tlsCodes: RegExp =
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|HOSTNAME_MISMATCH|EPROTO)$/;
 /** The driver has no codes of its own; these are all texts by which it says that a connection is gone. */
 const goneTexts: RegExp =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|the server did not answer)/;
@@ -100,10 +116,13 @@ const goneTexts: RegExp =
 function meaningOf(thrown: unknown): Meaning | undefined {
   const code = sqlStateOf(thrown);
   if (code !== undefined) {
+    if (code === "ERR_SOCKET_BAD_PORT") return wrongPort;
+    if (tlsCodes.test(code)) return untrusted;
     if (systemCodes.has(code)) return running;
     const found = meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? classes[code.slice(0, 2)] : undefined);
     if (found !== undefined) return found;
   }
+  if (thrown instanceof Error && /does not support SSL/.test(thrown.message)) return unencrypted;
   // Whatever the reason, the server has ended the connection.
   if (/^(FATAL|PANIC)$/.test((thrown as { severity?: string } | null)?.severity ?? "")) return running;
   if (thrown instanceof AggregateError) return meaningOf(thrown.errors[0]);
