@@ -217,6 +217,8 @@ async function untilOver(
   });
   const empty = async (): Promise<void> => {
     const patience = { signal };
+    // A run nobody carries is only known to this worker once it has looked.
+    await keeper.looked;
     while (!signal.aborted) {
       await Promise.all(queues.map((queue) => queue.drain(patience)));
       if (keeper.carried.length === 0) return;

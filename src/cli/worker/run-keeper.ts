@@ -21,6 +21,14 @@ export interface KeeperParts {
 const lookEveryMs = 3_000;
 /** A run that was created so lately belongs to who creates it, also before its first claim. */
 const newMs = 15_000;
+/** What passes by itself: a run that could not be taken up for this is tried again at the next look. */
+const passing = [
+  "CUTOVER_STORE_OWNED", // Another worker was quicker.
+  "CUTOVER_STORE_UNAVAILABLE",
+  "CUTOVER_STORE_FULL",
+  "CUTOVER_STORE_CONFLICT",
+  "CUTOVER_LEASE_LOST",
+] as const;
 
 /** Carries on the unfinished runs of its migrations whose carrier is gone. The lease decides who of many gets one. */
 export class RunKeeper implements AsyncDisposable {
@@ -42,6 +50,11 @@ export class RunKeeper implements AsyncDisposable {
 
   get carried(): readonly RunHandle[] {
     return this.#parts.engine.carried;
+  }
+
+  /** The look that is under way, or else the last one: what it took up stands in `carried` then. */
+  get looked(): Promise<void> {
+    return this.#looking;
   }
 
   /** Looks no more and gives its runs free; steps stop at their next checkpoint. */
@@ -92,7 +105,7 @@ export class RunKeeper implements AsyncDisposable {
         (error: unknown) => say("ended", run, asError(error).message),
       );
     } catch (error) {
-      if (hasCode(error, "CUTOVER_STORE_OWNED")) return; // Another worker was quicker.
+      if (passing.some((code) => hasCode(error, code))) return;
       this.#refused.add(key);
       say("refused", run, asError(error).message);
     }
