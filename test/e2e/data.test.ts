@@ -301,6 +301,8 @@ describe("bad input to the commands of data", () => {
     [["data", "digest", "leveldb:old", "--seed", "xyz"], 2, "CUTOVER_DATA_OPTIONS", "hexadecimal"],
     [["data", "restore", "old", "lmdb:new"], 2, "CUTOVER_DATA_MISSING", "manifest.json"],
     [["data", "restore", "nothing", "lmdb:new"], 2, "CUTOVER_DATA_MISSING", "no backup"],
+    [["data", "backup", "leveldb:old", "lmdb:new"], 2, "CUTOVER_DATA_ADDRESS", "folder of a backup"],
+    [["data", "restore", "lmdb:new", "leveldb:old"], 2, "CUTOVER_DATA_ADDRESS", "folder of a backup"],
     [["data", "diff", "leveldb:old", "backup:nothing"], 2, "CUTOVER_DATA_MISSING", "no backup"],
     [["data", "copies", "leveldb:old"], 2, "CUTOVER_CLI_UNKNOWN_COMMAND", "data copy"],
     [["data", "ls", "leveldb:old", "--all"], 2, "CUTOVER_CLI_USAGE", "--all"],

@@ -16,6 +16,7 @@ import type { Command, CommandContext } from "../command.ts";
 import {
   collectionOption,
   collectionsOf,
+  folderOf,
   openNamed,
   openTarget,
   requireSublevels,
@@ -42,10 +43,11 @@ export const command: Command = {
   },
   words: 2,
   async run(context) {
-    const [address = "", dir = ""] = wordsOf(context, usage, [
+    const [address = "", folder = ""] = wordsOf(context, usage, [
       "the address of a store",
       "a folder for the backup",
     ]);
+    const dir = folderOf(folder);
     await using source = await openNamed(address, collectionsOf(context).collections);
     const scratch = context.args.text("scratch");
     // A long backup is not written for a scratch store that could not take it.

@@ -6,6 +6,7 @@ import type { Command } from "../command.ts";
 import {
   collectionOption,
   collectionsOf,
+  folderOf,
   openBackupFolder,
   openTarget,
   shownAddress,
@@ -36,7 +37,7 @@ export const command: Command = {
       "the folder of a backup",
       "the address of a store",
     ]);
-    const dir = folder.replace(/^backup:/, "");
+    const dir = folderOf(folder);
     using progress = new DataProgress(context);
     await using kept = await openBackupFolder(dir);
     const chosen = await chooseCollections(kept, collectionsOf(context).collections);

@@ -104,6 +104,20 @@ export function openTarget(address: string, names: readonly string[]): Promise<D
   return openStore(address, { create: true, collections: names });
 }
 
+/**
+ * The folder of a backup, by its path or as `backup:DIR`. An address of a store would be taken for a path, and a folder of that name made.
+ * @throws CUTOVER_DATA_ADDRESS
+ */
+export function folderOf(word: string): string {
+  const folder = backupFolder(word) ?? word;
+  const kind = /^[a-z]{2,}:/i.exec(folder)?.[0];
+  if (kind === undefined && folder !== "") return folder;
+  throw new CutoverError("CUTOVER_DATA_ADDRESS", {
+    message: `expected the folder of a backup, found ${folder === "" ? `"${word}"` : `"${kind}", as an address of a store begins`}`,
+    remedy: "name a folder; to bring rows from one store into another take `cutover data copy`",
+  });
+}
+
 const backupFolder = (address: string): string | undefined =>
   address.startsWith("backup:") ? address.slice("backup:".length) : undefined;
 
