@@ -13,6 +13,7 @@ import { ContainerOutput, ContainerUsage } from "./container-streams.ts";
 import type { DockerContainer, DockerStream } from "./docker-client.ts";
 import { type DockerEngine, statusOf } from "./docker-engine.ts";
 import type { WorkOrder } from "./in-process.ts";
+import type { LeftContainers } from "./left-containers.ts";
 import { memoryError } from "./memory-error.ts";
 import { claimMark } from "./process-group.ts";
 import { type OutcomeSettings, outputEnds, type ProgramEnd, programResult } from "./program-outcome.ts";
@@ -29,8 +30,7 @@ export class ContainerWork implements Execution {
   readonly #engine: DockerEngine;
   readonly #spec: Readonly<Record<string, unknown>>;
   readonly #settings: OutcomeSettings;
-  /** Claims whose containers may still be there; looked for before the order goes on. */
-  readonly #leftBehind: Map<string, Set<string>>;
+  readonly #leftBehind: LeftContainers;
   readonly #clock: Clock;
   readonly #usage = new ContainerUsage();
   readonly #open = new Set<DockerStream>();
@@ -47,7 +47,7 @@ export class ContainerWork implements Execution {
     engine: DockerEngine,
     spec: Readonly<Record<string, unknown>>,
     settings: OutcomeSettings,
-    leftBehind: Map<string, Set<string>>,
+    leftBehind: LeftContainers,
   ) {
     this.#order = order;
     this.#engine = engine;
@@ -119,8 +119,7 @@ export class ContainerWork implements Execution {
       const found = this.#container === undefined ? await this.#engine.find(claim) : [this.#container];
       for (const container of found) await this.#engine.remove(container);
     } catch (error) {
-      const claims = this.#leftBehind.get(this.#order.id) ?? new Set();
-      this.#leftBehind.set(this.#order.id, claims.add(claim));
+      this.#leftBehind.add(this.#engine, claim, this.#order.id);
       throw error;
     }
   }

@@ -181,7 +181,9 @@ function refusal(what: string, thrown: unknown): CutoverError {
     });
   }
   const said = typeof json?.message === "string" ? json.message : (message ?? "").trim();
-  if (statusCode >= 500) return unavailable(what, `failed: ${said}`, { status: statusCode });
+  // 429: a registry, or what stands before the engine, wants to be asked later.
+  if (statusCode >= 500 || statusCode === 429)
+    return unavailable(what, `failed: ${said}`, { status: statusCode });
   return new CutoverError("CUTOVER_ORDER_FAILED", {
     message: `the Docker engine refused to ${what}: ${said}`,
     details: { call: what, status: statusCode, class: "fatal" },

@@ -196,6 +196,26 @@ describe("ending a container", () => {
   });
 });
 
+describe("what the engine kept while it did not answer", () => {
+  /** A container whose end was asked for while the engine was away; the engine is back. */
+  async function left(own: Sandbox): Promise<void> {
+    const work = attempt(own);
+    await running();
+    for (const call of ["POST stop", "POST kill", "GET json", "DELETE remove"])
+      double.fail(call, ...Array.from({ length: 20 }, () => ({ status: 503, message: "starting" })));
+    await (await work.execution).cancel(0);
+    await failure(work.outcome);
+    expect(double.containers.size).toBe(1);
+    double.clear();
+  }
+
+  test("is ended as soon as it answers, also when the order is never tried again", async () => {
+    await left(sandbox(["hang"], { answer: "100ms" }));
+    for (let tries = 0; tries < 500 && double.containers.size > 0; tries++) await sleep(systemClock, 10);
+    expect(double.containers.size).toBe(0);
+  });
+});
+
 describe("images", () => {
   test("one that is missing is pulled, once for all orders that wait for it", async () => {
     double.registry.add("tool:1");
@@ -231,7 +251,12 @@ describe("an engine in trouble", () => {
     "that hangs, cuts the line or fails at %s makes the order be tried again, and nothing is left",
     async (call) => {
       // The first `GET json` of an order asks for its image.
-      for (const fault of ["hang", "cut", { status: 500, message: "disk full" }] as const) {
+      for (const fault of [
+        "hang",
+        "cut",
+        { status: 500, message: "disk full" },
+        { status: 429, message: "too many requests" },
+      ] as const) {
         double.fail(call, fault);
         const { execution, outcome } = attempt(sandbox(["echo"], fault === "hang" ? impatient : {}));
         const error = await failure(execution.then(() => outcome));

@@ -7,6 +7,7 @@ import { ContainerWork } from "./container-work.ts";
 import { type DockerEngineOptions, openDocker } from "./docker-client.ts";
 import { containerLabels, DockerEngine } from "./docker-engine.ts";
 import type { WorkOrder } from "./in-process.ts";
+import { LeftContainers } from "./left-containers.ts";
 import { claimEnvironment, claimMark, environmentNames } from "./process-group.ts";
 import type { OutcomeSettings } from "./program-outcome.ts";
 import type { Orphan, Sandbox, WorkTools } from "./sandbox.ts";
@@ -107,7 +108,7 @@ export function docker<Payload = Json>(options: DockerOptions<Payload>, clock: C
     fatalExitCodes: exitCodes(options.fatalExitCodes),
     result: options.result as OutcomeSettings["result"],
   };
-  const leftBehind = new Map<string, Set<string>>();
+  const leftBehind = new LeftContainers();
   let opening: Promise<DockerEngine> | undefined;
   const open = (): Promise<DockerEngine> =>
     (opening ??= openDocker(options.engine).then(
@@ -121,8 +122,7 @@ export function docker<Payload = Json>(options: DockerOptions<Payload>, clock: C
     provider: "docker",
     async prepare(order, tools) {
       const engine = await open();
-      for (const claim of leftBehind.get(order.id) ?? []) await endAll(engine, claim, 0);
-      leftBehind.delete(order.id);
+      await leftBehind.endOf(engine, order.id);
       await engine.provide(options.image, pull);
       const { command = {} } = options;
       const chosen =
