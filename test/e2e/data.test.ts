@@ -97,7 +97,15 @@ describe("data without a migration", () => {
       (await data("digest", address, "--collection", "users", "--seed", "5eed")).stdout.trim(),
     );
     expect(new Set(await Promise.all(digests)).size).toBe(1);
-  });
+    const misspelt = ["--collection", "usres"];
+    for (const words of [
+      ["digest", "leveldb:level", ...misspelt],
+      ["diff", "leveldb:level", "lmdb:users", ...misspelt, "--into", "users"],
+      ["diff", "leveldb:level", "lmdb:users", ...misspelt, "--into", "users", "--repair"],
+    ])
+      expect((await data(...words)).stderr).toContain("CUTOVER_DATA_COLLECTION");
+    expect(await project.json("data", "digest", "lmdb:users")).toMatchObject({ rows: 2 });
+  }, 30_000);
 
   test("a dry run of a copy tells what the other kind of store cannot hold, and a target that is in the way", async () => {
     rows("leveldb:old", 0, 2_000);

@@ -9,6 +9,7 @@ import {
   openNamed,
   openReader,
   openSides,
+  requireSublevels,
   shownWord,
   wordsOf,
 } from "../data/open-address.ts";
@@ -58,6 +59,7 @@ export const command: Command = {
     const asked = { ...collectionsOf(context), ...renamingOf(context) };
     await using sides = await openSides([old, young], asked, openReader);
     const { source, target } = sides;
+    await requireSublevels(old, source, asked.collections ?? []);
     using progress = new DataProgress(context);
     const found = await comparing(context, progress, source, target, limit);
     progress[Symbol.dispose]();
@@ -116,6 +118,7 @@ async function repairing(
   const asked = { ...collectionsOf(context), ...renamingOf(context) };
   await using sides = await openSides([old, young], asked, openNamed);
   const { source, target } = sides;
+  await requireSublevels(old, source, asked.collections ?? []);
   using progress = new DataProgress(context);
   const dryRun = context.args.flag("dry-run");
   let [written, removed] = [0, 0];

@@ -12,7 +12,13 @@ import {
 } from "../../data/index.ts";
 import { plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
-import { collectionOption, collectionsOf, openReader, wordsOf } from "../data/open-address.ts";
+import {
+  collectionOption,
+  collectionsOf,
+  openReader,
+  requireSublevels,
+  wordsOf,
+} from "../data/open-address.ts";
 import { DataProgress } from "../data/progress.ts";
 import { span } from "../draw/line.ts";
 import { pad, textWidth } from "../draw/text-width.ts";
@@ -33,7 +39,9 @@ export const command: Command = {
     const [address = ""] = wordsOf(context, usage, ["the address of a store"]);
     const text = context.args.text("seed");
     const hash = await rowHash(text === undefined ? newSeed(randomBytes) : readSeed(text));
+    const { collections = [] } = collectionsOf(context);
     await using store = await openReader(address, collectionsOf(context).collections);
+    await requireSublevels(address, store, collections);
     await using moment = await store.snapshot?.();
     const reader = moment ?? store;
     const chosen = await chooseCollections(reader, collectionsOf(context).collections);

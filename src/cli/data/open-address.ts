@@ -19,7 +19,7 @@ export function openNamed(address: string, names: readonly string[] | undefined)
 }
 
 /**
- * Refuses a sublevel that holds nothing as what is to be copied or backed up: it cannot be told from one whose name is misspelt.
+ * Refuses a sublevel that holds nothing as what is to be copied, backed up or compared with: it cannot be told from one whose name is misspelt.
  * @throws CUTOVER_DATA_COLLECTION
  */
 export async function requireSublevels(
