@@ -1,6 +1,6 @@
 import { type Duration, faultPoint, timeId } from "../core/index.ts";
 import type { NewOrder, OrderEntry, OrderRecord, Store } from "../store/index.ts";
-import { countTrail, mostEntries, partOf, readTrail } from "./audit-trail.ts";
+import { type AuditTrail, countTrail, mostEntries, partOf, readTrail } from "./audit-trail.ts";
 import { duration, invalid, onlyKnown } from "./settings.ts";
 import { isFinished } from "./states.ts";
 
@@ -42,6 +42,8 @@ export interface AuditRecovery {
 }
 
 const keyPrefix = "recovered:";
+/** Few enough that an order is not long read before it is acted on. */
+const readAtOnce = 50;
 
 /**
  * Finds orders by what the audit trail says of them and submits each affected one again, as a new order with the
@@ -68,8 +70,7 @@ export async function recoverFromAudit(
   const orders: RecoveredOrder[] = [];
   for (let part = 0; part < parts; part++) {
     const trail = await readTrail(store, span, (id) => partOf(id, parts) === part);
-    for (const [id, entries] of trail.entries) {
-      const order = await store.orders.get(id);
+    for await (const [id, entries, order] of withOrders(store, trail.entries)) {
       if (order === undefined || order.queue !== queue || !match({ order, events: entries })) continue;
       if (!isFinished(order.state)) {
         orders.push({ id, kind: order.kind, outcome: "unfinished", newId: null });
@@ -80,6 +81,20 @@ export async function recoverFromAudit(
     }
   }
   return { dryRun, events, orders };
+}
+
+type Told = readonly [id: string, entries: readonly OrderEntry[]];
+
+/** What the trail tells of each order, and the order as it stands; a page of them is asked for at once. */
+async function* withOrders(
+  store: Store,
+  trail: AuditTrail["entries"],
+): AsyncGenerator<readonly [...Told, order: OrderRecord | undefined]> {
+  const all: readonly Told[] = [...trail];
+  for (let at = 0; at < all.length; at += readAtOnce) {
+    const page = all.slice(at, at + readAtOnce);
+    yield* await Promise.all(page.map(async (told) => [...told, await store.orders.get(told[0])] as const));
+  }
 }
 
 /** For an order that finished before the time. */

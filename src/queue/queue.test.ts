@@ -490,6 +490,16 @@ describe("recovery from the audit trail", () => {
     expect((await queue.recoverFromAudit({ since, dryRun: true })).orders[0]?.outcome).toBe("already");
   });
 
+  test.each([50, 101])("finds each of %s orders once, in the order they came", async (many) => {
+    const { queue, pass } = await open({ slots: many });
+    queue.work("job", () => null);
+    const given = await queue.submitAll(Array.from({ length: many }, () => ({ kind: "job" })));
+    await pass(0);
+    const made = await queue.recoverFromAudit({ since: 0, match: () => true });
+    expect(made.orders.map(({ id }) => id)).toEqual(given.map(({ id }) => id));
+    expect(new Set(made.orders.map(({ newId }) => newId)).size).toBe(many);
+  });
+
   test("takes any rule on what happened, and leaves alone what will still run", async () => {
     const { queue, clock, pass } = await open();
     queue.work("job", () => "wrong answer");
