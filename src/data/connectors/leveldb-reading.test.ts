@@ -121,7 +121,7 @@ async function readAll(db: Db, limit: { readonly rows: number; readonly bytes: n
     const read = await reading.read(limit, false);
     ({ end } = read);
     if (read.block === undefined) continue;
-    for (const { key, value } of rowsOfBlock(read.block)) found.push(`${hex([key])}=${hex([value])}`);
+    for (const { key, value } of rowsOfBlock(read.block)) found.push(hex([key, value]).join("="));
   }
   await reading.close();
   await snapshot.close();
