@@ -74,6 +74,7 @@ describe("bad input to the commands of a queue", () => {
     project.write("worker.ts", worker);
     project.write("again.ts", worker);
     project.write("crossing.ts", copyRows);
+    project.write("copy.ts", copyRows);
     project.write(
       "bad.ts",
       'import { defineWorker } from "cutover/queue";\nexport default defineWorker({ kinds: {} });\n',
@@ -84,6 +85,7 @@ describe("bad input to the commands of a queue", () => {
       [["empty.ts"], "CUTOVER_PLAN_NOT_FOUND"],
       [["worker.ts", "again.ts"], "CUTOVER_CLI_USAGE"],
       [["crossing.ts"], "CUTOVER_CLI_USAGE"],
+      [["crossing.ts", "copy.ts", "--store", "sqlite:work.db"], "CUTOVER_CLI_USAGE"],
       [["bad.ts"], "CUTOVER_QUEUE_INVALID"],
       [["worker.ts", "--slots", "many"], "CUTOVER_CLI_USAGE"],
     ] as const) {

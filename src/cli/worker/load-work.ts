@@ -13,7 +13,8 @@ export interface Work {
 
 /**
  * Everything that the files export and a worker can do: what `defineWorker` and `defineMigration` made, under any name.
- * @throws CUTOVER_CLI_USAGE for a file without any, and for two workers of one queue; CUTOVER_PLAN_LOAD
+ * @throws CUTOVER_CLI_USAGE without a file, and for two workers of one queue or two migrations of one name;
+ * CUTOVER_PLAN_NOT_FOUND for a file without any; CUTOVER_PLAN_LOAD
  */
 export async function loadWork(files: readonly string[], cwd: string): Promise<Work> {
   if (files.length === 0) {
@@ -37,8 +38,11 @@ export async function loadWork(files: readonly string[], cwd: string): Promise<W
     const found = new Set(Object.values(await loadModule(file)));
     let any = false;
     for (const value of found) {
-      if (isMigration(value)) migrations.set(value.name, value);
-      else if (isWorker(value)) {
+      if (isMigration(value)) {
+        const other = migrations.get(value.name);
+        if (other !== undefined && other !== value) throw sameName(value.name, file);
+        migrations.set(value.name, value);
+      } else if (isWorker(value)) {
         const other = workers.get(value.queue);
         if (other !== undefined && other !== value) throw twice(value.queue, file);
         workers.set(value.queue, value);
@@ -61,4 +65,11 @@ const twice = (queue: string, file: string): CutoverError =>
     message: `expected one worker for queue "${queue}", found a second one`,
     place: file,
     remedy: "put all kinds of a queue into one defineWorker, or start one process for each",
+  });
+
+const sameName = (name: string, file: string): CutoverError =>
+  new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected one migration "${name}", found a second one`,
+    place: file,
+    remedy: "name the file that its runs were begun with",
   });
