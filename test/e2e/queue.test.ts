@@ -278,6 +278,18 @@ describe.each<Kind>(["sqlite", "postgres"])("a run on %s", (kind) => {
     ]);
   });
 
+  test("that nobody carries is carried to its end by a worker that is to end when all is done", async () => {
+    project.write("crossing.ts", copyRows);
+    const first = project.start(["run", "--store", where]);
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
+    first.child.kill("SIGKILL");
+    await first.ended;
+    project.write("go", "");
+    const other = await project.run("worker", "crossing.ts", "--until-empty", "--store", where);
+    expect([other.code, other.stderr]).toEqual([0, expect.stringContaining("COMPLETED")]);
+    expect(project.lines("ledger.txt").at(-1)).toBe("row 9");
+  });
+
   test("hears what people decide elsewhere: pause, continue, approve", async () => {
     project.write("crossing.ts", withApproval);
     const carrier = project.start(["run", "--store", where]);
