@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/core/index.ts";
+import { openSqliteStore } from "../../src/store/index.ts";
 import { postgresServer, type TestServer } from "../postgres/server.ts";
 import { Project, type Running, until } from "./command-line.ts";
 import { copyRows, withApproval } from "./crossings.ts";
@@ -329,4 +331,20 @@ describe.each<Kind>(["sqlite", "postgres"])("a run on %s", (kind) => {
       expect(text).not.toContain("not-a-secret");
     }
   });
+});
+
+test("a run whose carrier fell silent is taken back by the process that asked for it", async () => {
+  newProject("sqlite");
+  using own = project;
+  own.write("crossing.ts", withApproval);
+  expect((await own.run("run", "--until-held", "--store", where)).code).toBe(3);
+  {
+    // On another machine: its lease has to be waited for.
+    await using store = await openSqliteStore({ path: own.path("work.db"), clock: systemClock });
+    const [run] = await store.runs.list();
+    await store.runs.claim(run?.id ?? "", "elsewhere:1:1", 2_000);
+  }
+  expect((await own.run("rollback", "--reason", "not today", "--store", where)).code).toBe(4);
+  expect((await own.run("status", "--store", where)).stdout).toContain("rolled back");
+  expect(own.lines("ledger.txt")).toEqual(["copy", "copy back"]);
 });

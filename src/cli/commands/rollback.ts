@@ -50,6 +50,9 @@ async function followShared(
     if ((await carriedBy(context, store, id)) === undefined) return undefined;
     const run = sharedRun(context, store, id);
     await run.act("rollback", reason);
+    // Its carrier fell silent: the wish stands in the record, and nobody but this process acts on it.
+    const { state } = (await store.runs.get(id)) ?? {};
+    if (state === "ROLLING_BACK" && (await carriedBy(context, store, id)) === undefined) return undefined;
     const last = await lookOn(context, run, id);
     return last === undefined ? 4 : exitOf(last.run.state);
   });
