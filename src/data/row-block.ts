@@ -183,6 +183,8 @@ function grown(area: Buffer, used: number, least: number): Buffer {
   const size = Math.max(least, 2 * area.length);
   const larger = size < hugeFrom ? Buffer.allocUnsafeSlow(size) : areaOf(size);
   area.copy(larger, 0, 0, used);
+  // Left to the collector, areas that were outgrown made it look for them all the time. A huge one may be a value that somebody gave.
+  if (area.length < hugeFrom) release(area.buffer as ArrayBuffer);
   return larger;
 }
 

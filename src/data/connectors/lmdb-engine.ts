@@ -10,6 +10,7 @@ import type { Change, ChunkLimit, Collection, Range, Row } from "../connector.ts
 import { freeAreas, giveBack, hugeFrom } from "../huge-rows.ts";
 import {
   BlockBuilder,
+  isHugeBlock,
   keyAt,
   keyEnd,
   keyStart,
@@ -51,6 +52,8 @@ export class LmdbEngine implements ByteEngine {
   readonly #listeners = new Set<() => void>();
   readonly #opening: Opening;
   readonly #hold: WriteHold;
+  /** Bytes of values in the block before: the next one will have about as many. */
+  #before = 0;
   #closed = false;
   /** Something was refused by the driver or the disk. */
   #failed = false;
@@ -246,7 +249,7 @@ export class LmdbEngine implements ByteEngine {
     transaction: LmdbRead,
   ): { readonly block?: RowBlock; readonly end: boolean } {
     const root = range.collection === "";
-    const builder = new BlockBuilder(Math.min(limit.bytes, firstArea), limit.bytes);
+    const builder = new BlockBuilder(Math.min(limit.bytes, Math.max(firstArea, this.#before)), limit.bytes);
     const end = readInto(builder, () => {
       for (const _ of this.#db(range.collection).getRange({ ...bounds(range), transaction })) {
         if (builder.isOver || builder.count > limit.rows) {
@@ -263,6 +266,7 @@ export class LmdbEngine implements ByteEngine {
       return true;
     });
     const block = builder.done();
+    this.#before = block === undefined || isHugeBlock(block) ? 0 : block.values.length;
     return block === undefined ? { end } : { block, end };
   }
 
