@@ -26,6 +26,7 @@ export class Submitter {
   readonly #submitting: () => void;
   /** How many orders had ended at refusals of the last minute, one a second. */
   #refusals: { readonly at: number; readonly ended: number }[] = [];
+  #noting: Promise<void> | undefined;
 
   /** @param submitting called right before orders are handed to the store */
   constructor(context: QueueContext, workers: WorkerList, submitting: () => void) {
@@ -107,16 +108,25 @@ export class Submitter {
    * workers did since earlier refusals counts too; while nothing ends the answer doubles.
    */
   async #untilEnded(orders: number): Promise<number> {
-    const { meter, settings, store } = this.#context;
+    const { meter, settings } = this.#context;
     const now = settings.clock.monotonic();
-    const { COMPLETED, FAILED, CANCELLED } = await store.orders.counts(settings.name);
-    const ended = COMPLETED + FAILED + CANCELLED;
     this.#refusals = this.#refusals.filter(({ at }) => at > now - 60_000).slice(-59);
-    const [first] = this.#refusals;
-    const last = this.#refusals.at(-1);
-    if (last === undefined || now - last.at >= 1_000) this.#refusals.push({ at: now, ended });
-    const seen = first === undefined || now === first.at ? 0 : (ended - first.ended) / (now - first.at);
+    // Once a second: a full queue refuses many, and each would have it counted.
+    if (now - (this.#refusals.at(-1)?.at ?? -Infinity) >= 1_000)
+      await (this.#noting ??= this.#note(now).finally(() => (this.#noting = undefined)));
+    const [first, last] = [this.#refusals[0], this.#refusals.at(-1)];
+    const waited = first === undefined ? 0 : now - first.at;
+    const seen =
+      first === undefined || last === undefined || last.at === first.at
+        ? 0
+        : (last.ended - first.ended) / (last.at - first.at);
     const perMs = Math.max(seen, meter.throughput() / 1_000);
-    return Math.ceil(perMs > 0 ? orders / perMs : first === undefined ? 0 : 2 * (now - first.at));
+    return Math.ceil(perMs > 0 ? orders / perMs : 2 * waited);
+  }
+
+  async #note(at: number): Promise<void> {
+    const { store, settings } = this.#context;
+    const { COMPLETED, FAILED, CANCELLED } = await store.orders.counts(settings.name);
+    this.#refusals.push({ at, ended: COMPLETED + FAILED + CANCELLED });
   }
 }

@@ -48,7 +48,8 @@ export async function requireFit(
   }
 }
 
-async function anyRow(store: FitTarget["store"], collection: string): Promise<boolean> {
+/** Whether a collection holds a row; no store holds none. */
+export async function anyRow(store: FitTarget["store"], collection: string): Promise<boolean> {
   for await (const rows of store?.scan({ collection }) ?? []) if (rows.length > 0) return true;
   return false;
 }

@@ -8,7 +8,7 @@ import { onlyKnown } from "../known-options.ts";
 import { openDataStore } from "../open-data-store.ts";
 import { type BackupReader, openBackup } from "./backup-reader.ts";
 import { bytesOf, type CheckBackupOptions, checkLeaves } from "./check-backup.ts";
-import { requireFit } from "./fit.ts";
+import { anyRow, requireFit } from "./fit.ts";
 import { lookAtTarget, type TargetLook } from "./look-at-target.ts";
 import { restoreJob } from "./restore.ts";
 
@@ -79,9 +79,7 @@ export async function previewRestore(options: RestorePreviewOptions): Promise<Re
 
 async function holdsAny({ store }: TargetLook, names: readonly string[]): Promise<boolean> {
   const there = new Set((await store?.collections())?.map(({ name }) => name));
-  for (const collection of names)
-    if (there.has(collection))
-      for await (const rows of store?.scan({ collection }) ?? []) if (rows.length > 0) return true;
+  for (const name of names) if (there.has(name) && (await anyRow(store, name))) return true;
   return false;
 }
 

@@ -2,11 +2,11 @@ import { canonicalJson } from "../../core/index.ts";
 import { orderCell, orderColumns } from "../order-rows.ts";
 import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
+import { changeBit, changedMembers, submittedAlike } from "../orders/changed-members.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
 import { writtenTogether } from "./joined.ts";
 import { newRows } from "./new-rows.ts";
-import { bitOf, differences, submittedAlike } from "./row-difference.ts";
 
 type Column = (typeof orderColumns)[number];
 
@@ -34,8 +34,7 @@ const numeric: ReadonlySet<string> = new Set([
   "progressed_in",
 ]);
 
-const bits: Readonly<Partial<Record<Column["member"], number>>> = bitOf;
-const changing = orderColumns.filter(({ member }) => bits[member] !== undefined);
+const changing = orderColumns.filter(({ member }) => changeBit[member] !== undefined);
 const nullable = orderColumns.filter(({ name }) =>
   [
     "payload",
@@ -227,8 +226,8 @@ export function updateRows(changes: Writes["updated"], within?: string): readonl
   const [id] = orderColumns as readonly [Column];
   const groups = grouped(
     changes,
-    ({ before, row }) => differences(before, row),
-    (shape) => changing.filter(({ member }) => (shape & (bits[member] ?? 0)) !== 0),
+    ({ before, row }) => changedMembers(before, row),
+    (shape) => changing.filter(({ member }) => (shape & (changeBit[member] ?? 0)) !== 0),
   );
   return groups
     .filter(({ columns }) => columns.length > 0)
@@ -337,12 +336,12 @@ function areAlike(columns: readonly Column[], rows: readonly OrderRow[], first: 
   let asked = 0;
   let fixed = false;
   for (const { member } of columns) {
-    const bit = bits[member];
+    const bit = changeBit[member];
     if (bit === undefined) fixed = true;
     else asked |= bit;
   }
   return rows.every(
-    (row) => (differences(first, row) & asked) === 0 && (!fixed || submittedAlike(first, row)),
+    (row) => (changedMembers(first, row) & asked) === 0 && (!fixed || submittedAlike(first, row)),
   );
 }
 

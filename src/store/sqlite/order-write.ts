@@ -2,7 +2,7 @@ import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { orderCell, type OrderColumn, orderColumns, toOrderCells } from "../order-rows.ts";
 import { canonicalJson } from "../../core/index.ts";
-import { changeBit, changedMembers } from "./changed-members.ts";
+import { changeBit, changedMembers } from "../orders/changed-members.ts";
 import type { Connection } from "./connection.ts";
 
 /** Stores the outcome of a batch, without its events. */

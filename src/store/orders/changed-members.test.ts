@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { orderCell, orderColumns, toOrderCells } from "../order-rows.ts";
-import { type OrderRow, submittedRow } from "../orders/row.ts";
-import { changeBit, changedMembers } from "./changed-members.ts";
+import { changeBit, changedMembers, submittedAlike } from "./changed-members.ts";
+import { type OrderRow, submittedRow } from "./row.ts";
 
 const row: OrderRow = {
   ...submittedRow({
@@ -29,16 +29,26 @@ const row: OrderRow = {
   trail: [1, 20],
 };
 
-test("a change of each member that can change is seen, by its own bit", () => {
+test("each member either counts as a change, by a bit of its own, or is as it was submitted", () => {
   const bits = new Set<number>();
   for (const { member } of orderColumns) {
     const bit = changeBit[member];
-    const found = changedMembers(row, { ...row, [member]: "another value" });
-    expect(found, member).toBe(bit ?? 0);
+    const other = { ...row, [member]: ["another value"] };
+    expect(changedMembers(row, other), member).toBe(bit ?? 0);
+    const told = ["id", "payload", "carrier"].includes(member);
+    expect(submittedAlike(row, other), member).toBe(bit !== undefined || told);
     if (bit !== undefined) bits.add(bit);
   }
   expect(bits.size).toBe(Object.keys(changeBit).length);
   expect(changedMembers(row, { ...row })).toBe(0);
+  const both = (changeBit.state ?? 0) | (changeBit.turn ?? 0);
+  expect(changedMembers(row, { ...row, state: "RUNNING", turn: 2 })).toBe(both);
+});
+
+test("orders without tags were submitted alike, whichever list says so", () => {
+  const none = { ...row, tags: [] };
+  expect(submittedAlike(none, { ...none, tags: [] })).toBe(true);
+  expect(submittedAlike(none, row)).toBe(false);
 });
 
 test("what never changes is what was submitted, and where it stands by its size", () => {
