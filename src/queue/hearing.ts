@@ -32,7 +32,8 @@ export class Hearing {
     this.#listener = listener;
     this.#stream = `queue:${settings.name}`;
     this.#stop = [
-      store.events.subscribe((events) => this.#hear(events)),
+      // Requests to cancel come all the same, and ends of others are followed while somebody waits for one.
+      store.events.subscribe((events) => this.#hear(events), { others: false }),
       store.orders.onWork((queue) => {
         if (queue === settings.name) listener.work();
       }),

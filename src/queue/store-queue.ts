@@ -51,7 +51,7 @@ export class StoreQueue implements Queue {
     this.#workers = new WorkerList(context);
     this.#submitter = new Submitter(context, this.#workers, () => this.#scheduler.ringSoon());
     this.#recoverer = new Recoverer(context, () => this.#scheduler);
-    this.#waiters = new Waiters(settings.clock, settings.pollMs);
+    this.#waiters = new Waiters(settings.clock, settings.pollMs, () => context.store.events.follow());
     this.#schedules = new Schedules(context, ({ kind, payload, ...options }) =>
       this.submit(kind, payload, options),
     );

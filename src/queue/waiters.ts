@@ -9,24 +9,32 @@ export interface Waiter {
   cancel(): void;
 }
 
+/** So long what others commit is followed after the last wait. */
+const lingerMs = 5_000;
+
 interface Waiting {
   wake(): void;
   fail(error: unknown): void;
 }
 
 /**
- * Who waits for what. Woken by the store's own event log, so nothing is polled in one process; once a poll all
- * are woken, as a net for what another process committed.
+ * Who waits for what. Woken by the store's own event log, which follows other processes while somebody waits; once a poll
+ * all are woken, as a net.
  */
 export class Waiters {
   readonly #clock: Clock;
   readonly #netMs: number;
+  readonly #follow: () => () => void;
   readonly #waiting = new Map<string, Set<Waiting>>();
   #net: Timer | undefined;
+  #lingering: Timer | undefined;
+  #off: (() => void) | undefined;
 
-  constructor(clock: Clock, netMs: number) {
+  /** `follow`: begins to follow what other processes commit, until what it returns is called. */
+  constructor(clock: Clock, netMs: number, follow: () => () => void) {
     this.#clock = clock;
     this.#netMs = netMs;
+    this.#follow = follow;
   }
 
   /** A wake between this call and `next()` is not lost. */
@@ -49,6 +57,8 @@ export class Waiters {
     const others = this.#waiting.get(name) ?? new Set();
     this.#waiting.set(name, others.add(entry));
     this.#armNet();
+    this.#lingering?.cancel();
+    this.#off ??= this.#follow();
     return {
       async next() {
         await Promise.race([woken.promise, failed]);
@@ -59,7 +69,7 @@ export class Waiters {
         signal?.removeEventListener("abort", onAbort);
         others.delete(entry);
         if (others.size === 0 && this.#waiting.get(name) === others) this.#waiting.delete(name);
-        if (this.#waiting.size === 0) this.#disarmNet();
+        if (this.#waiting.size === 0) this.#rest();
       },
     };
   }
@@ -75,6 +85,8 @@ export class Waiters {
 
   failAll(error: unknown): void {
     this.#disarmNet();
+    this.#lingering?.cancel();
+    this.#off?.();
     for (const entries of this.#waiting.values()) for (const entry of entries) entry.fail(error);
   }
 
@@ -84,6 +96,17 @@ export class Waiters {
       for (const name of this.#waiting.keys()) this.wake(name);
       if (this.#waiting.size > 0) this.#armNet();
     });
+  }
+
+  /** Nobody waits any more. Others were told that somebody does: they are not told otherwise after each wait. */
+  #rest(): void {
+    this.#disarmNet();
+    this.#lingering?.cancel();
+    this.#lingering = this.#clock.after(lingerMs, () => {
+      this.#off?.();
+      this.#off = undefined;
+    });
+    this.#lingering.unref();
   }
 
   #disarmNet(): void {

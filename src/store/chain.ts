@@ -12,15 +12,31 @@ export interface LinkInput {
   readonly data: string;
 }
 
+/** The hashed text of an event but for what the event before it decides, which is put between these three. */
+export interface LinkText {
+  /** Up to the hash of the event before. */
+  readonly before: string;
+  /** From there to the event's position. */
+  readonly between: string;
+  readonly after: string;
+}
+
 /**
- * SHA-256 over canonical JSON of `{ at, data, previous, seq, stream, type }`. The text is put together by hand
- * because `data` is canonical already: serialising it twice would double the cost of an event.
+ * Canonical JSON of `{ at, data, previous, seq, stream, type }`. The text is put together by hand because `data` is
+ * canonical already: serialising it twice would double the cost of an event.
  */
+export function linkText(event: Omit<LinkInput, "seq">): LinkText {
+  return {
+    before: `{"at":${canonicalJson(event.at)},"data":${event.data},"previous":"`,
+    between: `","seq":`,
+    after: `,"stream":${JSON.stringify(event.stream)},"type":${JSON.stringify(event.type)}}`,
+  };
+}
+
+/** SHA-256 over its `linkText`, with the hash of the event before and its position. */
 export function linkHash(event: LinkInput, previous: string): string {
-  return sha256(
-    `{"at":${canonicalJson(event.at)},"data":${event.data},"previous":"${previous}","seq":${event.seq},` +
-      `"stream":${JSON.stringify(event.stream)},"type":${JSON.stringify(event.type)}}`,
-  );
+  const { before, between, after } = linkText(event);
+  return sha256(`${before}${previous}${between}${event.seq}${after}`);
 }
 
 export interface Break {

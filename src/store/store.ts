@@ -60,8 +60,18 @@ export interface EventLog {
   /**
    * Calls `listener` after each commit with its events; returns the way to stop. Commits of this process are told at
    * once; those of others are told too where the store can hear of them (PostgreSQL), each event once.
+   * @param options `others`: false for a listener that can do without what other processes commit: it may hear of it while
+   * somebody here follows them. Default true.
    */
-  subscribe(listener: (events: readonly StoredEvent[]) => void): () => void;
+  subscribe(
+    listener: (events: readonly StoredEvent[]) => void,
+    options?: { readonly others?: boolean },
+  ): () => void;
+  /**
+   * Follows what other processes commit until it is called off, so that all listeners hear of it soon. Where nobody does,
+   * its events are not even read: of a hundred workers each would read what all the others do.
+   */
+  follow(): () => void;
 }
 
 export type ChainReport =

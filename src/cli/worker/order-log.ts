@@ -62,7 +62,7 @@ export class OrderLog {
 
   constructor(parts: OrderLogParts) {
     this.#parts = parts;
-    this.#off = parts.store.events.subscribe((events) => this.#hear(events));
+    this.#off = parts.store.events.subscribe((events) => this.#hear(events), { others: false });
   }
 
   async stop(): Promise<void> {

@@ -50,6 +50,50 @@ describe("two stores on one database", () => {
     await Promise.all([a.close(), b.close()]);
   });
 
+  test("one that follows nobody reads nothing of the other's commits, and hears soon of orders that are to end", async () => {
+    const sent: string[] = [];
+    const schema = server.schema();
+    const a = await openPostgresStore({ url: server.url(), schema });
+    const b = await openPostgresStore({ url: server.url(), schema, driver: await watchedDriver(sent) });
+    const heard: StoredEvent[] = [];
+    b.events.subscribe((events) => heard.push(...events), { others: false });
+    await a.orders.submit([newOrder("o1"), newOrder("o2")]);
+    // Until both know of each other.
+    await until(() => false, 200);
+    await claimIds(b, 1);
+    sent.length = 0;
+    const own = heard.length;
+    await a.orders.submit([newOrder("o3")]);
+    await claimIds(a, 1);
+    await until(() => false, 600);
+    expect([heard.length, sent.filter((text) => text.includes("e.stream"))]).toEqual([own, []]);
+    await a.orders.requestCancel("o1", "not wanted");
+    expect(await until(() => heard.length > own, soonMs)).toBe(true);
+    expect(heard.slice(own).map(({ type }) => type)).toEqual(["orders.cancel-requested"]);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("one that begins to follow the other hears of its next commits at once", async () => {
+    const [a, b] = await openTwo();
+    const heard: StoredEvent[] = [];
+    b.events.subscribe((events) => heard.push(...events), { others: false });
+    await a.orders.submit(["o1", "o2", "o3", "o4"].map((id) => newOrder(id)));
+    await until(() => false, 200);
+    expect(heard).toEqual([]);
+    const off = b.events.follow();
+    await until(() => false, 100);
+    // A claim brings no work: it is told slowly where nobody follows.
+    const began = performance.now();
+    for (let n = 1; n <= 3; n++) {
+      await claimIds(a, 1);
+      const ends = (): number => heard.filter(({ type }) => type === "orders.transition").length;
+      expect(await until(() => ends() >= 2 * n, soonMs)).toBe(true);
+    }
+    expect(performance.now() - began).toBeLessThan(3 * 200);
+    off();
+    await Promise.all([a.close(), b.close()]);
+  });
+
   test("the ring goes out right behind the commit", async () => {
     const sent: string[] = [];
     const schema = server.schema();

@@ -8,6 +8,8 @@ export interface Ring {
   readonly seq: number;
   /** Queues with new work; null when there are too many to name. */
   readonly queues: readonly string[] | null;
+  /** Position of the first event, not told of before, that asks for the end of orders. */
+  readonly asked?: number | undefined;
 }
 
 export interface DoorbellOptions {
@@ -23,12 +25,16 @@ export interface DoorbellOptions {
   /** Sends one notification; may fail. */
   readonly notify: (payload: string) => Promise<unknown>;
   readonly heard: (ring: Ring) => void;
+  /** Whether somebody in this process wants to know soon of whatever others commit. */
+  readonly follows: () => boolean;
   /** Something may have been missed: after a new connection, and every few seconds for safety. */
   readonly missed: () => void;
 }
 
 /** NOTIFY takes a lock that all notifying commits of the server share, so a process does it seldom: at once, then so far apart. */
 const quietMs = 5;
+/** What brings no work, and asks for nothing, is told that seldom while no other process follows what this one does. */
+const slowMs = 250;
 /** Polling is only the net below: `netMs` and up to as much again. A process also says then that it is there. */
 const netMs = 3_000;
 /** Who was not heard of for so long is gone. */
@@ -44,12 +50,15 @@ const reconnect = { base: 50, factor: 2, cap: 5_000, floor: 20, jitter: 1 };
 export class Doorbell {
   readonly #options: DoorbellOptions;
   #session: Session | undefined;
-  /** Others, and until when they count as there. */
-  readonly #others = new Map<string, number>();
+  /** Others, until when they count as there, and whether they follow. */
+  readonly #others = new Map<string, { readonly until: number; readonly follows: boolean }>();
   #queues = new Set<string>();
+  #asked: number | undefined;
   #seq = 0;
-  #due = false;
-  #quiet: Timer | undefined;
+  /** When others were told last, and when they are to be told again; local, monotonic. */
+  #last = Number.NEGATIVE_INFINITY;
+  #dueAt: number | undefined;
+  #due: Timer | undefined;
   #net: Timer | undefined;
   #retry: Timer | undefined;
   #failures = 0;
@@ -70,49 +79,72 @@ export class Doorbell {
    * What to tell others of a commit that is just being sent, to be sent right behind it: they hear of it half a round trip
    * earlier. Undefined when nobody is to be told now; `ring` then has to be called after the commit.
    */
-  announce(seq: number, queues: readonly string[]): string | undefined {
-    if (this.#session === undefined || this.#quiet !== undefined || !this.#hasCompany()) return undefined;
-    const payload = this.#payload({ seq, queues: [...this.#queues, ...queues] });
-    this.#queues = new Set();
-    this.#due = false;
-    this.#rest();
-    return payload;
+  announce(told: Told): string | undefined {
+    const now = this.#options.timers.monotonic();
+    if (this.#session === undefined || !this.#hasCompany() || this.#when(told) > now) return undefined;
+    this.#add(told);
+    return this.#payload(this.#take(now));
   }
 
   /** Tells others of a commit of this process. */
-  ring(seq: number, queues: readonly string[]): void {
-    this.#seq = Math.max(this.#seq, seq);
+  ring(told: Told): void {
+    this.#seq = Math.max(this.#seq, told.seq);
     // Not listening, it cannot know who is there.
     if (this.#session !== undefined && !this.#hasCompany()) return;
-    for (const queue of queues) this.#queues.add(queue);
-    this.#due = true;
-    if (this.#quiet === undefined) this.#send();
+    this.#add(told);
+    this.#tellAt(this.#when(told));
+  }
+
+  /** Somebody here begins to follow what others commit: they are to tell of it soon. */
+  followed(): void {
+    if (this.#session !== undefined) this.#sayHello();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of [this.#quiet, this.#net, this.#retry]) timer?.cancel();
+    for (const timer of [this.#due, this.#net, this.#retry]) timer?.cancel();
     await this.#connecting;
     await this.#session?.end();
   }
 
-  #send(): void {
-    this.#due = false;
-    this.#notify({ seq: this.#seq, queues: [...this.#queues] });
+  /** The earliest time at which others may be told of a commit. */
+  #when({ queues, asked }: Told): number {
+    const soon = queues.length > 0 || asked !== undefined || this.#isFollowed();
+    return this.#last + (soon ? quietMs : slowMs);
+  }
+
+  #add({ seq, queues, asked }: Told): void {
+    this.#seq = Math.max(this.#seq, seq);
+    for (const queue of queues) this.#queues.add(queue);
+    this.#asked ??= asked;
+  }
+
+  /** Everything that others were not told of yet. */
+  #take(now: number): Ring {
+    const ring = { seq: this.#seq, queues: [...this.#queues], asked: this.#asked };
     this.#queues = new Set();
-    this.#rest();
+    this.#asked = undefined;
+    this.#last = now;
+    this.#due?.cancel();
+    this.#due = undefined;
+    return ring;
   }
 
-  #rest(): void {
+  #tellAt(at: number): void {
     const { timers } = this.#options;
-    this.#quiet = timers.after(quietMs, () => {
-      this.#quiet = undefined;
-      if (this.#due && !this.#closed) this.#send();
+    const now = timers.monotonic();
+    if (at <= now) return this.#notify(this.#take(now));
+    if (this.#due !== undefined && (this.#dueAt ?? 0) <= at) return;
+    this.#due?.cancel();
+    this.#dueAt = at;
+    this.#due = timers.after(at - now, () => {
+      this.#due = undefined;
+      if (!this.#closed) this.#notify(this.#take(timers.monotonic()));
     });
-    this.#quiet.unref();
+    this.#due.unref();
   }
 
-  #notify(ring: Ring & { readonly hello?: true }): void {
+  #notify(ring: Ring & { readonly hello?: true; readonly follows?: boolean }): void {
     // A ring that does not get through is made up for by the net of the others.
     this.#options.notify(this.#payload(ring)).catch(() => {});
   }
@@ -124,16 +156,21 @@ export class Doorbell {
   }
 
   #sayHello(): void {
-    this.#notify({ seq: this.#seq, queues: [], hello: true });
+    this.#notify({ seq: this.#seq, queues: [], hello: true, follows: this.#options.follows() });
   }
 
   #hasCompany(): boolean {
     const now = this.#options.timers.monotonic();
-    for (const [other, until] of this.#others) {
+    for (const [other, { until }] of this.#others) {
       if (until > now) return true;
       this.#others.delete(other);
     }
     return false;
+  }
+
+  #isFollowed(): boolean {
+    const now = this.#options.timers.monotonic();
+    return [...this.#others.values()].some(({ until, follows }) => follows && until > now);
   }
 
   #connect(): Promise<void> {
@@ -177,12 +214,15 @@ export class Doorbell {
     this.#options.heard(ring);
   }
 
-  #meet({ from, hello }: Heard): void {
+  #meet({ from, hello, follows }: Heard): void {
     // A caller's transaction has no name: it listens to nothing.
     if (from === "") return;
     const { timers } = this.#options;
-    const known = (this.#others.get(from) ?? 0) > timers.monotonic();
-    this.#others.set(from, timers.monotonic() + goneMs);
+    const now = timers.monotonic();
+    const before = this.#others.get(from);
+    const known = before !== undefined && before.until > now;
+    // Who was never greeted may follow.
+    this.#others.set(from, { until: now + goneMs, follows: follows ?? (known ? before.follows : true) });
     if (known || hello !== true) return;
     // It has to know of this one too, and of what was committed here since it looked last.
     this.#sayHello();
@@ -201,18 +241,34 @@ export class Doorbell {
   }
 }
 
+/** A commit of this process. */
+export interface Told {
+  readonly seq: number;
+  readonly queues: readonly string[];
+  readonly asked: number | undefined;
+}
+
 interface Heard extends Ring {
   readonly from: string;
   readonly hello: boolean;
+  /** Undefined in a ring that says nothing of it. */
+  readonly follows: boolean | undefined;
 }
 
 /** Anybody may notify on the channel: what cannot be read is no ring. */
 function readPayload(payload: string | undefined): Heard | undefined {
   try {
-    const { from, seq, queues, hello } = JSON.parse(payload ?? "") as Record<string, unknown>;
+    const { from, seq, queues, asked, hello, follows } = JSON.parse(payload ?? "") as Record<string, unknown>;
     if (typeof from !== "string" || typeof seq !== "number") return undefined;
     const named = Array.isArray(queues) ? queues.filter((queue) => typeof queue === "string") : null;
-    return { from, seq, queues: named, hello: hello === true };
+    return {
+      from,
+      seq,
+      queues: named,
+      asked: typeof asked === "number" ? asked : undefined,
+      hello: hello === true,
+      follows: typeof follows === "boolean" ? follows : undefined,
+    };
   } catch {
     return undefined;
   }

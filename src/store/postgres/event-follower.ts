@@ -36,9 +36,27 @@ export class EventFollower {
     if (this.#ahead.size > 0) this.others(Math.min(...this.#ahead) - 1);
   }
 
+  /**
+   * Others have asked for the end of orders, first in this event: whoever holds one has to know, also where nobody follows
+   * what they commit.
+   */
+  async asked(first: number, seq: number): Promise<void> {
+    if (this.#log.follows || first > seq) return;
+    try {
+      for (let after = first - 1; ;) {
+        const page = await this.#log.read({ types: ["orders.cancel-requested"], after, limit: chunk });
+        if (page.length > 0) this.#log.tell(page);
+        if (page.length < chunk) return;
+        after = page.at(-1)?.seq ?? seq;
+      }
+    } catch {
+      // Not to be reached: the queue looks for such requests by itself, more slowly.
+    }
+  }
+
   /** Somebody else has committed events up to this one. */
   others(seq: number): void {
-    if (!this.#log.heard) {
+    if (!this.#log.follows) {
       this.#upTo = Math.max(this.#upTo, seq);
       this.#advance();
       return;

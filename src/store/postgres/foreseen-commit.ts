@@ -6,7 +6,7 @@ import { textArray } from "./arrays.ts";
 import type { Expected, Foreseen } from "./foreseen.ts";
 import { writtenWithin } from "./joined.ts";
 import { noLonger, stillAsKnown } from "./known-orders.ts";
-import { insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
+import { type CellAs, insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { clockNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
@@ -35,7 +35,7 @@ export async function commitForeseen(
   timed: boolean,
 ): Promise<Stored | undefined> {
   const { chain } = foreseen;
-  const rows = rowsOf(foreseen.writes);
+  const rows = writesWithin(foreseen.writes, "head");
   if (rows === undefined) return undefined;
   faultPoint("store.commit.before-begin");
   const head = moveHead(foreseen, timed);
@@ -50,14 +50,17 @@ export async function commitForeseen(
   return undefined;
 }
 
-/** Undefined when they cannot be written by one statement: it may not touch a row twice, and its parts have no order. */
-function rowsOf(writes: Writes): readonly Statement[] | undefined {
+/**
+ * Undefined when they cannot be written by one statement: it may not touch a row twice, and its parts have no order.
+ * @param within see `newRows`
+ */
+export function writesWithin(writes: Writes, within: string, as?: CellAs): readonly Statement[] | undefined {
   const { configs, links, unlinked, limitKeys, taken, fronts } = writes;
   if ([configs, links, unlinked, limitKeys, taken].some(({ length }) => length > 0)) return undefined;
   // A new order takes over the unique key of a changed one after that has given it up.
   if (writes.updated.some(({ before, row }) => before.uniqueKey !== row.uniqueKey)) return undefined;
-  const updated = updateRows(writes.updated, "head");
-  const inserted = insertRows(writes.inserted, "head");
+  const updated = updateRows(writes.updated, within, as);
+  const inserted = insertRows(writes.inserted, within, as);
   const served = new Map(fronts.map(({ queue, priority, turn }) => [pair(queue, priority), turn]));
   const frontOf = ({ queue, priority }: Writes["lanes"][number]): number | undefined =>
     served.get(pair(queue, priority));
@@ -65,17 +68,17 @@ function rowsOf(writes: Writes): readonly Statement[] | undefined {
   if (writes.lanes.some((lane) => lane.turn > (frontOf(lane) ?? Infinity))) return undefined;
   const lanes = writes.lanes.filter((lane) => frontOf(lane) === undefined);
   return [
-    ...writeLanes({ lanes }, "head"),
-    ...frontsOf(writes),
+    ...writeLanes({ lanes }, within),
+    ...frontsOf(writes, within),
     ...updated,
     ...inserted,
-    ...writeCounts(writes, "head"),
+    ...writeCounts(writes, within),
   ];
 }
 
 /** Of orders that come and are claimed in one commit no lane was ever stored: there is none to take away. */
-function frontsOf(writes: Writes): readonly Statement[] {
-  const statements = writeFronts(writes, "head");
+function frontsOf(writes: Writes, within: string): readonly Statement[] {
+  const statements = writeFronts(writes, within);
   return writes.updated.length === 0 ? statements.slice(0, 1) : statements;
 }
 
@@ -105,6 +108,17 @@ function conditions(
   { free, none, known, now }: Expected,
   place: (value: SqlValue) => string,
 ): readonly string[] {
+  const where = [...isFree(free, place)];
+  const [alone] = known;
+  if (alone !== undefined && known.length === 1) where.push(stillAsKnown(alone, place));
+  else if (alone !== undefined) where.push(`NOT EXISTS (${noLonger(known, place)})`);
+  if (free.claims.length > 0) where.push(...nothingElse(free.claims, now, place));
+  where.push(...nobodyWaits(none, place));
+  return where;
+}
+
+/** Nobody has these ids and unique keys. */
+export function isFree(free: Foreseen["free"], place: (value: SqlValue) => string): readonly string[] {
   const where: string[] = [];
   if (free.ids.length > 0) where.push(`NOT EXISTS (SELECT FROM orders WHERE id ${anyOf(free.ids, place)})`);
   if (free.uniqueKeys.length > 0) {
@@ -114,11 +128,6 @@ function conditions(
       JOIN orders ON orders.queue = asked.queue AND orders.unique_key = asked.key
       AND orders.unique_key IS NOT NULL)`);
   }
-  const [alone] = known;
-  if (alone !== undefined && known.length === 1) where.push(stillAsKnown(alone, place));
-  else if (alone !== undefined) where.push(`NOT EXISTS (${noLonger(known, place)})`);
-  if (free.claims.length > 0) where.push(...nothingElse(free.claims, now, place));
-  where.push(...nobodyWaits(none, place));
   return where;
 }
 

@@ -30,6 +30,24 @@ export function writtenWithin(name: string, head: Statement, parts: readonly Sta
   return { sql, values: [head, ...parts].flatMap(({ values }) => values), wants: head.wants };
 }
 
+/**
+ * Writes that take their rows from the last of some queries, which may refer to those before it and to themselves.
+ * @param answer what is answered, in terms of these queries
+ */
+export function writtenAfter(
+  queries: Readonly<Record<string, Statement>>,
+  parts: readonly Statement[],
+  answer: string,
+): Statement {
+  const names = Object.keys(queries);
+  const all = [...Object.values(queries), ...parts];
+  const sql = joined(`after ${names.join(" ")} ${answer}`, all, (texts) => {
+    const named = texts.map((text, index) => `${names[index] ?? `part_${index}`} AS (${text})`);
+    return `WITH RECURSIVE ${named.join(", ")} ${answer}`;
+  });
+  return { sql, values: all.flatMap(({ values }) => values), wants: "rows" };
+}
+
 /** Questions whose answers have the same columns as one statement. */
 export function askedTogether(parts: readonly Statement[]): readonly Statement[] {
   if (parts.length < 2) return parts;

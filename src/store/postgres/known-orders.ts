@@ -21,3 +21,14 @@ export function stillAsKnown({ id, fence, waits }: OrderRow, place: (value: SqlV
   return `EXISTS (SELECT FROM orders WHERE id = ${place(id)}::text AND fence = ${place(fence)}::bigint
     AND waits ${waits === null ? "IS NULL AND lease_until IS NOT NULL" : `= ${place(waits)}::text AND lease_until IS NULL`})`;
 }
+
+/** True while these orders are held as they are known here, nobody waits for them, and nobody else asked for their end. */
+export function stillHeld(known: readonly OrderRow[], place: (value: SqlValue) => string): string {
+  const ids = place(textArray(known.map(({ id }) => id)));
+  const fences = place(numberArray(known.map(({ fence }) => fence)));
+  const asked = place(numberArray(known.map(({ cancelRequested }) => (cancelRequested ? 1 : 0))));
+  return `NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[], ${asked}::bigint[])
+      AS known (id, fence, asked) LEFT JOIN orders ON orders.id = known.id AND orders.fence = known.fence
+      AND orders.waits IS NULL AND orders.lease_until IS NOT NULL AND orders.followed = 0
+      AND orders.cancel_requested = known.asked WHERE orders.id IS NULL)`;
+}

@@ -4,10 +4,11 @@ import { type Answer, type Dialect, one, type Program, type Statement } from "..
 import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
+import type { StoredEvent } from "../run-events.ts";
 import type { Store, StoreReach } from "../store.ts";
 import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
-import { Doorbell } from "./doorbell.ts";
+import { Doorbell, type Told } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
 import { EventFollower } from "./event-follower.ts";
 import { postgresOrders } from "./orders.ts";
@@ -134,21 +135,26 @@ function assemble(given: Given, first: Session, head: number): Store {
     first,
     open: () => connections.open("write"),
     endOthers: (session) => connections.endOthers(session),
-    announce(seq, ring) {
-      const payload = bell.announce(seq, ring);
-      return payload === undefined ? undefined : tellOf(channel, payload, seq);
+    announceNext(ring) {
+      const payload = bell.announce({ seq: 0, queues: ring, asked: undefined });
+      return payload === undefined ? undefined : tellOfNext(channel, payload);
+    },
+    announce(events, ring) {
+      const told = toldOf(events, ring);
+      const payload = bell.announce(told);
+      return payload === undefined ? undefined : tellOf(channel, payload, told.seq);
     },
     committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
       work.ring(ring);
-      if (events.length > 0 && !announced) bell.ring(events.at(-1)?.seq ?? 0, ring);
+      if (events.length > 0 && !announced) bell.ring(toldOf(events, ring));
     },
   });
   const sql: Sql = {
     read: (program) => reader.read(program),
     write: (work) => writer.write(work),
   };
-  const events = new SqlEventLog(sql, postgresDialect, log);
+  const events = new SqlEventLog(sql, postgresDialect, log, () => bell.followed());
   const follower = new EventFollower(events, head);
   const work = new WorkListeners(log);
   const lookAround = async (): Promise<void> => {
@@ -173,9 +179,11 @@ function assemble(given: Given, first: Session, head: number): Store {
       sql.read(function* () {
         yield { sql: "SELECT pg_notify($1, $2)", values: [channel, payload], wants: "rows" };
       }),
-    heard({ seq, queues }) {
+    follows: () => events.follows,
+    heard({ seq, queues, asked }) {
       writer.heard(seq, queues);
       work.ring(queues);
+      if (asked !== undefined) void follower.asked(asked, seq);
       // Whoever claims now goes first: reading what happened is in nobody's way then.
       setImmediate(() => follower.others(seq));
     },
@@ -213,6 +221,15 @@ function assemble(given: Given, first: Session, head: number): Store {
   return Object.defineProperty<Store>(store, "reach", { value: reach });
 }
 
+/** What others are told of a commit. */
+function toldOf(events: readonly StoredEvent[], queues: readonly string[]): Told {
+  return {
+    seq: events.at(-1)?.seq ?? 0,
+    queues,
+    asked: events.find(({ type }) => type === "orders.cancel-requested")?.seq,
+  };
+}
+
 /**
  * Told only when the commit before it got through. It has nothing to keep, but reading may tidy the page, and who has
  * written waits for the disk before others are told.
@@ -223,6 +240,17 @@ const tellOf = (channel: string, payload: string, seq: number): Statement => ({
   values: [channel, payload, seq],
   wants: "rows",
 });
+
+/** The same of a commit that is given its place by the server. Should it not get through, others look in vain. */
+function tellOfNext(channel: string, payload: string): Statement {
+  const [before = "", after = ""] = payload.split(/(?<="seq":)\d+/);
+  return {
+    sql: `SELECT pg_notify($1, $2 || seq || $3), set_config('synchronous_commit', 'off', true)
+      FROM chain_head WHERE id = 1`,
+    values: [channel, before, after],
+    wants: "rows",
+  };
+}
 
 function* lookOnce(): Program<Look> {
   return (yield* one<Look>(lookText)) ?? { now: 0, seq: 0, inbox: null };

@@ -6,7 +6,7 @@ import type { OrderRow } from "../orders/row.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { largeSubmit, mayAllBeNew, NotAllNew, submitInSlices } from "./large-submit.ts";
-import { OrderLoad } from "./order-load.ts";
+import { lockOrders, OrderLoad } from "./order-load.ts";
 import { insertRows, updateRows, writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -37,6 +37,8 @@ export interface Knowledge {
   readonly ahead: (claim: ClaimNeeds) => number;
   /** Many orders that are handed in at once may be taken to be new; when they are not, `decide` or the commit says so. */
   readonly allNew: boolean;
+  /** Others may be about to claim. */
+  readonly crowded: boolean;
 }
 
 /** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
@@ -81,6 +83,12 @@ export class OrderWork {
     return this.#jobs.length === 0 ? [] : this.#ask();
   }
 
+  /** Statements that lock orders held here, which the calls will write. */
+  locking(): readonly Statement[] {
+    const ids = this.#jobs.flatMap((job) => (job.do === "change" ? job.changes.map(({ id }) => id) : []));
+    return lockOrders(ids.filter((id) => this.#knowledge.held.has(id)));
+  }
+
   /** `opened`: the answers to the statements of the first round. What is to be written is kept for the commit. */
   async decide(tx: Transaction, opened: readonly Answer[]): Promise<OrderOutcome> {
     if (this.#jobs.length === 0)
@@ -108,7 +116,8 @@ export class OrderWork {
     });
     if (claims.length > 0) this.#looked = claims;
     const ids = this.#takenAsNew ? [] : needs.ids;
-    this.#load = new OrderLoad({ ...needs, ids, claims }, this.#now, this.#knowledge.held);
+    const { held, crowded } = this.#knowledge;
+    this.#load = new OrderLoad({ ...needs, ids, claims }, this.#now, held, crowded);
     return this.#load.statements;
   }
 }

@@ -38,11 +38,12 @@ export class OrderLoad {
   readonly #needs: Needs;
   readonly #known: readonly KnownRow[];
 
-  constructor(needs: Needs, now: number | undefined, held?: HeldRows) {
+  /** `crowded`: other processes claim meanwhile. */
+  constructor(needs: Needs, now: number | undefined, held?: HeldRows, crowded: boolean = false) {
     this.#needs = needs;
     this.#known = held === undefined ? [] : needs.ids.flatMap((id) => held.get(id) ?? []);
     const ids = held === undefined ? needs.ids : needs.ids.filter((id) => !held.has(id));
-    this.#questions = questionsOf({ ...needs, ids }, this.#known, now ?? null);
+    this.#questions = questionsOf({ ...needs, ids }, this.#known, now ?? null, crowded);
     this.statements = this.#questions.map(({ statement }) => statement);
   }
 
@@ -83,14 +84,19 @@ function ask(take: Question["take"], sql: string, ...values: readonly SqlValue[]
   return { statement: { sql, values, wants: "arrays" }, take };
 }
 
-function questionsOf(needs: Needs, known: readonly KnownRow[], now: number | null): readonly Question[] {
+function questionsOf(
+  needs: Needs,
+  known: readonly KnownRow[],
+  now: number | null,
+  crowded: boolean,
+): readonly Question[] {
   const { claims, followersOf, leasesOf = [], limitKeys } = needs;
   return [
     ...(leasesOf.length > 0 ? [lockRows(leasesOf)] : []),
     ...together(keepRow, askRows(needs)),
     ...(known.length > 0 ? [askChanged(known)] : []),
     ...together(takeFound, [...askFacts(needs), ...askInbox(needs)]),
-    ...claims.map((claim, index) => askClaim(claim, index, now)),
+    ...claims.map((claim, index) => askClaim(claim, index, now, crowded)),
     ...(followersOf.length > 0 ? [askFollowers(followersOf)] : []),
     ...askLines(limitKeys),
   ];
@@ -103,6 +109,16 @@ function questionsOf(needs: Needs, known: readonly KnownRow[], now: number | nul
 function lockRows(ids: readonly string[]): Question {
   const sql = "SELECT id FROM orders WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE";
   return { statement: { sql, values: [textArray(ids)], wants: "arrays" }, take: () => {} };
+}
+
+/**
+ * Of orders that a transaction will write, before it waits for the end of the chain: a claim that passes by what others
+ * claim (`SKIP LOCKED`) may have locked one that was claimed in that moment, and holds it until its own commit.
+ */
+export function lockOrders(ids: readonly string[]): readonly Statement[] {
+  if (ids.length === 0) return [];
+  const sql = "SELECT 1 FROM orders WHERE id = ANY($1::text[]) FOR NO KEY UPDATE";
+  return [{ sql, values: [textArray(ids)], wants: "count" }];
 }
 
 const together = (take: Question["take"], parts: readonly Statement[]): readonly Question[] =>
@@ -187,19 +203,22 @@ const classes = `WITH RECURSIVE class (kind, tags, size_class) AS (
               ELSE (class.size_class / 64 + 1) * 64 END)
           ORDER BY tags, size_class LIMIT 1) AS head
   )`;
-const candidates = (more: string): string => `SELECT ${orderColumnNames}, ${more} FROM class, LATERAL (
+const candidates = (
+  more: string,
+  lock: string,
+): string => `SELECT ${orderColumnNames}, ${more} FROM class, LATERAL (
       SELECT * FROM orders
         WHERE waits = 'room' AND queue = $1 AND kind = class.kind AND tags = class.tags
           AND size_class = class.size_class
         ORDER BY priority DESC, turn, created_at, id
         LIMIT CASE WHEN (class.size_class / 64 <= least($4, 15) OR class.size_class / 64 < $4)
-          AND class.size_class % 64 < $5 THEN $6 ELSE greatest($6, ${lookAhead}) END) AS orders
+          AND class.size_class % 64 < $5 THEN $6 ELSE greatest($6, ${lookAhead}) END${lock}) AS orders
     WHERE class.size_class / 64 <= $4 AND class.size_class % 64 <= $5
       AND (class.tags = '[]' OR class.tags::jsonb <@ $3::jsonb)`;
 
 /** Three kinds of rows in one statement, told apart by the column after the row's. */
-const claimText = `${classes}
-  (${candidates("'candidate'")})
+const claimText = (lock: string): string => `${classes}
+  (${candidates("'candidate'", lock)})
   UNION ALL
   (SELECT ${orderColumnNames}, 'due' FROM orders
     WHERE queue = $1 AND due_at IS NOT NULL AND due_at <= coalesce($7::bigint, ${serverNow})
@@ -207,9 +226,12 @@ const claimText = `${classes}
   UNION ALL
   (SELECT ${orderColumnNames}, 'untold' FROM orders
     WHERE queue = $1 AND followed = 1 AND ended_at IS NOT NULL ORDER BY id LIMIT $9)`;
+const claimAlone = claimText("");
+/** Passes by what the claims of others are about to take. */
+const claimAmongOthers = claimText(" FOR NO KEY UPDATE SKIP LOCKED");
 
 /** The candidates alone, each with the end of the chain that belongs to what was seen. */
-const aheadText = `${classes} ${candidates("(SELECT seq FROM chain_head WHERE id = 1)")}`;
+const aheadText = `${classes} ${candidates("(SELECT seq FROM chain_head WHERE id = 1)", "")}`;
 
 /** What a claim would read, asked outside of a transaction. */
 export function readAhead(queue: string, capacity: Capacity): Statement {
@@ -243,7 +265,12 @@ function candidateValues(queue: string, capacity: Capacity): readonly SqlValue[]
   ];
 }
 
-function askClaim(claim: Needs["claims"][number], index: number, now: number | null): Question {
+function askClaim(
+  claim: Needs["claims"][number],
+  index: number,
+  now: number | null,
+  crowded: boolean,
+): Question {
   const { queue, capacity, due, untold } = claim;
   const take = (cells: Cells, found: Found): void => {
     const id = keepRow(cells, found);
@@ -253,7 +280,8 @@ function askClaim(claim: Needs["claims"][number], index: number, now: number | n
     else if (sort === "due") claimed?.due.push(id);
     else claimed?.untold.push(id);
   };
-  return ask(take, claimText, ...candidateValues(queue, capacity), now, due, untold);
+  const text = crowded ? claimAmongOthers : claimAlone;
+  return ask(take, text, ...candidateValues(queue, capacity), now, due, untold);
 }
 
 /** The largest classes that what is free may hold. */

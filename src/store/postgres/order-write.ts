@@ -200,17 +200,26 @@ function writeRelations({ configs, links, limitKeys, taken }: Writes): readonly 
   return statements;
 }
 
+/** What stands for a column instead of its value as it was sent: SQL. */
+export type CellAs = (cell: string, column: string) => string;
+
+const asItIs: CellAs = (cell) => cell;
+
 /**
  * Columns that are NULL are left out: of a fresh order that is one in three.
  * @param within see `newRows`
  */
-export function insertRows(rows: readonly OrderRow[], within?: string): readonly Statement[] {
+export function insertRows(
+  rows: readonly OrderRow[],
+  within?: string,
+  as: CellAs = asItIs,
+): readonly Statement[] {
   const groups = grouped(rows, filledIn, (shape) =>
     nullable.filter((_, place) => (shape & (1 << place)) !== 0),
   );
   return groups.map(({ columns: filled, rows: group }) => {
     const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
-    const { cells, from, values } = rowValues(columns, group);
+    const { cells, from, values } = rowValues(columns, group, as);
     return write(
       `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")}${fromClause(from, within)}`,
       ...values,
@@ -222,7 +231,11 @@ export function insertRows(rows: readonly OrderRow[], within?: string): readonly
  * Rows are never changed in place, so a member that is the same object is the same value.
  * @param within see `newRows`
  */
-export function updateRows(changes: Writes["updated"], within?: string): readonly Statement[] {
+export function updateRows(
+  changes: Writes["updated"],
+  within?: string,
+  as: CellAs = asItIs,
+): readonly Statement[] {
   const [id] = orderColumns as readonly [Column];
   const groups = grouped(
     changes,
@@ -236,6 +249,7 @@ export function updateRows(changes: Writes["updated"], within?: string): readonl
       const { cells, from, values } = rowValues(
         named,
         group.map(({ row }) => row),
+        as,
       );
       const set = columns.map(({ name }, index) => `${name} = ${cells[index + 1]}`).join(", ");
       return write(
@@ -304,6 +318,7 @@ const fewRows = 8;
 function rowValues(
   columns: readonly Column[],
   rows: readonly OrderRow[],
+  as: CellAs,
 ): {
   readonly cells: readonly string[];
   readonly from: string | undefined;
@@ -316,7 +331,8 @@ function rowValues(
   const places = new Map((alike ? shared : []).map((column, index) => [column, own.length + index + 1]));
   const cells = columns.map((column) => {
     const place = places.get(column);
-    return place === undefined ? `new.${column.name}` : `$${place}::${typeOf(column)}`;
+    const cell = place === undefined ? `new.${column.name}` : `$${place}::${typeOf(column)}`;
+    return as(cell, column.name);
   });
   const arrays = own.map((column, index) =>
     column.form === "json" ? jsonTexts(index + 1) : `$${index + 1}::${typeOf(column)}[]`,

@@ -22,7 +22,7 @@ import { writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** What is replayed here is no order of this process. */
-const nothingKnown: Knowledge = { held: new HeldRows(), ahead: () => 0, allNew: false };
+const nothingKnown: Knowledge = { held: new HeldRows(), ahead: () => 0, allNew: false, crowded: false };
 
 const change = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sql, values, wants: "count" });
 

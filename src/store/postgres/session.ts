@@ -163,6 +163,13 @@ export class Session {
   }
 }
 
+/** Whatever state the transaction is in, it ends; when even that fails the connection is of no more use. */
+export async function rollBack(session: Session): Promise<void> {
+  if (session.lost !== undefined) return;
+  const [ended] = await session.settle([{ sql: "ROLLBACK", values: [], wants: "count" }]);
+  if (ended?.ok !== true) session.destroy("the transaction could not be rolled back");
+}
+
 /** The answers, or the first error thrown. */
 export function answersOf(settled: readonly Settled[]): readonly Answer[] {
   return settled.map((one) => {

@@ -9,7 +9,7 @@ import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
-import { newRows } from "./new-rows.ts";
+import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
 import { clockNow } from "./server-clock.ts";
 import { answersOf, type Session, type Settled } from "./session.ts";
 
@@ -20,7 +20,7 @@ const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
  * Every writing transaction locks the one row that holds the end of the chain. Positions are therefore without gaps and
  * in the order of commits, and what the transaction reads after it nobody else can be changing.
  */
-const lockHead = rowsOf("SELECT seq FROM chain_head WHERE id = 1 FOR UPDATE");
+export const lockHead: Statement = rowsOf("SELECT seq FROM chain_head WHERE id = 1 FOR UPDATE");
 /**
  * The same, with the time and the transaction's id, which tells later whether it was committed. A statement that has
  * waited for the lock is evaluated anew for the row it got, so this is the time at which the lock was held; what it sees
@@ -39,11 +39,17 @@ interface Standing extends ChainEnd {
 }
 
 /** What is known of a transaction whose COMMIT was sent and not answered. */
-export interface CommitMark {
-  readonly xact: string;
-  /** Its last event, when it has any. */
-  readonly end: ChainEnd | undefined;
-}
+export type CommitMark =
+  | {
+      readonly xact: string;
+      /** Its last event, when it has any and its place is known. */
+      readonly end: ChainEnd | undefined;
+    }
+  /** Its first event, which no other is like: it tells of an order, a fence, a time. */
+  | { readonly event: { readonly at: number; readonly stream: string; readonly text: string } };
+
+/** So many events a stream may get while a process finds out what became of its commit: minutes of a busy queue. */
+const recentEvents = 100_000;
 
 /** The connection went away between COMMIT and its answer. */
 export class CommitUnknown extends Error {
@@ -82,15 +88,23 @@ export class Transaction {
     this.now = now;
   }
 
-  /** Begins, and asks `loads` in the same round trip. `now` replaces the server's time. */
+  /**
+   * Begins, and asks `loads` in the same round trip. `now` replaces the server's time; `first` goes out before the end of
+   * the chain is locked.
+   */
   static async begin(
     session: Session,
     loads: readonly Statement[],
-    given: { readonly now?: number; readonly learn: (server: number) => void },
+    given: {
+      readonly now?: number;
+      readonly learn: (server: number) => void;
+      readonly first?: readonly Statement[];
+    },
   ): Promise<{ readonly tx: Transaction; readonly loaded: readonly Answer[] }> {
     faultPoint("store.commit.before-begin");
-    const answers = answersOf(await session.settle([plain("BEGIN"), standing, ...loads]));
-    const [head] = (answers[1]?.rows ?? []) as unknown as readonly Standing[];
+    const opening = [plain("BEGIN"), ...(given.first ?? []), standing];
+    const answers = answersOf(await session.settle([...opening, ...loads]));
+    const [head] = (answers[opening.length - 1]?.rows ?? []) as unknown as readonly Standing[];
     if (head === undefined) {
       throw new CutoverError("CUTOVER_STORE_CORRUPT", {
         message: "expected the head record of the event chain, found none",
@@ -102,7 +116,7 @@ export class Transaction {
     // visible to `verify`.
     const start = { seq: Math.max(head.seq, last ?? 0), hash: head.hash };
     const tx = new Transaction(session, start, xact, given.now ?? now);
-    return { tx, loaded: answers.slice(2) };
+    return { tx, loaded: answers.slice(opening.length) };
   }
 
   /**
@@ -252,15 +266,8 @@ export class Transaction {
 }
 
 /** Whether a transaction got through, asked on another connection. Waits until its end when it is still going on. */
-export async function wasCommitted(session: Session, { xact, end }: CommitMark): Promise<boolean> {
-  const question: Statement =
-    end === undefined
-      ? { sql: "SELECT pg_xact_status($1::xid8) = 'committed' AS yes", values: [xact], wants: "rows" }
-      : {
-          sql: "SELECT count(*) AS yes FROM events WHERE seq = $1 AND hash = decode($2, 'hex')",
-          values: [end.seq, end.hash],
-          wants: "rows",
-        };
+export async function wasCommitted(session: Session, mark: CommitMark): Promise<boolean> {
+  const question = questionOf(mark);
   const settled: readonly Settled[] = await session.settle([
     plain("BEGIN"),
     lockHead,
@@ -270,6 +277,26 @@ export async function wasCommitted(session: Session, { xact, end }: CommitMark):
   const [, , answer] = answersOf(settled);
   const yes = answer?.rows[0]?.["yes"];
   return yes === 1 || yes === "t";
+}
+
+function questionOf(mark: CommitMark): Statement {
+  if ("event" in mark) {
+    const { at, stream, text } = mark.event;
+    return {
+      sql: `SELECT count(*) AS yes FROM (SELECT at, data, packed FROM events WHERE stream = $1
+        ORDER BY seq DESC LIMIT ${recentEvents}) AS recent WHERE at = $2 AND (data = $3 OR packed = $4)`,
+      values: [stream, at, text, packText(text) ?? null],
+      wants: "rows",
+    };
+  }
+  const { xact, end } = mark;
+  if (end === undefined)
+    return { sql: "SELECT pg_xact_status($1::xid8) = 'committed' AS yes", values: [xact], wants: "rows" };
+  return {
+    sql: "SELECT count(*) AS yes FROM events WHERE seq = $1 AND hash = decode($2, 'hex')",
+    values: [end.seq, end.hash],
+    wants: "rows",
+  };
 }
 
 const commandOf = (settled: Settled | undefined): string => (settled?.ok === true ? settled.command : "");
@@ -293,29 +320,37 @@ export function writeEvents(
   { events, texts }: Pick<ChainDraft, "events" | "texts">,
   within?: string,
 ): Statement {
-  const packed = texts.map((text) => packText(text) ?? null);
-  const some = packed.some((bytes) => bytes !== null);
-  const { sql, values } = newRows(
-    [
-      { name: "seq", form: "bigint", cells: events.map(({ seq }) => seq) },
-      { name: "at", form: "bigint", cells: events.map(({ at }) => at) },
-      { name: "stream", form: "text", cells: events.map(({ stream }) => stream) },
-      { name: "type", form: "text", cells: events.map(({ type }) => type) },
-      {
-        name: "data",
-        form: "json",
-        cells: texts.map((text, index) => (packed[index] === null ? text : null)),
-      },
-      ...(some ? [{ name: "packed", form: "bytea", cells: packed } as const] : []),
-      {
-        name: "hash",
-        form: "text",
-        cells: events.map(({ hash }) => hash),
-        as: (cell) => `decode(${cell}, 'hex')`,
-      },
-    ],
+  const { columns, sql, values } = newEvents(
+    events.map((event, index) => ({ ...event, text: texts[index] ?? "" })),
     within,
   );
-  const columns = `seq, at, stream, type, data, ${some ? "packed, " : ""}hash`;
-  return { sql: `INSERT INTO events (${columns}) ${sql}`, values, wants: "count" };
+  return { sql: `INSERT INTO events (${columns.join(", ")}) ${sql}`, values, wants: "count" };
+}
+
+/** Rows of the log as a query, and its columns. @param within see `newRows` */
+export function newEvents(
+  events: readonly (Omit<StoredEvent, "data" | "previous"> & { readonly text: string })[],
+  within?: string,
+): NewRows & { readonly columns: readonly string[] } {
+  const packed = events.map(({ text }) => packText(text) ?? null);
+  const some = packed.some((bytes) => bytes !== null);
+  const columns: readonly NewColumn[] = [
+    { name: "seq", form: "bigint", cells: events.map(({ seq }) => seq) },
+    { name: "at", form: "bigint", cells: events.map(({ at }) => at) },
+    { name: "stream", form: "text", cells: events.map(({ stream }) => stream) },
+    { name: "type", form: "text", cells: events.map(({ type }) => type) },
+    {
+      name: "data",
+      form: "json",
+      cells: events.map(({ text }, index) => (packed[index] === null ? text : null)),
+    },
+    ...(some ? [{ name: "packed", form: "bytea", cells: packed } as const] : []),
+    {
+      name: "hash",
+      form: "text",
+      cells: events.map(({ hash }) => hash),
+      as: (cell) => `decode(${cell}, 'hex')`,
+    },
+  ];
+  return { columns: columns.map(({ name }) => name), ...newRows(columns, within) };
 }

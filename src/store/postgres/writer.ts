@@ -11,22 +11,16 @@ import type { Learned } from "./foreseen.ts";
 import { Foresight } from "./foresight.ts";
 import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
+import { finish, type Job, runAll } from "./jobs.ts";
+import { Linking } from "./linking.ts";
 import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
 import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
-import { isDuplicate, isOfData, storeError, troubleOf } from "./postgres-error.ts";
+import { isDuplicate, isOfData } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { ServerClock } from "./server-clock.ts";
-import type { Session } from "./session.ts";
+import { rollBack, type Session } from "./session.ts";
 import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
-
-interface Job {
-  /** A call on work orders: all of a transaction are decided together. */
-  readonly order?: OrderJob;
-  readonly task?: (tx: Transaction) => Promise<unknown>;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: Error) => void;
-}
 
 interface Decided {
   readonly tx: Transaction;
@@ -47,7 +41,9 @@ export interface WriterOptions extends Persistence {
   /** Stands in for the server's time. */
   readonly clock: Clock | undefined;
   /** What tells others of a commit with events, when it may be sent right behind it. */
-  readonly announce: (seq: number, ring: readonly string[]) => Statement | undefined;
+  readonly announce: (events: readonly StoredEvent[], ring: readonly string[]) => Statement | undefined;
+  /** The same of one whose place is not known yet. */
+  readonly announceNext: (ring: readonly string[]) => Statement | undefined;
   /** Called after a commit, before its promises resolve; must not throw. `announced`: others were told already. */
   readonly committed: (events: readonly StoredEvent[], ring: readonly string[], announced: boolean) => void;
 }
@@ -65,6 +61,7 @@ export class Writer {
   readonly #foresight = new Foresight(this.#held);
   readonly #ahead = new ReadAhead(this.#foresight);
   readonly #fresh = new FreshLook(this.#foresight);
+  readonly #linking = new Linking(this.#held);
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -162,6 +159,8 @@ export class Writer {
     await this.#fresh.take();
     const foreseen = await this.#commitForeseen(session, jobs, tries);
     if (foreseen !== undefined) return foreseen;
+    const linked = await this.#commitLinked(session, jobs, tries);
+    if (linked !== undefined) return linked;
     const orders = jobs.flatMap(({ order }) => order ?? []);
     const expects = allNew && orders.length === jobs.length;
     const expected = expects ? await this.#expect(session, orders) : undefined;
@@ -188,6 +187,7 @@ export class Writer {
       this.#foresight.forget();
     } else {
       const { start, end } = tx.chain;
+      this.#linking.noted(tx.chain.events, decided);
       this.#held.wrote(written, tx.xact);
       this.#foresight.learn({ start, end, now: tx.now, ...decided, written });
     }
@@ -221,6 +221,7 @@ export class Writer {
       }
       serverClock.learn(stored.now, sent, timers.monotonic());
       this.#held.wrote(written, stored.xact);
+      this.#linking.noted(chain.events, { gathered, writes });
       this.#fresh.used();
       this.#foresight.hit(orders, { start, end: chain.end, now, gathered, writes, written });
     } catch (error) {
@@ -234,15 +235,40 @@ export class Writer {
     return outcomes;
   }
 
+  /** Without holding the chain while it is decided. Undefined when nothing was done. */
+  async #commitLinked(
+    session: Session,
+    jobs: readonly Job[],
+    tries: Tries,
+  ): Promise<readonly JobOutcome[] | undefined> {
+    const { clock, serverClock, timers, announceNext, committed } = this.#options;
+    const orders = jobs.flatMap(({ order }) => order ?? []);
+    if (orders.length < jobs.length) return undefined;
+    const sent = timers.monotonic();
+    const linked = await this.#linking.commit(session, orders, {
+      clock,
+      now: this.#now(),
+      learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
+      announce: announceNext,
+    });
+    if (linked === undefined) return undefined;
+    const { outcomes, events, ring, announced, unknown } = linked;
+    // What was seen without the lock is no knowledge of how things stand.
+    if (events.length > 0 || unknown !== undefined) this.#foresight.forget();
+    if (unknown !== undefined && !(await this.#gotThrough(unknown, tries))) throw unknown.cause;
+    committed(events, ring, announced);
+    return outcomes;
+  }
+
   /** Time of the store as far as it is known without asking. */
   #now(): number {
     return (this.#options.clock ?? this.#options.serverClock).now();
   }
 
   /** Behind a commit that was just sent. Should that not get through, the statement tells nobody. */
-  #announce(session: Session, { events, end }: ChainDraft, ring: readonly string[]): boolean {
+  #announce(session: Session, { events }: ChainDraft, ring: readonly string[]): boolean {
     if (events.length === 0 || !session.pipelined) return false;
-    const statement = this.#options.announce(end.seq, ring);
+    const statement = this.#options.announce(events, ring);
     if (statement !== undefined) void session.settle([statement]);
     return statement !== undefined;
   }
@@ -280,12 +306,18 @@ export class Writer {
     const orders = new OrderWork(
       jobs.flatMap(({ order }) => (order === undefined ? [] : [order])),
       now,
-      { held: this.#held, ahead: (claim) => this.#foresight.ahead(claim), allNew },
+      {
+        held: this.#held,
+        ahead: (claim) => this.#foresight.ahead(claim),
+        allNew,
+        crowded: this.#linking.isCrowded,
+      },
     );
     try {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
         ...(now === undefined ? {} : { now }),
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
+        ...(this.#linking.isCrowded ? { first: orders.locking() } : {}),
       });
       const { ring, written, outcomes, decided } = await orders.decide(tx, loaded);
       return { tx, ring, written, decided, outcomes: await runAll(tx, jobs, outcomes) };
@@ -338,55 +370,4 @@ function decideExpected(
   } catch {
     return undefined;
   }
-}
-
-/** Tasks after the calls on orders, each in a savepoint of its own, so that one that is refused harms no other. */
-async function runAll(
-  tx: Transaction,
-  jobs: readonly Job[],
-  decided: readonly JobOutcome[],
-): Promise<readonly JobOutcome[]> {
-  const [alone] = jobs;
-  if (alone?.task !== undefined && jobs.length === 1) return [{ ok: true, value: await alone.task(tx) }];
-  const outcomes: JobOutcome[] = [];
-  let next = 0;
-  for (const { task } of jobs) {
-    outcomes.push(
-      task === undefined ? (decided[next++] ?? { ok: true, value: undefined }) : await inSavepoint(tx, task),
-    );
-  }
-  return outcomes;
-}
-
-async function inSavepoint(
-  tx: Transaction,
-  task: (tx: Transaction) => Promise<unknown>,
-): Promise<JobOutcome> {
-  const back = tx.chain.mark();
-  tx.savepoint();
-  try {
-    const value = await task(tx);
-    tx.release();
-    return { ok: true, value };
-  } catch (error) {
-    if (troubleOf(error) !== "final") throw error;
-    tx.takeBack();
-    back();
-    return { ok: false, error };
-  }
-}
-
-function finish(jobs: readonly Job[], outcomes: readonly JobOutcome[], place: string): void {
-  jobs.forEach((job, index) => {
-    const outcome = outcomes[index];
-    if (outcome?.ok === true) job.resolve(outcome.value as never);
-    else job.reject(storeError(outcome?.error, place));
-  });
-}
-
-/** Whatever state the transaction is in, it ends; when even that fails the connection is of no more use. */
-async function rollBack(session: Session): Promise<void> {
-  if (session.lost !== undefined) return;
-  const [ended] = await session.settle([{ sql: "ROLLBACK", values: [], wants: "count" }]);
-  if (ended?.ok !== true) session.destroy("the transaction could not be rolled back");
 }

@@ -33,8 +33,12 @@ export class SqlEventLog implements EventLog {
   readonly #hashOf: string;
   readonly #withPrevious: string;
   readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
+  readonly #followers = new Set<object>();
+  readonly #followed: () => void;
 
-  constructor(sql: Sql, dialect: Dialect, log: Log) {
+  /** `followed` is called when somebody begins to follow what other processes commit, and nobody did before. */
+  constructor(sql: Sql, dialect: Dialect, log: Log, followed: () => void = () => {}) {
+    this.#followed = followed;
     this.#sql = sql;
     this.#log = log;
     this.#columns = `e.seq, e.at, e.stream, e.type, ${dialect.eventData("e")}, ${dialect.hex("e.hash")} AS hash`;
@@ -78,13 +82,30 @@ export class SqlEventLog implements EventLog {
     });
   }
 
-  subscribe(listener: (events: readonly StoredEvent[]) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  subscribe(
+    listener: (events: readonly StoredEvent[]) => void,
+    { others = true }: { readonly others?: boolean } = {},
+  ): () => void {
+    // Each call is a listener of its own.
+    const own = (events: readonly StoredEvent[]): void => listener(events);
+    this.#listeners.add(own);
+    const off = others ? this.follow() : undefined;
+    return () => {
+      this.#listeners.delete(own);
+      off?.();
+    };
   }
 
-  get heard(): boolean {
-    return this.#listeners.size > 0;
+  follow(): () => void {
+    const follower = {};
+    this.#followers.add(follower);
+    if (this.#followers.size === 1) this.#followed();
+    return () => void this.#followers.delete(follower);
+  }
+
+  /** Whether somebody here wants to know what other processes commit. */
+  get follows(): boolean {
+    return this.#followers.size > 0;
   }
 
   /** Tells every listener; one that throws is logged and harms neither the store nor the others. */
@@ -100,6 +121,7 @@ export class SqlEventLog implements EventLog {
 
   close(): void {
     this.#listeners.clear();
+    this.#followers.clear();
   }
 
   *#end(): Program<End> {

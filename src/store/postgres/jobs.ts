@@ -1,0 +1,57 @@
+import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
+import { storeError, troubleOf } from "./postgres-error.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** One unit of work that waits for its commit. */
+export interface Job {
+  /** A call on work orders: all of a transaction are decided together. */
+  readonly order?: OrderJob;
+  readonly task?: (tx: Transaction) => Promise<unknown>;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Tasks after the calls on orders, each in a savepoint of its own, so that one that is refused harms no other. */
+export async function runAll(
+  tx: Transaction,
+  jobs: readonly Job[],
+  decided: readonly JobOutcome[],
+): Promise<readonly JobOutcome[]> {
+  const [alone] = jobs;
+  if (alone?.task !== undefined && jobs.length === 1) return [{ ok: true, value: await alone.task(tx) }];
+  const outcomes: JobOutcome[] = [];
+  let next = 0;
+  for (const { task } of jobs) {
+    outcomes.push(
+      task === undefined ? (decided[next++] ?? { ok: true, value: undefined }) : await inSavepoint(tx, task),
+    );
+  }
+  return outcomes;
+}
+
+async function inSavepoint(
+  tx: Transaction,
+  task: (tx: Transaction) => Promise<unknown>,
+): Promise<JobOutcome> {
+  const back = tx.chain.mark();
+  tx.savepoint();
+  try {
+    const value = await task(tx);
+    tx.release();
+    return { ok: true, value };
+  } catch (error) {
+    if (troubleOf(error) !== "final") throw error;
+    tx.takeBack();
+    back();
+    return { ok: false, error };
+  }
+}
+
+/** Tells each what came of it. */
+export function finish(jobs: readonly Job[], outcomes: readonly JobOutcome[], place: string): void {
+  jobs.forEach((job, index) => {
+    const outcome = outcomes[index];
+    if (outcome?.ok === true) job.resolve(outcome.value as never);
+    else job.reject(storeError(outcome?.error, place));
+  });
+}

@@ -1,0 +1,397 @@
+import { canonicalJson, faultPoint, type JsonObject } from "../../core/index.ts";
+import { linkText } from "../chain.ts";
+import { OrderBatch } from "../orders/batch.ts";
+import { gather } from "../orders/gather.ts";
+import { type Gathered, triple } from "../orders/gathered.ts";
+import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
+import type { StoredEvent } from "../run-events.ts";
+import type { SqlValue, Statement } from "../sql/program.ts";
+import { jsonArray, jsonTexts } from "./arrays.ts";
+import { clockMs, isFree, writesWithin } from "./foreseen-commit.ts";
+import type { HeldRows } from "./held-rows.ts";
+import { writtenAfter } from "./joined.ts";
+import { stillHeld } from "./known-orders.ts";
+import { lockOrders, OrderLoad } from "./order-load.ts";
+import type { CellAs } from "./order-write.ts";
+import { troubleOf } from "./postgres-error.ts";
+import type { Recollection } from "./recollection.ts";
+import { clockNow } from "./server-clock.ts";
+import { answersOf, type Session } from "./session.ts";
+import { type CommitMark, CommitUnknown, lockHead, newEvents } from "./transaction.ts";
+
+/** What a commit is to be. */
+export interface Linkable {
+  readonly outcomes: readonly JobOutcome[];
+  readonly gathered: Gathered;
+  readonly writes: Writes;
+  readonly now: number;
+  /** Of the transaction it was decided in; undefined when it is yet to be begun. */
+  readonly xact: string | undefined;
+  /** Undefined when there is nothing to write. */
+  readonly statement: Statement | undefined;
+}
+
+/** What was committed, with the places that the server gave it. */
+export interface Linked {
+  readonly events: readonly StoredEvent[];
+  readonly written: readonly OrderRow[];
+  readonly xact: string;
+  /** The server's time. */
+  readonly now: number;
+}
+
+export interface LinkedOptions {
+  readonly held: HeldRows;
+  /** Stands in for the server's time. */
+  readonly now: number | undefined;
+  /** Told of the server's time. */
+  readonly learn: (server: number) => void;
+}
+
+/** More at once are not worth that nothing is written while they are decided; of those from memory, that it may be in vain. */
+const mostOrders = 2_000;
+const mostRecalled = 100;
+/** A statement asks one more time for each event that it adds. */
+const mostEvents = 16;
+/** Who waits for the chain's end longer may be waiting for somebody who waits for an order that was claimed here. */
+const lockMs = 300;
+
+/** Positions of the commit's own events until the server gives them theirs: the first is this one. */
+const relative = 2 ** 52;
+
+const begin: readonly Statement[] = [
+  { sql: "BEGIN", values: [], wants: "count" },
+  {
+    sql: `SELECT ${clockNow} AS now, pg_current_xact_id()::text AS xact,
+      set_config('lock_timeout', '${lockMs}', true) AS waits`,
+    values: [],
+    wants: "rows",
+  },
+];
+const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
+
+/**
+ * Decides calls on orders that concern no others: new ones that wait for nothing, changes of those held here, claims of
+ * what nobody else is about to claim (`SKIP LOCKED`). It is done without the end of the chain, which is locked only while
+ * the server carries out what came of it (`commitLinked`).
+ * @returns undefined when it is not that simple; the transaction is open then, if it was begun
+ */
+export async function decideLinked(
+  session: Session,
+  jobs: readonly OrderJob[],
+  { held, now: given, learn }: LinkedOptions,
+): Promise<Linkable | undefined> {
+  if (!session.pipelined || !areSimple(jobs, held)) return undefined;
+  faultPoint("store.commit.before-begin");
+  const rounds = gather(jobs);
+  const needs = rounds.next().value as Needs;
+  const known = needs.ids.flatMap((id) => held.get(id)?.row ?? []);
+  const load = new OrderLoad({ ...needs, ids: [] }, given, undefined, true);
+  const own = lockOrders(known.map(({ id }) => id));
+  const settled = await session.settle([...begin, ...own, ...load.statements]);
+  const failed = settled.find((one) => !one.ok);
+  if (failed?.ok === false && troubleOf(failed.error) === "again") return undefined;
+  const [, opened, ...more] = answersOf(settled);
+  const answers = more.slice(own.length);
+  const [begun] = (opened?.rows ?? []) as unknown as readonly [
+    { readonly now: number; readonly xact: string },
+  ];
+  const { now: server, xact } = begun;
+  learn(server);
+  const now = given ?? server;
+  const loaded = load.loaded(answers);
+  if (!isOfOrdersAlone(loaded)) return undefined;
+  const gathered = rounds.next({ ...loaded, rows: [...known, ...loaded.rows] });
+  return gathered.done === true
+    ? decide(jobs, { needs, known, gathered: gathered.value, now, xact, timed: false })
+    : undefined;
+}
+
+/**
+ * The same of new orders alone, on what is remembered of their queues: one round trip, whoever else commits meanwhile.
+ * @param timed false when the store was given a clock of its own
+ */
+export function recallLinked(
+  session: Session,
+  jobs: readonly OrderJob[],
+  { recollection, now, timed }: { recollection: Recollection; now: number; timed: boolean },
+): Linkable | undefined {
+  const submits = jobs.filter((job) => job.do === "submit");
+  if (!session.pipelined || submits.length < jobs.length || !submits.every(isOfNew)) return undefined;
+  if (submits.reduce((sum, { orders }) => sum + orders.length, 0) > mostRecalled) return undefined;
+  const rounds = gather(jobs);
+  const needs = rounds.next().value as Needs;
+  const loaded = recollection.recall(needs);
+  const gathered = loaded === undefined ? undefined : rounds.next(loaded);
+  return gathered?.done === true
+    ? decide(jobs, { needs, known: [], gathered: gathered.value, now, xact: undefined, timed })
+    : undefined;
+}
+
+function decide(
+  jobs: readonly OrderJob[],
+  seen: Pick<Decided, "needs" | "known" | "gathered" | "now" | "xact" | "timed">,
+): Linkable | undefined {
+  const { now, xact, gathered } = seen;
+  const batch = new OrderBatch({ now, nextSeq: relative, gathered });
+  const outcomes = jobs.map((job) => batch.run(job));
+  // Who is refused is told why, by what is certain.
+  if (!outcomes.every(({ ok }) => ok)) return undefined;
+  const writes = batch.writes();
+  if (writes.events.length === 0) {
+    // Claims that got nothing. Of other calls that leave nothing it is not certain that there is nothing.
+    const isNothing = jobs.every((job) => job.do === "claim");
+    return isNothing ? { outcomes, gathered, writes, now, xact, statement: undefined } : undefined;
+  }
+  const statement = linkedStatement({ ...seen, jobs, writes });
+  return statement === undefined ? undefined : { outcomes, gathered, writes, now, xact, statement };
+}
+
+/**
+ * Locks the end of the chain, writes and commits. Positions and hashes of the events, and what follows from them, are made
+ * by the statement itself; it makes sure of all that was seen without the lock.
+ * @param tell what is sent right behind it
+ * @returns undefined when something had become otherwise: nothing was done
+ * @throws CommitUnknown
+ */
+export async function commitLinked(
+  session: Session,
+  { writes, now, xact, statement }: Linkable,
+  tell: Statement | undefined,
+): Promise<Linked | undefined> {
+  if (statement === undefined) return undefined;
+  const opening = [...(xact === undefined ? [plain("BEGIN")] : []), lockHead];
+  if (xact === undefined) faultPoint("store.commit.before-begin");
+  faultPoint("store.commit.before");
+  const sent = session.settle([...opening, statement, plain("COMMIT")]);
+  if (tell !== undefined) void session.settle([tell]);
+  const settled = await sent;
+  faultPoint("store.commit.after");
+  const failed = settled.find(({ ok }) => !ok);
+  if (failed?.ok === false) {
+    if (troubleOf(failed.error) === "lost") throw new CommitUnknown(markOf(writes, now, xact), failed.error);
+    return undefined; // The usual way says why, or gets through.
+  }
+  const answer = settled[opening.length];
+  const links = (answer?.ok === true ? answer.answer.rows : []) as unknown as readonly Link[];
+  const [first] = links;
+  if (first === undefined) return undefined;
+  const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
+  return {
+    events: storedEvents(writes.events, links, now),
+    written: written.map((row) => placed(row, first.seq)),
+    xact: first.xact,
+    now: first.now,
+  };
+}
+
+function markOf({ events }: Writes, at: number, xact: string | undefined): CommitMark {
+  const [first] = events as readonly [Writes["events"][number]];
+  if (xact !== undefined) return { xact, end: undefined };
+  return { event: { at, stream: first.stream, text: canonicalJson(first.event.data) } };
+}
+
+interface Link {
+  readonly seq: number;
+  readonly hash: string;
+  readonly previous: string;
+  readonly xact: string;
+  readonly now: number;
+}
+
+/** New orders that touch nothing but their lane. */
+const isOfNew = ({ orders }: Extract<OrderJob, { do: "submit" }>): boolean =>
+  orders.every(({ after, limitKey }) => after.length === 0 && limitKey === null);
+
+/** New orders, claims, and what is held here and concerns no other order. */
+function areSimple(jobs: readonly OrderJob[], held: HeldRows): boolean {
+  let orders = 0;
+  for (const job of jobs) {
+    if (job.do === "submit") {
+      orders += job.orders.length;
+      if (!isOfNew(job)) return false;
+    } else if (job.do === "change") {
+      orders += job.changes.length;
+      for (const { id, leaseOver } of job.changes) {
+        const row = held.peek(id);
+        if (leaseOver === true || row === undefined || row.followed || row.limitKey !== null) return false;
+      }
+    } else if (job.do !== "claim") return false;
+  }
+  return orders <= mostOrders;
+}
+
+/** Whether nothing else was found than orders to claim, free of others: what else a claim brings about needs the chain. */
+function isOfOrdersAlone({ claims, rows, inbox, limitKeys }: Loaded): boolean {
+  if (inbox.length > 0 || limitKeys.length > 0) return false;
+  if (claims.some(({ due, inbox: left, untold }) => due.length + left.length + untold.length > 0))
+    return false;
+  const candidates = new Set(claims.flatMap((claim) => claim.candidates));
+  // A row that is no candidate holds a unique key that was asked for.
+  return rows.every(({ id, limitKey }) => candidates.has(id) && limitKey === null);
+}
+
+interface Decided {
+  readonly needs: Needs;
+  readonly known: readonly OrderRow[];
+  readonly jobs: readonly OrderJob[];
+  readonly gathered: Gathered;
+  readonly writes: Writes;
+  readonly now: number;
+  /** Undefined when it is decided on what is remembered. */
+  readonly xact: string | undefined;
+  /** Whether the time is to be held against the server's. */
+  readonly timed: boolean;
+}
+
+/** Undefined when it cannot be written by one statement. */
+function linkedStatement(decided: Decided): Statement | undefined {
+  const { writes, now } = decided;
+  const texts = writes.events.map(({ event }) => canonicalJson(event.data));
+  const count = writes.events.length;
+  const parts = count > mostEvents ? undefined : writesWithin(writes, "head", placedBy(count));
+  if (parts === undefined) return undefined;
+  const links = writes.events.map(({ stream, event }, index) =>
+    linkText({ at: now, stream, type: event.type, data: texts[index] ?? "" }),
+  );
+  const between = links[0]?.between ?? "";
+  const values: SqlValue[] = [jsonArray(links.map(({ before }) => before))];
+  const place = (value: SqlValue): string => `$${values.push(value)}`;
+  const after = `string_to_array(${place(links.map((link) => link.after).join("\u001e"))}::text, E'\\x1e')`;
+  const told: Statement = {
+    sql: `SELECT * FROM unnest(${jsonTexts(1)}, ${after}) WITH ORDINALITY AS told (before, after, place)`,
+    values,
+    wants: "count",
+  };
+  const conditions: SqlValue[] = [];
+  const asIs = conditionsOf(decided, (value) => `$${conditions.push(value)}`);
+  const link: Statement = {
+    sql: `SELECT 0::bigint AS place, seq, hash FROM chain_head WHERE ${["id = 1", ...asIs].join(" AND ")}
+      UNION ALL SELECT told.place, link.seq + 1, sha256(convert_to(
+        told.before || encode(link.hash, 'hex') || '${between}' || (link.seq + 1) || told.after, 'UTF8'))
+      FROM link JOIN told ON told.place = link.place + 1`,
+    values: conditions,
+    wants: "count",
+  };
+  const head: Statement = {
+    sql: `UPDATE chain_head SET seq = last.seq, hash = last.hash
+      FROM (SELECT * FROM link ORDER BY place DESC LIMIT 1) AS last
+      WHERE chain_head.id = 1 AND last.place > 0 RETURNING last.seq - last.place AS base`,
+    values: [],
+    wants: "count",
+  };
+  return writtenAfter(
+    { told, link, head },
+    [...parts, linkedEvents(decided, texts)],
+    `SELECT link.seq, encode(link.hash, 'hex') AS hash, encode(before.hash, 'hex') AS previous,
+        pg_current_xact_id()::text AS xact, ${clockNow} AS now
+      FROM head, link JOIN link AS before ON before.place = link.place - 1 ORDER BY link.place`,
+  );
+}
+
+function linkedEvents({ writes, now }: Decided, texts: readonly string[]): Statement {
+  const { columns, sql, values } = newEvents(
+    writes.events.map(({ stream, event }, index) => ({
+      seq: index + 1,
+      at: now,
+      stream,
+      type: event.type,
+      hash: "",
+      text: texts[index] ?? "",
+    })),
+    "head",
+  );
+  const listed = columns.join(", ");
+  const linked = columns.map((column) =>
+    column === "seq" || column === "hash" ? `link.${column}` : `new.${column}`,
+  );
+  return {
+    sql: `INSERT INTO events (${listed}) SELECT ${linked.join(", ")}
+      FROM (${sql}) AS new (${listed}) JOIN link ON link.place = new.seq`,
+    values,
+    wants: "count",
+  };
+}
+
+/** What was seen without the lock, and has to be so still. */
+function conditionsOf(
+  { needs, known, jobs, gathered, writes, now, xact, timed }: Decided,
+  place: (value: SqlValue) => string,
+): readonly string[] {
+  const where = ["NOT EXISTS (SELECT FROM events WHERE events.seq > chain_head.seq)"];
+  if (timed) where.push(`abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`);
+  const fresh = needs.ids.filter((id) => !gathered.rows.has(id));
+  where.push(...isFree({ ids: fresh, uniqueKeys: needs.uniqueKeys, claims: [] }, place));
+  if (known.length > 0) where.push(stillHeld(known, place));
+  for (const queue of needs.configs) {
+    const config = gathered.configs.get(queue);
+    where.push(
+      config === undefined
+        ? `NOT EXISTS (SELECT FROM queue_configs WHERE queue = ${place(queue)}::text)`
+        : `EXISTS (SELECT FROM queue_configs WHERE queue = ${place(queue)}::text
+            AND config = ${place(canonicalJson(config))}::text)`,
+    );
+  }
+  for (const { queue, priority, tenant, turn } of writes.lanes) {
+    // A turn that was served already would stand in front of all others; one that is remembered may be long over.
+    const known = gathered.lanes.get(triple(queue, priority, tenant)) ?? 0;
+    const asked = `queue = ${place(queue)}::text AND priority = ${place(priority)}::bigint`;
+    const after = place(xact === undefined ? known : turn - 1);
+    where.push(`NOT EXISTS (SELECT FROM order_fronts WHERE ${asked} AND turn > ${after}::bigint)`);
+    if (xact === undefined)
+      where.push(`NOT EXISTS (SELECT FROM order_lanes WHERE ${asked} AND tenant = ${place(tenant)}::text
+        AND turn > ${after}::bigint)`);
+  }
+  for (const [queue, { limit, count }] of depthsOf(jobs))
+    where.push(`(SELECT coalesce(sum(n), 0) FROM order_counts WHERE queue = ${place(queue)}::text
+      AND state IN ('PENDING', 'PREPARING', 'RUNNING', 'WAITING_RETRY')) + ${place(count)}::bigint
+      <= ${place(limit)}::bigint`);
+  return where;
+}
+
+/** Of each queue with a limit: the smallest one, and how many orders are handed in. */
+function depthsOf(
+  jobs: readonly OrderJob[],
+): ReadonlyMap<string, { readonly limit: number; readonly count: number }> {
+  const depths = new Map<string, { limit: number; count: number }>();
+  for (const job of jobs) {
+    if (job.do !== "submit" || job.depthLimit === undefined) continue;
+    for (const { queue } of job.orders) {
+      const depth = depths.get(queue) ?? { limit: job.depthLimit, count: 0 };
+      depths.set(queue, { limit: Math.min(depth.limit, job.depthLimit), count: depth.count + 1 });
+    }
+  }
+  return depths;
+}
+
+/** Columns that hold positions of events, which `head` knows. */
+function placedBy(count: number): CellAs {
+  return (cell, column) => {
+    if (column === "progressed_in")
+      return `CASE WHEN ${cell} >= ${relative} THEN ${cell} - ${relative} + head.base + 1 ELSE ${cell} END`;
+    if (column !== "trail") return cell;
+    let text = cell;
+    for (let index = 0; index < count; index++)
+      text = `replace(${text}, '${relative + index}', (head.base + ${index + 1})::text)`;
+    return text;
+  };
+}
+
+/** @param first position of the commit's first event */
+function placed(row: OrderRow, first: number): OrderRow {
+  const at = (seq: number): number => (seq >= relative ? seq - relative + first : seq);
+  return {
+    ...row,
+    trail: row.trail.map(at),
+    progressedIn: row.progressedIn === null ? null : at(row.progressedIn),
+  };
+}
+
+function storedEvents(events: Writes["events"], links: readonly Link[], at: number): readonly StoredEvent[] {
+  return links.map(({ seq, hash, previous }, index) => {
+    const { stream, event } = events[index] as Writes["events"][number];
+    // Data of events are JSON by construction; interfaces lack the index signature.
+    return { seq, at, stream, type: event.type, data: event.data as unknown as JsonObject, previous, hash };
+  });
+}

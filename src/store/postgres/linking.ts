@@ -1,0 +1,124 @@
+import type { Clock } from "../../core/index.ts";
+import type { Gathered } from "../orders/gathered.ts";
+import type { JobOutcome, OrderJob, Writes } from "../orders/order-io.ts";
+import type { StoredEvent } from "../run-events.ts";
+import type { Statement } from "../sql/program.ts";
+import { Crowd } from "./crowd.ts";
+import { Doubt } from "./doubt.ts";
+import type { HeldRows } from "./held-rows.ts";
+import { commitLinked, decideLinked, type Linkable, recallLinked } from "./linked-commit.ts";
+import { Recollection } from "./recollection.ts";
+import { rollBack, type Session } from "./session.ts";
+import { CommitUnknown } from "./transaction.ts";
+
+interface LinkingOptions {
+  /** Stands in for the server's time. */
+  readonly clock: Clock | undefined;
+  /** Time of the store as far as it is known without asking. */
+  readonly now: number;
+  /** Told of the server's time. */
+  readonly learn: (server: number) => void;
+  /** What tells others of the commit, sent right behind it. */
+  readonly announce: (ring: readonly string[]) => Statement | undefined;
+}
+
+interface LinkedCalls {
+  readonly outcomes: readonly JobOutcome[];
+  readonly events: readonly StoredEvent[];
+  readonly ring: readonly string[];
+  /** Others were told already. */
+  readonly announced: boolean;
+  /** The commit was not answered: whether it got through has to be found out, and where its events stand is not known. */
+  readonly unknown?: CommitUnknown;
+}
+
+/**
+ * When a process lets the server link its commits instead of holding the chain while it decides: new orders always, unless
+ * nobody else commits; other calls where others commit more often than it does.
+ */
+export class Linking {
+  readonly #held: HeldRows;
+  readonly #crowd = new Crowd();
+  readonly #recollection = new Recollection();
+  readonly #doubt = new Doubt();
+
+  constructor(held: HeldRows) {
+    this.#held = held;
+  }
+
+  /** Others may be about to claim as well. */
+  get isCrowded(): boolean {
+    return this.#crowd.hasOthers;
+  }
+
+  /** A commit the usual way: its events, and what its calls were decided on. */
+  noted(
+    events: readonly StoredEvent[],
+    { gathered, writes }: { readonly gathered: Gathered; readonly writes: Writes },
+  ): void {
+    this.#crowd.committed(events);
+    this.#recollection.note(gathered, writes);
+  }
+
+  /**
+   * @returns undefined when nothing was done
+   * @throws what the driver throws; the transaction is rolled back then
+   */
+  async commit(
+    session: Session,
+    orders: readonly OrderJob[],
+    options: LinkingOptions,
+  ): Promise<LinkedCalls | undefined> {
+    if (this.#crowd.isAlone || !this.#doubt.passes()) return undefined;
+    let linkable: Linkable | undefined;
+    try {
+      linkable = await this.#decided(session, orders, options);
+      if (linkable === undefined && !this.#crowd.isDense) return undefined;
+      const done = linkable === undefined ? undefined : await this.#send(session, linkable, options);
+      if (done === undefined) {
+        this.#recollection.forget();
+        this.#doubt.wrong();
+      } else this.#doubt.right();
+      if (done === undefined || done.events.length === 0) await rollBack(session);
+      return done;
+    } catch (error) {
+      if (error instanceof CommitUnknown && linkable !== undefined) {
+        const { outcomes, writes } = linkable;
+        this.#held.forget(writes.updated.map(({ row }) => row));
+        return { outcomes, events: [], ring: writes.ring, announced: false, unknown: error };
+      }
+      await rollBack(session);
+      throw error;
+    }
+  }
+
+  async #decided(
+    session: Session,
+    orders: readonly OrderJob[],
+    { clock, now, learn }: LinkingOptions,
+  ): Promise<Linkable | undefined> {
+    const timed = clock === undefined;
+    const recalled = recallLinked(session, orders, { recollection: this.#recollection, now, timed });
+    if (recalled !== undefined || !this.#crowd.isDense) return recalled;
+    return decideLinked(session, orders, { held: this.#held, now: clock?.now(), learn });
+  }
+
+  async #send(
+    session: Session,
+    linkable: Linkable,
+    { learn, announce }: LinkingOptions,
+  ): Promise<LinkedCalls | undefined> {
+    const { outcomes, gathered, writes, statement } = linkable;
+    const { ring } = writes;
+    if (statement === undefined) return { outcomes, events: [], ring, announced: false };
+    const tell = ring.length > 0 ? announce(ring) : undefined;
+    const linked = await commitLinked(session, linkable, tell);
+    if (linked === undefined) return undefined;
+    const { events, written, xact, now } = linked;
+    learn(now);
+    this.#held.wrote(written, xact);
+    this.#recollection.note(gathered, writes);
+    this.#crowd.committed(events);
+    return { outcomes, events, ring, announced: tell !== undefined };
+  }
+}
