@@ -16,6 +16,7 @@ const cases: Readonly<Record<string, () => Promise<Case>>> = {
   submit: async () => (await import("./queue/cases/submit.ts")).submit,
   bulk: async () => (await import("./queue/cases/submit.ts")).bulk,
   drain: async () => (await import("./queue/cases/drain.ts")).drain,
+  many: async () => (await import("./queue/cases/many.ts")).many,
   latency: async () => (await import("./queue/cases/latency.ts")).latency,
   claim: async () => (await import("./queue/cases/claim.ts")).claim,
   backlog: async () => (await import("./queue/cases/drain.ts")).backlog,

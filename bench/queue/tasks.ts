@@ -18,6 +18,12 @@ export interface Tasks {
   drainSome(options: { readonly count: number }): Promise<{ perSecond: number }>;
   /** Submits and does at the same time; from the first submit until nothing is left. */
   flow(options: { readonly count: number; readonly callers: number }): Promise<{ perSecond: number }>;
+  /** Starts a worker that shares the work with others, and counts nothing. */
+  help(options: object): Promise<object>;
+  /** Waits until the store says that nothing is left. */
+  done(options: object): Promise<object>;
+  /** Ends the worker. */
+  rest(options: object): Promise<object>;
   /** Starts a worker that notes how long each job took from submit to start. */
   listen(options: object): Promise<object>;
   /** Submits at a steady rate. */
@@ -93,6 +99,18 @@ export function tasksOf(side: Side): Tasks {
       const perSecond = rate(count, began);
       await side.rest();
       return { perSecond };
+    },
+    help: async () => {
+      await side.work(() => {});
+      return {};
+    },
+    done: async () => {
+      await finish();
+      return {};
+    },
+    rest: async () => {
+      await side.rest();
+      return {};
     },
     listen: async () => {
       await side.work(({ at }) => millis.push(monotonic() - at));
