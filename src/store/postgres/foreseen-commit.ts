@@ -8,6 +8,7 @@ import { writtenWithin } from "./joined.ts";
 import { noLonger, stillAsKnown } from "./known-orders.ts";
 import { type CellAs, insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
+import { isHead } from "./schema.ts";
 import { clockNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { CommitUnknown, writeEvents } from "./transaction.ts";
@@ -92,7 +93,7 @@ export function otherwise(expected: Expected): Statement {
 function moveHead(foreseen: Foreseen, timed: boolean): Statement {
   const { start, now, chain } = foreseen;
   const values: SqlValue[] = [start.seq, start.hash, chain.end.seq, chain.end.hash];
-  const where = ["id = 1 AND seq = $1 AND hash = decode($2, 'hex')"];
+  const where = [`${isHead} AND seq = $1 AND hash = decode($2, 'hex')`];
   const place = (value: SqlValue): string => `$${values.push(value)}`;
   if (timed) where.push(`abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`);
   where.push(...conditions(foreseen, place));

@@ -15,6 +15,7 @@ import { stillHeld } from "./known-orders.ts";
 import { lockOrders, OrderLoad } from "./order-load.ts";
 import type { CellAs } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
+import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
 import { answersOf, type Session } from "./session.ts";
@@ -267,7 +268,7 @@ function linkedStatement(decided: Decided): Statement | undefined {
   const conditions: SqlValue[] = [];
   const asIs = conditionsOf(decided, (value) => `$${conditions.push(value)}`);
   const link: Statement = {
-    sql: `SELECT 0::bigint AS place, seq, hash FROM chain_head WHERE ${["id = 1", ...asIs].join(" AND ")}
+    sql: `SELECT 0::bigint AS place, seq, hash FROM chain_head WHERE ${[isHead, ...asIs].join(" AND ")}
       UNION ALL SELECT told.place, link.seq + 1, sha256(convert_to(
         told.before || encode(link.hash, 'hex') || '${between}' || (link.seq + 1) || told.after, 'UTF8'))
       FROM link JOIN told ON told.place = link.place + 1`,
@@ -277,7 +278,7 @@ function linkedStatement(decided: Decided): Statement | undefined {
   const head: Statement = {
     sql: `UPDATE chain_head SET seq = last.seq, hash = last.hash
       FROM (SELECT * FROM link ORDER BY place DESC LIMIT 1) AS last
-      WHERE chain_head.id = 1 AND last.place > 0 RETURNING last.seq - last.place AS base`,
+      WHERE ${isHead} AND last.place > 0 RETURNING last.seq - last.place AS base`,
     values: [],
     wants: "count",
   };

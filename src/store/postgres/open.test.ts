@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
-import { refusal } from "../../testing/store-contract/tools.ts";
+import { created, newOrder, refusal } from "../../testing/store-contract/tools.ts";
 import { openStore } from "../open-store.ts";
 import { loadDriver } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
@@ -38,6 +38,23 @@ describe("opening a PostgreSQL store", () => {
     const work = openPostgresStore({ url: server.url(), schema });
     await expect(work).rejects.toThrow(/102-breaking\.sql/);
     expect(await refusal(work)).toBe("CUTOVER_STORE_NEWER");
+  });
+
+  test("a program that runs on is refused from its next write when a newer one makes a breaking change", async () => {
+    const schema = server.schema();
+    const store = await openPostgresStore({ url: server.url(), schema });
+    // After the first one a write is one statement, decided beforehand.
+    for (const id of ["a", "b", "c"]) await store.orders.submit([newOrder(id)]);
+    await server.query(`UPDATE ${schema}.chain_head SET id = 102`);
+    await server.query(`INSERT INTO ${schema}.schema VALUES (102, '102-breaking.sql', 1, 0)`);
+    expect(await refusal(store.orders.submit([newOrder("d")]))).toBe("CUTOVER_STORE_NEWER");
+    expect(await refusal(store.orders.configure("q", { paused: true }, "ana", "test"))).toBe(
+      "CUTOVER_STORE_NEWER",
+    );
+    expect(await refusal(store.runs.commit("r1", [created]))).toBe("CUTOVER_STORE_NEWER");
+    expect(await store.orders.get("c")).toMatchObject({ state: "PENDING" });
+    expect(await store.orders.get("d")).toBeUndefined();
+    await store.close();
   });
 
   test("refuses a schema of another program and leaves it alone", async () => {

@@ -114,7 +114,7 @@ interface Look {
   /** Null when nothing waits to be taken up. */
   readonly inbox: number | null;
 }
-const lookText = `SELECT ${serverNow} AS now, (SELECT seq FROM chain_head WHERE id = 1) AS seq,
+const lookText = `SELECT ${serverNow} AS now, (SELECT seq FROM chain_head) AS seq,
   (SELECT max(position) FROM order_inbox) AS inbox`;
 const look: Statement = { sql: lookText, values: [], wants: "rows" };
 
@@ -236,7 +236,7 @@ function toldOf(events: readonly StoredEvent[], queues: readonly string[]): Told
  */
 const tellOf = (channel: string, payload: string, seq: number): Statement => ({
   sql: `SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)
-    FROM chain_head WHERE id = 1 AND seq >= $3`,
+    FROM chain_head WHERE seq >= $3`,
   values: [channel, payload, seq],
   wants: "rows",
 });
@@ -246,7 +246,7 @@ function tellOfNext(channel: string, payload: string): Statement {
   const [before = "", after = ""] = payload.split(/(?<="seq":)\d+/);
   return {
     sql: `SELECT pg_notify($1, $2 || seq || $3), set_config('synchronous_commit', 'off', true)
-      FROM chain_head WHERE id = 1`,
+      FROM chain_head`,
     values: [channel, before, after],
     wants: "rows",
   };

@@ -231,7 +231,7 @@ const claimAlone = claimText("");
 const claimAmongOthers = claimText(" FOR NO KEY UPDATE SKIP LOCKED");
 
 /** The candidates alone, each with the end of the chain that belongs to what was seen. */
-const aheadText = `${classes} ${candidates("(SELECT seq FROM chain_head WHERE id = 1)", "")}`;
+const aheadText = `${classes} ${candidates("(SELECT seq FROM chain_head)", "")}`;
 
 /** What a claim would read, asked outside of a transaction. */
 export function readAhead(queue: string, capacity: Capacity): Statement {

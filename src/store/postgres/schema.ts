@@ -22,6 +22,15 @@ interface Applied {
 /** How a schema is known for one of ours: the comment on its table of versions. */
 const mark = "Cutover store";
 
+/** The newest schema that programs of before it cannot use. */
+const form = schemaFiles().findLast(({ breaking }) => breaking)?.version ?? 0;
+
+/**
+ * What every write asks of the end of the chain. A breaking change gives the row another `id`, so that programs of before it
+ * that run on are refused from their next write, at no cost.
+ */
+export const isHead: string = `chain_head.id = ${form}`;
+
 /** @throws CUTOVER_STORE_UNAVAILABLE for a name that would have to be quoted by everybody who looks into the database */
 export function checkSchemaName(schema: string): void {
   if (/^[a-z_][a-z0-9_]{0,47}$/.test(schema) && !schema.startsWith("pg_")) return;
@@ -58,12 +67,22 @@ export async function migrateSchema(session: Session, schema: string, place: str
         },
       ]);
     }
+    await session.send([{ sql: "UPDATE chain_head SET id = $1", values: [form], wants: "count" }]);
     faultPoint("store.schema.before-commit");
     await session.send([plain("COMMIT")]);
   } catch (error) {
     if (session.lost === undefined) await session.settle([plain("ROLLBACK")]);
     throw error;
   }
+}
+
+/**
+ * For a program that was running when the schema was changed.
+ * @throws CUTOVER_STORE_NEWER when a newer program has made a breaking change
+ */
+export async function refuseNewer(session: Session): Promise<void> {
+  const [found] = await session.send([asked("SELECT version, name, breaking FROM schema ORDER BY version")]);
+  missing(schemaFiles(), (found?.rows ?? []) as unknown as readonly Applied[]);
 }
 
 const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
@@ -82,7 +101,7 @@ async function makeSchema(session: Session, schema: string): Promise<void> {
 function missing(
   files: readonly SchemaFile[],
   applied: readonly Applied[],
-  place: string,
+  place?: string,
 ): readonly SchemaFile[] {
   const newest = files.at(-1)?.version ?? 0;
   const beyond = applied.filter(({ version, breaking }) => version > newest && breaking !== 0).at(-1);
@@ -90,7 +109,7 @@ function missing(
     throw new CutoverError("CUTOVER_STORE_NEWER", {
       message: `expected a store of schema ${newest} or compatible, found schema ${beyond.version} (${beyond.name})`,
       details: { known: newest, found: beyond.version },
-      place,
+      ...(place === undefined ? {} : { place }),
     });
   }
   const present = new Set(applied.map(({ version }) => version));

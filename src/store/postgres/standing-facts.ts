@@ -27,7 +27,7 @@ export function askStanding({ lanes, counts, configs, held }: KnownFacts): State
   const parts: Statement[] = [
     {
       sql: `SELECT 'head', encode(hash, 'hex'), NULL::text, seq,
-        (SELECT at FROM events WHERE events.seq = chain_head.seq) FROM chain_head WHERE id = 1`,
+        (SELECT at FROM events WHERE events.seq = chain_head.seq) FROM chain_head`,
       values: [],
       wants: "arrays",
     },

@@ -8,6 +8,7 @@ import type { Answer, Program, Statement } from "../sql/program.ts";
 import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { troubleOf } from "./postgres-error.ts";
+import { isHead, refuseNewer } from "./schema.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
 import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
 import { clockNow } from "./server-clock.ts";
@@ -20,7 +21,7 @@ const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
  * Every writing transaction locks the one row that holds the end of the chain. Positions are therefore without gaps and
  * in the order of commits, and what the transaction reads after it nobody else can be changing.
  */
-export const lockHead: Statement = rowsOf("SELECT seq FROM chain_head WHERE id = 1 FOR UPDATE");
+export const lockHead: Statement = rowsOf(`SELECT seq FROM chain_head WHERE ${isHead} FOR UPDATE`);
 /**
  * The same, with the time and the transaction's id, which tells later whether it was committed. A statement that has
  * waited for the lock is evaluated anew for the row it got, so this is the time at which the lock was held; what it sees
@@ -29,7 +30,7 @@ export const lockHead: Statement = rowsOf("SELECT seq FROM chain_head WHERE id =
 const standing = rowsOf(
   `SELECT seq, encode(hash, 'hex') AS hash, ${clockNow} AS now, pg_current_xact_id()::text AS xact,
      (SELECT max(seq) FROM events) AS last
-   FROM chain_head WHERE id = 1 FOR UPDATE`,
+   FROM chain_head WHERE ${isHead} FOR UPDATE`,
 );
 
 interface Standing extends ChainEnd {
@@ -106,6 +107,7 @@ export class Transaction {
     const answers = answersOf(await session.settle([...opening, ...loads]));
     const [head] = (answers[opening.length - 1]?.rows ?? []) as unknown as readonly Standing[];
     if (head === undefined) {
+      await refuseNewer(session);
       throw new CutoverError("CUTOVER_STORE_CORRUPT", {
         message: "expected the head record of the event chain, found none",
       });
@@ -308,7 +310,7 @@ function chainStatements({ events, texts, end }: ChainDraft, told: number): read
   return [
     ...(rest.events.length === 0 ? [] : [writeEvents(rest)]),
     {
-      sql: "UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE id = 1",
+      sql: `UPDATE chain_head SET seq = $1, hash = decode($2, 'hex') WHERE ${isHead}`,
       values: [end.seq, end.hash],
       wants: "count",
     },

@@ -127,7 +127,7 @@ export class SqlEventLog implements EventLog {
   *#end(): Program<End> {
     const found = yield* one<End>(
       `SELECT seq, ${this.#hashOf} AS hash, (SELECT max(seq) FROM events) AS last,
-       (SELECT count(*) FROM events) AS events FROM chain_head WHERE id = 1`,
+       (SELECT count(*) FROM events) AS events FROM chain_head`,
     );
     return found ?? { seq: 0, hash: "", last: null, events: 0 };
   }
