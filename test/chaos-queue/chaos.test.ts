@@ -7,12 +7,13 @@ import type { Plan } from "./plan.ts";
 const seed = givenSeed(7);
 
 const plans: readonly Omit<Plan, "seed" | "built">[] = [
-  { store: "postgres", workers: 8, orders: 1_500, forMs: 14_000, calmMs: 60_000 },
-  { store: "sqlite", workers: 4, orders: 800, forMs: 12_000, calmMs: 60_000 },
+  { store: "postgres", workers: 8, orders: 1_500, forMs: 14_000, calmMs: 60_000, mix: "all" },
+  { store: "postgres", workers: 8, orders: 4_000, forMs: 14_000, calmMs: 60_000, mix: "plain" },
+  { store: "sqlite", workers: 4, orders: 800, forMs: 12_000, calmMs: 60_000, mix: "all" },
 ];
 
 test.each(plans)(
-  "$store: $workers workers that are killed, stopped and cut off do each of $orders orders once",
+  "$store, $mix: $workers workers that are killed, stopped and cut off do each of $orders orders once",
   async (plan) => {
     const { wrong, ...figures } = await runChaos({ ...plan, seed, built: undefined });
     console.log(`CUTOVER_SEED=${seed} ${JSON.stringify(figures)}`);

@@ -4,6 +4,8 @@ export interface Plan {
   readonly workers: number;
   readonly orders: number;
   readonly seed: number;
+  /** `plain`: without limits and dependencies, and nearly all at once, so that processes can commit without waiting for each other. */
+  readonly mix: "all" | "plain";
   /** Orders are submitted, and disturbances come, during so much time. */
   readonly forMs: number;
   /** After that everything has to be finished within so much time. */

@@ -33,7 +33,7 @@ export async function produce(plan: Plan, queue: Queue): Promise<Produced> {
     const batch = random() < 0.7 ? Math.min(due - next, between(random, 1, 40)) : 1;
     const numbers = Array.from({ length: batch }, (_, at) => next + at);
     next += batch;
-    const one = submit(queue, produced, numbers, random)
+    const one = submit(queue, produced, numbers, { random, mix: plan.mix })
       .then(() => meddle(queue, produced, random))
       .catch((error: unknown) => void failures.push(error))
       .finally(() => under.delete(one));
@@ -50,8 +50,9 @@ async function submit(
   queue: Queue,
   produced: Produced,
   numbers: readonly number[],
-  random: () => number,
+  { random, mix }: { readonly random: () => number; readonly mix: Plan["mix"] },
 ): Promise<void> {
+  const all = mix === "all" ? 1 : 0;
   const known = [...produced.ids.values()].slice(-100);
   const orders = numbers.map((n) => ({
     kind: "step",
@@ -60,10 +61,10 @@ async function submit(
     retries: 20,
     priority: between(random, 0, 3),
     tenant: `t${between(random, 0, 4)}`,
-    ...(random() < 0.15 ? { limit: `limit-${between(random, 0, 3)}` } : {}),
-    ...(random() < 0.1 ? { after: predecessors(random, known), ifAfterFails: "run" as const } : {}),
+    ...(random() < 0.15 * all ? { limit: `limit-${between(random, 0, 3)}` } : {}),
+    ...(random() < 0.1 * all ? { after: predecessors(random, known), ifAfterFails: "run" as const } : {}),
     // Some wait for their time: a cancel or a new priority then meets them before a worker does.
-    ...(random() < 0.2 ? { runAt: Date.now() + between(random, 0, 3_000) } : {}),
+    ...(random() < (all === 1 ? 0.2 : 0.002) ? { runAt: Date.now() + between(random, 0, 3_000) } : {}),
     // Either makes a submit that was never answered safe to repeat.
     ...(n % 2 === 0 ? { id: `order-${n}` } : { key: `key-${n}` }),
   }));
