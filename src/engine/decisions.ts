@@ -85,9 +85,10 @@ export function hearDecisions(carrier: Carrier, handle: RunHandle): () => void {
       looking = false;
     }
   };
-  const off = store.events.subscribe((events) => {
+  const hear = (events: readonly StoredEvent[]): void => {
     if (events.some((event) => event.stream === stream && event.type === "decision.asked")) void look();
-  });
+  };
+  const off = store.events.subscribe(hear, { others: false });
   const arm = (): ReturnType<typeof clock.after> =>
     clock.after(hearEveryMs, () => {
       void look().then(() => {

@@ -1,4 +1,5 @@
 import { type Clock, type RouteState, systemClock, type Timer } from "../core/index.ts";
+import type { StoredEvent } from "./run-events.ts";
 import type { Store } from "./store.ts";
 
 /** SQLite tells nobody of another process's commit; one small table read five times a second is the way to hear of it. */
@@ -49,12 +50,14 @@ export class RouteFeed {
 
   #start(): void {
     const session = ++this.#session;
-    this.#unsubscribe = this.#store.events.subscribe((events) => {
+    const hear = (events: readonly StoredEvent[]): void => {
       for (const { type, data } of events) {
         const after = type === "route.changed" ? data["after"] : undefined;
         if (typeof after === "object" && after !== null) this.#tell(after as unknown as RouteState);
       }
-    });
+    };
+    // An application with doors has no need to follow all that workers do.
+    this.#unsubscribe = this.#store.events.subscribe(hear, { others: false });
     if (this.#lookMs !== null) void this.#look(session, this.#lookMs);
   }
 

@@ -60,8 +60,8 @@ export interface EventLog {
   /**
    * Calls `listener` after each commit with its events; returns the way to stop. Commits of this process are told at
    * once; those of others are told too where the store can hear of them (PostgreSQL), each event once.
-   * @param options `others`: false for a listener that can do without what other processes commit: it may hear of it while
-   * somebody here follows them. Default true.
+   * @param options `others`: false for a listener that of other processes needs to hear only of changed routes, decisions that
+   * are asked for and orders that are to end; it may hear of more while somebody here follows them. Default true.
    */
   subscribe(
     listener: (events: readonly StoredEvent[]) => void,

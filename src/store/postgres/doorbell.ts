@@ -8,8 +8,8 @@ export interface Ring {
   readonly seq: number;
   /** Queues with new work; null when there are too many to name. */
   readonly queues: readonly string[] | null;
-  /** Position of the first event, not told of before, that asks for the end of orders. */
-  readonly asked?: number | undefined;
+  /** Position of the first event, not told of before, that concerns others whether they follow or not. */
+  readonly notable?: number | undefined;
 }
 
 export interface DoorbellOptions {
@@ -53,7 +53,7 @@ export class Doorbell {
   /** Others, until when they count as there, and whether they follow. */
   readonly #others = new Map<string, { readonly until: number; readonly follows: boolean }>();
   #queues = new Set<string>();
-  #asked: number | undefined;
+  #notable: number | undefined;
   #seq = 0;
   /** When others were told last, and when they are to be told again; local, monotonic. */
   #last = Number.NEGATIVE_INFINITY;
@@ -108,22 +108,22 @@ export class Doorbell {
   }
 
   /** The earliest time at which others may be told of a commit. */
-  #when({ queues, asked }: Told): number {
-    const soon = queues.length > 0 || asked !== undefined || this.#isFollowed();
+  #when({ queues, notable }: Told): number {
+    const soon = queues.length > 0 || notable !== undefined || this.#isFollowed();
     return this.#last + (soon ? quietMs : slowMs);
   }
 
-  #add({ seq, queues, asked }: Told): void {
+  #add({ seq, queues, notable }: Told): void {
     this.#seq = Math.max(this.#seq, seq);
     for (const queue of queues) this.#queues.add(queue);
-    this.#asked ??= asked;
+    this.#notable ??= notable;
   }
 
   /** Everything that others were not told of yet. */
   #take(now: number): Ring {
-    const ring = { seq: this.#seq, queues: [...this.#queues], asked: this.#asked };
+    const ring = { seq: this.#seq, queues: [...this.#queues], notable: this.#notable };
     this.#queues = new Set();
-    this.#asked = undefined;
+    this.#notable = undefined;
     this.#last = now;
     this.#due?.cancel();
     this.#due = undefined;
@@ -245,7 +245,7 @@ export class Doorbell {
 export interface Told {
   readonly seq: number;
   readonly queues: readonly string[];
-  readonly asked: number | undefined;
+  readonly notable: number | undefined;
 }
 
 interface Heard extends Ring {
@@ -258,14 +258,17 @@ interface Heard extends Ring {
 /** Anybody may notify on the channel: what cannot be read is no ring. */
 function readPayload(payload: string | undefined): Heard | undefined {
   try {
-    const { from, seq, queues, asked, hello, follows } = JSON.parse(payload ?? "") as Record<string, unknown>;
+    const { from, seq, queues, notable, hello, follows } = JSON.parse(payload ?? "") as Record<
+      string,
+      unknown
+    >;
     if (typeof from !== "string" || typeof seq !== "number") return undefined;
     const named = Array.isArray(queues) ? queues.filter((queue) => typeof queue === "string") : null;
     return {
       from,
       seq,
       queues: named,
-      asked: typeof asked === "number" ? asked : undefined,
+      notable: typeof notable === "number" ? notable : undefined,
       hello: hello === true,
       follows: typeof follows === "boolean" ? follows : undefined,
     };

@@ -2,6 +2,15 @@ import type { StoredEvent } from "../run-events.ts";
 import type { SqlEventLog } from "../sql/event-log.ts";
 
 const chunk = 500;
+/** A commit is answered, or given up, long before somebody began to follow so often. */
+const mostUnread = 32;
+
+/** Events that concern other processes whatever they do: whoever holds the order, has the route, carries the run. */
+export const notableTypes: ReadonlySet<string> = new Set([
+  "orders.cancel-requested",
+  "route.changed",
+  "decision.asked",
+]);
 
 /**
  * Tells the listeners of the log of every commit once: of this process's own at once, of those of others when it hears
@@ -11,8 +20,10 @@ export class EventFollower {
   readonly #log: SqlEventLog;
   /** Everything up to here was told, or happened while nobody listened. */
   #upTo: number;
-  /** Own events that were told before others' between them and `upTo` were read. */
+  /** Events that were told before others' between them and `upTo` were read: own ones, and notable ones. */
   readonly #ahead = new Set<number>();
+  /** Stretches behind `upTo` that were not read, after one position and up to another. */
+  readonly #unread: { readonly from: number; to: number }[] = [];
   #reading = false;
   #target = 0;
 
@@ -29,40 +40,53 @@ export class EventFollower {
   /** Events of a commit of this process. */
   own(events: readonly StoredEvent[]): void {
     // A reading of others' events may have come across them before the answer to the commit did.
-    const fresh = events.filter(({ seq }) => seq > this.#upTo);
-    for (const { seq } of fresh) this.#ahead.add(seq);
+    const fresh = events.filter(({ seq }) => seq > this.#upTo || this.#passed(seq));
+    for (const { seq } of fresh) if (seq > this.#upTo) this.#ahead.add(seq);
     this.#advance();
     if (fresh.length > 0) this.#log.tell(fresh);
     if (this.#ahead.size > 0) this.others(Math.min(...this.#ahead) - 1);
   }
 
-  /**
-   * Others have asked for the end of orders, first in this event: whoever holds one has to know, also where nobody follows
-   * what they commit.
-   */
-  async asked(first: number, seq: number): Promise<void> {
+  /** Others have committed notable events, first this one: told also where nobody follows what they commit. */
+  async notable(first: number, seq: number): Promise<void> {
     if (this.#log.follows || first > seq) return;
     try {
       for (let after = first - 1; ;) {
-        const page = await this.#log.read({ types: ["orders.cancel-requested"], after, limit: chunk });
+        const page = await this.#log.read({ types: [...notableTypes], after, limit: chunk });
+        for (const { seq: at } of page) if (at > this.#upTo) this.#ahead.add(at);
         if (page.length > 0) this.#log.tell(page);
         if (page.length < chunk) return;
         after = page.at(-1)?.seq ?? seq;
       }
     } catch {
-      // Not to be reached: the queue looks for such requests by itself, more slowly.
+      // Not to be reached: who waits for such events looks by itself too, more slowly.
     }
   }
 
   /** Somebody else has committed events up to this one. */
   others(seq: number): void {
     if (!this.#log.follows) {
-      this.#upTo = Math.max(this.#upTo, seq);
+      this.#pass(seq);
       this.#advance();
       return;
     }
     this.#target = Math.max(this.#target, seq);
     if (this.#target > this.#upTo && !this.#reading) void this.#catchUp();
+  }
+
+  /** Goes on to this position without reading what lies before it. */
+  #pass(seq: number): void {
+    if (seq <= this.#upTo) return;
+    const last = this.#unread.at(-1);
+    if (last?.to === this.#upTo) last.to = seq;
+    else this.#unread.push({ from: this.#upTo, to: seq });
+    if (this.#unread.length > mostUnread) this.#unread.shift();
+    this.#upTo = seq;
+  }
+
+  /** Whether it was passed without being read: one of this process's commits may lie there that was not answered yet. */
+  #passed(seq: number): boolean {
+    return this.#unread.some(({ from, to }) => from < seq && seq <= to);
   }
 
   async #catchUp(): Promise<void> {

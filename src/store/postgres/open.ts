@@ -10,7 +10,7 @@ import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import { Doorbell, type Told } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
-import { EventFollower } from "./event-follower.ts";
+import { EventFollower, notableTypes } from "./event-follower.ts";
 import { postgresOrders } from "./orders.ts";
 import { type Persistence, Tries } from "./persistence.ts";
 import { storeError } from "./postgres-error.ts";
@@ -136,7 +136,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     open: () => connections.open("write"),
     endOthers: (session) => connections.endOthers(session),
     announceNext(ring) {
-      const payload = bell.announce({ seq: 0, queues: ring, asked: undefined });
+      const payload = bell.announce({ seq: 0, queues: ring, notable: undefined });
       return payload === undefined ? undefined : tellOfNext(channel, payload);
     },
     announce(events, ring) {
@@ -180,10 +180,10 @@ function assemble(given: Given, first: Session, head: number): Store {
         yield { sql: "SELECT pg_notify($1, $2)", values: [channel, payload], wants: "rows" };
       }),
     follows: () => events.follows,
-    heard({ seq, queues, asked }) {
+    heard({ seq, queues, notable }) {
       writer.heard(seq, queues);
       work.ring(queues);
-      if (asked !== undefined) void follower.asked(asked, seq);
+      if (notable !== undefined) void follower.notable(notable, seq);
       // Whoever claims now goes first: reading what happened is in nobody's way then.
       setImmediate(() => follower.others(seq));
     },
@@ -226,7 +226,7 @@ function toldOf(events: readonly StoredEvent[], queues: readonly string[]): Told
   return {
     seq: events.at(-1)?.seq ?? 0,
     queues,
-    asked: events.find(({ type }) => type === "orders.cancel-requested")?.seq,
+    notable: events.find(({ type }) => notableTypes.has(type))?.seq,
   };
 }
 
