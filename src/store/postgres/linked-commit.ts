@@ -171,7 +171,7 @@ export async function commitLinked(
   faultPoint("store.commit.after");
   const failed = settled.find(({ ok }) => !ok);
   if (failed?.ok === false) {
-    if (troubleOf(failed.error) === "lost") throw new CommitUnknown(markOf(writes, now, xact), failed.error);
+    if (troubleOf(failed.error) === "lost") throw new CommitUnknown(markOf(writes, now), failed.error);
     return undefined; // The usual way says why, or gets through.
   }
   const answer = settled[opening.length];
@@ -187,9 +187,9 @@ export async function commitLinked(
   };
 }
 
-function markOf({ events }: Writes, at: number, xact: string | undefined): CommitMark {
+/** Not the transaction's id: one that was lost with the server, before it wrote anything, may be given to another again. */
+function markOf({ events }: Writes, at: number): CommitMark {
   const [first] = events as readonly [Writes["events"][number]];
-  if (xact !== undefined) return { xact, end: undefined };
   return { event: { at, stream: first.stream, text: canonicalJson(first.event.data) } };
 }
 
