@@ -287,7 +287,7 @@ describe("new orders on what is remembered of their queue", () => {
     const { store, session, recollection } = await remembered();
     const [order] = await store.orders.claim("q", "w", starting(1), 60_000);
     await store.orders.change([completion(order as OrderRecord)]);
-    const linkable = recallLinked(session, [submit("second")], { recollection, now: now(), timed: true });
+    const linkable = recallLinked([submit("second")], { recollection, now: now(), timed: true });
     const linked = await commitLinked(session, linkable as Linkable, undefined);
     expect(linked?.events.map(({ seq }) => seq)).toEqual([await store.events.count()]);
     expect(await store.events.verify()).toMatchObject({ whole: true });
@@ -309,7 +309,7 @@ describe("new orders on what is remembered of their queue", () => {
     const { store, session, recollection } = await remembered();
     await meanwhile(store);
     const options = { recollection, now: now() + ahead, timed: true };
-    const linkable = recallLinked(session, [submit("second")], options);
+    const linkable = recallLinked([submit("second")], options);
     expect(await commitLinked(session, linkable as Linkable, undefined)).toBeUndefined();
     await rollBack(session);
     expect(await store.orders.get("second")).toBeUndefined();
@@ -317,7 +317,7 @@ describe("new orders on what is remembered of their queue", () => {
 
   test("are not thought of where nothing is remembered, or something else is asked for", () => {
     const recall = (recollection: Recollection, ...jobs: readonly OrderJob[]): unknown =>
-      recallLinked({ pipelined: true } as Session, jobs, { recollection, now: 1, timed: true });
+      recallLinked(jobs, { recollection, now: 1, timed: true });
     const known = new Recollection();
     const gathered = new Gathered();
     gathered.askedConfigs.add("q");

@@ -73,8 +73,8 @@ const begin: readonly Statement[] = [
 const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
 
 /**
- * Decides calls on orders that concern no others: new ones that wait for nothing, changes of those held here, claims of
- * what nobody else is about to claim (`SKIP LOCKED`). It is done without the end of the chain, which is locked only while
+ * Decides calls that `areSimple`: new orders that wait for nothing, changes of those held here, claims of what nobody else
+ * is about to claim (`SKIP LOCKED`). It is done without the end of the chain, which is locked only while
  * the server carries out what came of it (`commitLinked`).
  * @returns undefined when it is not that simple; the transaction is open then, if it was begun
  */
@@ -83,7 +83,6 @@ export async function decideLinked(
   jobs: readonly OrderJob[],
   { held, now: given, learn }: LinkedOptions,
 ): Promise<Linkable | undefined> {
-  if (!session.pipelined || !areSimple(jobs, held)) return undefined;
   faultPoint("store.commit.before-begin");
   const rounds = gather(jobs);
   const needs = rounds.next().value as Needs;
@@ -114,12 +113,11 @@ export async function decideLinked(
  * @param timed false when the store was given a clock of its own
  */
 export function recallLinked(
-  session: Session,
   jobs: readonly OrderJob[],
   { recollection, now, timed }: { recollection: Recollection; now: number; timed: boolean },
 ): Linkable | undefined {
   const submits = jobs.filter((job) => job.do === "submit");
-  if (!session.pipelined || submits.length < jobs.length || !submits.every(isOfNew)) return undefined;
+  if (submits.length < jobs.length || !submits.every(isOfNew)) return undefined;
   if (submits.reduce((sum, { orders }) => sum + orders.length, 0) > mostRecalled) return undefined;
   const rounds = gather(jobs);
   const needs = rounds.next().value as Needs;
@@ -206,7 +204,7 @@ const isOfNew = ({ orders }: Extract<OrderJob, { do: "submit" }>): boolean =>
   orders.every(({ after, limitKey }) => after.length === 0 && limitKey === null);
 
 /** New orders, claims, and what is held here and concerns no other order. */
-function areSimple(jobs: readonly OrderJob[], held: HeldRows): boolean {
+export function areSimple(jobs: readonly OrderJob[], held: HeldRows): boolean {
   let orders = 0;
   for (const job of jobs) {
     if (job.do === "submit") {

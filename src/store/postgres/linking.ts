@@ -6,7 +6,7 @@ import type { Statement } from "../sql/program.ts";
 import { Crowd } from "./crowd.ts";
 import { Doubt } from "./doubt.ts";
 import type { HeldRows } from "./held-rows.ts";
-import { commitLinked, decideLinked, type Linkable, recallLinked } from "./linked-commit.ts";
+import { areSimple, commitLinked, decideLinked, type Linkable, recallLinked } from "./linked-commit.ts";
 import { Recollection } from "./recollection.ts";
 import { rollBack, type Session } from "./session.ts";
 import { CommitUnknown } from "./transaction.ts";
@@ -69,11 +69,12 @@ export class Linking {
     orders: readonly OrderJob[],
     options: LinkingOptions,
   ): Promise<LinkedCalls | undefined> {
-    if (this.#crowd.isAlone || !this.#doubt.passes()) return undefined;
+    if (!session.pipelined || this.#crowd.isAlone || !this.#doubt.passes()) return undefined;
+    const recalled = this.#recalled(orders, options);
+    if (recalled === undefined && !(this.#crowd.isDense && areSimple(orders, this.#held))) return undefined;
     let linkable: Linkable | undefined;
     try {
-      linkable = await this.#decided(session, orders, options);
-      if (linkable === undefined && !this.#crowd.isDense) return undefined;
+      linkable = recalled ?? (await this.#looked(session, orders, options));
       const done = linkable === undefined ? undefined : await this.#send(session, linkable, options);
       if (done === undefined) {
         this.#recollection.forget();
@@ -92,14 +93,16 @@ export class Linking {
     }
   }
 
-  async #decided(
+  #recalled(orders: readonly OrderJob[], { clock, now }: LinkingOptions): Linkable | undefined {
+    const timed = clock === undefined;
+    return recallLinked(orders, { recollection: this.#recollection, now, timed });
+  }
+
+  #looked(
     session: Session,
     orders: readonly OrderJob[],
-    { clock, now, learn }: LinkingOptions,
+    { clock, learn }: LinkingOptions,
   ): Promise<Linkable | undefined> {
-    const timed = clock === undefined;
-    const recalled = recallLinked(session, orders, { recollection: this.#recollection, now, timed });
-    if (recalled !== undefined || !this.#crowd.isDense) return recalled;
     return decideLinked(session, orders, { held: this.#held, now: clock?.now(), learn });
   }
 
