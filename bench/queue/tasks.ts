@@ -18,10 +18,10 @@ export interface Tasks {
   drainSome(options: { readonly count: number }): Promise<{ perSecond: number }>;
   /** Submits and does at the same time; from the first submit until nothing is left. */
   flow(options: { readonly count: number; readonly callers: number }): Promise<{ perSecond: number }>;
-  /** Starts a worker that shares the work with others, and counts nothing. */
+  /** Starts a worker that shares the work with others, from zero. */
   help(options: object): Promise<object>;
-  /** Waits until the store says that nothing is left. */
-  done(options: object): Promise<object>;
+  /** How many jobs it has started, and when the last of them; milliseconds of the machine's clock. */
+  helped(options: object): Promise<{ started: number; last: number }>;
   /** Ends the worker. */
   rest(options: object): Promise<object>;
   /** Starts a worker that notes how long each job took from submit to start. */
@@ -40,6 +40,7 @@ export function tasksOf(side: Side): Tasks {
   const payload = (): Payload => newPayload(next++);
   const payloads = (count: number): readonly Payload[] => Array.from({ length: count }, payload);
   const millis: number[] = [];
+  const help = { started: 0, last: 0 };
 
   const submitOneByOne = async (count: number, callers: number): Promise<void> => {
     let left = count;
@@ -101,13 +102,14 @@ export function tasksOf(side: Side): Tasks {
       return { perSecond };
     },
     help: async () => {
-      await side.work(() => {});
+      help.started = 0;
+      await side.work(() => {
+        help.started++;
+        help.last = monotonic();
+      });
       return {};
     },
-    done: async () => {
-      await finish();
-      return {};
-    },
+    helped: () => Promise.resolve({ ...help }),
     rest: async () => {
       await side.rest();
       return {};

@@ -5,6 +5,8 @@ const dense = 4;
 const most = 2 * dense;
 /** After so many in a row before which others wrote nothing it is alone. */
 const calm = 3;
+/** For so many commits it is remembered that there were others, and that it was crowded. */
+const memory = 64;
 
 /**
  * Whether other processes commit more often than this one. Then its own commits must not hold the end of the chain while it
@@ -14,6 +16,15 @@ export class Crowd {
   #last: number | undefined;
   #density = 0;
   #calm = 0;
+  /** Commits since others were seen, and since it was crowded. */
+  #sinceOthers = memory;
+  #sinceDense = 0;
+  readonly #company: () => boolean;
+
+  /** @param company whether other processes have said that they are there: until more is known they are as busy as can be */
+  constructor(company: () => boolean) {
+    this.#company = company;
+  }
 
   get isDense(): boolean {
     return this.#density >= dense;
@@ -26,7 +37,12 @@ export class Crowd {
 
   /** Others may be about to claim as well. */
   get hasOthers(): boolean {
-    return this.#density > 0;
+    return this.#sinceOthers < memory || this.#company();
+  }
+
+  /** It was crowded lately: others may be so still. */
+  get wasDense(): boolean {
+    return this.hasOthers && this.#sinceDense < memory;
   }
 
   /** This process has added these events. */
@@ -37,6 +53,8 @@ export class Crowd {
     const isCrowded = others >= 2 * events.length;
     this.#density = isCrowded ? Math.min(most, this.#density + 1) : Math.max(0, this.#density - 2);
     this.#calm = others === 0 ? this.#calm + 1 : 0;
+    this.#sinceOthers = others > 0 ? 0 : this.#sinceOthers + 1;
+    this.#sinceDense = this.isDense ? 0 : this.#sinceDense + 1;
     this.#last = last.seq;
   }
 }

@@ -81,7 +81,7 @@ export class Doorbell {
    */
   announce(told: Told): string | undefined {
     const now = this.#options.timers.monotonic();
-    if (this.#session === undefined || !this.#hasCompany() || this.#when(told) > now) return undefined;
+    if (this.#session === undefined || !this.hasCompany() || this.#when(told) > now) return undefined;
     this.#add(told);
     return this.#payload(this.#take(now));
   }
@@ -90,7 +90,7 @@ export class Doorbell {
   ring(told: Told): void {
     this.#seq = Math.max(this.#seq, told.seq);
     // Not listening, it cannot know who is there.
-    if (this.#session !== undefined && !this.#hasCompany()) return;
+    if (this.#session !== undefined && !this.hasCompany()) return;
     this.#add(told);
     this.#tellAt(this.#when(told));
   }
@@ -159,7 +159,8 @@ export class Doorbell {
     this.#notify({ seq: this.#seq, queues: [], hello: true, follows: this.#options.follows() });
   }
 
-  #hasCompany(): boolean {
+  /** Whether other processes have said that they are there. */
+  hasCompany(): boolean {
     const now = this.#options.timers.monotonic();
     for (const [other, { until }] of this.#others) {
       if (until > now) return true;

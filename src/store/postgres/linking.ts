@@ -38,17 +38,24 @@ interface LinkedCalls {
  */
 export class Linking {
   readonly #held: HeldRows;
-  readonly #crowd = new Crowd();
+  readonly #crowd: Crowd;
   readonly #recollection = new Recollection();
   readonly #doubt = new Doubt();
 
-  constructor(held: HeldRows) {
+  /** @param company whether other processes have said that they are there */
+  constructor(held: HeldRows, company: () => boolean) {
     this.#held = held;
+    this.#crowd = new Crowd(company);
   }
 
   /** Others may be about to claim as well. */
-  get isCrowded(): boolean {
+  get hasOthers(): boolean {
     return this.#crowd.hasOthers;
+  }
+
+  /** Others may be waiting for the chain, and hold orders that they are about to claim. */
+  get wasCrowded(): boolean {
+    return this.#crowd.wasDense;
   }
 
   /** A commit the usual way: its events, and what its calls were decided on. */

@@ -135,6 +135,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     first,
     open: () => connections.open("write"),
     endOthers: (session) => connections.endOthers(session),
+    company: () => bell.hasCompany(),
     announceNext(ring) {
       const payload = bell.announce({ seq: 0, queues: ring, notable: undefined });
       return payload === undefined ? undefined : tellOfNext(channel, payload);

@@ -40,6 +40,8 @@ export interface WriterOptions extends Persistence {
   readonly serverClock: ServerClock;
   /** Stands in for the server's time. */
   readonly clock: Clock | undefined;
+  /** Whether other processes have said that they are there. */
+  readonly company: () => boolean;
   /** What tells others of a commit with events, when it may be sent right behind it. */
   readonly announce: (events: readonly StoredEvent[], ring: readonly string[]) => Statement | undefined;
   /** The same of one whose place is not known yet. */
@@ -61,7 +63,7 @@ export class Writer {
   readonly #foresight = new Foresight(this.#held);
   readonly #ahead = new ReadAhead(this.#foresight);
   readonly #fresh = new FreshLook(this.#foresight);
-  readonly #linking = new Linking(this.#held);
+  readonly #linking: Linking;
   #jobs: Job[] = [];
   #session: Session | undefined;
   #running: Promise<void> | undefined;
@@ -69,6 +71,7 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.#linking = new Linking(this.#held, options.company);
     this.#session = options.first;
   }
 
@@ -157,12 +160,14 @@ export class Writer {
     const session = await this.#connected();
     await this.#ahead.take();
     await this.#fresh.take();
-    const foreseen = await this.#commitForeseen(session, jobs, tries);
+    // What locks the head before rows would wait for claims of others that are about to wait for the head.
+    const isFirst = !this.#linking.wasCrowded || jobs.every(({ order }) => order?.do === "submit");
+    const foreseen = isFirst ? await this.#commitForeseen(session, jobs, tries) : undefined;
     if (foreseen !== undefined) return foreseen;
     const linked = await this.#commitLinked(session, jobs, tries);
     if (linked !== undefined) return linked;
     const orders = jobs.flatMap(({ order }) => order ?? []);
-    const expects = allNew && orders.length === jobs.length;
+    const expects = isFirst && allNew && orders.length === jobs.length;
     const expected = expects ? await this.#expect(session, orders) : undefined;
     const { tx, outcomes, ring, written, decided } = expected ?? (await this.#decide(session, jobs, allNew));
     let announced = false;
@@ -310,14 +315,14 @@ export class Writer {
         held: this.#held,
         ahead: (claim) => this.#foresight.ahead(claim),
         allNew,
-        crowded: this.#linking.isCrowded,
+        crowded: this.#linking.hasOthers,
       },
     );
     try {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
         ...(now === undefined ? {} : { now }),
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
-        ...(this.#linking.isCrowded ? { first: orders.locking() } : {}),
+        ...(this.#linking.hasOthers ? { first: orders.locking() } : {}),
       });
       const { ring, written, outcomes, decided } = await orders.decide(tx, loaded);
       return { tx, ring, written, decided, outcomes: await runAll(tx, jobs, outcomes) };
