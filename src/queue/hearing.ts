@@ -3,8 +3,8 @@ import type { QueueContext } from "./context.ts";
 
 /** What a queue wants to hear of. */
 export interface Listener {
-  /** There may be something to claim. */
-  work(): void;
+  /** There may be something to claim; `others`: another process wrote it. */
+  work(others: boolean): void;
   /** An order has ended, in whatever way. */
   finished(id: string): void;
   /** Somebody asked for the end of an order. */
@@ -34,8 +34,8 @@ export class Hearing {
     this.#stop = [
       // Requests to cancel come all the same, and ends of others are followed while somebody waits for one.
       store.events.subscribe((events) => this.#hear(events), { others: false }),
-      store.orders.onWork((queue) => {
-        if (queue === settings.name) listener.work();
+      store.orders.onWork((queue, others) => {
+        if (queue === settings.name) listener.work(others);
       }),
     ];
   }

@@ -17,7 +17,8 @@ export interface ProcessMark {
 interface ProcessStat {
   readonly startTime: string;
   readonly group: number;
-  readonly zombie: boolean;
+  /** It runs no more; its number is kept until somebody has asked what became of it. */
+  readonly ended: boolean;
 }
 
 function stat(ofPid: number): ProcessStat | undefined {
@@ -25,7 +26,7 @@ function stat(ofPid: number): ProcessStat | undefined {
     const text = readFileSync(`/proc/${ofPid}/stat`, "utf8");
     // The name, in parentheses, may hold spaces and parentheses itself: fields count from the last one.
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-    return { startTime: fields[19] ?? "", group: Number(fields[2]), zombie: fields[0] === "Z" };
+    return { startTime: fields[19] ?? "", group: Number(fields[2]), ended: /^[ZX]/.test(fields[0] ?? "") };
   } catch {
     return undefined;
   }
@@ -41,7 +42,7 @@ export function markProcess(ofPid: number): ProcessMark {
 export function isAlive(mark: ProcessMark): boolean {
   if (hasProc) {
     const found = stat(mark.pid);
-    return found !== undefined && !found.zombie && found.startTime === mark.startTime;
+    return found !== undefined && !found.ended && found.startTime === mark.startTime;
   }
   return signal(mark.pid, 0);
 }
@@ -68,13 +69,26 @@ export function processesWith(name: string, value: string): readonly ProcessMark
     if (!Number.isInteger(candidate) || candidate === pid) continue;
     // The start time is read before the environment, so that a number reused in between does not match later.
     const before = stat(candidate);
-    if (before === undefined || before.zombie) continue;
+    if (before === undefined || before.ended) continue;
     try {
       const environment = `\0${readFileSync(`/proc/${candidate}/environ`, "utf8")}\0`;
       if (environment.includes(wanted)) found.push({ pid: candidate, startTime: before.startTime });
     } catch {
       // Ended meanwhile, or another user's: not ours.
     }
+  }
+  return found;
+}
+
+/** Processes of a group that still run, also those that were killed and are not gone yet. Empty where there is no `/proc`. */
+export function processesInGroup(group: number): readonly ProcessMark[] {
+  if (!hasProc) return [];
+  const found: ProcessMark[] = [];
+  for (const entry of readdirSync("/proc")) {
+    const candidate = Number(entry);
+    const seen = Number.isInteger(candidate) ? stat(candidate) : undefined;
+    if (seen === undefined || seen.ended || seen.group !== group) continue;
+    found.push({ pid: candidate, startTime: seen.startTime });
   }
   return found;
 }

@@ -5,6 +5,7 @@ import type { QueueContext } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Leases } from "./leases.ts";
 import type { MemoryReading } from "./memory.ts";
+import { NextDue } from "./next-due.ts";
 import { ReservedRoom } from "./reserved-room.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import type { Upkeep } from "./upkeep.ts";
@@ -37,6 +38,7 @@ export class Scheduler implements AttemptHost {
   readonly #leases: Leases;
   readonly #deadlines: Deadlines<Attempt>;
   readonly #reserved: ReservedRoom;
+  readonly #nextDue: NextDue;
   readonly #running = new Set<Attempt>();
   readonly #used = { slots: 0, memory: 0 };
   #kinds: readonly string[] = [];
@@ -52,9 +54,8 @@ export class Scheduler implements AttemptHost {
   #room = false;
   /** Room came free since the last claim was sent. */
   #freed = false;
-  /** When the next order is due; the store rings when that changes, so an end or a submit alone asks nothing. */
-  #due: number | undefined;
-  #dueKnown = false;
+  /** The store's time when the last claim was sent: it takes up what is due until then. */
+  #claimedAt = 0;
   #timer: Timer | undefined;
   #armedFor = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
@@ -66,6 +67,10 @@ export class Scheduler implements AttemptHost {
     this.#leases = new Leases(context);
     this.#deadlines = new Deadlines(context.settings.clock, (attempt) => attempt.end("timeout"));
     this.#reserved = new ReservedRoom(context, parts.workers, (kind) => this.sandboxes.has(kind));
+    this.#nextDue = new NextDue(context, () => {
+      // At its end a look asks by itself; a store in trouble is asked again at the poll.
+      if (!this.#pulling && this.trouble === undefined) this.#lookAhead(this.#room);
+    });
   }
 
   /** Kinds this worker takes. */
@@ -88,9 +93,13 @@ export class Scheduler implements AttemptHost {
     this.#starts = this.#kinds.filter((each) => this.sandboxes.get(each)?.instant === true);
   }
 
-  /** There may be something to do, or something that becomes due at another time than was known. */
-  ring(): void {
-    this.#dueKnown = false;
+  /**
+   * There may be something to do, or something that becomes due at another time than was known. `others`: by what another
+   * process wrote.
+   */
+  ring(others: boolean = false): void {
+    if (this.#stopped) return;
+    this.#nextDue.rung(others);
     this.#begin();
   }
 
@@ -137,6 +146,7 @@ export class Scheduler implements AttemptHost {
   async stop(why: EndReason, waitMs: number): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#nextDue.stop();
     await this.#pull;
     await this.#ahead;
     const endAll = (): void => {
@@ -222,22 +232,14 @@ export class Scheduler implements AttemptHost {
   }
 
   async #seeWhatIsDue(): Promise<void> {
-    const { store, settings } = this.#context;
     try {
       do {
         this.#aheadAgain = false;
         await this.#reserved.look(this.admission().free);
         this.#arm(await this.#parts.schedules());
-        if (!this.#room) continue;
-        if (!this.#dueKnown) {
-          // Before the answer: what rings meanwhile is asked for again.
-          this.#dueKnown = true;
-          this.#due = await store.orders.nextDue(settings.name);
-        }
-        this.#arm(this.#due);
+        if (this.#room) this.#arm(await this.#nextDue.after(this.#claimedAt));
       } while (this.#aheadAgain && !this.#stopped);
     } catch (error) {
-      this.#dueKnown = false;
       this.#failed(error);
     }
   }
@@ -253,6 +255,7 @@ export class Scheduler implements AttemptHost {
     const before = clock.monotonic();
     faultPoint("queue.claim.before");
     const capacity = { slots, memory, max, kinds: this.#kinds, starts: this.#starts, tags };
+    this.#claimedAt = store.clock.now();
     const orders = await store.orders.claim(name, worker, capacity, leaseMs);
     faultPoint("queue.claim.after");
     if (orders.length > 0) this.#lastStart = clock.monotonic();

@@ -62,7 +62,7 @@ export class StoreQueue implements Queue {
       idle: () => this.#waiters.wake(empty),
     });
     this.#hearing = new Hearing(context, {
-      work: () => this.#scheduler.ring(),
+      work: (others) => this.#scheduler.ring(others),
       finished: (id) => {
         if (this.#waiters.any) this.#waiters.wake(id);
       },

@@ -256,8 +256,8 @@ export interface OrderStore {
   orphans(queue: string, workers?: readonly string[]): Promise<readonly OrderRecord[]>;
   /** Names of workers that hold orders of the queue. */
   holders(queue: string): Promise<readonly string[]>;
-  /** Earliest time after now at which an order becomes due, for timers; undefined when none. */
-  nextDue(queue: string): Promise<number | undefined>;
+  /** Earliest time after `after`, or after now, at which an order becomes due, for timers; undefined when none. */
+  nextDue(queue: string, after?: number): Promise<number | undefined>;
   counts(queue: string): Promise<OrderCounts>;
   /** When the order that waits longest for room became due; undefined when none waits. */
   oldestDue(queue: string): Promise<number | undefined>;
@@ -292,8 +292,11 @@ export interface OrderStore {
   /** Moves a schedule on; false when somebody else did. */
   advanceSchedule(queue: string, name: string, from: number, to: number): Promise<boolean>;
 
-  /** Calls `listener` when there may be new work for a queue, also work of other processes where the store can tell. */
-  onWork(listener: (queue: string) => void): () => void;
+  /**
+   * Calls `listener` when there may be new work for a queue, also work of other processes where the store can tell: then
+   * `others` is true, as for what this process wrote in a transaction of its own.
+   */
+  onWork(listener: (queue: string, others: boolean) => void): () => void;
   /** Removes finished orders that ended before `before`; their events stay. Resolves with how many. */
   prune(queue: string, before: number, limit: number): Promise<number>;
 }

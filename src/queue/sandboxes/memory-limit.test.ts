@@ -9,8 +9,10 @@ import { type Command, subprocess, type SubprocessOptions } from "./subprocess.t
 
 const MB = 2 ** 20;
 const node = (code: string): Command => ({ file: process.execPath, args: ["-e", code] });
+// A claim of its own: ending what belongs to it must not end what another run of the tests started.
+const worker = `memory-limit:${process.pid}:1`;
 const run = (code: string, memory: number, options: Partial<SubprocessOptions<unknown>> = {}) =>
-  attempt(subprocess({ command: () => node(code), ...options }), { memory });
+  attempt(subprocess({ command: () => node(code), ...options }), { memory, worker });
 
 describe("a program over the memory of its order", () => {
   test("is ended with what it took and what it may, and is not tried again", async () => {
@@ -41,20 +43,36 @@ describe("a program over the memory of its order", () => {
     expect(systemClock.monotonic() - begin).toBeGreaterThan(300);
   });
 
-  test("counts with its children, also one that left its group, and they are ended with it", async () => {
-    const child = "globalThis.b = Buffer.alloc(150e6, 1); setInterval(() => {}, 1e3)";
-    const code = `const { spawn } = require("child_process");
+  // Only a child that holds the output is waited for anyway.
+  test.each(["inherit", "ignore"])(
+    "counts with its children, also one that left its group, and they are ended with it (output: %s)",
+    async (stdio) => {
+      const child = "globalThis.b = Buffer.alloc(150e6, 1); setInterval(() => {}, 1e3)";
+      const code = `const { spawn } = require("child_process");
       for (const detached of [false, true]) {
-        const child = spawn(process.execPath, ["-e", ${JSON.stringify(child)}], { stdio: "inherit", detached });
+        const child = spawn(process.execPath, ["-e", ${JSON.stringify(child)}], { stdio: "${stdio}", detached });
         console.log(child.pid);
       }
       setInterval(() => {}, 1e3)`;
-    const { outcome } = run(code, 250 * MB);
-    const error = (await outcome.catch((thrown: unknown) => thrown)) as { details: { stdout: string } };
-    expect(error).toMatchObject({ code: "CUTOVER_ORDER_MEMORY", details: { processes: 3 } });
-    const pids = error.details.stdout.trim().split("\n").map(Number);
-    expect(pids).toHaveLength(2);
-    expect(pids.map((pid) => isAlive(markProcess(pid)))).toEqual([false, false]);
+      const { outcome } = run(code, 250 * MB);
+      const error = (await outcome.catch((thrown: unknown) => thrown)) as { details: { stdout: string } };
+      expect(error).toMatchObject({ code: "CUTOVER_ORDER_MEMORY", details: { processes: 3 } });
+      const pids = error.details.stdout.trim().split("\n").map(Number);
+      expect(pids).toHaveLength(2);
+      expect(pids.map((pid) => isAlive(markProcess(pid)))).toEqual([false, false]);
+    },
+  );
+
+  test("takes with it what the watch never saw: a grandchild that left group and parent between two looks", async () => {
+    const left = "sleep 300 >/dev/null 2>&1 & echo $!";
+    const code = `const { spawnSync } = require("child_process");
+      process.stdout.write(spawnSync("sh", ["-c", ${JSON.stringify(left)}], { detached: true }).stdout);
+      globalThis.b = Buffer.alloc(200e6, 1); setInterval(() => {}, 1e3)`;
+    const error = await run(code, 120 * MB).outcome.catch((thrown: unknown) => thrown);
+    const { details } = error as { details: { stdout: string } };
+    expect(error).toMatchObject({ code: "CUTOVER_ORDER_MEMORY", details: { processes: 1 } });
+    expect(Number(details.stdout)).toBeGreaterThan(0);
+    expect(isAlive(markProcess(Number(details.stdout)))).toBe(false);
   });
 
   test("is left alone when its order has no limit or the sandbox keeps none", async () => {

@@ -8,11 +8,11 @@ import {
   type Timer,
 } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
-import { baseEnvironment, markProcess, signal } from "../machine.ts";
+import { baseEnvironment, markProcess, type ProcessMark, processesInGroup, signal } from "../machine.ts";
 import { BoundedOutput } from "./bounded-output.ts";
 import type { WorkOrder } from "./in-process.ts";
 import { memoryError } from "./memory-error.ts";
-import { claimEnvironment, claimMark, endProcesses, processesOf, sendTo } from "./process-group.ts";
+import { claimEnvironment, claimMark, endProcesses, gone, processesOf, sendTo } from "./process-group.ts";
 import { type OutcomeSettings, outputEnds, type ProgramEnd, programResult } from "./program-outcome.ts";
 import type { ProcessWatch, Reading, Watched } from "./process-watch.ts";
 import type { Execution, Usage, WorkTools } from "./sandbox.ts";
@@ -39,6 +39,8 @@ export class Program implements Execution {
   #child: ChildProcess | undefined;
   #watched: Watched | undefined;
   #over: Reading | undefined;
+  /** Its processes besides the leader, as they were told to end: also those that left the group. */
+  #others: readonly ProcessMark[] = [];
   /** Asked to end; one that has not begun never does. */
   #cancelled = false;
   #killer: Timer | undefined;
@@ -125,8 +127,11 @@ export class Program implements Execution {
   }
 
   async cleanup(): Promise<void> {
-    // Only when something kept the streams open: a child of the program lives on outside its group.
-    if (this.#lingering) await endProcesses(() => processesOf(claimMark(this.#order)), 0, this.#clock);
+    // Only when something kept the streams open: a child of the program lives on outside its group. Or when it took too
+    // much: one that it started since the last look was never seen.
+    if (!this.#lingering && this.#over === undefined) return;
+    const claim = claimMark(this.#order);
+    await endProcesses(() => processesOf(claim, this.#others), 0, this.#clock);
   }
 
   usage(): Usage | undefined {
@@ -150,12 +155,11 @@ export class Program implements Execution {
     const group = this.#child?.pid;
     if (group === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return;
     signal(-group, name);
-    const outside = (this.#watched?.marks ?? []).filter(({ pid }) => pid !== group);
-    if (outside.length > 0) this.#lingering = true;
-    sendTo(outside, name);
+    this.#others = (this.#watched?.marks ?? []).filter(({ pid }) => pid !== group);
+    sendTo(this.#others, name);
   }
 
-  /** Settles when the program ended, its group was ended and its output was read. */
+  /** Settles when the program ended, its group is gone and its output was read. */
   #exit(child: ChildProcess): Promise<{ code: number | null; signalName: NodeJS.Signals | null }> {
     return new Promise((resolve, reject) => {
       child.once("error", (cause) => {
@@ -166,7 +170,8 @@ export class Program implements Execution {
         this.#watched?.stop();
         this.#killer?.cancel();
         // At this moment the number is still the group's as long as anybody is left in it.
-        if (child.pid !== undefined) signal(-child.pid, "SIGKILL");
+        const left = child.pid !== undefined && signal(-child.pid, "SIGKILL");
+        const group = left ? gone(processesInGroup(child.pid), this.#clock) : undefined;
         const timer = this.#clock.after(drainMs, () => {
           this.#lingering = true;
           child.stdout?.destroy();
@@ -174,7 +179,9 @@ export class Program implements Execution {
         });
         child.once("close", () => {
           timer.cancel();
-          resolve({ code, signalName });
+          const end = { code, signalName };
+          if (group === undefined) resolve(end);
+          else void group.then(() => resolve(end));
         });
       });
     });

@@ -119,10 +119,8 @@ function refuseCommand(command: Command): void {
 /** Programs of an order whose worker is gone. Also finds one that was started but never recorded. */
 export function findProgram(order: OrderRecord, clock: Clock): ReturnType<Sandbox["findOrphan"]> {
   const { pid, startTime } = order.sandbox ?? {};
-  const recorded: ProcessMark | undefined =
-    typeof pid === "number"
-      ? { pid, startTime: typeof startTime === "string" ? startTime : null }
-      : undefined;
+  const recorded: readonly ProcessMark[] =
+    typeof pid === "number" ? [{ pid, startTime: typeof startTime === "string" ? startTime : null }] : [];
   const find = (): readonly ProcessMark[] => processesOf(claimMark(order), recorded);
   const found = find();
   if (found.length === 0) return undefined;

@@ -4,7 +4,7 @@ import type { OrderJob } from "./order-io.ts";
 /** The calls that the rules decide: each is one job of a batch, whatever the database. */
 export function orderCalls(
   writer: { order<T>(job: OrderJob): Promise<T> },
-  bell: { claimed(queue: string): void; listen(listener: (queue: string) => void): () => void },
+  bell: { claimed(queue: string): void; readonly listen: OrderStore["onWork"] },
 ): Pick<
   OrderStore,
   "submit" | "claim" | "change" | "requestCancel" | "setPriority" | "configure" | "onWork"

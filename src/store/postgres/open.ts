@@ -147,7 +147,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     },
     committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
-      work.ring(ring);
+      work.ring(ring, false);
       if (events.length > 0 && !announced) bell.ring(toldOf(events, ring));
     },
   });
@@ -162,7 +162,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     const sent = timers.monotonic();
     const { now, seq, inbox } = await sql.read(lookOnce);
     serverClock.learn(now, sent, timers.monotonic());
-    if (seq > follower.newest || inbox !== null) work.ring(null);
+    if (seq > follower.newest || inbox !== null) work.ring(null, true);
     follower.others(seq);
   };
   const missed = (): void => {
@@ -183,7 +183,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     follows: () => events.follows,
     heard({ seq, queues, notable }) {
       writer.heard(seq, queues);
-      work.ring(queues);
+      work.ring(queues, true);
       if (notable !== undefined) void follower.notable(notable, seq);
       // Whoever claims now goes first: reading what happened is in nobody's way then.
       setImmediate(() => follower.others(seq));

@@ -1,8 +1,11 @@
 import { asError, type Log } from "../../core/index.ts";
+import type { OrderStore } from "../order-records.ts";
+
+type WorkListener = Parameters<OrderStore["onWork"]>[0];
 
 /** Tells who listens in this process that a queue may have new work. */
 export class WorkListeners {
-  readonly #listeners = new Set<(queue: string) => void>();
+  readonly #listeners = new Set<WorkListener>();
   readonly #claimed = new Set<string>();
   readonly #log: Log;
 
@@ -10,8 +13,8 @@ export class WorkListeners {
     this.#log = log;
   }
 
-  listen(listener: (queue: string) => void): () => void {
-    const own = (queue: string): void => listener(queue);
+  listen(listener: WorkListener): () => void {
+    const own: WorkListener = (queue, others) => listener(queue, others);
     this.#listeners.add(own);
     return () => this.#listeners.delete(own);
   }
@@ -21,11 +24,11 @@ export class WorkListeners {
     this.#claimed.add(queue);
   }
 
-  ring(queues: Iterable<string> | null): void {
+  ring(queues: Iterable<string> | null, others: boolean): void {
     for (const queue of queues ?? this.#claimed) {
       for (const listener of this.#listeners) {
         try {
-          listener(queue);
+          listener(queue, others);
         } catch (error) {
           this.#log.error("a listener for new work threw", { message: asError(error).message });
         }

@@ -54,13 +54,13 @@ export function sqlOrderReads(
         );
         return found.flatMap(({ worker }) => (worker === null ? [] : [worker]));
       }),
-    nextDue: (queue) =>
+    nextDue: (queue, after) =>
       sql.read(function* () {
         const found = yield* one<{ readonly at: number }>(
           `SELECT due_at AS at FROM orders WHERE queue = ? AND due_at IS NOT NULL AND due_at > ?
            ORDER BY due_at LIMIT 1`,
           queue,
-          now(),
+          after ?? now(),
         );
         return found?.at;
       }),

@@ -92,7 +92,7 @@ export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store 
   );
   const writer = new GroupCommit(db, {
     ...shared,
-    ring: (queues) => bell.ring(queues),
+    ring: (queues) => bell.ring(queues, false),
     committed(stored, routesChanged) {
       if (routesChanged) routesFileStale = true;
       saveRoutes();

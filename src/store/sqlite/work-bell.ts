@@ -1,7 +1,10 @@
 import { asError, type Clock, type Log, type Timer } from "../../core/index.ts";
+import type { OrderStore } from "../order-records.ts";
 
 /** How often the file is asked whether another connection wrote: 10 µs each time. */
 const lookMs = 50;
+
+type WorkListener = Parameters<OrderStore["onWork"]>[0];
 
 /**
  * Tells who listens that a queue may have new work. Commits of this store ring at once; those of other processes, and
@@ -9,7 +12,7 @@ const lookMs = 50;
  * every queue rings that was claimed from here: the counter does not say what was written.
  */
 export class WorkBell {
-  readonly #listeners = new Set<(queue: string) => void>();
+  readonly #listeners = new Set<WorkListener>();
   readonly #claimed = new Set<string>();
   readonly #foreignCommits: () => number;
   readonly #clock: Clock;
@@ -24,8 +27,8 @@ export class WorkBell {
     this.#foreignCommits = foreignCommits;
   }
 
-  listen(listener: (queue: string) => void): () => void {
-    const own = (queue: string): void => listener(queue);
+  listen(listener: WorkListener): () => void {
+    const own: WorkListener = (queue, others) => listener(queue, others);
     this.#listeners.add(own);
     if (this.#listeners.size === 1) {
       this.#seen = this.#look();
@@ -41,11 +44,11 @@ export class WorkBell {
     this.#claimed.add(queue);
   }
 
-  ring(queues: Iterable<string>): void {
+  ring(queues: Iterable<string>, others: boolean): void {
     for (const queue of queues) {
       for (const listener of this.#listeners) {
         try {
-          listener(queue);
+          listener(queue, others);
         } catch (error) {
           this.#log.error("a listener for new work threw", { message: asError(error).message });
         }
@@ -61,7 +64,7 @@ export class WorkBell {
   #wait(): void {
     this.#timer = this.#clock.after(lookMs, () => {
       const now = this.#look();
-      if (now !== this.#seen) this.ring(this.#claimed);
+      if (now !== this.#seen) this.ring(this.#claimed, true);
       this.#seen = now;
       if (this.#listeners.size > 0) this.#wait();
     });

@@ -161,6 +161,9 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
       expect(await claimIds(store, 9)).toEqual(["now"]);
       expect(await store.orders.oldestDue("q")).toBe(undefined);
       await clock.advance(5_000);
+      expect(await store.orders.nextDue("q")).toBe(undefined);
+      expect(await store.orders.nextDue("q", now + 4_999)).toBe(now + 5_000);
+      expect(await store.orders.nextDue("q", now + 5_000)).toBe(undefined);
       expect(await claimIds(store, 9)).toEqual(["later"]);
       expect(await store.orders.nextDue("q")).toBe(undefined);
     });
