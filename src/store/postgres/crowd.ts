@@ -5,6 +5,8 @@ const dense = 4;
 const most = 2 * dense;
 /** After so many in a row before which others wrote nothing it is alone. */
 const calm = 3;
+/** After so many in a row nobody is taken to claim beside it: who commits seldom may wait for the end of the chain all the same. */
+const quiet = 1_000;
 
 /**
  * Whether other processes commit more often than this one. Then its own commits must not hold the end of the chain while it
@@ -14,6 +16,8 @@ export class Crowd {
   #last: number | undefined;
   #density = 0;
   #calm = 0;
+  /** Own commits since others were seen. */
+  #since = quiet;
 
   get isDense(): boolean {
     return this.#density >= dense;
@@ -26,7 +30,7 @@ export class Crowd {
 
   /** Others may be about to claim as well. */
   get hasOthers(): boolean {
-    return this.#density > 0;
+    return this.#since < quiet;
   }
 
   /** This process has added these events. */
@@ -37,6 +41,7 @@ export class Crowd {
     const isCrowded = others >= 2 * events.length;
     this.#density = isCrowded ? Math.min(most, this.#density + 1) : Math.max(0, this.#density - 2);
     this.#calm = others === 0 ? this.#calm + 1 : 0;
+    this.#since = others === 0 ? this.#since + 1 : 0;
     this.#last = last.seq;
   }
 }

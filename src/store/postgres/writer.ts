@@ -14,6 +14,7 @@ import { HeldRows } from "./held-rows.ts";
 import { finish, type Job, runAll } from "./jobs.ts";
 import { Linking } from "./linking.ts";
 import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
+import { lockOrders } from "./order-load.ts";
 import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData } from "./postgres-error.ts";
@@ -211,7 +212,8 @@ export class Writer {
     const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
     let announced = false;
     try {
-      const done = commitForeseen(session, foreseen, clock === undefined);
+      const crowded = this.#linking.isCrowded;
+      const done = commitForeseen(session, foreseen, { timed: clock === undefined, crowded });
       announced = this.#announce(session, chain, writes.ring);
       const stored = await done;
       if (stored === undefined) {
@@ -279,7 +281,8 @@ export class Writer {
     const expected = session.pipelined ? this.#foresight.expect(orders, this.#now()) : undefined;
     if (expected === undefined) return undefined;
     const sent = timers.monotonic();
-    const tx = Transaction.expect(session, expected, otherwise(expected));
+    const first = this.#linking.isCrowded ? lockOrders(expected.known.map(({ id }) => id)) : [];
+    const tx = Transaction.expect(session, expected, { first, check: otherwise(expected) });
     try {
       const decided = decideExpected(tx, orders, expected.gathered);
       const now = await tx.asExpected();
