@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { systemClock } from "../../core/index.ts";
@@ -79,4 +79,25 @@ test("one that commits most keeps nobody waiting who is about to claim, though i
   }
   expect(foreseen).toBeGreaterThan(0);
   expect(await store.events.verify()).toMatchObject({ whole: true });
+});
+
+test("what others have looked at and left is rung for, where a claim has passed it by", async () => {
+  const { store, other } = await open();
+  const rung: string[] = [];
+  store.orders.onWork((queue) => rung.push(queue));
+  await store.orders.submit([newOrder("a"), newOrder("b")]);
+  expect(await commit(other, await aboutToClaim(other))).toBeDefined();
+  await store.orders.submit([newOrder("c")]);
+  const decided = await aboutToClaim(other);
+  rung.length = 0;
+  expect(await claimIds(store, 1)).toEqual([]);
+  expect(await commit(other, decided)).toMatchObject({ written: [{ id: "b" }] });
+  await vi.waitFor(() => expect(rung).toContain("q"), { timeout: 1_500 });
+  rung.length = 0;
+  // What it has seen and left itself is no reason to look again.
+  await store.orders.configure("q", { paused: true }, "ana", "test");
+  rung.length = 0;
+  expect(await claimIds(store, 1)).toEqual([]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(rung).toEqual([]);
 });

@@ -17,6 +17,7 @@ import { storeError } from "./postgres-error.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { Reader } from "./reader.ts";
 import { checkSchemaName, migrateSchema } from "./schema.ts";
+import { SecondLook } from "./second-look.ts";
 import { ServerClock, serverNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { WorkListeners } from "./work-listeners.ts";
@@ -128,8 +129,17 @@ function assemble(given: Given, first: Session, head: number): Store {
     most: options.readers ?? 3,
     open: () => connections.open("read"),
   });
+  const secondLook = new SecondLook({
+    timers,
+    ask: (statement) =>
+      reader.read(function* (): Program<Answer> {
+        return yield statement;
+      }),
+    ring: (queue) => work.ring([queue]),
+  });
   const writer = new Writer({
     ...persistence,
+    secondLook,
     serverClock,
     clock,
     first,
@@ -194,6 +204,7 @@ function assemble(given: Given, first: Session, head: number): Store {
   const close = (): Promise<void> =>
     (closing ??= (async () => {
       await writer.close();
+      secondLook.close();
       await listening;
       await bell.close();
       await reader.close();

@@ -19,6 +19,7 @@ import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
+import type { SecondLook } from "./second-look.ts";
 import type { ServerClock } from "./server-clock.ts";
 import { rollBack, type Session } from "./session.ts";
 import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
@@ -45,6 +46,8 @@ export interface WriterOptions extends Persistence {
   readonly announce: (events: readonly StoredEvent[], ring: readonly string[]) => Statement | undefined;
   /** The same of one whose place is not known yet. */
   readonly announceNext: (ring: readonly string[]) => Statement | undefined;
+  /** Told of claims that pass others by. */
+  readonly secondLook: SecondLook;
   /** Called after a commit, before its promises resolve; must not throw. `announced`: others were told already. */
   readonly committed: (events: readonly StoredEvent[], ring: readonly string[], announced: boolean) => void;
 }
@@ -163,6 +166,7 @@ export class Writer {
     const linked = await this.#commitLinked(session, jobs, tries);
     if (linked !== undefined) return linked;
     const orders = jobs.flatMap(({ order }) => order ?? []);
+    const crowded = this.#linking.isCrowded;
     const expects = allNew && orders.length === jobs.length;
     const expected = expects ? await this.#expect(session, orders) : undefined;
     const { tx, outcomes, ring, written, decided } = expected ?? (await this.#decide(session, jobs, allNew));
@@ -188,6 +192,7 @@ export class Writer {
       this.#foresight.forget();
     } else {
       const { start, end } = tx.chain;
+      if (crowded) this.#options.secondLook.claimed(orders, outcomes, decided.gathered);
       this.#linking.noted(tx.chain.events, decided);
       this.#held.wrote(written, tx.xact);
       this.#foresight.learn({ start, end, now: tx.now, ...decided, written });
@@ -243,7 +248,7 @@ export class Writer {
     jobs: readonly Job[],
     tries: Tries,
   ): Promise<readonly JobOutcome[] | undefined> {
-    const { clock, serverClock, timers, announceNext, committed } = this.#options;
+    const { clock, serverClock, timers, announceNext, committed, secondLook } = this.#options;
     const orders = jobs.flatMap(({ order }) => order ?? []);
     if (orders.length < jobs.length) return undefined;
     const sent = timers.monotonic();
@@ -254,10 +259,11 @@ export class Writer {
       announce: announceNext,
     });
     if (linked === undefined) return undefined;
-    const { outcomes, events, ring, announced, unknown } = linked;
+    const { outcomes, gathered, events, ring, announced, unknown } = linked;
     // What was seen without the lock is no knowledge of how things stand.
     if (events.length > 0 || unknown !== undefined) this.#foresight.forget();
     if (unknown !== undefined && !(await this.#gotThrough(unknown, tries))) throw unknown.cause;
+    secondLook.claimed(orders, outcomes, gathered);
     committed(events, ring, announced);
     return outcomes;
   }
