@@ -11,6 +11,8 @@ export class EventFollower {
   readonly #log: SqlEventLog;
   /** Everything up to here was told, or happened while nobody listened. */
   #upTo: number;
+  /** What was told by reading, last: after the first of these positions, up to the second. */
+  #read: readonly [after: number, upTo: number] = [0, 0];
   /** Own events that were told before others' between them and `upTo` were read. */
   readonly #ahead = new Set<number>();
   #reading = false;
@@ -28,9 +30,10 @@ export class EventFollower {
 
   /** Events of a commit of this process. */
   own(events: readonly StoredEvent[]): void {
-    // A reading of others' events may have come across them before the answer to the commit did.
-    const fresh = events.filter(({ seq }) => seq > this.#upTo);
-    for (const { seq } of fresh) this.#ahead.add(seq);
+    // Others may tell of later commits, or a reading come across these, before the answer to their own commit does.
+    const [after, upTo] = this.#read;
+    const fresh = events.filter(({ seq }) => seq <= after || seq > upTo);
+    for (const { seq } of fresh) if (seq > this.#upTo) this.#ahead.add(seq);
     this.#advance();
     if (fresh.length > 0) this.#log.tell(fresh);
     if (this.#ahead.size > 0) this.others(Math.min(...this.#ahead) - 1);
@@ -73,6 +76,8 @@ export class EventFollower {
         const last = events.at(-1);
         if (last === undefined) break;
         const fresh = events.filter(({ seq }) => seq > this.#upTo && !this.#ahead.has(seq));
+        const [after, upTo] = this.#read;
+        this.#read = [upTo === this.#upTo ? after : this.#upTo, Math.max(this.#upTo, last.seq)];
         this.#upTo = Math.max(this.#upTo, last.seq);
         this.#advance();
         if (fresh.length > 0) this.#log.tell(fresh);
