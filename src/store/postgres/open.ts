@@ -157,7 +157,8 @@ function assemble(given: Given, first: Session, head: number): Store {
     committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
       work.ring(ring);
-      if (events.length > 0 && !announced) bell.ring(toldOf(events, ring));
+      // Of one whose answer was lost it may be known that it brought work, and not where its events are.
+      if (events.length + ring.length > 0 && !announced) bell.ring(toldOf(events, ring));
     },
   });
   const sql: Sql = {
