@@ -82,6 +82,8 @@ export class Doorbell {
   announce(told: Told): string | undefined {
     const now = this.#options.timers.monotonic();
     if (this.#session === undefined || !this.hasCompany() || this.#when(told) > now) return undefined;
+    // Should the commit not get through, nobody would be told of these.
+    if (this.#owes) return undefined;
     this.#add(told);
     return this.#payload(this.#take(now));
   }
@@ -100,11 +102,19 @@ export class Doorbell {
     if (this.#session !== undefined) this.#sayHello();
   }
 
+  /** Work, and requests to cancel, that others were still to be told of are told before. */
   async close(): Promise<void> {
     this.#closed = true;
+    const late = this.#session !== undefined && this.#due !== undefined;
     for (const timer of [this.#due, this.#net, this.#retry]) timer?.cancel();
+    if (late && this.#owes) await this.#notify(this.#take(this.#options.timers.monotonic()));
     await this.#connecting;
     await this.#session?.end();
+  }
+
+  /** Others were not told yet of work, or of requests to cancel. */
+  get #owes(): boolean {
+    return this.#queues.size > 0 || this.#notable !== undefined;
   }
 
   /** The earliest time at which others may be told of a commit. */
@@ -133,20 +143,20 @@ export class Doorbell {
   #tellAt(at: number): void {
     const { timers } = this.#options;
     const now = timers.monotonic();
-    if (at <= now) return this.#notify(this.#take(now));
+    if (at <= now) return void this.#notify(this.#take(now));
     if (this.#due !== undefined && (this.#dueAt ?? 0) <= at) return;
     this.#due?.cancel();
     this.#dueAt = at;
     this.#due = timers.after(at - now, () => {
       this.#due = undefined;
-      if (!this.#closed) this.#notify(this.#take(timers.monotonic()));
+      if (!this.#closed) void this.#notify(this.#take(timers.monotonic()));
     });
     this.#due.unref();
   }
 
-  #notify(ring: Ring & { readonly hello?: true; readonly follows?: boolean }): void {
+  async #notify(ring: Ring & { readonly hello?: true; readonly follows?: boolean }): Promise<void> {
     // A ring that does not get through is made up for by the net of the others.
-    this.#options.notify(this.#payload(ring)).catch(() => {});
+    await this.#options.notify(this.#payload(ring)).catch(() => {});
   }
 
   #payload(ring: Ring): string {
@@ -156,7 +166,7 @@ export class Doorbell {
   }
 
   #sayHello(): void {
-    this.#notify({ seq: this.#seq, queues: [], hello: true, follows: this.#options.follows() });
+    void this.#notify({ seq: this.#seq, queues: [], hello: true, follows: this.#options.follows() });
   }
 
   /** Whether other processes have said that they are there. */
@@ -227,7 +237,7 @@ export class Doorbell {
     if (known || hello !== true) return;
     // It has to know of this one too, and of what was committed here since it looked last.
     this.#sayHello();
-    this.#notify({ seq: this.#seq, queues: null });
+    void this.#notify({ seq: this.#seq, queues: null });
   }
 
   #armNet(): void {

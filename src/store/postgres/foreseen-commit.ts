@@ -9,12 +9,15 @@ import { noLonger, stillAsKnown } from "./known-orders.ts";
 import { type CellAs, insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
+import { lockOrders } from "./order-load.ts";
 import { clockNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { CommitUnknown, writeEvents } from "./transaction.ts";
 
 /** As far as the store's clock may be from the server's, milliseconds; the wait for the lock counts. */
 export const clockMs = 100;
+
+const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
 
 /** When, by the server, and what the server knows the transaction by. */
 export interface Stored {
@@ -26,14 +29,15 @@ export interface Stored {
  * Stores what was foreseen as one statement that is its own transaction: it moves the end of the chain if that is where
  * it was taken to be, and all else is written as often as that was so, once or never. A statement that has to wait for
  * the end looks at it again when it gets it.
- * @param timed false when the store was given a clock of its own
+ * @param options.timed false when the store was given a clock of its own
+ * @param options.crowded others claim meanwhile: orders are locked before the end of the chain then
  * @returns undefined when it was not so and nothing was written
  * @throws CommitUnknown
  */
 export async function commitForeseen(
   session: Session,
   foreseen: Foreseen,
-  timed: boolean,
+  { timed, crowded }: { readonly timed: boolean; readonly crowded: boolean },
 ): Promise<Stored | undefined> {
   const { chain } = foreseen;
   const rows = writesWithin(foreseen.writes, "head");
@@ -42,10 +46,16 @@ export async function commitForeseen(
   const head = moveHead(foreseen, timed);
   const statement = writtenWithin("head", head, [...rows, writeEvents(chain, "head")]);
   faultPoint("store.commit.before");
-  const [settled] = await session.settle([statement]);
+  const locks = crowded ? lockOrders(foreseen.known.map(({ id }) => id)) : [];
+  const settled = await session.settle(
+    locks.length === 0 ? [statement] : [plain("BEGIN"), ...locks, statement, plain("COMMIT")],
+  );
   faultPoint("store.commit.after");
-  if (settled?.ok === true) return settled.answer.rows[0] as unknown as Stored | undefined;
-  const error = settled?.error ?? new Error("no answer");
+  const failed = settled.find(({ ok }) => !ok);
+  const answer = settled[locks.length === 0 ? 0 : locks.length + 1];
+  if (failed === undefined && answer?.ok === true)
+    return answer.answer.rows[0] as unknown as Stored | undefined;
+  const error = failed?.ok === false ? failed.error : new Error("no answer");
   if (troubleOf(error) === "lost") throw new CommitUnknown({ xact: "0", end: chain.end }, error);
   // The server has taken it back: the usual way says why, or gets through.
   return undefined;

@@ -1,5 +1,7 @@
 import type { Statement } from "../sql/program.ts";
 
+/** Texts that are kept; there are few, unless calls are mixed in ever new ways. Then it begins anew. */
+const mostKnown = 2_000;
 const known = new Map<string, string>();
 
 /** Knows what it was put together from, so that more can be joined: a writing `WITH` may not stand inside another. */
@@ -72,6 +74,7 @@ function joined(
         return sql.replaceAll(/\$(\d+)/g, (_, number: string) => `$${first + Number(number)}`);
       }),
     );
+    if (known.size >= mostKnown) known.clear();
     known.set(key, text);
   }
   return text;

@@ -1,6 +1,7 @@
+import { canonicalJson } from "../../core/index.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { SqlValue } from "../sql/program.ts";
-import { numberArray, textArray } from "./arrays.ts";
+import { jsonArray, numberArray, textArray } from "./arrays.ts";
 
 /**
  * A query that has a row for each of these orders that is no longer held, or no longer waits, as it is known here.
@@ -22,13 +23,17 @@ export function stillAsKnown({ id, fence, waits }: OrderRow, place: (value: SqlV
     AND waits ${waits === null ? "IS NULL AND lease_until IS NOT NULL" : `= ${place(waits)}::text AND lease_until IS NULL`})`;
 }
 
-/** True while these orders are held as they are known here, nobody waits for them, and nobody else asked for their end. */
+/**
+ * True while these orders are held as they are known here, nobody waits for them, and nobody else has told anything of
+ * them: asked for their end, or given them another priority.
+ */
 export function stillHeld(known: readonly OrderRow[], place: (value: SqlValue) => string): string {
   const ids = place(textArray(known.map(({ id }) => id)));
   const fences = place(numberArray(known.map(({ fence }) => fence)));
-  const asked = place(numberArray(known.map(({ cancelRequested }) => (cancelRequested ? 1 : 0))));
-  return `NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[], ${asked}::bigint[])
-      AS known (id, fence, asked) LEFT JOIN orders ON orders.id = known.id AND orders.fence = known.fence
+  const trails = place(jsonArray(known.map(({ trail }) => canonicalJson(trail))));
+  return `NOT EXISTS (SELECT FROM unnest(${ids}::text[], ${fences}::bigint[],
+        string_to_array(${trails}::text, E'\\x1e')) AS known (id, fence, trail)
+      LEFT JOIN orders ON orders.id = known.id AND orders.fence = known.fence
       AND orders.waits IS NULL AND orders.lease_until IS NOT NULL AND orders.followed = 0
-      AND orders.cancel_requested = known.asked WHERE orders.id IS NULL)`;
+      AND orders.trail = known.trail WHERE orders.id IS NULL)`;
 }

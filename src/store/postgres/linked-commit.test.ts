@@ -187,16 +187,6 @@ describe("what had become otherwise when the chain was locked", () => {
       jobs: () => [{ do: "submit", orders: [newOrder("new", { tenant: "late" })] }],
       meanwhile: (store) => claimIds(store, 2),
     },
-    {
-      what: "the end of the order was asked for",
-      jobs: (order) => [completed(order)],
-      meanwhile: (store, { id }) => store.orders.requestCancel(id, "not wanted"),
-    },
-    {
-      what: "somebody waits for the order",
-      jobs: (order) => [completed(order)],
-      meanwhile: (store, { id }) => store.orders.submit([newOrder("after", { after: [id] })]),
-    },
   ];
 
   test.each(cases)("$what: nothing is done", async ({ jobs, meanwhile }) => {
@@ -218,6 +208,37 @@ describe("what had become otherwise when the chain was locked", () => {
     const after = await store.events.read({ after: events, limit: 100 });
     expect(after.filter(({ data }) => JSON.stringify(data).includes('"new"'))).toEqual([]);
     expect(await store.orders.get(order.id)).toMatchObject({ state: "RUNNING" });
+    expect(await store.events.verify()).toMatchObject({ whole: true });
+  });
+
+  const heldCases: readonly Omit<Otherwise, "jobs">[] = [
+    {
+      what: "the end of the order was asked for",
+      meanwhile: (store, { id }) => store.orders.requestCancel(id, "not wanted"),
+    },
+    {
+      what: "the order was given another priority",
+      meanwhile: (store, { id }) => store.orders.setPriority(id, 7),
+    },
+    {
+      what: "somebody waits for the order",
+      meanwhile: (store, { id }) => store.orders.submit([newOrder("after", { after: [id] })]),
+    },
+  ];
+
+  // Once it is decided the order is locked: others wait for the commit then.
+  test.each(heldCases)("$what before it was locked: nothing is done", async ({ meanwhile }) => {
+    const { store, session } = await open();
+    await store.orders.submit(["a", "b"].map((id) => newOrder(id)));
+    const held = new HeldRows();
+    const { claimed } = await done(session, held, claim(1));
+    const [order] = claimed as readonly [OrderRecord];
+    await meanwhile(store, order);
+    const before = await store.orders.get(order.id);
+    const { linkable, linked } = await done(session, held, completed(order));
+    expect(linkable?.statement).toBeDefined();
+    expect(linked).toBeUndefined();
+    expect(await store.orders.get(order.id)).toEqual(before);
     expect(await store.events.verify()).toMatchObject({ whole: true });
   });
 

@@ -2,16 +2,16 @@ import { canonicalJson, faultPoint, type JsonObject } from "../../core/index.ts"
 import { linkText } from "../chain.ts";
 import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
-import { type Gathered, triple } from "../orders/gathered.ts";
+import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { jsonArray, jsonTexts } from "./arrays.ts";
-import { clockMs, isFree, writesWithin } from "./foreseen-commit.ts";
+import { writesWithin } from "./foreseen-commit.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { writtenAfter } from "./joined.ts";
-import { stillHeld } from "./known-orders.ts";
+import { conditionsOf, type Decided } from "./linked-conditions.ts";
 import { lockOrders, OrderLoad } from "./order-load.ts";
 import type { CellAs } from "./order-write.ts";
 import { troubleOf } from "./postgres-error.ts";
@@ -231,19 +231,6 @@ function isOfOrdersAlone({ claims, rows, inbox, limitKeys }: Loaded): boolean {
   return rows.every(({ id, limitKey }) => candidates.has(id) && limitKey === null);
 }
 
-interface Decided {
-  readonly needs: Needs;
-  readonly known: readonly OrderRow[];
-  readonly jobs: readonly OrderJob[];
-  readonly gathered: Gathered;
-  readonly writes: Writes;
-  readonly now: number;
-  /** Undefined when it is decided on what is remembered. */
-  readonly xact: string | undefined;
-  /** Whether the time is to be held against the server's. */
-  readonly timed: boolean;
-}
-
 /** Undefined when it cannot be written by one statement. */
 function linkedStatement(decided: Decided): Statement | undefined {
   const { writes, now } = decided;
@@ -311,57 +298,6 @@ function linkedEvents({ writes, now }: Decided, texts: readonly string[]): State
     values,
     wants: "count",
   };
-}
-
-/** What was seen without the lock, and has to be so still. */
-function conditionsOf(
-  { needs, known, jobs, gathered, writes, now, xact, timed }: Decided,
-  place: (value: SqlValue) => string,
-): readonly string[] {
-  const where = ["NOT EXISTS (SELECT FROM events WHERE events.seq > chain_head.seq)"];
-  if (timed) where.push(`abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`);
-  const fresh = needs.ids.filter((id) => !gathered.rows.has(id));
-  where.push(...isFree({ ids: fresh, uniqueKeys: needs.uniqueKeys, claims: [] }, place));
-  if (known.length > 0) where.push(stillHeld(known, place));
-  for (const queue of needs.configs) {
-    const config = gathered.configs.get(queue);
-    where.push(
-      config === undefined
-        ? `NOT EXISTS (SELECT FROM queue_configs WHERE queue = ${place(queue)}::text)`
-        : `EXISTS (SELECT FROM queue_configs WHERE queue = ${place(queue)}::text
-            AND config = ${place(canonicalJson(config))}::text)`,
-    );
-  }
-  for (const { queue, priority, tenant, turn } of writes.lanes) {
-    // A turn that was served already would stand in front of all others; one that is remembered may be long over.
-    const known = gathered.lanes.get(triple(queue, priority, tenant)) ?? 0;
-    const asked = `queue = ${place(queue)}::text AND priority = ${place(priority)}::bigint`;
-    const after = place(xact === undefined ? known : turn - 1);
-    where.push(`NOT EXISTS (SELECT FROM order_fronts WHERE ${asked} AND turn > ${after}::bigint)`);
-    if (xact === undefined)
-      where.push(`NOT EXISTS (SELECT FROM order_lanes WHERE ${asked} AND tenant = ${place(tenant)}::text
-        AND turn > ${after}::bigint)`);
-  }
-  for (const [queue, { limit, count }] of depthsOf(jobs))
-    where.push(`(SELECT coalesce(sum(n), 0) FROM order_counts WHERE queue = ${place(queue)}::text
-      AND state IN ('PENDING', 'PREPARING', 'RUNNING', 'WAITING_RETRY')) + ${place(count)}::bigint
-      <= ${place(limit)}::bigint`);
-  return where;
-}
-
-/** Of each queue with a limit: the smallest one, and how many orders are handed in. */
-function depthsOf(
-  jobs: readonly OrderJob[],
-): ReadonlyMap<string, { readonly limit: number; readonly count: number }> {
-  const depths = new Map<string, { limit: number; count: number }>();
-  for (const job of jobs) {
-    if (job.do !== "submit" || job.depthLimit === undefined) continue;
-    for (const { queue } of job.orders) {
-      const depth = depths.get(queue) ?? { limit: job.depthLimit, count: 0 };
-      depths.set(queue, { limit: Math.min(depth.limit, job.depthLimit), count: depth.count + 1 });
-    }
-  }
-  return depths;
 }
 
 /** Columns that hold positions of events, which `head` knows. */

@@ -24,6 +24,7 @@ interface LinkingOptions {
 
 interface LinkedCalls {
   readonly outcomes: readonly JobOutcome[];
+  readonly gathered: Gathered;
   readonly events: readonly StoredEvent[];
   readonly ring: readonly string[];
   /** Others were told already. */
@@ -91,9 +92,9 @@ export class Linking {
       return done;
     } catch (error) {
       if (error instanceof CommitUnknown && linkable !== undefined) {
-        const { outcomes, writes } = linkable;
+        const { outcomes, gathered, writes } = linkable;
         this.#held.forget(writes.updated.map(({ row }) => row));
-        return { outcomes, events: [], ring: writes.ring, announced: false, unknown: error };
+        return { outcomes, gathered, events: [], ring: writes.ring, announced: false, unknown: error };
       }
       await rollBack(session);
       throw error;
@@ -120,7 +121,7 @@ export class Linking {
   ): Promise<LinkedCalls | undefined> {
     const { outcomes, gathered, writes, statement } = linkable;
     const { ring } = writes;
-    if (statement === undefined) return { outcomes, events: [], ring, announced: false };
+    if (statement === undefined) return { outcomes, gathered, events: [], ring, announced: false };
     const tell = ring.length > 0 ? announce(ring) : undefined;
     const linked = await commitLinked(session, linkable, tell);
     if (linked === undefined) return undefined;
@@ -129,6 +130,6 @@ export class Linking {
     this.#held.wrote(written, xact);
     this.#recollection.note(gathered, writes);
     this.#crowd.committed(events);
-    return { outcomes, events, ring, announced: tell !== undefined };
+    return { outcomes, gathered, events, ring, announced: tell !== undefined };
   }
 }

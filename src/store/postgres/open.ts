@@ -17,6 +17,7 @@ import { storeError } from "./postgres-error.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { Reader } from "./reader.ts";
 import { checkSchemaName, migrateSchema } from "./schema.ts";
+import { SecondLook } from "./second-look.ts";
 import { ServerClock, serverNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { WorkListeners } from "./work-listeners.ts";
@@ -128,8 +129,17 @@ function assemble(given: Given, first: Session, head: number): Store {
     most: options.readers ?? 3,
     open: () => connections.open("read"),
   });
+  const secondLook = new SecondLook({
+    timers,
+    ask: (statement) =>
+      reader.read(function* (): Program<Answer> {
+        return yield statement;
+      }),
+    ring: (queue) => work.ring([queue], false),
+  });
   const writer = new Writer({
     ...persistence,
+    secondLook,
     serverClock,
     clock,
     first,
@@ -148,7 +158,8 @@ function assemble(given: Given, first: Session, head: number): Store {
     committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
       work.ring(ring, false);
-      if (events.length > 0 && !announced) bell.ring(toldOf(events, ring));
+      // Of one whose answer was lost it may be known that it brought work, and not where its events are.
+      if (events.length + ring.length > 0 && !announced) bell.ring(toldOf(events, ring));
     },
   });
   const sql: Sql = {
@@ -195,6 +206,7 @@ function assemble(given: Given, first: Session, head: number): Store {
   const close = (): Promise<void> =>
     (closing ??= (async () => {
       await writer.close();
+      secondLook.close();
       await listening;
       await bell.close();
       await reader.close();

@@ -238,6 +238,13 @@ export function readAhead(queue: string, capacity: Capacity): Statement {
   return { sql: aheadText, values: candidateValues(queue, capacity), wants: "arrays" };
 }
 
+const unseenText = `SELECT 1 FROM (${aheadText}) AS waiting WHERE id <> ALL($7::text[]) LIMIT 1`;
+
+/** Has a row when a claim would find something else than these orders. */
+export function readUnseen(queue: string, capacity: Capacity, seen: readonly string[]): Statement {
+  return { sql: unseenText, values: [...candidateValues(queue, capacity), textArray(seen)], wants: "arrays" };
+}
+
 /** @param text of payloads, in characters */
 export function readRows(answer: Answer): {
   readonly rows: readonly OrderRow[];

@@ -70,6 +70,36 @@ describe("a commit whose answer is lost", () => {
     },
   );
 
+  test.each(["cut-after", "cut-before"] as const)(
+    "is stored once when the server was to link it (%s)",
+    async (fate) => {
+      const schema = server.schema();
+      await using store = await open(schema, proxy.url(server.url()));
+      await using other = await open(schema);
+      await store.orders.submit([order("first")]);
+      let cut = false;
+      proxy.fate = (sent) => {
+        if (cut || !sent.includes("WITH RECURSIVE told")) return "pass";
+        cut = true;
+        return fate;
+      };
+      const ids = ["first"];
+      // Others have committed since, and it has not heard of it yet.
+      for (let n = 0; !cut && n < 50; n++) {
+        await other.orders.submit([newOrder(`other-${n}`, { queue: "other" })]);
+        const [stored] = await store.orders.submit([order(`o${n}`)]);
+        expect(stored).toMatchObject({ fresh: true });
+        ids.push(`o${n}`);
+      }
+      expect(cut).toBe(true);
+      expect((await store.orders.counts("q")).PENDING).toBe(ids.length);
+      expect((await store.orders.list({ queue: "q", limit: 100 })).map(({ id }) => id).sort()).toEqual(
+        ids.sort(),
+      );
+      expect(await store.events.verify()).toMatchObject({ whole: true });
+    },
+  );
+
   test("is called unknown when the server stays away", async () => {
     const store = await open(server.schema(), proxy.url(server.url()), 300);
     await store.orders.submit([order("first")]);

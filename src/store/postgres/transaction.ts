@@ -123,18 +123,23 @@ export class Transaction {
 
   /**
    * Begins where the chain is taken to end, and goes on without an answer: the server opens and checks while the calls
-   * are already being decided. `asExpected` has to be asked before the commit. `check` has no answer when all is well.
+   * are already being decided. `asExpected` has to be asked before the commit. `check` has no answer when all is well;
+   * `first` goes out before the end of the chain is locked.
    */
-  static expect(session: Session, expected: { start: ChainEnd; now: number }, check: Statement): Transaction {
+  static expect(
+    session: Session,
+    expected: { start: ChainEnd; now: number },
+    { first, check }: { readonly first: readonly Statement[]; readonly check: Statement },
+  ): Transaction {
     faultPoint("store.commit.before-begin");
     const tx = new Transaction(session, expected.start, "", expected.now);
-    tx.#opened = session.settle([plain("BEGIN"), standing, check]);
+    tx.#opened = session.settle([plain("BEGIN"), ...first, standing, check]);
     return tx;
   }
 
   /** The server's time when the lock was held; undefined when it was not as expected: nothing of it may be committed. */
   async asExpected(): Promise<number | undefined> {
-    const [, answer, check] = answersOf((await this.#opened) ?? []);
+    const [answer, check] = answersOf((await this.#opened) ?? []).slice(-2);
     const head = answer?.rows[0] as unknown as Standing | undefined;
     const { seq, hash } = this.#draft.start;
     if (head === undefined || head.seq !== seq || head.hash !== hash) return undefined;

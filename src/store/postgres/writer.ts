@@ -14,10 +14,12 @@ import { HeldRows } from "./held-rows.ts";
 import { finish, type Job, runAll } from "./jobs.ts";
 import { Linking } from "./linking.ts";
 import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
+import { lockOrders } from "./order-load.ts";
 import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
+import type { SecondLook } from "./second-look.ts";
 import type { ServerClock } from "./server-clock.ts";
 import { rollBack, type Session } from "./session.ts";
 import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
@@ -46,6 +48,8 @@ export interface WriterOptions extends Persistence {
   readonly announce: (events: readonly StoredEvent[], ring: readonly string[]) => Statement | undefined;
   /** The same of one whose place is not known yet. */
   readonly announceNext: (ring: readonly string[]) => Statement | undefined;
+  /** Told of claims that pass others by. */
+  readonly secondLook: SecondLook;
   /** Called after a commit, before its promises resolve; must not throw. `announced`: others were told already. */
   readonly committed: (events: readonly StoredEvent[], ring: readonly string[], announced: boolean) => void;
 }
@@ -160,14 +164,13 @@ export class Writer {
     const session = await this.#connected();
     await this.#ahead.take();
     await this.#fresh.take();
-    // What locks the head before rows would wait for claims of others that are about to wait for the head.
-    const isFirst = !this.#linking.wasCrowded || jobs.every(({ order }) => order?.do === "submit");
-    const foreseen = isFirst ? await this.#commitForeseen(session, jobs, tries) : undefined;
+    const foreseen = await this.#commitForeseen(session, jobs, tries);
     if (foreseen !== undefined) return foreseen;
     const linked = await this.#commitLinked(session, jobs, tries);
     if (linked !== undefined) return linked;
     const orders = jobs.flatMap(({ order }) => order ?? []);
-    const expects = isFirst && allNew && orders.length === jobs.length;
+    const crowded = this.#linking.hasOthers;
+    const expects = allNew && orders.length === jobs.length;
     const expected = expects ? await this.#expect(session, orders) : undefined;
     const { tx, outcomes, ring, written, decided } = expected ?? (await this.#decide(session, jobs, allNew));
     let announced = false;
@@ -192,6 +195,7 @@ export class Writer {
       this.#foresight.forget();
     } else {
       const { start, end } = tx.chain;
+      if (crowded) this.#options.secondLook.claimed(orders, outcomes, decided.gathered);
       this.#linking.noted(tx.chain.events, decided);
       this.#held.wrote(written, tx.xact);
       this.#foresight.learn({ start, end, now: tx.now, ...decided, written });
@@ -216,7 +220,8 @@ export class Writer {
     const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
     let announced = false;
     try {
-      const done = commitForeseen(session, foreseen, clock === undefined);
+      const crowded = this.#linking.wasCrowded;
+      const done = commitForeseen(session, foreseen, { timed: clock === undefined, crowded });
       announced = this.#announce(session, chain, writes.ring);
       const stored = await done;
       if (stored === undefined) {
@@ -246,7 +251,7 @@ export class Writer {
     jobs: readonly Job[],
     tries: Tries,
   ): Promise<readonly JobOutcome[] | undefined> {
-    const { clock, serverClock, timers, announceNext, committed } = this.#options;
+    const { clock, serverClock, timers, announceNext, committed, secondLook } = this.#options;
     const orders = jobs.flatMap(({ order }) => order ?? []);
     if (orders.length < jobs.length) return undefined;
     const sent = timers.monotonic();
@@ -257,10 +262,11 @@ export class Writer {
       announce: announceNext,
     });
     if (linked === undefined) return undefined;
-    const { outcomes, events, ring, announced, unknown } = linked;
+    const { outcomes, gathered, events, ring, announced, unknown } = linked;
     // What was seen without the lock is no knowledge of how things stand.
     if (events.length > 0 || unknown !== undefined) this.#foresight.forget();
     if (unknown !== undefined && !(await this.#gotThrough(unknown, tries))) throw unknown.cause;
+    secondLook.claimed(orders, outcomes, gathered);
     committed(events, ring, announced);
     return outcomes;
   }
@@ -284,7 +290,8 @@ export class Writer {
     const expected = session.pipelined ? this.#foresight.expect(orders, this.#now()) : undefined;
     if (expected === undefined) return undefined;
     const sent = timers.monotonic();
-    const tx = Transaction.expect(session, expected, otherwise(expected));
+    const first = this.#linking.wasCrowded ? lockOrders(expected.known.map(({ id }) => id)) : [];
+    const tx = Transaction.expect(session, expected, { first, check: otherwise(expected) });
     try {
       const decided = decideExpected(tx, orders, expected.gathered);
       const now = await tx.asExpected();

@@ -1,0 +1,103 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
+import { systemClock } from "../../core/index.ts";
+import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
+import type { Store } from "../index.ts";
+import type { OrderJob } from "../orders/order-io.ts";
+import { Connections } from "./connections.ts";
+import { loadDriver } from "./driver.ts";
+import { HeldRows } from "./held-rows.ts";
+import { commitLinked, decideLinked, type Linkable, type Linked } from "./linked-commit.ts";
+import { openPostgresStore } from "./open.ts";
+import { rollBack, type Session } from "./session.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await postgresServer();
+});
+afterAll(() => server.stop());
+
+const opened: { close(): Promise<unknown> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+/** A store, and a connection as the writer of another process would have it. */
+async function open(sent: string[] = []): Promise<{ store: Store; other: Session }> {
+  const schema = server.schema();
+  const store = await openPostgresStore({ url: server.url(), schema, driver: await watchedDriver(sent) });
+  opened.push(store);
+  const options = { url: server.url(), schema, timers: systemClock, connectMs: 5_000, name: "cutover other" };
+  const other = await new Connections(await loadDriver(), options).open("write");
+  opened.push({ close: () => other.end() });
+  return { store, other };
+}
+
+const claimOne: OrderJob = {
+  do: "claim",
+  queue: "q",
+  worker: "other",
+  capacity: starting(1),
+  leaseMs: 60_000,
+};
+
+/** What another process is about to claim: until its commit it keeps these orders, and two more, from others. */
+const aboutToClaim = async (other: Session): Promise<Linkable> =>
+  (await decideLinked(other, [claimOne], {
+    held: new HeldRows(),
+    now: undefined,
+    learn: () => {},
+  })) as Linkable;
+
+async function commit(other: Session, decided: Linkable): Promise<Linked | undefined> {
+  const linked = await commitLinked(other, decided, undefined);
+  await rollBack(other);
+  return linked;
+}
+
+test("one that commits most keeps nobody waiting who is about to claim, though it claims the usual way", async () => {
+  const sent: string[] = [];
+  const { store, other } = await open(sent);
+  const submit = (name: string): Promise<unknown> =>
+    store.orders.submit(Array.from({ length: 20 }, (_, n) => newOrder(`${name}-${n}`)));
+  await submit("first");
+  expect(await commit(other, await aboutToClaim(other))).toBeDefined();
+  for (const name of ["second", "third", "fourth"]) await submit(name);
+  let foreseen = 0;
+  for (let n = 0; n < 6; n++) {
+    // It reads ahead what it takes next.
+    if (n % 2 === 1) for (let m = 0; m < 3; m++) await claimIds(store, 1);
+    const decided = await aboutToClaim(other);
+    const before = sent.length;
+    const claimed = claimIds(store, 1);
+    // It is done, or it waits.
+    await Promise.race([claimed, new Promise((resolve) => setTimeout(resolve, 100))]);
+    expect(await commit(other, decided)).toBeDefined();
+    expect(await claimed).toHaveLength(1);
+    if (sent.slice(before).some((text) => text.startsWith("WITH head AS"))) foreseen++;
+  }
+  expect(foreseen).toBeGreaterThan(0);
+  expect(await store.events.verify()).toMatchObject({ whole: true });
+});
+
+test("what others have looked at and left is rung for, where a claim has passed it by", async () => {
+  const { store, other } = await open();
+  const rung: string[] = [];
+  store.orders.onWork((queue) => rung.push(queue));
+  await store.orders.submit([newOrder("a"), newOrder("b")]);
+  expect(await commit(other, await aboutToClaim(other))).toBeDefined();
+  await store.orders.submit([newOrder("c")]);
+  const decided = await aboutToClaim(other);
+  rung.length = 0;
+  expect(await claimIds(store, 1)).toEqual([]);
+  expect(await commit(other, decided)).toMatchObject({ written: [{ id: "b" }] });
+  await vi.waitFor(() => expect(rung).toContain("q"), { timeout: 1_500 });
+  rung.length = 0;
+  // What it has seen and left itself is no reason to look again.
+  await store.orders.configure("q", { paused: true }, "ana", "test");
+  rung.length = 0;
+  expect(await claimIds(store, 1)).toEqual([]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(rung).toEqual([]);
+});

@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { Doorbell, type DoorbellOptions } from "./doorbell.ts";
+import type { Session } from "./session.ts";
+
+type Listener = Parameters<DoorbellOptions["openListener"]>[0];
+
+/** A bell of which another process has heard, and what it has sent since. */
+async function bell(): Promise<{ bell: Doorbell; clock: ManualClock; sent: object[] }> {
+  const clock = new ManualClock();
+  const sent: object[] = [];
+  let listener: Listener | undefined;
+  const made = new Doorbell({
+    timers: clock,
+    random: () => 0,
+    channel: "test",
+    self: "self",
+    openListener: (hooks) => {
+      listener = hooks;
+      const session = { script: () => Promise.resolve(), end: () => Promise.resolve(), destroy() {} };
+      return Promise.resolve(session as unknown as Session);
+    },
+    notify: (payload) => Promise.resolve(sent.push(JSON.parse(payload) as object)),
+    heard: () => {},
+    follows: () => false,
+    missed: () => {},
+  });
+  await made.start();
+  const hello = { from: "other", seq: 0, queues: [], hello: true, follows: false };
+  listener?.notified({ channel: "test", payload: JSON.stringify(hello) });
+  sent.length = 0;
+  return { bell: made, clock, sent };
+}
+
+const work = (seq: number, ...queues: readonly string[]) => ({ seq, queues, notable: undefined });
+
+test("work is told at once, though what brings none was to be told later", async () => {
+  const { bell: made, clock, sent } = await bell();
+  made.ring(work(1, "q"));
+  made.ring(work(2));
+  made.ring(work(3, "p"));
+  expect(sent).toEqual([{ from: "self", seq: 1, queues: ["q"] }]);
+  await clock.advance(5);
+  expect(sent.slice(1)).toEqual([{ from: "self", seq: 3, queues: ["p"] }]);
+  made.ring(work(4));
+  await clock.advance(249);
+  expect(sent).toHaveLength(2);
+  await clock.advance(1);
+  expect(sent.slice(2)).toEqual([{ from: "self", seq: 4, queues: [] }]);
+  await made.close();
+});
+
+test("work that others were still to be told of is told before the bell is closed", async () => {
+  const { bell: made, sent } = await bell();
+  made.ring(work(1, "q"));
+  made.ring(work(2, "p"));
+  await made.close();
+  expect(sent.slice(1)).toEqual([{ from: "self", seq: 2, queues: ["p"] }]);
+});
+
+test("what was to be told does not go along with a commit that may not get through", async () => {
+  const { bell: made, clock, sent } = await bell();
+  made.ring(work(1, "q"));
+  made.ring(work(2, "p"));
+  // The timer is late.
+  clock.monotonic = () => 10;
+  expect(made.announce(work(3, "r"))).toBeUndefined();
+  made.ring(work(3, "r"));
+  expect(sent.slice(1)).toEqual([{ from: "self", seq: 3, queues: ["p", "r"] }]);
+  expect(made.announce(work(4))).toBeUndefined();
+  await made.close();
+});
