@@ -87,6 +87,7 @@ export class Waiters {
     this.#disarmNet();
     this.#lingering?.cancel();
     this.#off?.();
+    this.#off = undefined;
     for (const entries of this.#waiting.values()) for (const entry of entries) entry.fail(error);
   }
 
@@ -102,6 +103,7 @@ export class Waiters {
   #rest(): void {
     this.#disarmNet();
     this.#lingering?.cancel();
+    if (this.#off === undefined) return;
     this.#lingering = this.#clock.after(lingerMs, () => {
       this.#off?.();
       this.#off = undefined;

@@ -3,7 +3,7 @@ import { postgresServer, type TestServer } from "../../../test/postgres/server.t
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { systemClock } from "../../core/index.ts";
 import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
-import type { Store } from "../index.ts";
+import type { OrderRecord, Store } from "../index.ts";
 import type { OrderJob } from "../orders/order-io.ts";
 import { Connections } from "./connections.ts";
 import { loadDriver } from "./driver.ts";
@@ -100,4 +100,28 @@ test("what others have looked at and left is rung for, where a claim has passed 
   expect(await claimIds(store, 1)).toEqual([]);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(rung).toEqual([]);
+});
+
+test.each<[string, (store: Store, order: OrderRecord) => Promise<unknown>]>([
+  ["a request to cancel", (store, { id }) => store.orders.requestCancel(id, "not wanted")],
+  ["another priority", (store, { id }) => store.orders.setPriority(id, 7)],
+  [
+    "an order that waits for it",
+    (store, { id }) => store.orders.submit([newOrder("after", { after: [id] })]),
+  ],
+  ["a renewal", (store, { id, fence }) => store.orders.renew([{ id, fence }], 60_000)],
+])("%s waits for an order in the hands of others without the end of the chain", async (_, write) => {
+  const { store, other } = await open();
+  await store.orders.submit([newOrder("a"), newOrder("b")]);
+  expect(await commit(other, await aboutToClaim(other))).toBeDefined();
+  const [order] = await store.orders.claim("q", "w", starting(1), 60_000);
+  const ask = (sql: string): Promise<unknown> => other.send([{ sql, values: [], wants: "rows" }]);
+  await ask("BEGIN");
+  await ask("SELECT 1 FROM orders WHERE id = 'b' FOR NO KEY UPDATE");
+  const written = write(store, order as OrderRecord);
+  await Promise.race([written, new Promise((resolve) => setTimeout(resolve, 100))]);
+  await ask("SELECT seq FROM chain_head WHERE id = 1 FOR UPDATE NOWAIT");
+  await ask("COMMIT");
+  await written;
+  expect(await store.events.verify()).toMatchObject({ whole: true });
 });

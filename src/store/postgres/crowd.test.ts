@@ -38,7 +38,7 @@ describe("a process among others", () => {
     expect(alone.hasOthers).toBe(true);
     commits(alone, 3, 0);
     expect([alone.isAlone, alone.hasOthers]).toEqual([true, true]);
-    commits(alone, 64, 0);
+    commits(alone, 1_000, 0);
     expect(alone.hasOthers).toBe(false);
   });
 });

@@ -5,8 +5,9 @@ const dense = 4;
 const most = 2 * dense;
 /** After so many in a row before which others wrote nothing it is alone. */
 const calm = 3;
-/** For so many commits it is remembered that there were others, and that it was crowded. */
+/** For so many commits it is remembered that it was crowded, and that there were others: they may commit seldom, and wait. */
 const memory = 64;
+const longMemory = 1_000;
 
 /**
  * Whether other processes commit more often than this one. Then its own commits must not hold the end of the chain while it
@@ -17,7 +18,7 @@ export class Crowd {
   #density = 0;
   #calm = 0;
   /** Commits since others were seen, and since it was crowded. */
-  #sinceOthers = memory;
+  #sinceOthers = longMemory;
   #sinceDense = 0;
   readonly #company: () => boolean;
 
@@ -37,7 +38,7 @@ export class Crowd {
 
   /** Others may be about to claim as well. */
   get hasOthers(): boolean {
-    return this.#sinceOthers < memory || this.#company();
+    return this.#sinceOthers < longMemory || this.#company();
   }
 
   /** It was crowded lately: others may be so still. */

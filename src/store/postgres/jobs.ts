@@ -7,6 +7,8 @@ export interface Job {
   /** A call on work orders: all of a transaction are decided together. */
   readonly order?: OrderJob;
   readonly task?: (tx: Transaction) => Promise<unknown>;
+  /** Orders that the task writes. */
+  readonly writes?: readonly string[];
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
 }

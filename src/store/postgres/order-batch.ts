@@ -6,7 +6,7 @@ import type { OrderRow } from "../orders/row.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { largeSubmit, mayAllBeNew, NotAllNew, submitInSlices } from "./large-submit.ts";
-import { lockOrders, OrderLoad } from "./order-load.ts";
+import { OrderLoad } from "./order-load.ts";
 import { insertRows, updateRows, writeOrders } from "./order-write.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -39,6 +39,23 @@ export interface Knowledge {
   readonly allNew: boolean;
   /** Others may be about to claim. */
   readonly crowded: boolean;
+}
+
+/** Stored orders that a call names and may write. */
+export function namedBy(job: OrderJob): readonly string[] {
+  switch (job.do) {
+    case "change":
+      return job.changes.map(({ id }) => id);
+    case "cancel":
+    case "prioritise":
+      return [job.id];
+    case "submit":
+      return job.orders.flatMap(({ after }) => after);
+    case "claim":
+    case "configure":
+    case "settle":
+      return [];
+  }
 }
 
 /** New rows but the last of them, sent while the next ones are put into words; what is left to write. */
@@ -81,12 +98,6 @@ export class OrderWork {
   /** Statements of the first round; none when there are no calls. */
   opening(): readonly Statement[] {
     return this.#jobs.length === 0 ? [] : this.#ask();
-  }
-
-  /** Statements that lock orders held here, which the calls will write. */
-  locking(): readonly Statement[] {
-    const ids = this.#jobs.flatMap((job) => (job.do === "change" ? job.changes.map(({ id }) => id) : []));
-    return lockOrders(ids.filter((id) => this.#knowledge.held.has(id)));
   }
 
   /** `opened`: the answers to the statements of the first round. What is to be written is kept for the commit. */

@@ -27,7 +27,11 @@ export function postgresOrders(
     ...orderCalls(writer, bell),
     ...sqlOrderReads(sql, dialect, options.now),
     ...sqlOrderCare(sql),
-    renew: (held, leaseMs) => sql.write(({ now }) => renewOrders(held, now, now + leaseMs)),
+    renew: (held, leaseMs) =>
+      writer.task(
+        (tx) => tx.run(renewOrders(held, tx.now, tx.now + leaseMs)),
+        held.map(({ id }) => id),
+      ),
     prune: (queue, before, limit) => sql.write(() => pruneOrders(queue, before, limit)),
   };
 }

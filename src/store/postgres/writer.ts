@@ -15,7 +15,7 @@ import { finish, type Job, runAll } from "./jobs.ts";
 import { Linking } from "./linking.ts";
 import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
-import { decideAll, type OrderOutcome, OrderWork } from "./order-batch.ts";
+import { decideAll, namedBy, type OrderOutcome, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -84,9 +84,9 @@ export class Writer {
     return this.task((tx) => tx.run(work(tx.context)));
   }
 
-  /** The same for work that is no program. */
-  task<T>(task: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.#add({ task });
+  /** The same for work that is no program. `writes`: orders that it writes. */
+  task<T>(task: (tx: Transaction) => Promise<T>, writes: readonly string[] = []): Promise<T> {
+    return this.#add({ task, writes });
   }
 
   order<T>(order: OrderJob): Promise<T> {
@@ -106,7 +106,7 @@ export class Writer {
     await this.#session?.end();
   }
 
-  #add<T>(job: Pick<Job, "order" | "task">): Promise<T> {
+  #add<T>(job: Pick<Job, "order" | "task" | "writes">): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(closedError(this.#options.place));
       this.#jobs.push({ ...job, resolve, reject });
@@ -329,7 +329,7 @@ export class Writer {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
         ...(now === undefined ? {} : { now }),
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
-        ...(this.#linking.hasOthers ? { first: orders.locking() } : {}),
+        ...(this.#linking.hasOthers ? { first: lockOrders(writtenBy(jobs)) } : {}),
       });
       const { ring, written, outcomes, decided } = await orders.decide(tx, loaded);
       return { tx, ring, written, decided, outcomes: await runAll(tx, jobs, outcomes) };
@@ -369,6 +369,15 @@ export class Writer {
     await this.#options.endOthers(session);
     return session;
   }
+}
+
+/**
+ * Orders that are named, and will be written: in the hands of somebody who waits for the end of the chain, each would be
+ * waited for with that end locked.
+ */
+function writtenBy(jobs: readonly Job[]): readonly string[] {
+  const named = jobs.flatMap(({ order, writes = [] }) => (order === undefined ? writes : namedBy(order)));
+  return [...new Set(named)];
 }
 
 /** Undefined where they are refused: whether that is right is seen when the store was asked. */
