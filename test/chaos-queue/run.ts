@@ -44,7 +44,9 @@ const seconds = (): string => ((performance.now() - began) / 1_000).toFixed(1).p
 const say = (line: string): void => {
   if (!values.quiet) console.log(`${seconds()}  ${line}`);
 };
-console.log(`chaos: ${plan.store}, ${plan.workers} workers, ${plan.orders} orders, --mix ${plan.mix} --seed ${plan.seed}`);
+console.log(
+  `chaos: ${plan.store}, ${plan.workers} workers, ${plan.orders} orders, --mix ${plan.mix} --seed ${plan.seed}`,
+);
 const { wrong, disturbances, ...figures } = await runChaos(plan, say);
 console.log(JSON.stringify(disturbances));
 console.log(JSON.stringify(figures));
