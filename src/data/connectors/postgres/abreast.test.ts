@@ -61,10 +61,12 @@ const count = async (): Promise<unknown> =>
   (await client.query("SELECT count(*)::int AS n FROM t")).rows[0]?.["n"];
 const saved = async (): Promise<number | undefined> => (await stores.fresh.checkpoint("j"))?.[0];
 
-/** What the connections that write are about, as the server sees them. */
+/** What the connections that write are about, as the server sees them; `begun`: in a transaction that has written nothing yet. */
 async function writers(): Promise<Readonly<Record<string, string>>> {
   const found = await server.query(
-    `SELECT application_name AS name, CASE WHEN wait_event_type = 'Lock' THEN 'waits' ELSE state END AS state FROM pg_stat_activity
+    `SELECT application_name AS name, CASE WHEN wait_event_type = 'Lock' THEN 'waits'
+        WHEN state = 'idle in transaction' AND (backend_xid IS NULL OR query ILIKE 'begin%') THEN 'begun'
+        ELSE state END AS state FROM pg_stat_activity
       WHERE application_name LIKE 'cutover write%' AND datname = '${urls.fresh.split("/").at(-1)}'`,
   );
   return Object.fromEntries(found.map(({ name, state }) => [String(name), String(state)]));
