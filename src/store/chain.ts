@@ -12,14 +12,13 @@ export interface LinkInput {
   readonly data: string;
 }
 
-/** The hashed text of an event but for what the event before it decides, which is put between these three. */
+/** The hashed text of an event but for what the event before it decides: its hash, `beforeSeq` and the position stand between the two. */
 export interface LinkText {
-  /** Up to the hash of the event before. */
   readonly before: string;
-  /** From there to the event's position. */
-  readonly between: string;
   readonly after: string;
 }
+
+export const beforeSeq: string = `","seq":`;
 
 /**
  * Canonical JSON of `{ at, data, previous, seq, stream, type }`. The text is put together by hand because `data` is
@@ -28,15 +27,14 @@ export interface LinkText {
 export function linkText(event: Omit<LinkInput, "seq">): LinkText {
   return {
     before: `{"at":${canonicalJson(event.at)},"data":${event.data},"previous":"`,
-    between: `","seq":`,
     after: `,"stream":${JSON.stringify(event.stream)},"type":${JSON.stringify(event.type)}}`,
   };
 }
 
 /** SHA-256 over its `linkText`, with the hash of the event before and its position. */
 export function linkHash(event: LinkInput, previous: string): string {
-  const { before, between, after } = linkText(event);
-  return sha256(`${before}${previous}${between}${event.seq}${after}`);
+  const { before, after } = linkText(event);
+  return sha256(`${before}${previous}${beforeSeq}${event.seq}${after}`);
 }
 
 export interface Break {

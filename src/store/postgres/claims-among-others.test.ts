@@ -1,12 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
-import { systemClock } from "../../core/index.ts";
+import { writerSession } from "../../../test/postgres/writer-session.ts";
 import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { OrderRecord, Store } from "../index.ts";
 import type { OrderJob } from "../orders/order-io.ts";
-import { Connections } from "./connections.ts";
-import { loadDriver } from "./driver.ts";
 import { HeldRows } from "./held-rows.ts";
 import { commitLinked, decideLinked, type Linkable, type Linked } from "./linked-commit.ts";
 import { openPostgresStore } from "./open.ts";
@@ -28,8 +26,7 @@ async function open(sent: string[] = []): Promise<{ store: Store; other: Session
   const schema = server.schema();
   const store = await openPostgresStore({ url: server.url(), schema, driver: await watchedDriver(sent) });
   opened.push(store);
-  const options = { url: server.url(), schema, timers: systemClock, connectMs: 5_000, name: "cutover other" };
-  const other = await new Connections(await loadDriver(), options).open("write");
+  const other = await writerSession(server.url(), schema);
   opened.push({ close: () => other.end() });
   return { store, other };
 }

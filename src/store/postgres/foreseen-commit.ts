@@ -11,13 +11,11 @@ import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import { lockOrders } from "./order-load.ts";
 import { clockNow } from "./server-clock.ts";
-import type { Session } from "./session.ts";
+import { plain, type Session } from "./session.ts";
 import { CommitUnknown, writeEvents } from "./transaction.ts";
 
 /** As far as the store's clock may be from the server's, milliseconds; the wait for the lock counts. */
 export const clockMs = 100;
-
-const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
 
 /** When, by the server, and what the server knows the transaction by. */
 export interface Stored {

@@ -2,13 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { connectClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
-import { systemClock } from "../../core/index.ts";
+import { writerSession } from "../../../test/postgres/writer-session.ts";
 import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { OrderChange, OrderRecord, Store } from "../index.ts";
 import { Gathered, triple } from "../orders/gathered.ts";
 import type { OrderJob } from "../orders/order-io.ts";
-import { Connections } from "./connections.ts";
-import { loadDriver } from "./driver.ts";
 import { HeldRows } from "./held-rows.ts";
 import { commitLinked, decideLinked, type Linkable, type Linked, recallLinked } from "./linked-commit.ts";
 import { openPostgresStore } from "./open.ts";
@@ -35,8 +33,7 @@ async function open(): Promise<{ store: Store; session: Session; schema: string 
 }
 
 async function connect(schema: string): Promise<Session> {
-  const options = { url: server.url(), schema, timers: systemClock, connectMs: 5_000, name: "cutover other" };
-  const session = await new Connections(await loadDriver(), options).open("write");
+  const session = await writerSession(server.url(), schema);
   opened.push({ close: () => session.end() });
   return session;
 }

@@ -1,5 +1,5 @@
 import { canonicalJson, faultPoint, type JsonObject } from "../../core/index.ts";
-import { linkText } from "../chain.ts";
+import { beforeSeq, linkText } from "../chain.ts";
 import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import type { Gathered } from "../orders/gathered.ts";
@@ -18,7 +18,7 @@ import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
-import { answersOf, type Session } from "./session.ts";
+import { answersOf, plain, type Session } from "./session.ts";
 import { type CommitMark, CommitUnknown, lockHead, newEvents } from "./transaction.ts";
 
 /** What a commit is to be. */
@@ -62,7 +62,7 @@ const lockMs = 300;
 const relative = 2 ** 52;
 
 const begin: readonly Statement[] = [
-  { sql: "BEGIN", values: [], wants: "count" },
+  plain("BEGIN"),
   {
     sql: `SELECT ${clockNow} AS now, pg_current_xact_id()::text AS xact,
       set_config('lock_timeout', '${lockMs}', true) AS waits`,
@@ -70,7 +70,6 @@ const begin: readonly Statement[] = [
     wants: "rows",
   },
 ];
-const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
 
 /**
  * Decides calls that `areSimple`: new orders that wait for nothing, changes of those held here, claims of what nobody else
@@ -241,7 +240,6 @@ function linkedStatement(decided: Decided): Statement | undefined {
   const links = writes.events.map(({ stream, event }, index) =>
     linkText({ at: now, stream, type: event.type, data: texts[index] ?? "" }),
   );
-  const between = links[0]?.between ?? "";
   const values: SqlValue[] = [jsonArray(links.map(({ before }) => before))];
   const place = (value: SqlValue): string => `$${values.push(value)}`;
   const after = `string_to_array(${place(links.map((link) => link.after).join("\u001e"))}::text, E'\\x1e')`;
@@ -255,7 +253,7 @@ function linkedStatement(decided: Decided): Statement | undefined {
   const link: Statement = {
     sql: `SELECT 0::bigint AS place, seq, hash FROM chain_head WHERE ${[isHead, ...asIs].join(" AND ")}
       UNION ALL SELECT told.place, link.seq + 1, sha256(convert_to(
-        told.before || encode(link.hash, 'hex') || '${between}' || (link.seq + 1) || told.after, 'UTF8'))
+        told.before || encode(link.hash, 'hex') || '${beforeSeq}' || (link.seq + 1) || told.after, 'UTF8'))
       FROM link JOIN told ON told.place = link.place + 1`,
     values: conditions,
     wants: "count",

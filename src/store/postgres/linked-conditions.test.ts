@@ -1,12 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
-import { systemClock } from "../../core/index.ts";
+import { writerSession } from "../../../test/postgres/writer-session.ts";
 import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
 import type { Store } from "../index.ts";
 import { Gathered } from "../orders/gathered.ts";
 import type { OrderJob } from "../orders/order-io.ts";
-import { Connections } from "./connections.ts";
-import { loadDriver } from "./driver.ts";
 import { HeldRows } from "./held-rows.ts";
 import { commitLinked, decideLinked, type Linkable, recallLinked } from "./linked-commit.ts";
 import { openPostgresStore } from "./open.ts";
@@ -28,8 +26,7 @@ async function open(): Promise<{ store: Store; session: Session }> {
   const schema = server.schema();
   const store = await openPostgresStore({ url: server.url(), schema });
   opened.push(store);
-  const options = { url: server.url(), schema, timers: systemClock, connectMs: 5_000, name: "cutover other" };
-  const session = await new Connections(await loadDriver(), options).open("write");
+  const session = await writerSession(server.url(), schema);
   opened.push({ close: () => session.end() });
   return { store, session };
 }

@@ -88,7 +88,8 @@ export class Linking {
         this.#recollection.forget();
         this.#doubt.wrong();
       } else this.#doubt.right();
-      if (done === undefined || done.events.length === 0) await rollBack(session);
+      // What was sent has ended by its COMMIT, whatever came of it.
+      if (linkable?.statement === undefined) await rollBack(session);
       return done;
     } catch (error) {
       if (error instanceof CommitUnknown && linkable !== undefined) {

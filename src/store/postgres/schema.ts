@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CutoverError, faultPoint } from "../../core/index.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import { serverNow } from "./server-clock.ts";
-import type { Session } from "./session.ts";
+import { plain, type Session } from "./session.ts";
 
 /** One numbered SQL file. Its first line says whether older programs can still use the store after it. */
 interface SchemaFile {
@@ -85,7 +85,6 @@ export async function refuseNewer(session: Session): Promise<void> {
   missing(schemaFiles(), (found?.rows ?? []) as unknown as readonly Applied[]);
 }
 
-const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
 const asked = (sql: string, ...values: readonly string[]): Statement => ({ sql, values, wants: "rows" });
 
 async function makeSchema(session: Session, schema: string): Promise<void> {

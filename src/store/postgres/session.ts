@@ -163,10 +163,13 @@ export class Session {
   }
 }
 
+/** A statement without values, of which only the end is of interest. */
+export const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
+
 /** Whatever state the transaction is in, it ends; when even that fails the connection is of no more use. */
 export async function rollBack(session: Session): Promise<void> {
   if (session.lost !== undefined) return;
-  const [ended] = await session.settle([{ sql: "ROLLBACK", values: [], wants: "count" }]);
+  const [ended] = await session.settle([plain("ROLLBACK")]);
   if (ended?.ok !== true) session.destroy("the transaction could not be rolled back");
 }
 

@@ -12,9 +12,8 @@ import { isHead, refuseNewer } from "./schema.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
 import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
 import { clockNow } from "./server-clock.ts";
-import { answersOf, type Session, type Settled } from "./session.ts";
+import { answersOf, plain, type Session, type Settled } from "./session.ts";
 
-const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
 const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
 
 /**
