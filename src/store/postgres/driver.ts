@@ -6,6 +6,31 @@ import { asError, CutoverError } from "../../core/index.ts";
  */
 export interface PgDriver {
   readonly Client: new (options: PgOptions) => PgClient;
+  /** What is asked; what extends it may be handed to a client. */
+  readonly Query?: new (query: { readonly text: string }) => object;
+}
+
+/** What a connection of the driver sends. */
+export interface PgParts {
+  readonly stream?: { cork?(): void; uncork?(): void; destroy(error?: Error): unknown };
+  parse(statement: { readonly text: string; readonly name: string }): void;
+  bind(values: {
+    readonly statement: string;
+    readonly values: readonly unknown[];
+    readonly valueMapper: (value: unknown) => unknown;
+  }): void;
+  describe(what: { readonly type: "P" }): void;
+  execute(portal: object): void;
+  sync(): void;
+}
+
+/** What the driver hands on of the server's answers. */
+export interface PgMessages {
+  readonly rowDescription: {
+    readonly fields: readonly { readonly name: string; readonly dataTypeID: number }[];
+  };
+  readonly dataRow: { readonly fields: readonly (string | null)[] };
+  readonly commandComplete: { readonly text: string };
 }
 
 export interface PgOptions {
@@ -39,12 +64,12 @@ export interface PgNotification {
 export interface PgClient {
   /** True where pipelining is known. */
   readonly pipeline?: boolean;
-  readonly connection?: {
-    readonly stream?: { cork?(): void; uncork?(): void; destroy(error?: Error): unknown };
-  };
+  readonly connection?: Pick<PgParts, "stream">;
   connect(): Promise<unknown>;
   query(query: PgQuery, callback: (error: Error | null, result: PgResult) => void): void;
   query(text: string): Promise<unknown>;
+  /** One of a class that extends that of the driver's queries. */
+  query(query: object): unknown;
   end(): Promise<void>;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "notification", listener: (message: PgNotification) => void): unknown;

@@ -11,7 +11,7 @@ import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import { lockOrders } from "./order-load.ts";
 import { clockNow } from "./server-clock.ts";
-import { plain, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { CommitUnknown, writeEvents } from "./transaction.ts";
 
 /** As far as the store's clock may be from the server's, milliseconds; the wait for the lock counts. */
@@ -45,12 +45,10 @@ export async function commitForeseen(
   const statement = writtenWithin("head", head, [...rows, writeEvents(chain, "head")]);
   faultPoint("store.commit.before");
   const locks = crowded ? lockOrders(foreseen.known.map(({ id }) => id)) : [];
-  const settled = await session.settle(
-    locks.length === 0 ? [statement] : [plain("BEGIN"), ...locks, statement, plain("COMMIT")],
-  );
+  const settled = await session.settle([...locks, statement]);
   faultPoint("store.commit.after");
   const failed = settled.find(({ ok }) => !ok);
-  const answer = settled[locks.length === 0 ? 0 : locks.length + 1];
+  const answer = settled[locks.length];
   if (failed === undefined && answer?.ok === true)
     return answer.answer.rows[0] as unknown as Stored | undefined;
   const error = failed?.ok === false ? failed.error : new Error("no answer");

@@ -18,7 +18,7 @@ import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
-import { answersOf, plain, type Session } from "./session.ts";
+import { answersOf, plain, rollBack, type Session } from "./session.ts";
 import { type CommitMark, CommitUnknown, lockHead, newEvents } from "./transaction.ts";
 
 /** What a commit is to be. */
@@ -159,19 +159,21 @@ export async function commitLinked(
   tell: Statement | undefined,
 ): Promise<Linked | undefined> {
   if (statement === undefined) return undefined;
-  const opening = [...(xact === undefined ? [plain("BEGIN")] : []), lockHead];
   if (xact === undefined) faultPoint("store.commit.before-begin");
   faultPoint("store.commit.before");
-  const sent = session.settle([...opening, statement, plain("COMMIT")]);
+  // What is sent together is a transaction where none was begun.
+  const ending = xact === undefined ? [] : [plain("COMMIT")];
+  const sent = session.settle([lockHead, statement, ...ending]);
   if (tell !== undefined) void session.settle([tell]);
   const settled = await sent;
   faultPoint("store.commit.after");
   const failed = settled.find(({ ok }) => !ok);
   if (failed?.ok === false) {
     if (troubleOf(failed.error) === "lost") throw new CommitUnknown(markOf(writes, now), failed.error);
+    if (xact !== undefined) await rollBack(session);
     return undefined; // The usual way says why, or gets through.
   }
-  const answer = settled[opening.length];
+  const answer = settled[1];
   const links = (answer?.ok === true ? answer.answer.rows : []) as unknown as readonly Link[];
   const [first] = links;
   if (first === undefined) return undefined;

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tellingDriver } from "../../../test/postgres/watched-driver.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { OrderChange, OrderRecord, Store } from "../index.ts";
-import { loadDriver, type PgDriver, type PgOptions } from "./driver.ts";
+import type { PgDriver } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -13,30 +14,13 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** A driver that counts statements by whether they look for orders to claim, and whether they do so ahead. */
-async function counting(counts: { looked: number; ahead: number }): Promise<PgDriver> {
-  const { Client } = await loadDriver();
-  function count(options: PgOptions): InstanceType<typeof Client> {
-    const client = new Client(options);
-    const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
-    const noKind = "{}";
-    return Object.assign(client, {
-      query: (
-        first: string | { text: string; values: readonly unknown[] },
-        ...others: readonly unknown[]
-      ) => {
-        if (
-          typeof first !== "string" &&
-          first.text.includes("RECURSIVE class") &&
-          first.values[1] !== noKind
-        ) {
-          if (first.text.includes("'candidate'")) counts.looked++;
-          else counts.ahead++;
-        }
-        return query(first, ...others);
-      },
-    });
-  }
-  return { Client: count as unknown as PgDriver["Client"] };
+function counting(counts: { looked: number; ahead: number }): Promise<PgDriver> {
+  const noKind = "{}";
+  return tellingDriver(({ sql, values }) => {
+    if (!sql.includes("RECURSIVE class") || values[1] === noKind) return;
+    if (sql.includes("'candidate'")) counts.looked++;
+    else counts.ahead++;
+  });
 }
 
 const most = 120;

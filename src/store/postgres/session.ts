@@ -7,7 +7,9 @@ import {
   type PgNotification,
   type PgResult,
 } from "./driver.ts";
+import { PreparedStatements } from "./prepared-statements.ts";
 import { preparedText } from "./statement-text.ts";
+import { type TripClass, tripClass } from "./trip.ts";
 
 export interface SessionOptions {
   readonly url: string;
@@ -28,16 +30,20 @@ export type Settled =
   | { readonly ok: true; readonly answer: Answer; readonly command: string }
   | { readonly ok: false; readonly error: Error };
 
-/** One connection. Statements sent together go out in one packet and are answered in order. */
+/** One connection. Statements sent together go out in one packet and are answered in one. */
 export class Session {
   readonly #client: PgClient;
+  /** Undefined when the driver waits for each answer. */
+  readonly #Trip: TripClass | undefined;
   readonly #options: SessionOptions;
+  readonly #prepared = new PreparedStatements();
   #lost: Error | undefined;
   #ending = false;
   #busy = 0;
 
-  private constructor(client: PgClient, options: SessionOptions) {
+  private constructor(client: PgClient, trip: TripClass | undefined, options: SessionOptions) {
     this.#client = client;
+    this.#Trip = client.pipeline === true ? trip : undefined;
     this.#options = options;
   }
 
@@ -58,7 +64,7 @@ export class Session {
       pipeline: true,
       types: numbersAsNumbers,
     });
-    const session = new Session(client, options);
+    const session = new Session(client, tripClass(driver), options);
     client.on("error", (error) => {
       if (session.#lost !== undefined || session.#ending) return;
       session.#lost = error;
@@ -77,7 +83,7 @@ export class Session {
 
   /** Whether statements go out without waiting for the answers to those before. */
   get pipelined(): boolean {
-    return this.#client.pipeline === true;
+    return this.#Trip !== undefined;
   }
 
   /** Statements under way. */
@@ -90,8 +96,8 @@ export class Session {
   }
 
   /**
-   * Sends statements in one go. Resolves when all are settled; after one that failed inside a transaction the server
-   * refuses the others.
+   * Sends statements in one go. Resolves when all are settled; after one that failed the server skips the others.
+   * Where it is `pipelined` they are one transaction, unless one of them begins or ends one.
    */
   async settle(statements: readonly Statement[]): Promise<readonly Settled[]> {
     const { timers, answerMs } = this.#options;
@@ -101,7 +107,7 @@ export class Session {
     );
     deadline.unref();
     try {
-      if (this.#client.pipeline === true) return await this.#sendAll(statements);
+      if (this.#Trip !== undefined) return await this.#sendAll(this.#Trip, statements);
       const settled: Settled[] = [];
       for (const statement of statements) settled.push(await this.#sendOne(statement));
       return settled;
@@ -138,12 +144,16 @@ export class Session {
     }
   }
 
-  #sendAll(statements: readonly Statement[]): Promise<readonly Settled[]> {
-    const stream = this.#client.connection?.stream;
-    stream?.cork?.();
-    const sent = statements.map((statement) => this.#sendOne(statement));
-    stream?.uncork?.();
-    return Promise.all(sent);
+  #sendAll(Trip: TripClass, statements: readonly Statement[]): Promise<readonly Settled[]> {
+    const { promise, resolve } = Promise.withResolvers<readonly Settled[]>();
+    const done = (settled: readonly Settled[]): void => {
+      const lost = this.#lost;
+      resolve(
+        lost === undefined ? settled : settled.map((one) => (one.ok ? one : { ok: false, error: lost })),
+      );
+    };
+    this.#client.query(new Trip({ statements, prepared: this.#prepared, done }));
+    return promise;
   }
 
   #sendOne({ sql, values, wants }: Statement): Promise<Settled> {

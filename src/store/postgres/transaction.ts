@@ -274,13 +274,7 @@ export class Transaction {
 /** Whether a transaction got through, asked on another connection. Waits until its end when it is still going on. */
 export async function wasCommitted(session: Session, mark: CommitMark): Promise<boolean> {
   const question = questionOf(mark);
-  const settled: readonly Settled[] = await session.settle([
-    plain("BEGIN"),
-    lockHead,
-    question,
-    plain("ROLLBACK"),
-  ]);
-  const [, , answer] = answersOf(settled);
+  const [, , answer] = await session.send([plain("BEGIN"), lockHead, question, plain("ROLLBACK")]);
   const yes = answer?.rows[0]?.["yes"];
   return yes === 1 || yes === "t";
 }
