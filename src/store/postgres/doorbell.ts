@@ -1,5 +1,6 @@
 import { backoffDelay, type Clock, type Timer } from "../../core/index.ts";
 import type { PgNotification } from "./driver.ts";
+import { type Offer, readOffer } from "./offers.ts";
 import type { Session } from "./session.ts";
 
 /** What a process tells the others after its commits. */
@@ -10,6 +11,8 @@ export interface Ring {
   readonly queues: readonly string[] | null;
   /** Position of the first event, not told of before, that concerns others whether they follow or not. */
   readonly notable?: number | undefined;
+  /** A new order that the commit was about. */
+  readonly offer?: Offer | undefined;
 }
 
 export interface DoorbellOptions {
@@ -85,7 +88,7 @@ export class Doorbell {
     // Should the commit not get through, nobody would be told of these.
     if (this.#owes) return undefined;
     this.#add(told);
-    return this.#payload(this.#take(now));
+    return this.#payload({ ...this.#take(now), offer: told.offer });
   }
 
   /** Tells others of a commit of this process. */
@@ -162,7 +165,9 @@ export class Doorbell {
   #payload(ring: Ring): string {
     const tell = (told: Ring): string => JSON.stringify({ from: this.#options.self, ...told });
     const payload = tell(ring);
-    return Buffer.byteLength(payload) <= longestPayload ? payload : tell({ ...ring, queues: null });
+    return Buffer.byteLength(payload) <= longestPayload
+      ? payload
+      : tell({ ...ring, queues: null, offer: undefined });
   }
 
   #sayHello(): void {
@@ -257,6 +262,8 @@ export interface Told {
   readonly seq: number;
   readonly queues: readonly string[];
   readonly notable: number | undefined;
+  /** Told when it is told at once: later it would be old. */
+  readonly offer?: Offer | undefined;
 }
 
 interface Heard extends Ring {
@@ -269,7 +276,7 @@ interface Heard extends Ring {
 /** Anybody may notify on the channel: what cannot be read is no ring. */
 function readPayload(payload: string | undefined): Heard | undefined {
   try {
-    const { from, seq, queues, notable, hello, follows } = JSON.parse(payload ?? "") as Record<
+    const { from, seq, queues, notable, hello, follows, offer } = JSON.parse(payload ?? "") as Record<
       string,
       unknown
     >;
@@ -282,6 +289,7 @@ function readPayload(payload: string | undefined): Heard | undefined {
       notable: typeof notable === "number" ? notable : undefined,
       hello: hello === true,
       follows: typeof follows === "boolean" ? follows : undefined,
+      offer: readOffer(offer),
     };
   } catch {
     return undefined;

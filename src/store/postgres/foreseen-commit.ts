@@ -139,7 +139,7 @@ export function isFree(free: Foreseen["free"], place: (value: SqlValue) => strin
 }
 
 /** Others may have brought something without an event: an order whose time has come, or one in the inbox. */
-function nothingElse(
+export function nothingElse(
   claims: Foreseen["free"]["claims"],
   now: number,
   place: (value: SqlValue) => string,
@@ -162,7 +162,7 @@ function nobodyWaits(claims: Foreseen["none"], place: (value: SqlValue) => strin
 }
 
 /** One of these texts. The usual one is said plainly: a set costs the server something for itself. */
-function anyOf(texts: readonly string[], place: (value: SqlValue) => string): string {
+export function anyOf(texts: readonly string[], place: (value: SqlValue) => string): string {
   const [alone] = texts;
   return alone !== undefined && texts.length === 1
     ? `= ${place(alone)}::text`

@@ -31,6 +31,8 @@ export interface Learned {
   readonly written: Iterable<OrderRow>;
   /** Claims for which the store was looked through, as it was asked. */
   readonly looked?: readonly ClaimNeeds[];
+  /** Queues in which nothing waits. */
+  readonly empty?: readonly string[];
 }
 
 /** Like `Foreseen`, and not decided yet. */

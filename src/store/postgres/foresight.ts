@@ -194,7 +194,7 @@ export class Foresight {
     this.learn(learned);
   }
 
-  learn({ start, end, now, gathered, writes, written, looked = [] }: Learned): void {
+  learn({ start, end, now, gathered, writes, written, looked = [], empty = [] }: Learned): void {
     if (this.#end?.seq !== start.seq || this.#end.hash !== start.hash || this.#size() > mostFacts)
       this.forget();
     this.#end = end;
@@ -217,6 +217,7 @@ export class Foresight {
       if (waits === "room") this.#empty.delete(queue);
       this.#lines.get(queue)?.wrote(row);
     }
+    for (const queue of empty) this.#empty.add(queue);
     for (const [queue, line] of this.#lines) {
       if (!line.isOver) continue;
       this.#lines.delete(queue);

@@ -33,7 +33,7 @@ export function writtenWithin(name: string, head: Statement, parts: readonly Sta
 }
 
 /**
- * Writes that take their rows from the last of some queries, which may refer to those before it and to themselves.
+ * Writes that take their rows from the last of some queries, which may refer to those before it.
  * @param answer what is answered, in terms of these queries
  */
 export function writtenAfter(
@@ -45,7 +45,7 @@ export function writtenAfter(
   const all = [...Object.values(queries), ...parts];
   const sql = joined(`after ${names.join(" ")} ${answer}`, all, (texts) => {
     const named = texts.map((text, index) => `${names[index] ?? `part_${index}`} AS (${text})`);
-    return `WITH RECURSIVE ${named.join(", ")} ${answer}`;
+    return `WITH ${named.join(", ")} ${answer}`;
   });
   return { sql, values: all.flatMap(({ values }) => values), wants: "rows" };
 }

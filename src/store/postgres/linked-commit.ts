@@ -4,21 +4,22 @@ import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
-import type { OrderRow } from "../orders/row.ts";
+import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
+import { type OrderRow, toRecord } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
-import { jsonArray, jsonTexts } from "./arrays.ts";
 import { writesWithin } from "./foreseen-commit.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { writtenAfter } from "./joined.ts";
 import { conditionsOf, type Decided } from "./linked-conditions.ts";
 import { lockOrders, OrderLoad } from "./order-load.ts";
 import type { CellAs } from "./order-write.ts";
+import { type Offer, offeredRow } from "./offers.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
-import { answersOf, plain, rollBack, type Session } from "./session.ts";
+import { answersOf, plain, rollBack, type Session, type Settled } from "./session.ts";
 import { type CommitMark, CommitUnknown, lockHead, newEvents } from "./transaction.ts";
 
 /** What a commit is to be. */
@@ -31,10 +32,13 @@ export interface Linkable {
   readonly xact: string | undefined;
   /** Undefined when there is nothing to write. */
   readonly statement: Statement | undefined;
+  /** What is claimed was only told of: what it is like is seen with the commit. */
+  readonly offer?: Offer;
 }
 
 /** What was committed, with the places that the server gave it. */
 export interface Linked {
+  readonly outcomes: readonly JobOutcome[];
   readonly events: readonly StoredEvent[];
   readonly written: readonly OrderRow[];
   readonly xact: string;
@@ -127,9 +131,30 @@ export function recallLinked(
     : undefined;
 }
 
+/**
+ * A claim of an order that somebody has told of: one round trip, and nothing is looked for. What it is decided on is what
+ * was told; the order itself comes with the answer.
+ */
+export function claimOffered(
+  job: OrderJob & { readonly do: "claim" },
+  offer: Offer,
+  { recollection, now, timed }: { recollection: Recollection; now: number; timed: boolean },
+): Linkable | undefined {
+  const rounds = gather([job]);
+  const needs = rounds.next().value as Needs;
+  const recalled = recollection.recall(needs);
+  if (recalled === undefined || job.capacity.max < 1) return undefined;
+  const found = { candidates: [offer.id], due: [], inbox: [], untold: [] };
+  const gathered = rounds.next({ ...recalled, rows: [offeredRow(offer)], claims: [found] });
+  if (gathered.done !== true) return undefined;
+  const seen = { needs, known: [], gathered: gathered.value, now, xact: undefined, timed, offer };
+  const decided = decide([job], seen);
+  return decided?.statement === undefined ? undefined : { ...decided, offer };
+}
+
 function decide(
   jobs: readonly OrderJob[],
-  seen: Pick<Decided, "needs" | "known" | "gathered" | "now" | "xact" | "timed">,
+  seen: Pick<Decided, "needs" | "known" | "gathered" | "now" | "xact" | "timed" | "offer">,
 ): Linkable | undefined {
   const { now, xact, gathered } = seen;
   const batch = new OrderBatch({ now, nextSeq: relative, gathered });
@@ -155,7 +180,7 @@ function decide(
  */
 export async function commitLinked(
   session: Session,
-  { writes, now, xact, statement }: Linkable,
+  { outcomes, writes, now, xact, statement, offer }: Linkable,
   tell: Statement | undefined,
 ): Promise<Linked | undefined> {
   if (statement === undefined) return undefined;
@@ -163,7 +188,9 @@ export async function commitLinked(
   faultPoint("store.commit.before");
   // What is sent together is a transaction where none was begun.
   const ending = xact === undefined ? [] : [plain("COMMIT")];
-  const sent = session.settle([lockHead, statement, ...ending]);
+  const opening = [...lockOrders(offer === undefined ? [] : [offer.id]), lockHead];
+  const look = offer === undefined ? [] : [rowOf(offer.id)];
+  const sent = session.settle([...opening, statement, ...look, ...ending]);
   if (tell !== undefined) void session.settle([tell]);
   const settled = await sent;
   faultPoint("store.commit.after");
@@ -173,17 +200,42 @@ export async function commitLinked(
     if (xact !== undefined) await rollBack(session);
     return undefined; // The usual way says why, or gets through.
   }
-  const answer = settled[1];
+  const [answer, looked] = settled.slice(opening.length);
   const links = (answer?.ok === true ? answer.answer.rows : []) as unknown as readonly Link[];
   const [first] = links;
   if (first === undefined) return undefined;
   const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
+  const seen = offer === undefined ? undefined : rowsIn(looked);
   return {
+    outcomes: seen === undefined ? outcomes : claimed(seen),
     events: storedEvents(writes.events, links, now),
-    written: written.map((row) => placed(row, first.seq)),
+    written: seen ?? written.map((row) => placed(row, first.seq)),
     xact: first.xact,
     now: first.now,
   };
+}
+
+const rowOf = (id: string): Statement => ({
+  sql: `SELECT ${orderColumnNames} FROM orders WHERE id = $1::text`,
+  values: [id],
+  wants: "arrays",
+});
+
+function rowsIn(answer: Settled | undefined): readonly OrderRow[] {
+  const rows = answer?.ok === true ? answer.answer.rows : [];
+  return rows.map((cells) => toOrderRow(cells as unknown as OrderCells));
+}
+
+/** What a claim is answered that got these. */
+const claimed = (rows: readonly OrderRow[]): readonly JobOutcome[] => [
+  { ok: true, value: rows.map(toRecord) },
+];
+
+/** Of a claim that was not answered and got through: what it got. */
+export async function lookAgain(session: Session, { id }: Offer): Promise<readonly JobOutcome[]> {
+  const [answer] = await session.settle([rowOf(id)]);
+  // The first fence is that of the first claim: a later one is somebody else's.
+  return claimed(rowsIn(answer).filter(({ fence }) => fence === 1));
 }
 
 /** Not the transaction's id: one that was lost with the server, before it wrote anything, may be given to another again. */
@@ -239,41 +291,42 @@ function linkedStatement(decided: Decided): Statement | undefined {
   const count = writes.events.length;
   const parts = count > mostEvents ? undefined : writesWithin(writes, "head", placedBy(count));
   if (parts === undefined) return undefined;
-  const links = writes.events.map(({ stream, event }, index) =>
-    linkText({ at: now, stream, type: event.type, data: texts[index] ?? "" }),
-  );
-  const values: SqlValue[] = [jsonArray(links.map(({ before }) => before))];
-  const place = (value: SqlValue): string => `$${values.push(value)}`;
-  const after = `string_to_array(${place(links.map((link) => link.after).join("\u001e"))}::text, E'\\x1e')`;
-  const told: Statement = {
-    sql: `SELECT * FROM unnest(${jsonTexts(1)}, ${after}) WITH ORDINALITY AS told (before, after, place)`,
+  const values: SqlValue[] = [];
+  const asIs = conditionsOf(decided, (value) => `$${values.push(value)}`);
+  const first: Statement = {
+    sql: `SELECT seq, hash FROM chain_head WHERE ${[isHead, ...asIs].join(" AND ")}`,
     values,
     wants: "count",
   };
-  const conditions: SqlValue[] = [];
-  const asIs = conditionsOf(decided, (value) => `$${conditions.push(value)}`);
-  const link: Statement = {
-    sql: `SELECT 0::bigint AS place, seq, hash FROM chain_head WHERE ${[isHead, ...asIs].join(" AND ")}
-      UNION ALL SELECT told.place, link.seq + 1, sha256(convert_to(
-        told.before || encode(link.hash, 'hex') || '${beforeSeq}' || (link.seq + 1) || told.after, 'UTF8'))
-      FROM link JOIN told ON told.place = link.place + 1`,
-    values: conditions,
-    wants: "count",
-  };
+  const links = writes.events.map(({ stream, event }, index): readonly [string, Statement] => {
+    const { before, after } = linkText({ at: now, stream, type: event.type, data: texts[index] ?? "" });
+    return [`link_${index + 1}`, nextLink(`link_${index}`, before, after)];
+  });
   const head: Statement = {
     sql: `UPDATE chain_head SET seq = last.seq, hash = last.hash
-      FROM (SELECT * FROM link ORDER BY place DESC LIMIT 1) AS last
-      WHERE ${isHead} AND last.place > 0 RETURNING last.seq - last.place AS base`,
+      FROM link_${count} AS last WHERE ${isHead} RETURNING last.seq - ${count} AS base`,
     values: [],
     wants: "count",
   };
+  const all = links.map(([name], index) => `SELECT ${index + 1} AS place, * FROM ${name}`);
+  const link: Statement = { sql: all.join(" UNION ALL "), values: [], wants: "count" };
   return writtenAfter(
-    { told, link, head },
+    { link_0: first, ...Object.fromEntries(links), link, head },
     [...parts, linkedEvents(decided, texts)],
-    `SELECT link.seq, encode(link.hash, 'hex') AS hash, encode(before.hash, 'hex') AS previous,
+    `SELECT link.seq, encode(link.hash, 'hex') AS hash, encode(link.previous, 'hex') AS previous,
         pg_current_xact_id()::text AS xact, ${clockNow} AS now
-      FROM head, link JOIN link AS before ON before.place = link.place - 1 ORDER BY link.place`,
+      FROM head, link ORDER BY link.place`,
   );
+}
+
+/** The position and hash of the event behind one that is called so, or behind the end of the chain. */
+function nextLink(name: string, before: string, after: string): Statement {
+  const hashed = `$1::text || encode(hash, 'hex') || '${beforeSeq}' || (seq + 1) || $2::text`;
+  return {
+    sql: `SELECT seq + 1 AS seq, sha256(convert_to(${hashed}, 'UTF8')) AS hash, hash AS previous FROM ${name}`,
+    values: [before, after],
+    wants: "count",
+  };
 }
 
 function linkedEvents({ writes, now }: Decided, texts: readonly string[]): Statement {

@@ -4,8 +4,9 @@ import type { Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { SqlValue } from "../sql/program.ts";
 import { jsonArray, numberArray, textArray } from "./arrays.ts";
-import { clockMs, isFree } from "./foreseen-commit.ts";
+import { clockMs, isFree, nothingElse } from "./foreseen-commit.ts";
 import { stillHeld } from "./known-orders.ts";
+import { type Offer, stillOffered } from "./offers.ts";
 import { clockNow } from "./server-clock.ts";
 
 /** Calls that were decided without the end of the chain. */
@@ -20,6 +21,8 @@ export interface Decided {
   readonly xact: string | undefined;
   /** Whether the time is to be held against the server's. */
   readonly timed: boolean;
+  /** What is claimed was only told of. */
+  readonly offer?: Offer;
 }
 
 type Place = (value: SqlValue) => string;
@@ -37,8 +40,14 @@ export function conditionsOf(decided: Decided, place: Place): readonly string[] 
   where.push(...isFree({ ids: fresh, uniqueKeys: needs.uniqueKeys, claims: [] }, place));
   if (known.length > 0) where.push(stillHeld(known, place));
   where.push(...configuredAlike(decided, place), ...turnsToCome(decided, place));
-  where.push(...roomIn(depthsOf(decided.jobs), place));
+  where.push(...roomIn(depthsOf(decided.jobs), place), ...offered(decided, place));
   return where;
+}
+
+function offered({ offer, needs, now }: Decided, place: Place): readonly string[] {
+  if (offer === undefined) return [];
+  const kinds = needs.claims.flatMap(({ capacity }) => capacity.kinds);
+  return [...stillOffered(offer, kinds, place), ...nothingElse(needs.claims, now, place)];
 }
 
 function configuredAlike({ needs, gathered }: Decided, place: Place): readonly string[] {

@@ -6,7 +6,17 @@ import type { Statement } from "../sql/program.ts";
 import { Crowd } from "./crowd.ts";
 import { Doubt } from "./doubt.ts";
 import type { HeldRows } from "./held-rows.ts";
-import { areSimple, commitLinked, decideLinked, type Linkable, recallLinked } from "./linked-commit.ts";
+import type { Learned } from "./foreseen.ts";
+import {
+  areSimple,
+  claimOffered,
+  commitLinked,
+  decideLinked,
+  type Linkable,
+  type Linked,
+  recallLinked,
+} from "./linked-commit.ts";
+import { type Offer, offerOf, Offers } from "./offers.ts";
 import { Recollection } from "./recollection.ts";
 import { rollBack, type Session } from "./session.ts";
 import { CommitUnknown } from "./transaction.ts";
@@ -19,7 +29,7 @@ interface LinkingOptions {
   /** Told of the server's time. */
   readonly learn: (server: number) => void;
   /** What tells others of the commit, sent right behind it. */
-  readonly announce: (ring: readonly string[]) => Statement | undefined;
+  readonly announce: (ring: readonly string[], offer: Offer | undefined) => Statement | undefined;
 }
 
 interface LinkedCalls {
@@ -31,6 +41,10 @@ interface LinkedCalls {
   readonly announced: boolean;
   /** The commit was not answered: whether it got through has to be found out, and where its events stand is not known. */
   readonly unknown?: CommitUnknown;
+  /** Where the outcomes are not known therefore: what was claimed, if it got through. */
+  readonly offer?: Offer;
+  /** What is certain since the commit; undefined where it was decided on what may be otherwise meanwhile. */
+  readonly learned?: Learned;
 }
 
 /**
@@ -42,6 +56,8 @@ export class Linking {
   readonly #crowd: Crowd;
   readonly #recollection = new Recollection();
   readonly #doubt = new Doubt();
+  readonly #offers = new Offers();
+  readonly #offerDoubt = new Doubt();
 
   /** @param company whether other processes have said that they are there */
   constructor(held: HeldRows, company: () => boolean) {
@@ -57,6 +73,11 @@ export class Linking {
   /** Others may be waiting for the chain, and hold orders that they are about to claim. */
   get wasCrowded(): boolean {
     return this.#crowd.wasDense;
+  }
+
+  /** Somebody else has told of a new order. */
+  offered(offer: Offer, now: number): void {
+    this.#offers.keep(offer, now);
   }
 
   /** A commit the usual way: its events, and what its calls were decided on. */
@@ -77,29 +98,45 @@ export class Linking {
     orders: readonly OrderJob[],
     options: LinkingOptions,
   ): Promise<LinkedCalls | undefined> {
-    if (!session.pipelined || this.#crowd.isAlone || !this.#doubt.passes()) return undefined;
+    if (!session.pipelined) return undefined;
+    const offered = this.#offered(orders, options);
+    if (offered !== undefined) {
+      const done = await this.#send(session, offered, options);
+      if (done === undefined) this.#offerDoubt.wrong();
+      else this.#offerDoubt.right();
+      return done;
+    }
+    if (this.#crowd.isAlone || !this.#doubt.passes()) return undefined;
     const recalled = this.#recalled(orders, options);
     if (recalled === undefined && !(this.#crowd.isDense && areSimple(orders, this.#held))) return undefined;
     let linkable: Linkable | undefined;
     try {
       linkable = recalled ?? (await this.#looked(session, orders, options));
-      const done = linkable === undefined ? undefined : await this.#send(session, linkable, options);
-      if (done === undefined) {
-        this.#recollection.forget();
-        this.#doubt.wrong();
-      } else this.#doubt.right();
-      // What was sent has ended by its COMMIT, whatever came of it.
-      if (linkable?.statement === undefined) await rollBack(session);
-      return done;
     } catch (error) {
-      if (error instanceof CommitUnknown && linkable !== undefined) {
-        const { outcomes, gathered, writes } = linkable;
-        this.#held.forget(writes.updated.map(({ row }) => row));
-        return { outcomes, gathered, events: [], ring: writes.ring, announced: false, unknown: error };
-      }
       await rollBack(session);
       throw error;
     }
+    const done = linkable === undefined ? undefined : await this.#send(session, linkable, options);
+    if (done === undefined) {
+      this.#recollection.forget();
+      this.#doubt.wrong();
+    } else this.#doubt.right();
+    // What was sent has ended, whatever came of it.
+    if (linkable?.statement === undefined) await rollBack(session);
+    return done;
+  }
+
+  /** A claim of what somebody else has just told of. */
+  #offered(orders: readonly OrderJob[], { clock, now }: LinkingOptions): Linkable | undefined {
+    const [job] = orders;
+    if (job?.do !== "claim" || orders.length > 1) return undefined;
+    const offer = this.#offers.take(job.queue, now);
+    if (offer === undefined || !this.#offerDoubt.passes()) return undefined;
+    return claimOffered(job, offer, {
+      recollection: this.#recollection,
+      now,
+      timed: clock === undefined,
+    });
   }
 
   #recalled(orders: readonly OrderJob[], { clock, now }: LinkingOptions): Linkable | undefined {
@@ -120,17 +157,40 @@ export class Linking {
     linkable: Linkable,
     { learn, announce }: LinkingOptions,
   ): Promise<LinkedCalls | undefined> {
-    const { outcomes, gathered, writes, statement } = linkable;
+    const { outcomes, gathered, writes, statement, offer } = linkable;
     const { ring } = writes;
     if (statement === undefined) return { outcomes, gathered, events: [], ring, announced: false };
-    const tell = ring.length > 0 ? announce(ring) : undefined;
-    const linked = await commitLinked(session, linkable, tell);
+    const tell = ring.length > 0 ? announce(ring, offerOf(writes)) : undefined;
+    let linked: Linked | undefined;
+    try {
+      linked = await commitLinked(session, linkable, tell);
+    } catch (error) {
+      if (!(error instanceof CommitUnknown)) throw error;
+      this.#held.forget(writes.updated.map(({ row }) => row));
+      const of = offer === undefined ? {} : { offer };
+      return { outcomes, gathered, events: [], ring, announced: false, unknown: error, ...of };
+    }
     if (linked === undefined) return undefined;
     const { events, written, xact, now } = linked;
     learn(now);
     this.#held.wrote(written, xact);
     this.#recollection.note(gathered, writes);
     this.#crowd.committed(events);
-    return { outcomes, gathered, events, ring, announced: tell !== undefined };
+    const learned = offer === undefined ? {} : { learned: learnedFrom(linkable, linked) };
+    return { outcomes: linked.outcomes, gathered, events, ring, announced: tell !== undefined, ...learned };
   }
+}
+
+/** All that a claim of what was told was decided on has been found to be so, and that nothing else waits. */
+function learnedFrom({ gathered, writes, now }: Linkable, { events, written }: Linked): Learned {
+  const [first, last] = [events[0], events.at(-1)] as readonly [StoredEvent, StoredEvent];
+  return {
+    start: { seq: first.seq - 1, hash: first.previous },
+    end: { seq: last.seq, hash: last.hash },
+    now,
+    gathered,
+    writes,
+    written,
+    empty: written.map(({ queue }) => queue),
+  };
 }

@@ -1,6 +1,13 @@
 import { type Clock, type Log, type RandomBytes, shortId, silentLog, systemClock } from "../../core/index.ts";
 import { SqlEventLog } from "../sql/event-log.ts";
-import { type Answer, type Dialect, one, type Program, type Statement } from "../sql/program.ts";
+import {
+  type Answer,
+  type Dialect,
+  one,
+  type Program,
+  type SqlValue,
+  type Statement,
+} from "../sql/program.ts";
 import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
@@ -10,6 +17,7 @@ import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import { Doorbell, type Told } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
+import type { Offer } from "./offers.ts";
 import { EventFollower, notableTypes } from "./event-follower.ts";
 import { postgresOrders } from "./orders.ts";
 import { type Persistence, Tries } from "./persistence.ts";
@@ -146,14 +154,11 @@ function assemble(given: Given, first: Session, head: number): Store {
     open: () => connections.open("write"),
     endOthers: (session) => connections.endOthers(session),
     company: () => bell.hasCompany(),
-    announceNext(ring) {
-      const payload = bell.announce({ seq: 0, queues: ring, notable: undefined });
-      return payload === undefined ? undefined : tellOfNext(channel, payload);
-    },
-    announce(events, ring) {
-      const told = toldOf(events, ring);
+    announce(ring, offer, events) {
+      const told = { ...toldOf(events ?? [], ring), offer };
       const payload = bell.announce(told);
-      return payload === undefined ? undefined : tellOf(channel, payload, told.seq);
+      if (payload === undefined) return undefined;
+      return events === undefined ? tellOfNext(channel, payload, offer) : tellOf(channel, payload, told.seq);
     },
     committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
@@ -192,8 +197,9 @@ function assemble(given: Given, first: Session, head: number): Store {
         yield { sql: "SELECT pg_notify($1, $2)", values: [channel, payload], wants: "rows" };
       }),
     follows: () => events.follows,
-    heard({ seq, queues, notable }) {
-      writer.heard(seq, queues);
+    heard(ring) {
+      const { seq, queues, notable } = ring;
+      writer.heard(ring);
       work.ring(queues, true);
       if (notable !== undefined) void follower.notable(notable, seq);
       // Whoever claims now goes first: reading what happened is in nobody's way then.
@@ -255,15 +261,28 @@ const tellOf = (channel: string, payload: string, seq: number): Statement => ({
 });
 
 /** The same of a commit that is given its place by the server. Should it not get through, others look in vain. */
-function tellOfNext(channel: string, payload: string): Statement {
-  const [before = "", after = ""] = payload.split(/(?<="seq":)\d+/);
+function tellOfNext(channel: string, payload: string, offer: Offer | undefined): Statement {
+  const [before, rest] = cut(payload, payload.indexOf('"seq":') + 6, 1);
+  const values: SqlValue[] = [channel, before, rest];
+  let text = "$2 || seq || $3";
+  const trail = rest.lastIndexOf('"trail":[');
+  if (offer !== undefined && trail >= 0) {
+    const [middle, end] = cut(rest, trail + 8, JSON.stringify(offer.trail).length);
+    values.splice(2, 1, middle, end, offer.id);
+    text = "$2 || seq || $3 || coalesce((SELECT trail FROM orders WHERE id = $5), '[]') || $4";
+  }
   return {
-    sql: `SELECT pg_notify($1, $2 || seq || $3), set_config('synchronous_commit', 'off', true)
-      FROM chain_head`,
-    values: [channel, before, after],
+    sql: `SELECT pg_notify($1, ${text}), set_config('synchronous_commit', 'off', true) FROM chain_head`,
+    values,
     wants: "rows",
   };
 }
+
+/** What stands before and behind so many characters. */
+const cut = (text: string, at: number, length: number): readonly [string, string] => [
+  text.slice(0, at),
+  text.slice(at + length),
+];
 
 function* lookOnce(): Program<Look> {
   return (yield* one<Look>(lookText)) ?? { now: 0, seq: 0, inbox: null };

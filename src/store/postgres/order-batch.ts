@@ -175,3 +175,16 @@ export function decideAll(
   const decided = { gathered, writes, looked };
   return { outcomes, ring: writes.ring, changed, written: [...written.values()], decided };
 }
+
+/** The same on what is expected. Undefined where they are refused: whether that is right is seen when the store was asked. */
+export function decideExpected(
+  tx: Transaction,
+  orders: readonly OrderJob[],
+  gathered: Gathered,
+): OrderOutcome | undefined {
+  try {
+    return decideAll(tx, orders, { gathered, looked: [], takenAsNew: mayAllBeNew(orders) });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,21 +1,23 @@
 import { asError, type Clock, CutoverError } from "../../core/index.ts";
 import type { ChainDraft } from "../chain-draft.ts";
-import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Program, Statement } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
+import type { Ring } from "./doorbell.ts";
 import { clockMs, commitForeseen, otherwise } from "./foreseen-commit.ts";
 import type { Learned } from "./foreseen.ts";
 import { Foresight } from "./foresight.ts";
 import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
 import { finish, type Job, runAll } from "./jobs.ts";
+import { lookAgain } from "./linked-commit.ts";
 import { Linking } from "./linking.ts";
-import { mayAllBeNew, NotAllNew } from "./large-submit.ts";
+import { NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
-import { decideAll, namedBy, type OrderOutcome, OrderWork } from "./order-batch.ts";
+import { type Offer, offerOf } from "./offers.ts";
+import { decideExpected, namedBy, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
 import { isDuplicate, isOfData } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -33,6 +35,12 @@ interface Decided {
   readonly decided: Pick<Learned, "gathered" | "writes" | "looked"> | undefined;
 }
 
+type Announce = (
+  ring: readonly string[],
+  offer: Offer | undefined,
+  events?: readonly StoredEvent[],
+) => Statement | undefined;
+
 export interface WriterOptions extends Persistence {
   /** The connection the store was opened with; others follow when it is lost. */
   readonly first: Session;
@@ -44,10 +52,8 @@ export interface WriterOptions extends Persistence {
   readonly clock: Clock | undefined;
   /** Whether other processes have said that they are there. */
   readonly company: () => boolean;
-  /** What tells others of a commit with events, when it may be sent right behind it. */
-  readonly announce: (events: readonly StoredEvent[], ring: readonly string[]) => Statement | undefined;
-  /** The same of one whose place is not known yet. */
-  readonly announceNext: (ring: readonly string[]) => Statement | undefined;
+  /** What tells others of a commit, when it may be sent right behind it; of one without a place yet there are no events. */
+  readonly announce: Announce;
   /** Told of claims that pass others by. */
   readonly secondLook: SecondLook;
   /** Called after a commit, before its promises resolve; must not throw. `announced`: others were told already. */
@@ -94,8 +100,9 @@ export class Writer {
   }
 
   /** Other processes have committed up to this event, with new work in these queues; null: in any. */
-  heard(seq: number, queues: readonly string[] | null): void {
+  heard({ seq, queues, offer }: Ring): void {
     this.#foresight.passed(seq, queues);
+    if (offer !== undefined) this.#linking.offered(offer, this.#now());
     this.#lookSoon();
   }
 
@@ -222,7 +229,7 @@ export class Writer {
     try {
       const crowded = this.#linking.wasCrowded;
       const done = commitForeseen(session, foreseen, { timed: clock === undefined, crowded });
-      announced = this.#announce(session, chain, writes.ring);
+      announced = this.#announce(session, chain, writes.ring, offerOf(writes));
       const stored = await done;
       if (stored === undefined) {
         this.#fresh.failed();
@@ -251,7 +258,7 @@ export class Writer {
     jobs: readonly Job[],
     tries: Tries,
   ): Promise<readonly JobOutcome[] | undefined> {
-    const { clock, serverClock, timers, announceNext, committed, secondLook } = this.#options;
+    const { clock, serverClock, timers, announce, committed, secondLook } = this.#options;
     const orders = jobs.flatMap(({ order }) => order ?? []);
     if (orders.length < jobs.length) return undefined;
     const sent = timers.monotonic();
@@ -259,16 +266,17 @@ export class Writer {
       clock,
       now: this.#now(),
       learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
-      announce: announceNext,
+      announce,
     });
     if (linked === undefined) return undefined;
-    const { outcomes, gathered, events, ring, announced, unknown } = linked;
+    const { outcomes, gathered, events, ring, announced, unknown, offer, learned } = linked;
     // What was seen without the lock is no knowledge of how things stand.
     if (events.length > 0 || unknown !== undefined) this.#foresight.forget();
     if (unknown !== undefined && !(await this.#gotThrough(unknown, tries))) throw unknown.cause;
-    secondLook.claimed(orders, outcomes, gathered);
+    if (learned === undefined) secondLook.claimed(orders, outcomes, gathered);
+    else this.#foresight.learn(learned);
     committed(events, ring, announced);
-    return outcomes;
+    return offer === undefined ? outcomes : lookAgain(await this.#connected(), offer);
   }
 
   /** Time of the store as far as it is known without asking. */
@@ -277,9 +285,9 @@ export class Writer {
   }
 
   /** Behind a commit that was just sent. Should that not get through, the statement tells nobody. */
-  #announce(session: Session, { events }: ChainDraft, ring: readonly string[]): boolean {
+  #announce(session: Session, { events }: ChainDraft, ring: readonly string[], offer?: Offer): boolean {
     if (events.length === 0 || !session.pipelined) return false;
-    const statement = this.#options.announce(events, ring);
+    const statement = this.#options.announce(ring, offer, events);
     if (statement !== undefined) void session.settle([statement]);
     return statement !== undefined;
   }
@@ -378,17 +386,4 @@ export class Writer {
 function writtenBy(jobs: readonly Job[]): readonly string[] {
   const named = jobs.flatMap(({ order, writes = [] }) => (order === undefined ? writes : namedBy(order)));
   return [...new Set(named)];
-}
-
-/** Undefined where they are refused: whether that is right is seen when the store was asked. */
-function decideExpected(
-  tx: Transaction,
-  orders: readonly OrderJob[],
-  gathered: Gathered,
-): OrderOutcome | undefined {
-  try {
-    return decideAll(tx, orders, { gathered, looked: [], takenAsNew: mayAllBeNew(orders) });
-  } catch {
-    return undefined;
-  }
 }
