@@ -7,7 +7,7 @@ import { asError, CutoverError } from "../../core/index.ts";
 export interface PgDriver {
   readonly Client: new (options: PgOptions) => PgClient;
   /** What is asked; what extends it may be handed to a client. */
-  readonly Query?: new (query: { readonly text: string }) => object;
+  readonly Query?: new (text: string) => object;
 }
 
 /** What a connection of the driver sends. */

@@ -80,13 +80,13 @@ export class Linking {
     this.#offers.keep(offer, now);
   }
 
-  /** A commit the usual way: its events, and what its calls were decided on. */
+  /** A commit the usual way: its events, and what its calls were decided on, where that was left as it was. */
   noted(
     events: readonly StoredEvent[],
-    { gathered, writes }: { readonly gathered: Gathered; readonly writes: Writes },
+    decided?: { readonly gathered: Gathered; readonly writes: Writes },
   ): void {
     this.#crowd.committed(events);
-    this.#recollection.note(gathered, writes);
+    if (decided !== undefined) this.#recollection.note(decided.gathered, decided.writes);
   }
 
   /**

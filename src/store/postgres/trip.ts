@@ -44,7 +44,7 @@ export function tripClass(driver: PgDriver): TripClass | undefined {
       readonly #exchange: Exchange;
 
       constructor(options: TripOptions) {
-        super({ text: "" });
+        super("");
         this.statements = options.statements;
         this.#exchange = new Exchange(options);
       }

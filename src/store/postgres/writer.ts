@@ -200,6 +200,7 @@ export class Writer {
     if (decided === undefined || jobs.some(({ task }) => task !== undefined)) {
       this.#held.forget(written);
       this.#foresight.forget();
+      this.#linking.noted(tx.chain.events);
     } else {
       const { start, end } = tx.chain;
       if (crowded) this.#options.secondLook.claimed(orders, outcomes, decided.gathered);
