@@ -6,6 +6,7 @@ export interface TestClient {
   ): Promise<{ readonly rows: readonly Record<string, unknown>[]; readonly rowCount: number | null }>;
   end(): Promise<void>;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "notification", listener: (message: { readonly payload?: string }) => void): unknown;
 }
 
 /** A connection of its own, as an application beside the store would have one. */

@@ -44,7 +44,9 @@ export async function commitForeseen(
   const head = moveHead(foreseen, timed);
   const statement = writtenWithin("head", head, [...rows, writeEvents(chain, "head")]);
   faultPoint("store.commit.before");
-  const locks = crowded ? lockOrders(foreseen.known.map(({ id }) => id)) : [];
+  // Sent one by one, the locks would be gone before the statement.
+  const known = crowded && session.pipelined ? foreseen.known : [];
+  const locks = lockOrders(known.map(({ id }) => id));
   const settled = await session.settle([...locks, statement]);
   faultPoint("store.commit.after");
   const failed = settled.find(({ ok }) => !ok);

@@ -184,7 +184,7 @@ export class Writer {
     try {
       const leaves = tx.isEmpty && jobs.every(({ task }) => task === undefined);
       const ended = leaves ? tx.leave() : tx.commit();
-      announced = this.#announce(session, tx.chain, ring);
+      announced = this.#announce(session, tx.chain, ring, decided && offerOf(decided.writes));
       if (orders.length === jobs.length) this.#ahead.begin(session, orders, outcomes, this.#now());
       await ended;
     } catch (error) {
