@@ -34,7 +34,9 @@ afterAll(async () => {
 /** As drivers were before they sent anything without waiting for the answer before. */
 async function olderDriver(): Promise<PgDriver> {
   const { Client } = await loadDriver();
-  const older = (options: PgOptions): PgClient => new Client({ ...options, pipeline: false });
+  function older(options: PgOptions): PgClient {
+    return new Client({ ...options, pipeline: false });
+  }
   return { Client: older as unknown as PgDriver["Client"] };
 }
 
