@@ -64,6 +64,11 @@ class Pair implements AsyncDisposable {
     return readOffer(this.#told.at(-1)?.["offer"]);
   }
 
+  /** Newest position that others were told of last. */
+  get toldSeq(): unknown {
+    return this.#told.at(-1)?.["seq"];
+  }
+
   /** Submits, and waits until the worker's side was rung. */
   async submit(id: string, more: Partial<NewOrder> = {}): Promise<void> {
     await pause(10); // Rings are that far apart.
@@ -116,6 +121,18 @@ describe("a new order that another process tells of", () => {
     expect(pair.sent.slice(end).filter((text) => text.includes("chain_head"))).toHaveLength(1);
     expect((await pair.submitter.orders.history("o1")).map(({ event }) => event)).toEqual(steps);
     expect(await pair.submitter.events.verify()).toMatchObject({ whole: true });
+  });
+
+  test("is told of with the position of its commit, whatever was told before", async () => {
+    await using pair = await Pair.open();
+    for (let n = 0; n < 8; n++) {
+      await pair.submitter.orders.configure("q", { paused: false }, "somebody", "a test");
+      // Without knowledge of the chain's end the next commit is given its place by the server.
+      await pair.submitter.rebuild();
+      await pair.submit(`o${n}`);
+      expect(pair.toldSeq).toBe(pair.offer?.trail[0]);
+      await pair.claim();
+    }
   });
 
   test("is given to one of two workers that were both told of it", async () => {

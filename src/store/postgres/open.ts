@@ -262,7 +262,9 @@ const tellOf = (channel: string, payload: string, seq: number): Statement => ({
 
 /** The same of a commit that is given its place by the server. Should it not get through, others look in vain. */
 function tellOfNext(channel: string, payload: string, offer: Offer | undefined): Statement {
-  const [before, rest] = cut(payload, payload.indexOf('"seq":') + 6, 1);
+  // What stands there is the newest position that is known here, of any length.
+  const at = payload.indexOf('"seq":') + 6;
+  const [before, rest] = cut(payload, at, payload.slice(at).search(/\D/));
   const values: SqlValue[] = [channel, before, rest];
   let text = "$2 || seq || $3";
   const trail = rest.lastIndexOf('"trail":[');
