@@ -70,3 +70,16 @@ test("what was to be told does not go along with a commit that may not get throu
   expect(made.announce(work(4))).toBeUndefined();
   await made.close();
 });
+
+test("an order that is too long to be told is left out before the names of queues are", async () => {
+  const { bell: made, clock } = await bell();
+  const facts = { queue: "q", kind: "k", priority: 0, memory: 1, slots: 1, turn: 1, createdAt: 1 };
+  const long = { ...facts, id: "o", tags: ["é".repeat(4_000)], trail: [1] };
+  const told = JSON.parse(made.announce({ ...work(1, "q"), offer: long }) ?? "") as unknown;
+  expect(told).toEqual({ from: "self", seq: 1, queues: ["q"] });
+  await clock.advance(5);
+  const many = Array.from({ length: 2_000 }, (_, n) => `queue-${n}`);
+  const others = JSON.parse(made.announce({ ...work(2, ...many), offer: long }) ?? "") as unknown;
+  expect(others).toEqual({ from: "self", seq: 2, queues: null });
+  await made.close();
+});

@@ -164,10 +164,10 @@ export class Doorbell {
 
   #payload(ring: Ring): string {
     const tell = (told: Ring): string => JSON.stringify({ from: this.#options.self, ...told });
-    const payload = tell(ring);
-    return Buffer.byteLength(payload) <= longestPayload
-      ? payload
-      : tell({ ...ring, queues: null, offer: undefined });
+    const { offer: _, ...short } = ring;
+    const payloads = [ring, short].map(tell);
+    const payload = payloads.find((one) => Buffer.byteLength(one) <= longestPayload);
+    return payload ?? tell({ ...short, queues: null });
   }
 
   #sayHello(): void {
