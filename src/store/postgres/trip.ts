@@ -168,5 +168,5 @@ function textOf(value: unknown): string | Buffer | null {
   if (typeof value === "string" || value === null) return value;
   if (value instanceof Uint8Array)
     return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return String(value);
+  return String(value as number);
 }
