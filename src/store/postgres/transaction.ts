@@ -12,7 +12,7 @@ import { isHead, refuseNewer } from "./schema.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
 import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
 import { clockNow } from "./server-clock.ts";
-import { answersOf, plain, type Session, type Settled } from "./session.ts";
+import { answersOf, plain, rollBack, type Session, type Settled } from "./session.ts";
 
 const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
 
@@ -274,7 +274,10 @@ export class Transaction {
 /** Whether a transaction got through, asked on another connection. Waits until its end when it is still going on. */
 export async function wasCommitted(session: Session, mark: CommitMark): Promise<boolean> {
   const question = questionOf(mark);
-  const [, , answer] = await session.send([plain("BEGIN"), lockHead, question, plain("ROLLBACK")]);
+  const settled = await session.settle([plain("BEGIN"), lockHead, question, plain("ROLLBACK")]);
+  // Behind a question that failed the server skips the end: the connection could be asked nothing more.
+  if (settled.some(({ ok }) => !ok)) await rollBack(session);
+  const [, , answer] = answersOf(settled);
   const yes = answer?.rows[0]?.["yes"];
   return yes === 1 || yes === "t";
 }

@@ -1,13 +1,17 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { connectClient } from "../../../test/postgres/client.ts";
 import { openProxy, type Proxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { writerSession } from "../../../test/postgres/writer-session.ts";
+import { systemClock } from "../../core/index.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { claimIds, end, newOrder } from "../../testing/store-contract/tools.ts";
+import { Connections } from "./connections.ts";
 import { loadDriver, type PgClient, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 import { troubleOf } from "./postgres-error.ts";
 import type { Session, Settled } from "./session.ts";
+import { wasCommitted } from "./transaction.ts";
 
 let server: TestServer;
 let proxy: Proxy;
@@ -16,8 +20,9 @@ beforeAll(async () => {
   server = await postgresServer();
   proxy = await openProxy(server.port);
 });
+let schema: string;
 beforeEach(async () => {
-  const schema = server.schema();
+  schema = server.schema();
   await (await openPostgresStore({ url: server.url(), schema })).close();
   session = await writerSession(proxy.url(server.url()), schema);
   await session.script("CREATE TABLE kept (n bigint PRIMARY KEY, text text, bytes bytea)");
@@ -30,6 +35,15 @@ afterAll(async () => {
   await proxy.close();
   await server.stop();
 });
+
+/** A driver whose clients are given more options than are asked for. */
+async function driverWith(more: object): Promise<PgDriver> {
+  const { Client, Query } = await loadDriver();
+  function client(options: PgOptions): PgClient {
+    return new Client({ ...options, ...more });
+  }
+  return { Client: client as unknown as PgDriver["Client"], ...(Query === undefined ? {} : { Query }) };
+}
 
 /** As drivers were before they sent anything without waiting for the answer before. */
 async function olderDriver(): Promise<PgDriver> {
@@ -137,6 +151,32 @@ describe("statements that are sent together", () => {
       "lost",
     ]);
   });
+});
+
+test("a commit is looked up again on the same connection where the first look failed", async () => {
+  await session.script("SET lock_timeout = 20");
+  const blocker = await connectClient(server.url());
+  await blocker.query(`BEGIN; SELECT 1 FROM "${schema}".chain_head FOR UPDATE`);
+  const mark = { event: { at: 0, stream: "none", text: "none" } };
+  await expect(wasCommitted(session, mark)).rejects.toMatchObject({ code: "55P03" });
+  await blocker.query("ROLLBACK");
+  await blocker.end();
+  expect(await wasCommitted(session, mark)).toBe(false);
+});
+
+test("a driver that gives each answer its time knows when it is there", async () => {
+  const driver = await driverWith({ query_timeout: 60_000 });
+  const options = { url: server.url(), schema, timers: systemClock, connectMs: 5_000, name: "cutover other" };
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const other = await new Connections(driver, options).open("write");
+  try {
+    await other.settle([counted, failing]);
+    await other.settle([counted]);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+    await other.end();
+  }
 });
 
 test("a driver that waits for each answer does all the same, with others beside it", async () => {

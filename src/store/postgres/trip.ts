@@ -41,6 +41,8 @@ export function tripClass(driver: PgDriver): TripClass | undefined {
   if (known === undefined) {
     known = class extends Query {
       readonly statements: readonly Statement[];
+      /** Set by a client that gives each answer so much time: it has to know of the end, or it ends the connection later. */
+      declare callback?: (error: Error | null) => void;
       readonly #exchange: Exchange;
 
       constructor(options: TripOptions) {
@@ -71,10 +73,12 @@ export function tripClass(driver: PgDriver): TripClass | undefined {
       }
 
       handleError(error: Error): void {
+        this.callback?.(error);
         this.#exchange.failed(error);
       }
 
       handleReadyForQuery(): void {
+        this.callback?.(null);
         this.#exchange.ended();
       }
     };
