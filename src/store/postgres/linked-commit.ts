@@ -5,9 +5,9 @@ import { gather } from "../orders/gather.ts";
 import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
-import { type OrderRow, toRecord } from "../orders/row.ts";
+import { isHeld, type OrderRow, toRecord } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
-import type { SqlValue, Statement } from "../sql/program.ts";
+import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { writesWithin } from "./foreseen-commit.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { writtenAfter } from "./joined.ts";
@@ -19,7 +19,7 @@ import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
-import { answersOf, plain, rollBack, type Session, type Settled } from "./session.ts";
+import { answersOf, plain, rollBack, type Session } from "./session.ts";
 import { type CommitMark, CommitUnknown, lockHead, newEvents } from "./transaction.ts";
 
 /** What a commit is to be. */
@@ -205,7 +205,7 @@ export async function commitLinked(
   const [first] = links;
   if (first === undefined) return undefined;
   const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
-  const seen = offer === undefined ? undefined : rowsIn(looked);
+  const seen = looked?.ok === true && offer !== undefined ? rowsIn(looked.answer) : undefined;
   return {
     outcomes: seen === undefined ? outcomes : claimed(seen),
     events: storedEvents(writes.events, links, now),
@@ -221,9 +221,8 @@ const rowOf = (id: string): Statement => ({
   wants: "arrays",
 });
 
-function rowsIn(answer: Settled | undefined): readonly OrderRow[] {
-  const rows = answer?.ok === true ? answer.answer.rows : [];
-  return rows.map((cells) => toOrderRow(cells as unknown as OrderCells));
+function rowsIn(answer: Answer | undefined): readonly OrderRow[] {
+  return (answer?.rows ?? []).map((cells) => toOrderRow(cells as unknown as OrderCells));
 }
 
 /** What a claim is answered that got these. */
@@ -231,11 +230,11 @@ const claimed = (rows: readonly OrderRow[]): readonly JobOutcome[] => [
   { ok: true, value: rows.map(toRecord) },
 ];
 
-/** Of a claim that was not answered and got through: what it got. */
+/** Of a claim that was not answered and got through: what it got, if that was not taken away since. */
 export async function lookAgain(session: Session, { id }: Offer): Promise<readonly JobOutcome[]> {
-  const [answer] = await session.settle([rowOf(id)]);
+  const [answer] = await session.send([rowOf(id)]);
   // The first fence is that of the first claim: a later one is somebody else's.
-  return claimed(rowsIn(answer).filter(({ fence }) => fence === 1));
+  return claimed(rowsIn(answer).filter(({ fence, state }) => fence === 1 && isHeld(state)));
 }
 
 /** Not the transaction's id: one that was lost with the server, before it wrote anything, may be given to another again. */

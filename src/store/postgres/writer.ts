@@ -277,7 +277,8 @@ export class Writer {
     if (learned === undefined) secondLook.claimed(orders, outcomes, gathered);
     else this.#foresight.learn(learned);
     committed(events, ring, announced);
-    return offer === undefined ? outcomes : lookAgain(await this.#connected(), offer);
+    if (offer === undefined || unknown === undefined) return outcomes;
+    return this.#ask(unknown.cause, tries, (session) => lookAgain(session, offer));
   }
 
   /** Time of the store as far as it is known without asking. */
@@ -349,10 +350,14 @@ export class Writer {
   }
 
   /** Finds out what became of a commit that was never answered. */
-  async #gotThrough({ mark, cause }: CommitUnknown, tries: Tries): Promise<boolean> {
+  #gotThrough({ mark, cause }: CommitUnknown, tries: Tries): Promise<boolean> {
+    return this.#ask(cause, tries, (session) => wasCommitted(session, mark));
+  }
+
+  async #ask<T>(cause: Error, tries: Tries, question: (session: Session) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await wasCommitted(await this.#connected(), mark);
+        return await question(await this.#connected());
       } catch (error) {
         try {
           await tries.next(error);
