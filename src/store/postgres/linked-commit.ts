@@ -14,7 +14,7 @@ import { writtenAfter } from "./joined.ts";
 import { conditionsOf, type Decided } from "./linked-conditions.ts";
 import { lockOrders, OrderLoad } from "./order-load.ts";
 import type { CellAs } from "./order-write.ts";
-import { type Offer, offeredRow } from "./offers.ts";
+import { lockOffered, type Offer, offeredRow } from "./offers.ts";
 import { troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
@@ -188,7 +188,7 @@ export async function commitLinked(
   faultPoint("store.commit.before");
   // What is sent together is a transaction where none was begun.
   const ending = xact === undefined ? [] : [plain("COMMIT")];
-  const opening = [...lockOrders(offer === undefined ? [] : [offer.id]), lockHead];
+  const opening = [offer === undefined ? lockHead : lockOffered(offer)];
   const look = offer === undefined ? [] : [rowOf(offer.id)];
   const sent = session.settle([...opening, statement, ...look, ...ending]);
   if (tell !== undefined) void session.settle([tell]);
@@ -301,9 +301,11 @@ function linkedStatement(decided: Decided): Statement | undefined {
     const { before, after } = linkText({ at: now, stream, type: event.type, data: texts[index] ?? "" });
     return [`link_${index + 1}`, nextLink(`link_${index}`, before, after)];
   });
+  // Who had not got the order did not wait for the end of the chain: should it be free by now, the end may be another.
   const head: Statement = {
     sql: `UPDATE chain_head SET seq = last.seq, hash = last.hash
-      FROM link_${count} AS last WHERE ${isHead} RETURNING last.seq - ${count} AS base`,
+      FROM link_${count} AS last WHERE ${isHead} AND chain_head.seq = last.seq - ${count}
+      RETURNING last.seq - ${count} AS base`,
     values: [],
     wants: "count",
   };

@@ -6,9 +6,8 @@ import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { NewOrder, Store } from "../index.ts";
-import { type Offer, readOffer } from "./offers.ts";
+import { lockOffered, type Offer, readOffer } from "./offers.ts";
 import { openPostgresStore } from "./open.ts";
-import { lockOrders } from "./order-load.ts";
 import { preparedText } from "./statement-text.ts";
 
 let server: TestServer;
@@ -26,7 +25,7 @@ class Pair implements AsyncDisposable {
   /** Time of both: how long a test takes does not matter. */
   readonly clock = new ManualClock(1_000_000);
   readonly #told: Record<string, unknown>[] = [];
-  readonly #schema = server.schema();
+  readonly schema = server.schema();
   #submitter!: Store;
   #worker!: Store;
   #listener!: TestClient;
@@ -34,7 +33,7 @@ class Pair implements AsyncDisposable {
 
   static async open(url: string = server.url()): Promise<Pair> {
     const pair = new Pair();
-    const both = { schema: pair.#schema, clock: pair.clock };
+    const both = { schema: pair.schema, clock: pair.clock };
     pair.#submitter = await openPostgresStore({ ...both, url: server.url() });
     pair.#worker = await openPostgresStore({ ...both, url, driver: await watchedDriver(pair.sent) });
     pair.#worker.orders.onWork(() => pair.#rings++);
@@ -42,7 +41,7 @@ class Pair implements AsyncDisposable {
     pair.#listener.on("notification", ({ payload }) =>
       pair.#told.push(JSON.parse(payload ?? "{}") as Record<string, unknown>),
     );
-    await pair.#listener.query(`LISTEN "cutover_${pair.#schema}"`);
+    await pair.#listener.query(`LISTEN "cutover_${pair.schema}"`);
     // Until each has greeted the other, and the worker's side knows the queue and doubts nothing.
     for (let n = 0; n < 100; n++) {
       await pair.submit(`before-${n}`);
@@ -79,7 +78,7 @@ class Pair implements AsyncDisposable {
   async tell(offer: unknown): Promise<void> {
     const payload = JSON.stringify({ from: "somebody", seq: 0, queues: ["q"], offer });
     await this.#rung(() =>
-      this.#listener.query("SELECT pg_notify($1, $2)", [`cutover_${this.#schema}`, payload]),
+      this.#listener.query("SELECT pg_notify($1, $2)", [`cutover_${this.schema}`, payload]),
     );
   }
 
@@ -201,6 +200,18 @@ describe("a new order that another process tells of", () => {
     expect(order).toMatchObject({ id: "o2", cancelRequested: true });
   });
 
+  test("is left to whoever is about to claim it, and nobody waits for that", async () => {
+    await using pair = await Pair.open();
+    await pair.submit("o1");
+    const other = await connectClient(server.url());
+    await other.query(`BEGIN; SELECT FROM "${pair.schema}".orders WHERE id = 'o1' FOR NO KEY UPDATE`);
+    expect(await pair.claim()).toEqual({ ids: [], looked: true });
+    await other.query("ROLLBACK");
+    await other.end();
+    expect((await pair.claim()).ids).toEqual(["o1"]);
+    expect(await pair.worker.events.verify()).toMatchObject({ whole: true });
+  });
+
   test("keeps what was told of it since", async () => {
     await using pair = await Pair.open();
     await pair.submit("o1");
@@ -232,7 +243,7 @@ describe("a new order that another process tells of", () => {
       });
       await using pair = await Pair.open(proxy.url(server.url()));
       await pair.submit("o1");
-      const [lock = ""] = lockOrders(["o1"]).map(({ sql }) => preparedText(sql).name);
+      const { name: lock } = preparedText(lockOffered(pair.offer as Offer).sql);
       // Then that of the look for what was claimed.
       const fates = [
         [`${lock}\0`, fate],

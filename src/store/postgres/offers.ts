@@ -1,8 +1,9 @@
 import type { Writes } from "../orders/order-io.ts";
 import { placed } from "../orders/move.ts";
 import { type OrderRow, submittedRow } from "../orders/row.ts";
-import type { SqlValue } from "../sql/program.ts";
+import type { SqlValue, Statement } from "../sql/program.ts";
 import { anyOf } from "./foreseen-commit.ts";
+import { isHead } from "./schema.ts";
 
 /**
  * What a claim of a new order is decided on, as other processes are told of it: who is rung need not look for the order.
@@ -60,7 +61,19 @@ export function offeredRow(offer: Offer): OrderRow {
   return { ...placed(submittedRow({ ...offer, ...untold, ...more }), 1), trail: offer.trail };
 }
 
-/** True while the order is as it was told, new, and the only one of its queue that such a worker could be given. */
+/**
+ * Locks the order, and the end of the chain if that worked: of many who were told of one order all but one go on at once.
+ * They would hold the chain each, until the disk has noted that they did nothing.
+ */
+export const lockOffered = ({ id }: Offer): Statement => ({
+  sql: `WITH mine AS MATERIALIZED (
+      SELECT FROM orders WHERE id = $1::text AND waits = 'room' FOR NO KEY UPDATE SKIP LOCKED)
+    SELECT seq FROM chain_head WHERE ${isHead} AND EXISTS (SELECT FROM mine) FOR UPDATE`,
+  values: [id],
+  wants: "count",
+});
+
+/** True while the order is as it was told, new, nobody else's, and the only one of its queue that such a worker could be given. */
 export function stillOffered(
   offer: Offer,
   kinds: readonly string[],
@@ -82,7 +95,7 @@ export function stillOffered(
   return [
     `EXISTS (SELECT FROM orders WHERE id = ${id} AND queue = ${queue} AND ${told.join(" AND ")}
       AND state = 'PENDING' AND waits = 'room' AND fence = 0 AND attempt = 0 AND cancel_requested = 0
-      AND limit_key IS NULL)`,
+      AND limit_key IS NULL FOR NO KEY UPDATE SKIP LOCKED)`,
     `NOT EXISTS (SELECT FROM orders WHERE waits = 'room' AND queue = ${queue} AND kind ${anyOf(kinds, place)} AND id <> ${id})`,
   ];
 }
