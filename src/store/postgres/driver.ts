@@ -14,11 +14,7 @@ export interface PgDriver {
 export interface PgParts {
   readonly stream?: { cork?(): void; uncork?(): void; destroy(error?: Error): unknown };
   parse(statement: { readonly text: string; readonly name: string }): void;
-  bind(values: {
-    readonly statement: string;
-    readonly values: readonly unknown[];
-    readonly valueMapper: (value: unknown) => unknown;
-  }): void;
+  bind(values: { readonly statement: string; readonly values: readonly (string | Buffer | null)[] }): void;
   describe(what: { readonly type: "P" }): void;
   execute(portal: object): void;
   sync(): void;

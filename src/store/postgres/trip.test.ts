@@ -133,6 +133,17 @@ describe("statements that are sent together", () => {
     expect(all.map(rowsOf)).toEqual([[[{ n: 2 }], [{ n: 3 }]], ["division by zero"], [[{ n: 4 }]]]);
   });
 
+  test("are not sent in part where one of them has a value that is no text", async () => {
+    const wrong = ask("SELECT $1::text AS text", Object.create(null) as SqlValue);
+    const all = await Promise.all([
+      session.settle([insert(1), wrong]),
+      session.settle([ask("SELECT 2::bigint AS n")]),
+    ]);
+    expect(all[0].map(({ ok }) => ok)).toEqual([false, false]);
+    expect(rowsOf(all[1])).toEqual([[{ n: 2 }]]);
+    expect(await count()).toBe(0);
+  });
+
   test("leave a transaction that was begun for its owner to end", async () => {
     await session.settle([ask("BEGIN"), insert(1), failing, ask("COMMIT")]);
     expect(rowsOf(await session.settle([counted]))).toEqual([

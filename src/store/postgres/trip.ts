@@ -1,3 +1,4 @@
+import { asError } from "../../core/index.ts";
 import type { SqlRow, Statement } from "../sql/program.ts";
 import type { PgDriver, PgMessages, PgParts } from "./driver.ts";
 import type { PreparedStatement, PreparedStatements } from "./prepared-statements.ts";
@@ -51,9 +52,8 @@ export function tripClass(driver: PgDriver): TripClass | undefined {
         this.#exchange = new Exchange(options);
       }
 
-      submit(connection: PgParts): null {
-        this.#exchange.send(connection);
-        return null;
+      submit(connection: PgParts): Error | null {
+        return this.#exchange.send(connection);
       }
 
       handleRowDescription({ fields }: PgMessages["rowDescription"]): void {
@@ -99,19 +99,27 @@ class Exchange {
     this.#options = options;
   }
 
-  send(connection: PgParts): void {
+  /** @returns what is wrong with a value. Nothing was sent then: half a trip would be answered as part of the next. */
+  send(connection: PgParts): Error | null {
     const { statements, prepared } = this.#options;
+    let texts: readonly (readonly (string | Buffer | null)[])[];
+    try {
+      texts = statements.map(({ values }) => values.map(textOf));
+    } catch (error) {
+      return asError(error);
+    }
     connection.stream?.cork?.();
-    for (const { sql, values } of statements) {
+    for (const [place, { sql }] of statements.entries()) {
       const one = prepared.take(sql);
       this.#sent.push(one);
       if (one.isNew) connection.parse({ text: one.text, name: one.name });
-      connection.bind({ statement: one.name, values, valueMapper: textOf });
+      connection.bind({ statement: one.name, values: texts[place] ?? [] });
       if (one.columns === undefined) connection.describe({ type: "P" });
       connection.execute({});
     }
     connection.sync();
     connection.stream?.uncork?.();
+    return null;
   }
 
   described(fields: PgMessages["rowDescription"]["fields"]): void {
