@@ -78,6 +78,27 @@ test("one that commits most keeps nobody waiting who is about to claim, though i
   expect(await store.events.verify()).toMatchObject({ whole: true });
 });
 
+test("a claim of what is next in line waits for who was told of it, without the end of the chain", async () => {
+  const sent: string[] = [];
+  const { store, other } = await open(sent);
+  await store.orders.submit([newOrder("a-0")]);
+  expect(await commit(other, await aboutToClaim(other))).toBeDefined();
+  // It was not crowded for long, though there are others.
+  for (let n = 0; n < 70; n++) await store.orders.submit([newOrder(`b-${n + 100}`)]);
+  expect(await claimIds(store, 1)).toEqual(["b-100"]);
+  const ask = (sql: string): Promise<unknown> => other.send([{ sql, values: [], wants: "rows" }]);
+  await ask("BEGIN");
+  await ask("SELECT 1 FROM orders WHERE id = 'b-101' FOR NO KEY UPDATE");
+  const before = sent.length;
+  const claimed = claimIds(store, 1);
+  await Promise.race([claimed, new Promise((resolve) => setTimeout(resolve, 100))]);
+  await ask("SELECT seq FROM chain_head FOR UPDATE NOWAIT");
+  await ask("COMMIT");
+  expect(await claimed).toEqual(["b-101"]);
+  expect(sent.slice(before).some((text) => text.startsWith("WITH head AS"))).toBe(true);
+  expect(await store.events.verify()).toMatchObject({ whole: true });
+});
+
 test("what others have looked at and left is rung for, where a claim has passed it by", async () => {
   const { store, other } = await open();
   const rung: string[] = [];

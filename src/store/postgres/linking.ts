@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/index.ts";
 import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, OrderJob, Writes } from "../orders/order-io.ts";
+import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Statement } from "../sql/program.ts";
 import { Crowd } from "./crowd.ts";
@@ -70,9 +71,13 @@ export class Linking {
     return this.#crowd.hasOthers;
   }
 
-  /** Others may be waiting for the chain, and hold orders that they are about to claim. */
-  get wasCrowded(): boolean {
-    return this.#crowd.wasDense;
+  /**
+   * Others may be waiting for the chain with some of these orders in their hands. Of one that waits they may have been told:
+   * they claim it however seldom they commit.
+   */
+  mayMeet(orders: readonly OrderRow[]): boolean {
+    const { wasDense, hasOthers } = this.#crowd;
+    return wasDense || (hasOthers && orders.some(({ waits }) => waits === "room"));
   }
 
   /** Somebody else has told of a new order. */

@@ -228,7 +228,7 @@ export class Writer {
     const written = [...writes.inserted, ...writes.updated.map(({ row }) => row)];
     let announced = false;
     try {
-      const crowded = this.#linking.wasCrowded;
+      const crowded = this.#linking.mayMeet(foreseen.known);
       const done = commitForeseen(session, foreseen, { timed: clock === undefined, crowded });
       announced = this.#announce(session, chain, writes.ring, offerOf(writes));
       const stored = await done;
@@ -300,7 +300,8 @@ export class Writer {
     const expected = session.pipelined ? this.#foresight.expect(orders, this.#now()) : undefined;
     if (expected === undefined) return undefined;
     const sent = timers.monotonic();
-    const first = this.#linking.wasCrowded ? lockOrders(expected.known.map(({ id }) => id)) : [];
+    const meets = this.#linking.mayMeet(expected.known);
+    const first = meets ? lockOrders(expected.known.map(({ id }) => id)) : [];
     const tx = Transaction.expect(session, expected, { first, check: otherwise(expected) });
     try {
       const decided = decideExpected(tx, orders, expected.gathered);
