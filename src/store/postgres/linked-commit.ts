@@ -301,11 +301,9 @@ function linkedStatement(decided: Decided): Statement | undefined {
     const { before, after } = linkText({ at: now, stream, type: event.type, data: texts[index] ?? "" });
     return [`link_${index + 1}`, nextLink(`link_${index}`, before, after)];
   });
-  // Who had not got the order did not wait for the end of the chain: should it be free by now, the end may be another.
   const head: Statement = {
     sql: `UPDATE chain_head SET seq = last.seq, hash = last.hash
-      FROM link_${count} AS last WHERE ${isHead} AND chain_head.seq = last.seq - ${count}
-      RETURNING last.seq - ${count} AS base`,
+      FROM link_${count} AS last WHERE ${isHead} RETURNING last.seq - ${count} AS base`,
     values: [],
     wants: "count",
   };

@@ -73,7 +73,10 @@ export const lockOffered = ({ id }: Offer): Statement => ({
   wants: "count",
 });
 
-/** True while the order is as it was told, new, nobody else's, and the only one of its queue that such a worker could be given. */
+/** True where the end of the chain was locked by `lockOffered`, for a statement that reads it. */
+const isLocked = "chain_head.xmax = pg_current_xact_id_if_assigned()::xid";
+
+/** True while it is locked, the order is as it was told, new, and the only one of its queue that such a worker could be given. */
 export function stillOffered(
   offer: Offer,
   kinds: readonly string[],
@@ -93,9 +96,10 @@ export function stillOffered(
     ...texts.map(([name, text]) => `${name} = ${place(text)}::text`),
   ];
   return [
+    isLocked,
     `EXISTS (SELECT FROM orders WHERE id = ${id} AND queue = ${queue} AND ${told.join(" AND ")}
       AND state = 'PENDING' AND waits = 'room' AND fence = 0 AND attempt = 0 AND cancel_requested = 0
-      AND limit_key IS NULL FOR NO KEY UPDATE SKIP LOCKED)`,
+      AND limit_key IS NULL)`,
     `NOT EXISTS (SELECT FROM orders WHERE waits = 'room' AND queue = ${queue} AND kind ${anyOf(kinds, place)} AND id <> ${id})`,
   ];
 }

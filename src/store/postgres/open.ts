@@ -158,7 +158,8 @@ function assemble(given: Given, first: Session, head: number): Store {
       const told = { ...toldOf(events ?? [], ring), offer };
       const payload = bell.announce(told);
       if (payload === undefined) return undefined;
-      return events === undefined ? tellOfNext(channel, payload, offer) : tellOf(channel, payload, told.seq);
+      const last = events?.at(-1);
+      return last === undefined ? tellOfNext(channel, payload, offer) : tellOf(channel, payload, last);
     },
     committed(events, ring, announced) {
       if (events.length > 0) follower.own(events);
@@ -250,13 +251,13 @@ function toldOf(events: readonly StoredEvent[], queues: readonly string[]): Told
 }
 
 /**
- * Told only when the commit before it got through. It has nothing to keep, but reading may tidy the page, and who has
+ * Told only when the commit before it got through, with this as its last event. It has nothing to keep, but reading may tidy the page, and who has
  * written waits for the disk before others are told.
  */
-const tellOf = (channel: string, payload: string, seq: number): Statement => ({
+const tellOf = (channel: string, payload: string, { seq, hash }: StoredEvent): Statement => ({
   sql: `SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)
-    FROM chain_head WHERE seq >= $3`,
-  values: [channel, payload, seq],
+    FROM events WHERE seq = $3 AND hash = decode($4, 'hex')`,
+  values: [channel, payload, seq, hash],
   wants: "rows",
 });
 
