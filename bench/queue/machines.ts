@@ -24,7 +24,6 @@ const settings: Readonly<Record<string, string>> = {
   max_wal_size: "8GB",
   checkpoint_timeout: "30min",
   max_connections: "300",
-  ...(process.env.PGLOG ? { log_min_duration_statement: "0", logging_collector: "on", log_directory: "/tmp/prof/pglog", log_line_prefix: "%a %m ", log_parameter_max_length: "0", log_executor_stats: "off" } : {}),
 };
 
 export async function startMachines(): Promise<Machines> {
