@@ -90,7 +90,10 @@ export async function loadDriver(
 
 const numbers: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
 
+/** Whether values of this type are numbers, of whatever kind. */
+export const isNumeric = (oid: number): boolean => numbers.has(oid);
+
 /** Numbers of every kind are numbers (times and counts stay far below 2⁵³), all else is the text the server sent. */
 export const numbersAsNumbers: PgOptions["types"] = {
-  getTypeParser: (oid) => (numbers.has(oid) ? Number : (text: string) => text),
+  getTypeParser: (oid) => (isNumeric(oid) ? Number : (text: string) => text),
 };

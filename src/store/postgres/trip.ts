@@ -1,6 +1,6 @@
 import { asError } from "../../core/index.ts";
 import type { SqlRow, Statement } from "../sql/program.ts";
-import type { PgDriver, PgMessages, PgParts } from "./driver.ts";
+import { isNumeric, type PgDriver, type PgMessages, type PgParts } from "./driver.ts";
 import type { PreparedStatement, PreparedStatements } from "./prepared-statements.ts";
 import type { Settled } from "./session.ts";
 
@@ -27,7 +27,6 @@ export interface Trip {
 export type TripClass = new (options: TripOptions) => Trip;
 
 const classes = new WeakMap<PgDriver, TripClass>();
-const numbers: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
 
 /**
  * Several statements with one end: the driver ends each of its own by itself, and the server answers each end with a packet
@@ -123,7 +122,7 @@ class Exchange {
   }
 
   described(fields: PgMessages["rowDescription"]["fields"]): void {
-    this.#columns = fields.map(({ name, dataTypeID }) => ({ name, isNumber: numbers.has(dataTypeID) }));
+    this.#columns = fields.map(({ name, dataTypeID }) => ({ name, isNumber: isNumeric(dataTypeID) }));
   }
 
   row(cells: readonly (string | null)[]): void {

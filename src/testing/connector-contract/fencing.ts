@@ -13,7 +13,6 @@ export function fenceContract({ describe, expect, withSubject }: ConnectorTools)
       const head = await store.fence(2, { signal: signal() });
       expect(await refusal(subject.write([given.set("b", "1")], 0))).toBe("CUTOVER_DATA_FENCED");
       expect(await refusal(subject.write([given.gone("a")], 1))).toBe("CUTOVER_DATA_FENCED");
-      expect(await store.head()).toBe(head);
       expect(await given.content()).toEqual(pairs([given.row("a", "1")]));
       await subject.write([given.set("c", "1")], 2);
       await store.lift(1);
@@ -60,9 +59,9 @@ export function fenceContract({ describe, expect, withSubject }: ConnectorTools)
       const head = await store.fence(2, { signal: signal() });
       const there = (await given.content()).length;
       await Promise.all(writers);
-      expect(await store.head()).toBe(head);
       expect((await given.content()).length).toBe(there);
       expect(there).toBe(written);
+      // Asked of the log, not of where it ends: a server's log grows by what the server writes for itself.
       const told = await given.logged("s", from);
       expect(told.flatMap(({ changes }) => changes).length).toBe(written);
       expect(told.every(({ position }) => position <= head)).toBe(true);
