@@ -6,7 +6,12 @@ import type { Session } from "./session.ts";
 type Listener = Parameters<DoorbellOptions["openListener"]>[0];
 
 /** A bell of which another process has heard, and what it has sent since. */
-async function bell(): Promise<{ bell: Doorbell; clock: ManualClock; sent: object[] }> {
+async function bell(): Promise<{
+  bell: Doorbell;
+  clock: ManualClock;
+  sent: object[];
+  hear: (told: object) => void;
+}> {
   const clock = new ManualClock();
   const sent: object[] = [];
   let listener: Listener | undefined;
@@ -26,10 +31,11 @@ async function bell(): Promise<{ bell: Doorbell; clock: ManualClock; sent: objec
     missed: () => {},
   });
   await made.start();
-  const hello = { from: "other", seq: 0, queues: [], hello: true, follows: false };
-  listener?.notified({ channel: "test", payload: JSON.stringify(hello) });
+  const hear = (told: object): void =>
+    listener?.notified({ channel: "test", payload: JSON.stringify({ seq: 0, queues: [], ...told }) });
+  hear({ from: "other", hello: true, follows: false });
   sent.length = 0;
-  return { bell: made, clock, sent };
+  return { bell: made, clock, sent, hear };
 }
 
 const work = (seq: number, ...queues: readonly string[]) => ({ seq, queues, notable: undefined });
@@ -81,5 +87,19 @@ test("an order that is too long to be told is left out before the names of queue
   const many = Array.from({ length: 2_000 }, (_, n) => `queue-${n}`);
   const others = JSON.parse(made.announce({ ...work(2, ...many), offer: long }) ?? "") as unknown;
   expect(others).toEqual({ from: "self", seq: 2, queues: null });
+  await made.close();
+});
+
+test("who has rung before it listened is greeted when it asks, and nobody greets for ever", async () => {
+  const { bell: made, sent, hear } = await bell();
+  hear({ from: "new", seq: 1, queues: ["q"] });
+  expect(sent).toEqual([]);
+  hear({ from: "new", hello: true, follows: false, asks: true });
+  expect(sent).toEqual([
+    { from: "self", seq: 0, queues: [], hello: true, follows: false },
+    { from: "self", seq: 0, queues: null },
+  ]);
+  hear({ from: "new", hello: true, follows: false });
+  expect(sent).toHaveLength(2);
   await made.close();
 });

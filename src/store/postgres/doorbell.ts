@@ -42,8 +42,8 @@ const slowMs = 250;
 const netMs = 3_000;
 /** Who was not heard of for so long is gone. */
 const goneMs = 5 * netMs;
-/** Payloads of NOTIFY end at 8000 bytes. */
-const longestPayload = 7_000;
+/** Payloads of NOTIFY end at 8000 bytes. The server may write spaces between the members, and a longer position. */
+const longestPayload = 6_000;
 const reconnect = { base: 50, factor: 2, cap: 5_000, floor: 20, jitter: 1 };
 
 /**
@@ -102,7 +102,7 @@ export class Doorbell {
 
   /** Somebody here begins to follow what others commit: they are to tell of it soon. */
   followed(): void {
-    if (this.#session !== undefined) this.#sayHello();
+    if (this.#session !== undefined) this.#sayHello({});
   }
 
   /** Work, and requests to cancel, that others were still to be told of are told before. */
@@ -157,7 +157,7 @@ export class Doorbell {
     this.#due.unref();
   }
 
-  async #notify(ring: Ring & { readonly hello?: true; readonly follows?: boolean }): Promise<void> {
+  async #notify(ring: Ring & Partial<Greeting>): Promise<void> {
     // A ring that does not get through is made up for by the net of the others.
     await this.#options.notify(this.#payload(ring)).catch(() => {});
   }
@@ -170,8 +170,9 @@ export class Doorbell {
     return payload ?? tell({ ...short, queues: null });
   }
 
-  #sayHello(): void {
-    void this.#notify({ seq: this.#seq, queues: [], hello: true, follows: this.#options.follows() });
+  #sayHello(more: Pick<Greeting, "asks">): void {
+    const greeting: Greeting = { hello: true, follows: this.#options.follows(), ...more };
+    void this.#notify({ seq: this.#seq, queues: [], ...greeting });
   }
 
   /** Whether other processes have said that they are there. */
@@ -204,7 +205,8 @@ export class Doorbell {
       this.#session = session;
       await session.script(`LISTEN "${channel}"`);
       this.#failures = 0;
-      this.#sayHello();
+      // Others may know of this one by rings from before it listened.
+      this.#sayHello({ asks: true });
       missed();
     } catch {
       this.#lost();
@@ -230,7 +232,7 @@ export class Doorbell {
     this.#options.heard(ring);
   }
 
-  #meet({ from, hello, follows }: Heard): void {
+  #meet({ from, hello, asks, follows }: Heard): void {
     // A caller's transaction has no name: it listens to nothing.
     if (from === "") return;
     const { timers } = this.#options;
@@ -239,9 +241,9 @@ export class Doorbell {
     const known = before !== undefined && before.until > now;
     // Who was never greeted may follow.
     this.#others.set(from, { until: now + goneMs, follows: follows ?? (known ? before.follows : true) });
-    if (known || hello !== true) return;
+    if (!asks && (known || !hello)) return;
     // It has to know of this one too, and of what was committed here since it looked last.
-    this.#sayHello();
+    this.#sayHello({});
     void this.#notify({ seq: this.#seq, queues: null });
   }
 
@@ -249,7 +251,7 @@ export class Doorbell {
     const { timers, random, missed } = this.#options;
     this.#net = timers.after(netMs * (1 + random()), () => {
       if (this.#closed) return;
-      this.#sayHello();
+      this.#sayHello({});
       missed();
       this.#armNet();
     });
@@ -266,9 +268,18 @@ export interface Told {
   readonly offer?: Offer | undefined;
 }
 
+/** That a process is there, and what it wants to hear. */
+interface Greeting {
+  readonly hello: true;
+  readonly follows: boolean;
+  /** It did not listen before: who is there is to greet it, too. */
+  readonly asks?: true;
+}
+
 interface Heard extends Ring {
   readonly from: string;
   readonly hello: boolean;
+  readonly asks: boolean;
   /** Undefined in a ring that says nothing of it. */
   readonly follows: boolean | undefined;
 }
@@ -276,7 +287,7 @@ interface Heard extends Ring {
 /** Anybody may notify on the channel: what cannot be read is no ring. */
 function readPayload(payload: string | undefined): Heard | undefined {
   try {
-    const { from, seq, queues, notable, hello, follows, offer } = JSON.parse(payload ?? "") as Record<
+    const { from, seq, queues, notable, hello, asks, follows, offer } = JSON.parse(payload ?? "") as Record<
       string,
       unknown
     >;
@@ -288,6 +299,7 @@ function readPayload(payload: string | undefined): Heard | undefined {
       queues: named,
       notable: typeof notable === "number" ? notable : undefined,
       hello: hello === true,
+      asks: asks === true,
       follows: typeof follows === "boolean" ? follows : undefined,
       offer: readOffer(offer),
     };

@@ -36,13 +36,10 @@ const ended = (id: string): OrderChange => ({
   event: "completed",
 });
 
-/**
- * Lets `b` commit until `a` has asked how things stand: of a ring it may not know yet, or have something else to do. Who
- * has not heard of the other is told within the seconds in which everybody says that it is there.
- */
+/** Lets `b` commit until `a` has asked how things stand: of a ring it may not know yet, or have something else to do. */
 async function looked({ sent }: Pick<Two, "sent">, commit: (n: number) => Promise<unknown>): Promise<void> {
   const before = looks(sent);
-  const end = performance.now() + 20_000;
+  const end = performance.now() + 10_000;
   for (let n = 0; performance.now() < end; n++) {
     await commit(n);
     for (let waits = 0; waits < 20 && looks(sent) === before; waits++)

@@ -1,13 +1,6 @@
 import { type Clock, type Log, type RandomBytes, shortId, silentLog, systemClock } from "../../core/index.ts";
 import { SqlEventLog } from "../sql/event-log.ts";
-import {
-  type Answer,
-  type Dialect,
-  one,
-  type Program,
-  type SqlValue,
-  type Statement,
-} from "../sql/program.ts";
+import { type Answer, type Dialect, one, type Program, type Statement } from "../sql/program.ts";
 import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
@@ -17,8 +10,8 @@ import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import { Doorbell, type Told } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
-import type { Offer } from "./offers.ts";
 import { EventFollower, notableTypes } from "./event-follower.ts";
+import type { Offer } from "./offers.ts";
 import { postgresOrders } from "./orders.ts";
 import { type Persistence, Tries } from "./persistence.ts";
 import { storeError } from "./postgres-error.ts";
@@ -251,8 +244,8 @@ function toldOf(events: readonly StoredEvent[], queues: readonly string[]): Told
 }
 
 /**
- * Told only when the commit before it got through, with this as its last event. It has nothing to keep, but reading may tidy the page, and who has
- * written waits for the disk before others are told.
+ * Told only when the commit before it got through, with this as its last event. It has nothing to keep, but reading may tidy
+ * the page, and who has written waits for the disk before others are told.
  */
 const tellOf = (channel: string, payload: string, { seq, hash }: StoredEvent): Statement => ({
   sql: `SELECT pg_notify($1, $2), set_config('synchronous_commit', 'off', true)
@@ -261,31 +254,20 @@ const tellOf = (channel: string, payload: string, { seq, hash }: StoredEvent): S
   wants: "rows",
 });
 
-/** The same of a commit that is given its place by the server. Should it not get through, others look in vain. */
+/**
+ * The same of a commit that is given its place by the server: what stands there is the newest that is known here. Should it
+ * not get through, others look in vain.
+ */
 function tellOfNext(channel: string, payload: string, offer: Offer | undefined): Statement {
-  // What stands there is the newest position that is known here, of any length.
-  const at = payload.indexOf('"seq":') + 6;
-  const [before, rest] = cut(payload, at, payload.slice(at).search(/\D/));
-  const values: SqlValue[] = [channel, before, rest];
-  let text = "$2 || seq || $3";
-  const trail = rest.lastIndexOf('"trail":[');
-  if (offer !== undefined && trail >= 0) {
-    const [middle, end] = cut(rest, trail + 8, JSON.stringify(offer.trail).length);
-    values.splice(2, 1, middle, end, offer.id);
-    text = "$2 || seq || $3 || coalesce((SELECT trail FROM orders WHERE id = $5), '[]') || $4";
-  }
+  const seq = "jsonb_set($2::jsonb, '{seq}', to_jsonb(seq))";
+  const trail = "coalesce((SELECT trail::jsonb FROM orders WHERE id = $3), '[]')";
+  const told = offer === undefined ? seq : `jsonb_set(${seq}, '{offer,trail}', ${trail}, false)`;
   return {
-    sql: `SELECT pg_notify($1, ${text}), set_config('synchronous_commit', 'off', true) FROM chain_head`,
-    values,
+    sql: `SELECT pg_notify($1, (${told})::text), set_config('synchronous_commit', 'off', true) FROM chain_head`,
+    values: [channel, payload, ...(offer === undefined ? [] : [offer.id])],
     wants: "rows",
   };
 }
-
-/** What stands before and behind so many characters. */
-const cut = (text: string, at: number, length: number): readonly [string, string] => [
-  text.slice(0, at),
-  text.slice(at + length),
-];
 
 function* lookOnce(): Program<Look> {
   return (yield* one<Look>(lookText)) ?? { now: 0, seq: 0, inbox: null };
