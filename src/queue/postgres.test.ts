@@ -65,6 +65,15 @@ describe("a queue on PostgreSQL", () => {
     expect(await asks?.waitFor(id, { timeout: "20s" })).toMatchObject({ state: "CANCELLED" });
   }, 60_000);
 
+  test("who does no work itself hears when others have done all of it", async () => {
+    const [hand, door] = await workers(["hand", "door"], { poll: "30s" });
+    await door?.submitAll(Array.from({ length: 50 }, () => ({ kind: "job" })));
+    const drained = door?.drain({ timeout: "20s" });
+    hand?.work("job", () => "done");
+    await drained;
+    expect(await door?.counts()).toMatchObject({ COMPLETED: 50, PENDING: 0, RUNNING: 0 });
+  }, 60_000);
+
   test("a pause holds for every worker, and new work rings the bell of another one", async () => {
     const [hand, door] = await workers(["hand", "door"], { poll: "30s" });
     hand?.work("job", () => "done");

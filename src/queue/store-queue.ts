@@ -64,7 +64,9 @@ export class StoreQueue implements Queue {
     this.#hearing = new Hearing(context, {
       work: (others) => this.#scheduler.ring(others),
       finished: (id) => {
-        if (this.#waiters.any) this.#waiters.wake(id);
+        if (!this.#waiters.any) return;
+        this.#waiters.wake(id);
+        this.#waiters.wakeSoon(empty);
       },
       cancelAsked: (id) => this.#askEnd(id),
     });

@@ -34,3 +34,28 @@ test("who stops follows nobody, and leaves no timer", async () => {
   one.cancel();
   expect([followers(), clock.pending]).toEqual([0, 0]);
 });
+
+test("who looks after each of many events is woken once for those of a while", async () => {
+  const { made, clock } = waiters();
+  made.wakeSoon("a");
+  expect(clock.pending).toBe(0);
+  const one = made.wait("a", {});
+  let woken = 0;
+  const looking = (async () => {
+    for (; woken < 2; woken++) await one.next();
+  })();
+  for (let n = 0; n < 100; n++) made.wakeSoon("a");
+  await clock.advance(49);
+  expect(woken).toBe(0);
+  await clock.advance(1);
+  expect(woken).toBe(1);
+  await clock.advance(100);
+  expect(woken).toBe(1);
+  made.wakeSoon("a");
+  await clock.advance(50);
+  await looking;
+  made.wakeSoon("a");
+  one.cancel();
+  await clock.advance(5_000);
+  expect([woken, clock.pending]).toEqual([2, 0]);
+});

@@ -11,6 +11,8 @@ export interface Waiter {
 
 /** So long what others commit is followed after the last wait. */
 const lingerMs = 5_000;
+/** `wakeSoon` wakes so much later. */
+const soonMs = 50;
 
 interface Waiting {
   wake(): void;
@@ -26,6 +28,7 @@ export class Waiters {
   readonly #netMs: number;
   readonly #follow: () => () => void;
   readonly #waiting = new Map<string, Set<Waiting>>();
+  readonly #soon = new Map<string, Timer>();
   #net: Timer | undefined;
   #lingering: Timer | undefined;
   #off: (() => void) | undefined;
@@ -83,8 +86,18 @@ export class Waiters {
     for (const entry of this.#waiting.get(name) ?? []) entry.wake();
   }
 
+  /** After a while, once for all calls until then: each of many events may be what is waited for, and looking is dear. */
+  wakeSoon(name: string): void {
+    if (this.#soon.has(name) || !this.#waiting.has(name)) return;
+    const timer = this.#clock.after(soonMs, () => {
+      this.#soon.delete(name);
+      this.wake(name);
+    });
+    this.#soon.set(name, timer);
+  }
+
   failAll(error: unknown): void {
-    this.#disarmNet();
+    this.#disarm();
     this.#lingering?.cancel();
     this.#off?.();
     this.#off = undefined;
@@ -101,7 +114,7 @@ export class Waiters {
 
   /** Nobody waits any more. Others were told that somebody does: they are not told otherwise after each wait. */
   #rest(): void {
-    this.#disarmNet();
+    this.#disarm();
     this.#lingering?.cancel();
     if (this.#off === undefined) return;
     this.#lingering = this.#clock.after(lingerMs, () => {
@@ -111,9 +124,11 @@ export class Waiters {
     this.#lingering.unref();
   }
 
-  #disarmNet(): void {
+  #disarm(): void {
     this.#net?.cancel();
     this.#net = undefined;
+    for (const timer of this.#soon.values()) timer.cancel();
+    this.#soon.clear();
   }
 }
 
