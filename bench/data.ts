@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import type { Bench } from "./data/bench.ts";
+import { benchOptions } from "./measure/options.ts";
 
 type Case = (bench: Bench) => Promise<void>;
 
@@ -20,23 +20,14 @@ const cases: Readonly<Record<string, () => Promise<Case>>> = {
 };
 
 export async function run(): Promise<void> {
-  const { values } = parseArgs({
-    args: process.argv.slice(3),
-    options: {
-      only: { type: "string", multiple: true, default: [] },
-      quick: { type: "boolean", default: false },
-    },
-  });
-  const unknown = values.only.find((name) => !Object.hasOwn(cases, name));
-  if (unknown !== undefined)
-    throw new Error(`expected --only with one of ${Object.keys(cases).join(", ")}, found ${unknown}`);
-  printHead(values.quick);
+  const { only, quick } = benchOptions({ parts: Object.keys(cases), quick: "a tenth of the rows" });
+  printHead(quick);
   const folder = mkdtempSync(join(tmpdir(), "cutover-bench-data-"));
   try {
     for (const [name, load] of Object.entries(cases)) {
-      if (values.only.length > 0 && !values.only.includes(name)) continue;
+      if (only.length > 0 && !only.includes(name)) continue;
       const measure = await load();
-      await measure({ folder, rows: values.quick ? 100_000 : 1_000_000, rounds: values.quick ? 3 : 7 });
+      await measure({ folder, rows: quick ? 100_000 : 1_000_000, rounds: quick ? 3 : 7 });
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

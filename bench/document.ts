@@ -4,6 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { readDocument } from "../src/document/index.ts";
+import { benchOptions } from "./measure/options.ts";
 import { printReach, printTable } from "./measure/table.ts";
 
 const megabyte = 1_000_000;
@@ -126,6 +127,7 @@ const readApart = (name: string): Reading =>
   ) as Reading;
 
 export async function run(): Promise<void> {
+  benchOptions({});
   const rounds = Array.from({ length: 5 }, () => readApart("plan")).toSorted((a, b) => a.ms - b.ms);
   const middle = rounds[2] ?? { ms: Number.NaN, cpu: Number.NaN, mb: Number.NaN, placed: 0 };
   console.log("1 MB of Markdown, five cold processes; and texts made to be slow, once each\n");

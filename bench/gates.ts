@@ -7,9 +7,10 @@ import { computeCells } from "./gates/cell-pool.ts";
 import type { Cell, CellResult, ErrorCell, Found, LatencyCell, WorldName } from "./gates/cells.ts";
 import { latencyCases } from "./gates/latency-cases.ts";
 import { alpha, beta, judgeNames, methodNames } from "./gates/methods.ts";
+import { benchOptions } from "./measure/options.ts";
 import { printReach, printTable } from "./measure/table.ts";
 
-const quick = process.argv.includes("--quick");
+const { quick } = benchOptions({ quick: "a twentieth of the runs" });
 const runs = quick ? 50 : 1000;
 /** More where a median is held against a whole number of seconds. */
 const detectionRuns = quick ? 100 : 2000;

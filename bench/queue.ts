@@ -3,7 +3,7 @@
  * minutes. `--only CASE` runs one case, `--quick` a tenth of the work. Each side runs in a process of its own.
  */
 import { availableParallelism, cpus, loadavg } from "node:os";
-import { parseArgs } from "node:util";
+import { benchOptions } from "./measure/options.ts";
 import { startMachines } from "./queue/machines.ts";
 import { newPayload } from "./queue/side.ts";
 import { sides } from "./queue/sides.ts";
@@ -25,22 +25,13 @@ const cases: Readonly<Record<string, () => Promise<Case>>> = {
 };
 
 export async function run(): Promise<void> {
-  const { values } = parseArgs({
-    args: process.argv.slice(3),
-    options: {
-      only: { type: "string", multiple: true, default: [] },
-      quick: { type: "boolean", default: false },
-    },
-  });
-  const unknown = values.only.find((name) => !Object.hasOwn(cases, name));
-  if (unknown !== undefined)
-    throw new Error(`expected --only with one of ${Object.keys(cases).join(", ")}, found ${unknown}`);
+  const { only, quick } = benchOptions({ parts: Object.keys(cases), quick: "a tenth of the work" });
   await using machines = await startMachines();
-  printHead(machines.told, values.quick);
+  printHead(machines.told, quick);
   for (const [name, load] of Object.entries(cases)) {
-    if (values.only.length > 0 && !values.only.includes(name)) continue;
+    if (only.length > 0 && !only.includes(name)) continue;
     const measure = await load();
-    await measure({ machines, quick: values.quick });
+    await measure({ machines, quick });
   }
 }
 

@@ -7,6 +7,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { benchOptions } from "./measure/options.ts";
 import { openworkflowStep, peerSteps } from "./resume/openworkflow.ts";
 
 const walks = 3;
@@ -15,6 +16,7 @@ const steps = 10_000;
 const root: string = join(import.meta.dirname, "..");
 
 export async function run(): Promise<void> {
+  benchOptions({});
   const dir = mkdtempSync(join(tmpdir(), "cutover-bench-resume-"));
   try {
     const ours: number[] = [];

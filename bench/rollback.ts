@@ -14,6 +14,7 @@ import { createJudge } from "../src/gates/index.ts";
 import { defineMigration, type Migration, phase, rate, sleep, step, when } from "../src/index.ts";
 import { ramp } from "../src/rollout/index.ts";
 import { createRandom } from "./gates/random.ts";
+import { benchOptions } from "./measure/options.ts";
 import { spread } from "./measure/rounds.ts";
 import { printReach, printTable } from "./measure/table.ts";
 
@@ -31,6 +32,7 @@ interface Told {
 }
 
 export async function run(): Promise<void> {
+  benchOptions({});
   const times = new Map<number, number[]>();
   for (const share of shares) {
     const found: number[] = [];

@@ -2,6 +2,7 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Usage } from "./measure/options.ts";
 
 const names: string[] = globSync("*.ts", { cwd: import.meta.dirname })
   .filter((file) => file !== "run.ts")
@@ -9,10 +10,14 @@ const names: string[] = globSync("*.ts", { cwd: import.meta.dirname })
   .sort();
 
 const name: string = process.argv[2] ?? "";
-if (names.includes(name)) {
+const use: string = `npm run bench -- NAME [--help], with one of these names\n  ${names.join("\n  ")}`;
+try {
+  if (name === "--help") throw new Usage(use, 0);
+  if (!names.includes(name)) throw new Usage(`expected the name of a benchmark, found "${name}"\n${use}`, 2);
   const module: unknown = await import(pathToFileURL(join(import.meta.dirname, `${name}.ts`)).href);
   await (module as { run: () => Promise<void> }).run();
-} else {
-  console.error(`expected the name of a benchmark, found "${name}"\n  ${names.join("\n  ")}`);
-  process.exitCode = 2;
+} catch (error) {
+  if (!(error instanceof Usage)) throw error;
+  (error.exitCode === 0 ? console.log : console.error)(error.message);
+  process.exitCode = error.exitCode;
 }
