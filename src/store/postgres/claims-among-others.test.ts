@@ -120,6 +120,23 @@ test("what others have looked at and left is rung for, where a claim has passed 
   expect(rung).toEqual([]);
 });
 
+test("a claim passes by what is due while others have it in their hands, and waits for nobody", async () => {
+  const { store, other } = await open();
+  await store.orders.submit([newOrder("a"), newOrder("late", { runAt: store.clock.now() + 50 })]);
+  expect(await commit(other, await aboutToClaim(other))).toBeDefined();
+  await store.orders.submit([newOrder("b")]);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const ask = (sql: string): Promise<unknown> => other.send([{ sql, values: [], wants: "rows" }]);
+  await ask("BEGIN");
+  await ask("SELECT 1 FROM orders WHERE id = 'late' FOR NO KEY UPDATE");
+  expect(await claimIds(store, 2)).toEqual(["b"]);
+  // As who changes its priority: with the order locked it waits for the end of the chain.
+  await ask("SELECT seq FROM chain_head FOR UPDATE NOWAIT");
+  await ask("COMMIT");
+  expect(await claimIds(store, 2)).toEqual(["late"]);
+  expect(await store.events.verify()).toMatchObject({ whole: true });
+});
+
 test.each<[string, (store: Store, order: OrderRecord) => Promise<unknown>]>([
   ["a request to cancel", (store, { id }) => store.orders.requestCancel(id, "not wanted")],
   ["another priority", (store, { id }) => store.orders.setPriority(id, 7)],

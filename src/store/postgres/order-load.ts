@@ -217,17 +217,22 @@ const candidates = (
       AND (class.tags = '[]' OR class.tags::jsonb <@ $3::jsonb)`;
 
 /** Three kinds of rows in one statement, told apart by the column after the row's. */
-const claimText = (lock: string): string => `${classes}
+const claimText = (lock: string): string => {
+  const first = (name: string, where: string, order: string, limit: string): string =>
+    `(SELECT ${orderColumnNames}, '${name}' FROM (
+      SELECT * FROM orders WHERE queue = $1 AND ${where} ORDER BY ${order} LIMIT ${limit}${lock}) AS orders)`;
+  return `${classes}
   (${candidates("'candidate'", lock)})
   UNION ALL
-  (SELECT ${orderColumnNames}, 'due' FROM orders
-    WHERE queue = $1 AND due_at IS NOT NULL AND due_at <= coalesce($7::bigint, ${serverNow})
-    ORDER BY due_at LIMIT $8)
+  ${first("due", `due_at IS NOT NULL AND due_at <= coalesce($7::bigint, ${serverNow})`, "due_at", "$8")}
   UNION ALL
-  (SELECT ${orderColumnNames}, 'untold' FROM orders
-    WHERE queue = $1 AND followed = 1 AND ended_at IS NOT NULL ORDER BY id LIMIT $9)`;
+  ${first("untold", "followed = 1 AND ended_at IS NOT NULL", "id", "$9")}`;
+};
 const claimAlone = claimText("");
-/** Passes by what the claims of others are about to take. */
+/**
+ * Passes by what the claims of others are about to take, and what others are about to change: who does holds the row and may
+ * wait for the end of the chain, which this one may hold.
+ */
 const claimAmongOthers = claimText(" FOR NO KEY UPDATE SKIP LOCKED");
 
 /** The candidates alone, each with the end of the chain that belongs to what was seen. */
