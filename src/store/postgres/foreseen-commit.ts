@@ -14,7 +14,7 @@ import { clockNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
 import { CommitUnknown, writeEvents } from "./transaction.ts";
 
-/** As far as the store's clock may be from the server's, milliseconds; the wait for the lock counts. */
+/** As far as the store's clock may be from the server's when the end of the chain is moved, milliseconds. */
 export const clockMs = 100;
 
 /** When, by the server, and what the server knows the transaction by. */
@@ -102,12 +102,19 @@ function moveHead(foreseen: Foreseen, timed: boolean): Statement {
   const { start, now, chain } = foreseen;
   const values: SqlValue[] = [start.seq, start.hash, chain.end.seq, chain.end.hash];
   const where = [`${isHead} AND seq = $1 AND hash = decode($2, 'hex')`];
+  const answers = [`${clockNow} AS now`, "pg_current_xact_id()::text AS xact"];
   const place = (value: SqlValue): string => `$${values.push(value)}`;
-  if (timed) where.push(`abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`);
+  if (timed) {
+    const near = `abs(${clockNow} - ${place(now)}::bigint) <= ${clockMs}`;
+    where.push(near);
+    // Conditions are looked at before the wait for somebody who holds the row, and again only where that one has changed it.
+    // What comes too late is refused by the server: it divides by zero.
+    answers.push(`1 / (CASE WHEN ${near} THEN 1 ELSE 0 END) AS timely`);
+  }
   where.push(...conditions(foreseen, place));
   return {
     sql: `UPDATE chain_head SET seq = $3, hash = decode($4, 'hex') WHERE ${where.join(" AND ")}
-      RETURNING ${clockNow} AS now, pg_current_xact_id()::text AS xact`,
+      RETURNING ${answers.join(", ")}`,
     values,
     wants: "rows",
   };

@@ -8,7 +8,7 @@ export interface Job {
   readonly order?: OrderJob;
   readonly task?: (tx: Transaction) => Promise<unknown>;
   /** Orders that the task writes. */
-  readonly writes?: readonly string[];
+  readonly writes?: readonly string[] | "all";
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
 }

@@ -226,7 +226,7 @@ function assemble(given: Given, first: Session, head: number): Store {
       place,
     }),
     events,
-    rebuild: async () => ({ events: await writer.task((tx) => rebuildProjections(tx)) }),
+    rebuild: async () => ({ events: await writer.task((tx) => rebuildProjections(tx), "all") }),
     close,
     [Symbol.asyncDispose]: close,
   };

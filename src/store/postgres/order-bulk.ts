@@ -11,7 +11,7 @@ export function* renewOrders(
 ): Program<readonly string[]> {
   if (held.length === 0) return [];
   const renewed = yield* all<{ readonly id: string }>(
-    `UPDATE orders SET lease_until = $1 FROM unnest($2::text[], $3::bigint[]) AS held (id, fence)
+    `UPDATE orders SET lease_until = greatest(lease_until, $1) FROM unnest($2::text[], $3::bigint[]) AS held (id, fence)
      WHERE orders.id = held.id AND orders.fence = held.fence AND orders.lease_until >= $4 RETURNING orders.id`,
     until,
     textArray(held.map(({ id }) => id)),

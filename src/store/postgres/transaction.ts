@@ -22,14 +22,14 @@ const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
  */
 export const lockHead: Statement = rowsOf(`SELECT seq FROM chain_head WHERE ${isHead} FOR UPDATE`);
 /**
- * The same, with the time and the transaction's id, which tells later whether it was committed. A statement that has
- * waited for the lock is evaluated anew for the row it got, so this is the time at which the lock was held; what it sees
- * of other tables is older, which is enough to find rows that were added behind the chain's back.
+ * The same, with the time and the transaction's id, which tells later whether it was committed. Beside the row that is
+ * locked the time would be that at which the wait for it began: it is asked of the row that was got. What is seen of other
+ * tables is older, which is enough to find rows that were added behind the chain's back.
  */
 const standing = rowsOf(
   `SELECT seq, encode(hash, 'hex') AS hash, ${clockNow} AS now, pg_current_xact_id()::text AS xact,
      (SELECT max(seq) FROM events) AS last
-   FROM chain_head WHERE ${isHead} FOR UPDATE`,
+   FROM (SELECT seq, hash FROM chain_head WHERE ${isHead} FOR UPDATE) AS head`,
 );
 
 interface Standing extends ChainEnd {

@@ -15,7 +15,7 @@ import { finish, type Job, runAll } from "./jobs.ts";
 import { lookAgain } from "./linked-commit.ts";
 import { Linking } from "./linking.ts";
 import { NotAllNew } from "./large-submit.ts";
-import { lockOrders } from "./order-load.ts";
+import { lockAll, lockOrders } from "./order-load.ts";
 import { type Offer, offerOf } from "./offers.ts";
 import { decideExpected, namedBy, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
@@ -90,8 +90,8 @@ export class Writer {
     return this.task((tx) => tx.run(work(tx.context)));
   }
 
-  /** The same for work that is no program. `writes`: orders that it writes. */
-  task<T>(task: (tx: Transaction) => Promise<T>, writes: readonly string[] = []): Promise<T> {
+  /** The same for work that is no program. */
+  task<T>(task: (tx: Transaction) => Promise<T>, writes: NonNullable<Job["writes"]> = []): Promise<T> {
     return this.#add({ task, writes });
   }
 
@@ -340,7 +340,7 @@ export class Writer {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
         ...(now === undefined ? {} : { now }),
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
-        ...(this.#linking.hasOthers ? { first: lockOrders(writtenBy(jobs)) } : {}),
+        first: locksOf(jobs, this.#linking.hasOthers),
       });
       const { ring, written, outcomes, decided } = await orders.decide(tx, loaded);
       return { tx, ring, written, decided, outcomes: await runAll(tx, jobs, outcomes) };
@@ -390,7 +390,9 @@ export class Writer {
  * Orders that are named, and will be written: in the hands of somebody who waits for the end of the chain, each would be
  * waited for with that end locked.
  */
-function writtenBy(jobs: readonly Job[]): readonly string[] {
+function locksOf(jobs: readonly Job[], hasOthers: boolean): readonly Statement[] {
+  if (jobs.some(({ writes }) => writes === "all")) return [lockAll];
+  if (!hasOthers) return [];
   const named = jobs.flatMap(({ order, writes = [] }) => (order === undefined ? writes : namedBy(order)));
-  return [...new Set(named)];
+  return lockOrders([...new Set(named)]);
 }
