@@ -111,3 +111,27 @@ test("an order whose lease was renewed after somebody found it lost stays with i
     crashes: 0,
   });
 });
+
+test.each([
+  ["is gone for all that is known", false, 1],
+  ["has told of itself since", true, 0],
+])(
+  "an order whose lease ran out at a worker that %s: counted as a crash or not",
+  async (_, lives, crashes) => {
+    const opened = await open({ lease: "15s", workerId: "one" });
+    const { queue, store, pass } = opened;
+    const [order] = await held(opened, 1);
+    await pass(16_000);
+    const kinds = ["job"];
+    const told = { id: "elsewhere:1:1", queue: "default", kinds, tags: [], slots: 1, startedAt: 0 };
+    if (lives) await store.orders.seen(told);
+    queue.work("job", shaky().sandbox);
+    await pass(20_000);
+    await pass(5_000);
+    expect(await queue.get(order?.id ?? "")).toMatchObject({ state: "COMPLETED", crashes, attempt: 1 });
+    const lost = (await queue.history(order?.id ?? "")).find(({ event }) => event === "lost");
+    expect(lost?.note).toMatch(
+      /^the lease of worker elsewhere:1:1 ran out; its something still ran and was ended$/,
+    );
+  },
+);

@@ -4,6 +4,7 @@ import { type Guard, type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
 import { isDeadWorker } from "./machine.ts";
 import type { Orphan } from "./sandboxes/sandbox.ts";
+import { listWorkers } from "./worker-list.ts";
 
 /** Finds what still runs of an order; undefined when the provider that could look is not known (yet). */
 export type FindOrphan = (
@@ -26,8 +27,14 @@ export interface RecoverySummary {
 /** What one look has found so far. */
 type Tally = { -readonly [key in keyof RecoverySummary]: RecoverySummary[key] };
 
-/** Of a worker whose process has ended the lease says nothing. */
-const byLease: Guard = { leaseOver: true };
+/** Why an order is taken from its worker. */
+interface Reason {
+  /** Of a worker whose process has ended the lease says nothing. */
+  readonly guard: Guard;
+  readonly note: string;
+  /** It lives, and lost only its claim: nothing that it ran has taken it down. */
+  readonly lives: boolean;
+}
 
 /** Orders taken up at the same time: each may have a program that must end first. */
 const atOnce = 200;
@@ -47,12 +54,19 @@ export async function recoverLost(
   const dead = await deadWorkers(context);
   const found = await store.orders.orphans(settings.name, dead);
   const orphans = found.filter((order) => !here(order.id));
+  let listed: Promise<ReadonlyMap<string, number>> | undefined;
+  const reasonOf = async ({ worker, leaseUntil }: OrderRecord): Promise<Reason> => {
+    const name = worker ?? "";
+    if (dead.includes(name)) return { guard: {}, note: `worker ${name} is gone`, lives: false };
+    listed ??= seenAt(context);
+    const lives = name === context.worker || ((await listed).get(name) ?? 0) > (leaseUntil ?? 0);
+    return { guard: { leaseOver: true }, note: `the lease of worker ${name} ran out`, lives };
+  };
   for (let from = 0; from < orphans.length; from += atOnce) {
     await Promise.all(
       orphans.slice(from, from + atOnce).map(async (order) => {
         try {
-          const guard = dead.includes(order.worker ?? "") ? {} : byLease;
-          await recoverOne(context, order, guard, find, summary);
+          await recoverOne(context, order, await reasonOf(order), find, summary);
         } catch (error) {
           // Somebody else was faster: the order is in good hands. One whose end was asked for meanwhile waits for the next look.
           if (!hasCode(error, "CUTOVER_LEASE_LOST") && !hasCode(error, "CUTOVER_ORDER_CANCELLED"))
@@ -67,7 +81,7 @@ export async function recoverLost(
 async function recoverOne(
   context: QueueContext,
   order: OrderRecord,
-  guard: Guard,
+  reason: Reason,
   find: FindOrphan,
   summary: Tally,
 ): Promise<void> {
@@ -107,12 +121,13 @@ async function recoverOne(
       order,
       "cancelled",
       { endedAt: now, error, sandbox: null },
-      `worker gone${left}`,
-      guard,
+      `${reason.note}${left}`,
+      reason.guard,
     );
     summary.cancelled++;
   } else {
-    await lost(context, order, { ...guard, unlessCancelled: true }, now, left, summary);
+    const guard: Guard = { ...reason.guard, unlessCancelled: true };
+    await lost(context, order, { ...reason, guard, note: `${reason.note}${left}` }, now, summary);
   }
   faultPoint("queue.recover.after-commit");
 }
@@ -120,12 +135,11 @@ async function recoverOne(
 async function lost(
   context: QueueContext,
   order: OrderRecord,
-  guard: Guard,
+  { guard, note, lives }: Reason,
   now: number,
-  left: string,
   summary: Tally,
 ): Promise<void> {
-  const crashes = order.crashes + (order.state === "RUNNING" ? 1 : 0);
+  const crashes = order.crashes + (order.state === "RUNNING" && !lives ? 1 : 0);
   const { event } = decideCrash(order.state, crashes, context.settings.poisonAfter);
   const details: JsonObject = { worker: order.worker, crashes };
   if (event === "poisoned") {
@@ -140,7 +154,7 @@ async function lost(
         sandbox: null,
         error: { code: "CUTOVER_ORDER_POISON", message, details },
       },
-      `worker ${order.worker} is gone${left}`,
+      note,
       guard,
     );
     summary.poisoned++;
@@ -148,15 +162,14 @@ async function lost(
   }
   // The attempt that was begun is given back: it was not the work that failed.
   const attempt = order.attempt - (order.state === "RUNNING" ? 1 : 0);
-  await sendOutside(
-    context,
-    order,
-    event,
-    { attempt, crashes, runAt: now, sandbox: null },
-    `worker ${order.worker} is gone${left}`,
-    guard,
-  );
+  await sendOutside(context, order, event, { attempt, crashes, runAt: now, sandbox: null }, note, guard);
   summary.lost++;
+}
+
+/** When each worker has told last that it is there, by the store's clock. */
+async function seenAt({ store, settings }: QueueContext): Promise<ReadonlyMap<string, number>> {
+  const workers = await listWorkers(store, settings.name);
+  return new Map(workers.map(({ id, seenAt: at }) => [id, at]));
 }
 
 /** Names of workers that hold orders of this queue, ran on this machine and have ended. */
