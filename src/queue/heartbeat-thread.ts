@@ -11,9 +11,10 @@ import type { HeartbeatOrder } from "./heartbeat-order.ts";
 interface Renewing {
   /**
    * Renews what the worker holds, of orders that may still run `overdueMs` after the queue's thread fell silent. As with
-   * every heartbeat, a lease that is over stays over: somebody may be about to take the order.
+   * every heartbeat, a lease that is over stays over: somebody may be about to take the order. False when some of them were
+   * in the hands of others and were left as they are.
    */
-  renew(overdueMs: number): Promise<void>;
+  renew(overdueMs: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -64,9 +65,10 @@ async function watch(): Promise<void> {
   if (now - read(renewedAt) < leaseMs / 3) return;
   try {
     connection ??= connect();
-    await (await connection).renew(now - silentSince);
-    // After a gap somebody else may have taken an order: only a heartbeat of the queue can tell which are left.
-    if (monotonic() < unbrokenUntil) {
+    const all = await (await connection).renew(now - silentSince);
+    // After a gap somebody else may have taken an order: only a heartbeat of the queue can tell which are left. What was left
+    // out is tried again with the next look; in the hands of a heartbeat that waits for its turn it may stay so.
+    if (all && monotonic() < unbrokenUntil) {
       unbrokenUntil = now + leaseMs;
       Atomics.store(memory, renewedAt, BigInt(now));
     }
@@ -110,7 +112,7 @@ function sqlite(path: string): Renewing {
       for (const since = monotonic(); ;) {
         try {
           statement.run(systemClock.now(), leaseMs, queue, worker, graceMs, overdueMs);
-          return;
+          return true;
         } catch (error) {
           const busy = (error as { errcode?: number }).errcode === 5;
           if (!busy || stopped || monotonic() - since > leaseMs / 6) throw error;
@@ -125,7 +127,10 @@ function sqlite(path: string): Renewing {
 /** What is used of a client of `pg`. */
 interface PostgresClient {
   connect(): Promise<void>;
-  query(query: { readonly text: string; readonly values: readonly unknown[] }): Promise<unknown>;
+  query(query: {
+    readonly text: string;
+    readonly values: readonly unknown[];
+  }): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
   on(event: "error", listener: (error: Error) => void): unknown;
   end(): Promise<void>;
 }
@@ -146,18 +151,20 @@ async function postgres(url: string, schema: string): Promise<Renewing> {
   client.on("error", () => {});
   await client.connect();
   const orders = `"${schema.replaceAll('"', '""')}".orders`;
-  // Rows that a commit holds are left out: waiting for them with others locked could end in a deadlock, and while they
-  // are locked nobody takes them.
+  // Rows that a commit holds are left out: waiting for them with others locked could end in a deadlock.
   const now = "FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
-  const text = `WITH mine AS (
-      SELECT id FROM ${orders} WHERE queue = $1 AND worker = $2 AND state IN ('PREPARING', 'RUNNING')
-      AND lease_until >= ${now} AND timeout_ms + $3::bigint > $4::bigint FOR UPDATE SKIP LOCKED
+  const due = `${orders} WHERE queue = $1 AND worker = $2 AND state IN ('PREPARING', 'RUNNING')
+      AND lease_until >= ${now} AND timeout_ms + $3::bigint > $4::bigint`;
+  const text = `WITH mine AS (SELECT id FROM ${due} FOR UPDATE SKIP LOCKED), renewed AS (
+      UPDATE ${orders} AS o SET lease_until = GREATEST(o.lease_until, ${now} + $5::bigint)
+      FROM mine WHERE o.id = mine.id RETURNING o.id
     )
-    UPDATE ${orders} AS o SET lease_until = GREATEST(o.lease_until, ${now} + $5::bigint)
-    FROM mine WHERE o.id = mine.id`;
+    SELECT EXISTS (SELECT FROM ${due} AND id NOT IN (SELECT id FROM renewed)) AS missed`;
   return {
     async renew(overdueMs) {
-      await client.query({ text, values: [queue, worker, graceMs, Math.ceil(overdueMs), leaseMs] });
+      const values = [queue, worker, graceMs, Math.ceil(overdueMs), leaseMs];
+      const { rows } = await client.query({ text, values });
+      return rows[0]?.["missed"] === false;
     },
     close: () => client.end(),
   };

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, type TestContext } from "vitest";
+import { connectClient } from "../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../test/postgres/server.ts";
 import { type Clock, silentLog, sleep, systemClock } from "../core/index.ts";
 import { openPostgresStore, openSqliteStore, type OrderRecord, type Store } from "../store/index.ts";
@@ -145,6 +146,31 @@ describe.concurrent.each(stores)("on %s", (_, open) => {
     expect(heartbeat.renewedAt).toBe(Number.NEGATIVE_INFINITY);
   });
 });
+
+test.concurrent(
+  "what is in the hands of others was not renewed, and nobody is told that it was",
+  async ({ expect, onTestFinished: ending }) => {
+    const schema = server.schema();
+    const store = await openPostgresStore({ url: server.url(), schema });
+    ending(() => store.close());
+    const heartbeat = watch(store, { ending });
+    const orders = await claim(store, "one", [60_000, 60_000]);
+    const other = await connectClient(server.url());
+    ending(() => other.end());
+    await other.query("BEGIN");
+    // As a heartbeat of the queue that waits for its turn, orders in its hands.
+    const locked = `SELECT 1 FROM "${schema}".orders WHERE id = $1 FOR NO KEY UPDATE`;
+    await other.query(locked, [orders[0]?.id]);
+    heartbeat.beat(systemClock.monotonic() - leaseMs / 2, true);
+    await sleep(systemClock, leaseMs / 2);
+    expect(heartbeat.renewedAt).toBe(Number.NEGATIVE_INFINITY);
+    const ends = await Promise.all(
+      orders.map(async ({ id }) => (await store.orders.get(id))?.leaseUntil ?? 0),
+    );
+    expect(ends[1]).toBeGreaterThan(ends[0] ?? 0);
+    await other.query("COMMIT");
+  },
+);
 
 test.concurrent(
   "work that blocks its thread for two leases completes once, though another worker looks for it",

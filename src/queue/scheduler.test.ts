@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { gate, open } from "../../test/queue/manual-queue.ts";
+import type { OrderStore, Store } from "../store/index.ts";
 import { openQueue } from "./open.ts";
 import type { MemoryReading } from "./memory.ts";
 
@@ -356,4 +357,33 @@ describe("bad input", () => {
     queue.work("job", () => null);
     expect(() => queue.work("job", () => null)).toThrow(expect.objectContaining({ place: "kind" }));
   });
+});
+
+test("a claim that is answered when its lease is nearly over is not begun: somebody else may be about to take it", async () => {
+  const { store, clock, pass } = await open();
+  const leases: number[] = [];
+  const late = new Proxy(store.orders, {
+    get(orders, name: keyof OrderStore) {
+      if (name !== "claim") return orders[name].bind(orders);
+      const claim: OrderStore["claim"] = async (...given) => {
+        const claimed = await orders.claim(...given);
+        if (claimed.length > 0 && leases.push(given[3]) === 1) await clock.advance(12_000);
+        return claimed;
+      };
+      return claim;
+    },
+  });
+  const orders = new Proxy(store, {
+    get: (target, name: keyof Store) => (name === "orders" ? late : target[name]),
+  });
+  const queue = await openQueue({ store: orders }, { clock, stagger: 0, lease: "15s", random: () => 0 });
+  onTestFinished(() => queue.stop());
+  let begun = 0;
+  queue.work("job", () => void begun++);
+  const { id } = await queue.submit("job");
+  await pass(0);
+  expect([leases.length, begun]).toEqual([1, 0]);
+  for (let n = 0; n < 6; n++) await pass(5_000);
+  expect(begun).toBe(1);
+  expect(await queue.get(id)).toMatchObject({ state: "COMPLETED", fence: 2, crashes: 0, attempt: 1 });
 });

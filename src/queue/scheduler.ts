@@ -1,4 +1,4 @@
-import { asError, faultPoint, type Timer } from "../core/index.ts";
+import { asError, faultPoint, formatDuration, type Timer } from "../core/index.ts";
 import { type Admission, admission } from "./capacity.ts";
 import { Attempt, type AttemptHost, type EndReason } from "./attempt.ts";
 import type { QueueContext } from "./context.ts";
@@ -258,6 +258,13 @@ export class Scheduler implements AttemptHost {
     this.#claimedAt = store.clock.now();
     const orders = await store.orders.claim(name, worker, capacity, leaseMs);
     faultPoint("queue.claim.after");
+    const taken = clock.monotonic() - before;
+    // As with work whose heartbeats do not come through: it would have to be over before it began.
+    if (orders.length > 0 && taken >= (leaseMs * 2) / 3) {
+      const reason = `claimed ${orders.length} orders and heard of it after ${formatDuration(taken)} of a lease of ${formatDuration(leaseMs)}; they go on when it is over`;
+      settings.log.warn("the answer to a claim came too late", { reason });
+      return orders.length;
+    }
     if (orders.length > 0) this.#lastStart = clock.monotonic();
     for (const order of orders) {
       meter.count("claimed");
