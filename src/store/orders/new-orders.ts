@@ -12,7 +12,7 @@ export interface Stored {
   readonly fresh: boolean;
 }
 
-/** What an order that cannot begin is refused with, or, taken from the inbox, cancelled with. */
+/** What an order that cannot begin is refused with, or, taken from the inbox, cancelled with, or dropped where its id is taken. */
 export type Refuse = (order: NewOrder, error: CutoverError) => void;
 
 /** @param refuse told of an order that can never begin; when it returns, the order is stored and cancelled */
@@ -25,6 +25,7 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
     const expired = holder !== undefined && holder.uniqueUntil !== null && holder.uniqueUntil <= view.now;
     const known = view.row(order.id) ?? (expired ? undefined : holder);
     idOf.set(order.id, known?.id ?? order.id);
+    if (known !== undefined && known.queue !== order.queue) refuse(order, takenError(order, known));
     if (known !== undefined) return { id: known.id, fresh: false };
     if (expired) view.put({ ...holder, uniqueKey: null, uniqueUntil: null });
     const row = submittedRow(submitted(view, order));
@@ -138,6 +139,15 @@ function unknownError(order: NewOrder, id: string): CutoverError {
     message: `expected "after" of work order ${order.id} to name orders that are stored or submitted with it, found ${JSON.stringify(id)}`,
     details: { id: order.id, after: id },
     place: `order ${order.id}, after`,
+  });
+}
+
+function takenError({ id, queue }: NewOrder, known: OrderRow): CutoverError {
+  return new CutoverError("CUTOVER_QUEUE_INVALID", {
+    message: `expected the id of a work order of queue ${queue} to be new in the store or known in this queue, found ${id}, which is an order of queue ${known.queue}`,
+    details: { id, queue, found: known.queue },
+    place: `order ${id}, id`,
+    remedy: "put the name of the queue into the id, or give a key instead: keys count for one queue each",
   });
 }
 
