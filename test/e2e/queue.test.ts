@@ -240,6 +240,37 @@ describe("a worker", () => {
     ]);
   });
 
+  test("whose store is away when it is told to drain leaves in time, and says so", async () => {
+    newProject("postgres");
+    const away = await postgresServer();
+    where = `${away.url()}?schema=${away.schema()}`;
+    const running = work("--drain", "1s");
+    submitOrders(["note", "before"], ["wait", "never"]);
+    await until(() => project.lines("ledger.txt").length === 2, "both have begun");
+    await away.stop();
+    running.child.kill("SIGTERM");
+    const { code, stderr } = await running.ended;
+    expect([code, stderr]).toEqual([6, expect.stringContaining("the store does not answer: left")]);
+  }, 60_000);
+
+  test("that is to end when all is done goes on through an outage, and says what a pause has left", async () => {
+    newProject("postgres");
+    submitOrders(["note", "late", { runAt: Date.now() + 3_000 }]);
+    const running = work("--until-empty");
+    await until(() => running.output().includes("worker "), "the worker is there");
+    await server.restart("immediate");
+    expect(await running.ended).toMatchObject({ code: 0 });
+    expect(project.lines("ledger.txt")).toHaveLength(1);
+    await queue("pause", "--reason", "hold");
+    submitOrders(["note", "more"]);
+    const { code, stderr } = await work("--until-empty").ended;
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining("queue jobs is paused: 1 order left waiting"),
+    ]);
+    expect(project.lines("ledger.txt")).toHaveLength(1);
+  }, 60_000);
+
   test("ends at once at the second signal, as a crash would; nothing is lost", async () => {
     newProject("sqlite");
     const [id = ""] = submitOrders(["wait", "go"]);

@@ -3,6 +3,7 @@ import { CutoverError, type Duration, type Log, parseDuration, sleep } from "../
 import { createEngine } from "../../engine/index.ts";
 import { openQueue, type Queue } from "../../queue/index.ts";
 import { livingDeclarations, type Store } from "../../store/index.ts";
+import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
@@ -14,13 +15,17 @@ import { RunKeeper } from "../worker/run-keeper.ts";
 import { showQueue } from "./queue-stats.ts";
 
 const manyFiles = 100;
+/** What `openQueue` takes where a file says nothing. */
+const defaultGrace: Duration = "30s";
+/** So long after all work has to be over the store is still waited for. */
+const storeMs = 5_000;
 
 export const command: Command = {
   usage: "worker FILE… [--slots N] [--tags TAG,…] [--drain DURATION]",
   help: [
     "Takes work orders and does them, in the way each file says with defineWorker({ queue, kinds }). Any number of workers on any number of machines share one queue. A file may export a migration as well: of its unfinished runs, those that nobody carries any more are carried on here (needs a shared store).",
     "The first SIGTERM or Ctrl-C drains: nothing new is claimed, what runs may end by itself for --drain, the rest is asked to end and goes back to the queue without costing an attempt; runs stop at their checkpoint. The second ends at once, as a crash would: others take over when the lease is over.",
-    "On a terminal a live picture of the queue; elsewhere a line for each order, or counts when they are many; with --json NDJSON. Exit codes: 0 drained or empty, 2 wrong use, 6 store trouble, 130 ended at once.",
+    "On a terminal a live picture of the queue; elsewhere a line for each order, or counts when they are many; with --json NDJSON. With --until-empty a paused queue counts as empty: what waits in it is told of. When the store is away in the end, what cannot be recorded is left as after a crash. Exit codes: 0 drained or empty, 2 wrong use, 6 store trouble, 130 ended at once.",
   ],
   options: {
     slots: { type: "string", value: "N", help: "orders at the same time, instead of what the file says" },
@@ -30,7 +35,10 @@ export const command: Command = {
       value: "DURATION",
       help: "time that running work gets at the end (default 30s)",
     },
-    "until-empty": { type: "boolean", help: "end when no order is unfinished and no run is carried" },
+    "until-empty": {
+      type: "boolean",
+      help: "end when no order is unfinished, or the queue paused, and no run carried",
+    },
   },
   words: manyFiles,
   async run(context) {
@@ -51,11 +59,13 @@ export const command: Command = {
     try {
       await untilOver(context, queues, keeper);
       await log.hush();
-      await drain(context, queues, keeper, drainMs);
+      const left = await leftWaiting(context, store, work);
+      await drain(context, queues, keeper, { drainMs, graceMs: longestGrace(work) });
+      const text = ["drained: nothing of this worker runs any more", ...left].join(" · ");
+      say(context, "drained", [span("✔ ", "good"), span(text)]);
     } finally {
       await log.stop();
     }
-    say(context, "drained", [span("✔ ", "good"), span("drained: nothing of this worker runs any more")]);
     return 0;
   },
 };
@@ -226,18 +236,52 @@ async function untilOver(
     }
   };
   try {
-    await (args.flag("until-empty") ? Promise.race([told, empty().catch(() => told)]) : told);
+    const ended = (): Promise<void> =>
+      empty().catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+    await (args.flag("until-empty") ? Promise.race([told, ended()]) : told);
   } finally {
     off();
     leave.abort();
   }
 }
 
+/** Queues that count as empty since nobody may start what waits in them. */
+async function leftWaiting(
+  { args, interrupted }: CommandContext,
+  { orders }: Store,
+  { workers }: Work,
+): Promise<readonly string[]> {
+  if (!args.flag("until-empty") || interrupted.aborted) return [];
+  const left = await Promise.all(
+    workers.map(async ({ queue }) => {
+      const { PENDING, WAITING_RETRY } = await orders.counts(queue);
+      const waiting = PENDING + WAITING_RETRY;
+      if (waiting === 0 || !(await orders.config(queue)).paused) return [];
+      return [`queue ${queue} is paused: ${plural(waiting, "order")} left waiting`];
+    }),
+  );
+  return left.flat();
+}
+
+const longestGrace = ({ workers }: Work): number =>
+  Math.max(0, ...workers.map(({ options }) => parseDuration(options.grace ?? defaultGrace)));
+
+/** With the store away the end of work could not be recorded, and nothing here can change that. */
+function leaveBehind(context: CommandContext): never {
+  say(context, "left", [
+    span("✖ ", "bad"),
+    span("the store does not answer: left as after a crash; what ran here goes on when its lease is over"),
+  ]);
+  process.exit(6);
+}
+
 async function drain(
   context: CommandContext,
   queues: readonly Queue[],
   keeper: RunKeeper,
-  drainMs: number,
+  { drainMs, graceMs }: { readonly drainMs: number; readonly graceMs: number },
 ): Promise<void> {
   const wait: Duration = drainMs;
   if (context.interrupted.aborted)
@@ -245,7 +289,9 @@ async function drain(
       span("◐ ", "wait"),
       span(`draining: nothing new is claimed; what runs has ${drainMs / 1_000} s · once more ends at once`),
     ]);
-  await Promise.all([...queues.map((queue) => queue.stop({ wait })), keeper.stop()]);
+  const late = context.clock.after(drainMs + graceMs + storeMs, () => leaveBehind(context));
+  const stopped = Promise.all(queues.map((queue) => queue.stop({ wait }))).finally(() => late.cancel());
+  await Promise.all([stopped, keeper.stop()]);
 }
 
 const needsShared = ({ migrations }: Work): CutoverError =>
