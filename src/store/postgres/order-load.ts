@@ -121,16 +121,6 @@ export function lockOrders(ids: readonly string[]): readonly Statement[] {
   return [{ sql, values: [textArray(ids)], wants: "count" }];
 }
 
-/**
- * Of a transaction that writes all orders anew. A statement that waits for the end of the chain goes on with the rows that it
- * saw before: it is to wait before it sees any. Orders first, as everybody locks them.
- */
-export const lockAll: Statement = {
-  sql: "LOCK TABLE orders, chain_head IN EXCLUSIVE MODE",
-  values: [],
-  wants: "count",
-};
-
 const together = (take: Question["take"], parts: readonly Statement[]): readonly Question[] =>
   askedTogether(parts).map((statement) => ({ statement, take }));
 

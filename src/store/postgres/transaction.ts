@@ -22,7 +22,16 @@ const rowsOf = (sql: string): Statement => ({ sql, values: [], wants: "rows" });
  */
 export const lockHead: Statement = rowsOf(`SELECT seq FROM chain_head WHERE ${isHead} FOR UPDATE`);
 /**
- * The same, with the time and the transaction's id, which tells later whether it was committed. Beside the row that is
+ * Of a transaction that writes all rows anew, before all else: a statement that waits for the row at the end of the chain
+ * goes on with the rows that it saw before. For the table it waits before it sees any.
+ */
+export const lockChain: Statement = {
+  sql: "LOCK TABLE chain_head IN EXCLUSIVE MODE",
+  values: [],
+  wants: "count",
+};
+/**
+ * The same as `lockHead`, with the time and the transaction's id, which tells later whether it was committed. Beside the row that is
  * locked the time would be that at which the wait for it began: it is asked of the row that was got. What is seen of other
  * tables is older, which is enough to find rows that were added behind the chain's back.
  */

@@ -15,7 +15,7 @@ import { finish, type Job, runAll } from "./jobs.ts";
 import { lookAgain } from "./linked-commit.ts";
 import { Linking } from "./linking.ts";
 import { NotAllNew } from "./large-submit.ts";
-import { lockAll, lockOrders } from "./order-load.ts";
+import { lockOrders } from "./order-load.ts";
 import { type Offer, offerOf } from "./offers.ts";
 import { decideExpected, namedBy, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
@@ -24,7 +24,7 @@ import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
 import type { ServerClock } from "./server-clock.ts";
 import { rollBack, type Session } from "./session.ts";
-import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
+import { CommitUnknown, lockChain, Transaction, wasCommitted } from "./transaction.ts";
 
 interface Decided {
   readonly tx: Transaction;
@@ -391,7 +391,7 @@ export class Writer {
  * waited for with that end locked.
  */
 function locksOf(jobs: readonly Job[], hasOthers: boolean): readonly Statement[] {
-  if (jobs.some(({ writes }) => writes === "all")) return [lockAll];
+  if (jobs.some(({ writes }) => writes === "all")) return [lockChain];
   if (!hasOthers) return [];
   const named = jobs.flatMap(({ order, writes = [] }) => (order === undefined ? writes : namedBy(order)));
   return lockOrders([...new Set(named)]);
