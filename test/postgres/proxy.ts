@@ -1,8 +1,11 @@
 import { createServer, connect, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 
-/** What happens to one piece of traffic: it goes on, or the connection is cut before or after it. */
-export type Fate = "pass" | "cut-before" | "cut-after";
+/**
+ * What happens to one piece of traffic: it goes on, the connection is cut before or after it, or it and all that follows is
+ * swallowed while the connection stays.
+ */
+export type Fate = "pass" | "cut-before" | "cut-after" | "swallow";
 
 /** A wire between a store and its server that can be cut at a chosen place. */
 export interface Proxy {
@@ -18,6 +21,7 @@ export async function openProxy(port: number): Promise<Proxy> {
   const server = createServer((client) => {
     const upstream = connect(port, "127.0.0.1");
     let deaf = false;
+    let swallows = false;
     const cut = (): void => {
       client.resetAndDestroy();
       upstream.destroy();
@@ -32,8 +36,12 @@ export async function openProxy(port: number): Promise<Proxy> {
       });
     }
     client.on("data", (sent: Buffer) => {
-      const fate = deaf ? "cut-before" : proxy.fate(sent);
+      const fate = swallows ? "swallow" : deaf ? "cut-before" : proxy.fate(sent);
       if (fate === "cut-before") return cut();
+      if (fate === "swallow") {
+        swallows = true;
+        return;
+      }
       upstream.write(sent);
       if (fate === "cut-after") {
         // The server gets it and answers; the answer, which tells that it is done, reaches nobody.

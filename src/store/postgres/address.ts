@@ -23,6 +23,7 @@ export function checkParameters({ Client }: PgDriver, address: string): void {
       application_name: "cutover",
       connectionTimeoutMillis: 0,
       keepAlive: false,
+      keepAliveInitialDelayMillis: 0,
       pipeline: false,
       types: numbersAsNumbers,
     });

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { writerSession } from "../../../test/postgres/writer-session.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { OrderRecord, Store } from "../index.ts";
 import type { OrderJob } from "../orders/order-io.ts";
@@ -122,9 +123,9 @@ test("what others have looked at and left is rung for, where a claim has passed 
 
 test("a claim passes by what is due while others have it in their hands, and waits for nobody", async () => {
   const { store, other } = await open();
-  await store.orders.submit([newOrder("a"), newOrder("late", { runAt: store.clock.now() + 50 })]);
+  await store.orders.submit([newOrder("a")]);
   expect(await commit(other, await aboutToClaim(other))).toBeDefined();
-  await store.orders.submit([newOrder("b")]);
+  await store.orders.submit([newOrder("b"), newOrder("late", { runAt: store.clock.now() + 50 })]);
   await new Promise((resolve) => setTimeout(resolve, 100));
   const ask = (sql: string): Promise<unknown> => other.send([{ sql, values: [], wants: "rows" }]);
   await ask("BEGIN");
@@ -159,4 +160,23 @@ test.each<[string, (store: Store, order: OrderRecord) => Promise<unknown>]>([
   await ask("COMMIT");
   await written;
   expect(await store.events.verify()).toMatchObject({ whole: true });
+});
+
+test("work of one that died before it told of it is found by the net, whatever was committed here since", async () => {
+  const [schema, timers] = [server.schema(), new ManualClock()];
+  const store = await openPostgresStore({ url: server.url(), schema, timers, random: () => 0 });
+  opened.push(store);
+  const other = await writerSession(server.url(), schema);
+  opened.push({ close: () => other.end() });
+  expect(await claimIds(store, 1)).toEqual([]);
+  await store.orders.submit([newOrder("before", { queue: "mine" })]);
+  const rung: boolean[] = [];
+  store.orders.onWork((_, others) => rung.push(others));
+  const submit: OrderJob = { do: "submit", orders: [newOrder("left behind")] };
+  const given = { held: new HeldRows(), now: undefined, learn: () => {} };
+  expect(await commit(other, (await decideLinked(other, [submit], given)) as Linkable)).toBeDefined();
+  await store.orders.submit([newOrder("since", { queue: "mine" })]);
+  rung.length = 0;
+  await timers.advance(3_000);
+  await vi.waitFor(() => expect(rung).toContain(true));
 });

@@ -178,10 +178,7 @@ export class Doorbell {
   /** Whether other processes have said that they are there. */
   hasCompany(): boolean {
     const now = this.#options.timers.monotonic();
-    for (const [other, { until }] of this.#others) {
-      if (until > now) return true;
-      this.#others.delete(other);
-    }
+    for (const { until } of this.#others.values()) if (until > now) return true;
     return false;
   }
 
@@ -251,6 +248,8 @@ export class Doorbell {
     const { timers, random, missed } = this.#options;
     this.#net = timers.after(netMs * (1 + random()), () => {
       if (this.#closed) return;
+      const now = timers.monotonic();
+      for (const [other, { until }] of this.#others) if (until <= now) this.#others.delete(other);
       this.#sayHello({});
       missed();
       this.#armNet();

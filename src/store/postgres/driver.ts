@@ -34,6 +34,7 @@ export interface PgOptions {
   readonly application_name: string;
   readonly connectionTimeoutMillis: number;
   readonly keepAlive: boolean;
+  readonly keepAliveInitialDelayMillis: number;
   /** Statements are sent without waiting for the answers before; versions before 8.23 do not know it. */
   readonly pipeline: boolean;
   readonly types: { getTypeParser(oid: number, format?: string): (text: string) => unknown };

@@ -7,7 +7,7 @@ import type { Expected, Foreseen } from "./foreseen.ts";
 import { writtenWithin } from "./joined.ts";
 import { noLonger, stillAsKnown } from "./known-orders.ts";
 import { type CellAs, insertRows, updateRows, writeCounts, writeFronts, writeLanes } from "./order-write.ts";
-import { troubleOf } from "./postgres-error.ts";
+import { isGone } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import { lockOrders } from "./order-load.ts";
 import { clockNow } from "./server-clock.ts";
@@ -54,7 +54,7 @@ export async function commitForeseen(
   if (failed === undefined && answer?.ok === true)
     return answer.answer.rows[0] as unknown as Stored | undefined;
   const error = failed?.ok === false ? failed.error : new Error("no answer");
-  if (troubleOf(error) === "lost") throw new CommitUnknown({ xact: "0", end: chain.end }, error);
+  if (isGone(error)) throw new CommitUnknown({ xact: "0", end: chain.end }, error);
   // The server has taken it back: the usual way says why, or gets through.
   return undefined;
 }

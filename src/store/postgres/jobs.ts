@@ -1,6 +1,9 @@
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
+import type { Statement } from "../sql/program.ts";
+import { namedBy } from "./order-batch.ts";
+import { lockOrders } from "./order-load.ts";
 import { storeError, troubleOf } from "./postgres-error.ts";
-import type { Transaction } from "./transaction.ts";
+import { lockChain, type Transaction } from "./transaction.ts";
 
 /** One unit of work that waits for its commit. */
 export interface Job {
@@ -13,6 +16,17 @@ export interface Job {
   readonly reject: (error: Error) => void;
 }
 
+/**
+ * Orders that are named, and will be written: in the hands of somebody who waits for the end of the chain, each would be
+ * waited for with that end locked.
+ */
+export function locksOf(jobs: readonly Job[], hasOthers: boolean): readonly Statement[] {
+  if (jobs.some(({ writes }) => writes === "all")) return [lockChain];
+  if (!hasOthers) return [];
+  const named = jobs.flatMap(({ order, writes = [] }) => (order === undefined ? writes : namedBy(order)));
+  return lockOrders([...new Set(named)]);
+}
+
 /** Tasks after the calls on orders, each in a savepoint of its own, so that one that is refused harms no other. */
 export async function runAll(
   tx: Transaction,
@@ -21,6 +35,8 @@ export async function runAll(
 ): Promise<readonly JobOutcome[]> {
   const [alone] = jobs;
   if (alone?.task !== undefined && jobs.length === 1) return [{ ok: true, value: await alone.task(tx) }];
+  // What orders came to is answered before: in the savepoint of a task it would be taken for what that one did.
+  if (decided.length > 0 && jobs.length > decided.length) await tx.ask([]);
   const outcomes: JobOutcome[] = [];
   let next = 0;
   for (const { task } of jobs) {

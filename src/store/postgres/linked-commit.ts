@@ -15,7 +15,7 @@ import { conditionsOf, type Decided } from "./linked-conditions.ts";
 import { lockOrders, OrderLoad } from "./order-load.ts";
 import type { CellAs } from "./order-write.ts";
 import { lockOffered, type Offer, offeredRow } from "./offers.ts";
-import { troubleOf } from "./postgres-error.ts";
+import { isGone, troubleOf } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
@@ -196,7 +196,7 @@ export async function commitLinked(
   faultPoint("store.commit.after");
   const failed = settled.find(({ ok }) => !ok);
   if (failed?.ok === false) {
-    if (troubleOf(failed.error) === "lost") throw new CommitUnknown(markOf(writes, now), failed.error);
+    if (isGone(failed.error)) throw new CommitUnknown(markOf(writes, now), failed.error);
     if (xact !== undefined) await rollBack(session);
     return undefined; // The usual way says why, or gets through.
   }

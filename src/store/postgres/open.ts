@@ -155,6 +155,8 @@ function assemble(given: Given, first: Session, head: number): Store {
       return last === undefined ? tellOfNext(channel, payload, offer) : tellOf(channel, payload, last);
     },
     committed(events, ring, announced) {
+      const [first, last] = [events[0]?.seq ?? 0, events.at(-1)?.seq ?? 0];
+      sinceLook.own += Math.max(0, last - Math.max(first - 1, sinceLook.seq));
       if (events.length > 0) follower.own(events);
       work.ring(ring, false);
       // Of one whose answer was lost it may be known that it brought work, and not where its events are.
@@ -168,11 +170,16 @@ function assemble(given: Given, first: Session, head: number): Store {
   const events = new SqlEventLog(sql, postgresDialect, log, () => bell.followed());
   const follower = new EventFollower(events, head);
   const work = new WorkListeners(log);
+  /** Where the chain ended at the last look, and how many events of this process came since. */
+  let sinceLook = { seq: head, own: 0 };
   const lookAround = async (): Promise<void> => {
     const sent = timers.monotonic();
     const { now, seq, inbox } = await sql.read(lookOnce);
     serverClock.learn(now, sent, timers.monotonic());
-    if (seq > follower.newest || inbox !== null) work.ring(null, true);
+    // What this process has committed since lies behind what others have, whether it heard of that or not.
+    const others = seq - sinceLook.seq - sinceLook.own;
+    sinceLook = { seq, own: 0 };
+    if (others > 0 || inbox !== null) work.ring(null, true);
     follower.others(seq);
   };
   const missed = (): void => {

@@ -39,6 +39,10 @@ const unencrypted = unavailable(
   "expected a server that encrypts, as the store's address asks",
   "take ssl and sslmode out of the address, or switch `ssl` on at the server",
 );
+const passwordless = unavailable(
+  "expected a password, for which the server asks",
+  "put it into the store's address, or into the environment as PGPASSWORD",
+);
 const untrusted = unavailable(
   "expected a certificate of the server that this machine trusts",
   "name the authority that signed it by sslrootcert=FILE in the store's address, and the server as it does",
@@ -123,8 +127,9 @@ function meaningOf(thrown: unknown): Meaning | undefined {
     if (found !== undefined) return found;
   }
   if (thrown instanceof Error && /does not support SSL/.test(thrown.message)) return unencrypted;
+  if (thrown instanceof Error && /client password must be/.test(thrown.message)) return passwordless;
   // Whatever the reason, the server has ended the connection.
-  if (/^(FATAL|PANIC)$/.test((thrown as { severity?: string } | null)?.severity ?? "")) return running;
+  if (/^(FATAL|PANIC)$/.test(severityOf(thrown))) return running;
   if (thrown instanceof AggregateError) return meaningOf(thrown.errors[0]);
   return thrown instanceof Error && goneTexts.test(thrown.message) ? running : undefined;
 }
@@ -132,6 +137,13 @@ function meaningOf(thrown: unknown): Meaning | undefined {
 export function troubleOf(thrown: unknown): Trouble {
   return isCutoverError(thrown) ? "final" : (meaningOf(thrown)?.trouble ?? "final");
 }
+
+/**
+ * True when there is nobody left who could answer what was asked last: what became of it is not known. A server that refuses
+ * a write for a reason of its own, and so is to be left, has said that it did nothing.
+ */
+export const isGone = (thrown: unknown): boolean =>
+  troubleOf(thrown) === "lost" && severityOf(thrown) !== "ERROR";
 
 /** True when a value, not the server, is the reason: one call of many, and the others can go on without it. */
 export function isOfData(thrown: unknown): boolean {
@@ -165,6 +177,9 @@ export function sqlStateOf(thrown: unknown): string | undefined {
   const code = (thrown as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : undefined;
 }
+
+const severityOf = (thrown: unknown): string =>
+  (thrown as { readonly severity?: string } | null)?.severity ?? "";
 
 function textOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0) return textOf(thrown.errors[0]);

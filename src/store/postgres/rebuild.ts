@@ -31,6 +31,7 @@ const change = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sq
  * so those still held with the same fence are carried over, and how far the rates of limit keys are used up.
  */
 export async function rebuildProjections(tx: Transaction): Promise<number> {
+  tx.takeItsTime();
   await tx.ask([
     change("SET LOCAL statement_timeout = 0"),
     change("SET LOCAL idle_in_transaction_session_timeout = 0"),

@@ -61,6 +61,7 @@ export class Session {
       application_name: options.name,
       connectionTimeoutMillis: options.connectMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 30_000,
       pipeline: true,
       types: numbersAsNumbers,
     });
@@ -73,7 +74,7 @@ export class Session {
     if (hooks.notified !== undefined) client.on("notification", hooks.notified);
     await client.connect();
     try {
-      await client.query(setUp(options));
+      await session.#answered(options.connectMs, () => client.query(setUp(options)));
     } catch (error) {
       await session.end();
       throw error;
@@ -98,23 +99,18 @@ export class Session {
   /**
    * Sends statements in one go. Resolves when all are settled; after one that failed the server skips the others.
    * Where it is `pipelined` they are one transaction, unless one of them begins or ends one.
+   * @param answerMs how long the answer may take; 0: for ever
    */
-  async settle(statements: readonly Statement[]): Promise<readonly Settled[]> {
-    const { timers, answerMs } = this.#options;
-    this.#busy++;
-    const deadline = timers.after(answerMs, () =>
-      this.destroy(`the server did not answer within ${answerMs} ms`),
-    );
-    deadline.unref();
-    try {
+  settle(
+    statements: readonly Statement[],
+    answerMs: number = this.#options.answerMs,
+  ): Promise<readonly Settled[]> {
+    return this.#answered(answerMs, async () => {
       if (this.#Trip !== undefined) return await this.#sendAll(this.#Trip, statements);
       const settled: Settled[] = [];
       for (const statement of statements) settled.push(await this.#sendOne(statement));
       return settled;
-    } finally {
-      deadline.cancel();
-      this.#busy--;
-    }
+    });
   }
 
   /** Like `settle`, and throws the first error. */
@@ -124,7 +120,7 @@ export class Session {
 
   /** Runs statements without values, several at once allowed. */
   async script(sql: string): Promise<void> {
-    await this.#client.query(sql);
+    await this.#answered(this.#options.answerMs, () => this.#client.query(sql));
   }
 
   /** Ends the connection at once; what is under way fails. */
@@ -141,6 +137,20 @@ export class Session {
       await this.#client.end().catch(() => {});
     } else {
       this.destroy("ended");
+    }
+  }
+
+  /** A server that does not answer in time loses the connection. */
+  async #answered<T>(ms: number, ask: () => Promise<T>): Promise<T> {
+    this.#busy++;
+    const late = (): void => this.destroy(`the server did not answer within ${ms} ms`);
+    const deadline = ms === 0 ? undefined : this.#options.timers.after(ms, late);
+    deadline?.unref();
+    try {
+      return await ask();
+    } finally {
+      deadline?.cancel();
+      this.#busy--;
     }
   }
 

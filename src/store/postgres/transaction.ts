@@ -7,7 +7,7 @@ import type { RunEvent, StoredEvent } from "../run-events.ts";
 import type { Answer, Program, Statement } from "../sql/program.ts";
 import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
-import { troubleOf } from "./postgres-error.ts";
+import { isGone } from "./postgres-error.ts";
 import { isHead, refuseNewer } from "./schema.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
 import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
@@ -87,6 +87,8 @@ export class Transaction {
   #kept: JoinedStatement[] = [];
   /** Of one that was begun on an expectation: the answers to its beginning. */
   #opened: Promise<readonly Settled[]> | undefined;
+  /** How long an answer may take; undefined: as long as any, 0: for ever. */
+  #answerMs: number | undefined;
   /** Answers to what was sent ahead. */
   readonly #ahead: Promise<readonly Settled[]>[] = [];
 
@@ -160,6 +162,11 @@ export class Transaction {
     return this.#draft;
   }
 
+  /** From here on an answer may take as long as it takes. */
+  takeItsTime(): void {
+    this.#answerMs = 0;
+  }
+
   /** Goes out with the next statements; one that fails takes the whole transaction with it. */
   keep(statement: JoinedStatement): void {
     this.#kept.push(statement);
@@ -197,7 +204,7 @@ export class Transaction {
   async ask(statements: readonly Statement[]): Promise<readonly Answer[]> {
     const kept = this.#kept;
     this.#kept = [];
-    const settled = await this.#session.settle([...kept, ...statements]);
+    const settled = await this.#session.settle([...kept, ...statements], this.#answerMs);
     // After one that failed the server refuses all others: the first error is the one that says why.
     answersOf(await this.#answersAhead());
     return answersOf(settled).slice(kept.length);
@@ -249,18 +256,19 @@ export class Transaction {
     const kept = this.#kept.at(-1);
     // What is written last goes into one statement with the events, when it may be joined with others at all.
     const joins = kept?.parts === undefined ? [] : [kept];
-    const last = await this.#session.settle([
+    const ending = [
       ...this.#kept.slice(0, this.#kept.length - joins.length),
       ...writtenTogether([...joins, ...chainStatements(this.#draft, this.#told)]),
       plain("COMMIT"),
-    ]);
+    ];
+    const last = await this.#session.settle(ending, this.#answerMs);
     const settled = [...(await this.#answersAhead()), ...last];
     faultPoint("store.commit.after");
     const failed = settled.find((one): one is Settled & { readonly ok: false } => !one.ok);
     if (failed === undefined && commandOf(settled.at(-1)) === "COMMIT") return;
     const mark = { xact: this.#xact, end: events.length > 0 ? end : undefined };
     if (failed === undefined) throw new Error("the server took the transaction back");
-    throw troubleOf(failed.error) === "lost" ? new CommitUnknown(mark, failed.error) : failed.error;
+    throw isGone(failed.error) ? new CommitUnknown(mark, failed.error) : failed.error;
   }
 
   async #answersAhead(): Promise<readonly Settled[]> {

@@ -11,20 +11,20 @@ import type { Learned } from "./foreseen.ts";
 import { Foresight } from "./foresight.ts";
 import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
-import { finish, type Job, runAll } from "./jobs.ts";
+import { finish, type Job, locksOf, runAll } from "./jobs.ts";
 import { lookAgain } from "./linked-commit.ts";
 import { Linking } from "./linking.ts";
 import { NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
 import { type Offer, offerOf } from "./offers.ts";
-import { decideExpected, namedBy, OrderWork } from "./order-batch.ts";
+import { decideExpected, OrderWork } from "./order-batch.ts";
 import { closedError, type Persistence, Tries } from "./persistence.ts";
-import { isDuplicate, isOfData } from "./postgres-error.ts";
+import { isDuplicate, isOfData, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
 import type { ServerClock } from "./server-clock.ts";
 import { rollBack, type Session } from "./session.ts";
-import { CommitUnknown, lockChain, Transaction, wasCommitted } from "./transaction.ts";
+import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
 
 interface Decided {
   readonly tx: Transaction;
@@ -158,6 +158,8 @@ export class Writer {
           for (const job of jobs) await this.#commit([job]);
           return;
         }
+        // Also one that answers, and takes no writes any more: another may stand behind the address by now.
+        if (troubleOf(error) === "lost") this.#session?.destroy(asError(error).message);
         const last = await tries.next(error).then(() => undefined, asError);
         if (last === undefined) continue;
         for (const job of jobs) job.reject(last);
@@ -179,7 +181,8 @@ export class Writer {
     const crowded = this.#linking.hasOthers;
     const expects = allNew && orders.length === jobs.length;
     const expected = expects ? await this.#expect(session, orders) : undefined;
-    const { tx, outcomes, ring, written, decided } = expected ?? (await this.#decide(session, jobs, allNew));
+    const { tx, outcomes, ring, written, decided } =
+      expected ?? (await this.#decide(session, jobs, allNew, crowded));
     let announced = false;
     try {
       const leaves = tx.isEmpty && jobs.every(({ task }) => task === undefined);
@@ -196,6 +199,10 @@ export class Writer {
       if (!(await this.#gotThrough(error, tries))) throw error.cause;
       announced = false;
     }
+    if (crowded && decided !== undefined) {
+      const answers = outcomes.filter((_, index) => jobs[index]?.order !== undefined);
+      this.#options.secondLook.claimed(orders, answers, decided.gathered);
+    }
     // A task may have written the same rows after the orders' part: the transaction is no longer proof of how they are.
     if (decided === undefined || jobs.some(({ task }) => task !== undefined)) {
       this.#held.forget(written);
@@ -203,7 +210,6 @@ export class Writer {
       this.#linking.noted(tx.chain.events);
     } else {
       const { start, end } = tx.chain;
-      if (crowded) this.#options.secondLook.claimed(orders, outcomes, decided.gathered);
       this.#linking.noted(tx.chain.events, decided);
       this.#held.wrote(written, tx.xact);
       this.#foresight.learn({ start, end, now: tx.now, ...decided, written });
@@ -322,7 +328,7 @@ export class Writer {
     return undefined;
   }
 
-  async #decide(session: Session, jobs: readonly Job[], allNew: boolean): Promise<Decided> {
+  async #decide(session: Session, jobs: readonly Job[], allNew: boolean, crowded: boolean): Promise<Decided> {
     const { clock, serverClock, timers } = this.#options;
     const sent = timers.monotonic();
     const now = clock?.now();
@@ -333,14 +339,14 @@ export class Writer {
         held: this.#held,
         ahead: (claim) => this.#foresight.ahead(claim),
         allNew,
-        crowded: this.#linking.hasOthers,
+        crowded,
       },
     );
     try {
       const { tx, loaded } = await Transaction.begin(session, orders.opening(), {
         ...(now === undefined ? {} : { now }),
         learn: (server) => serverClock.learn(server, sent, timers.monotonic()),
-        first: locksOf(jobs, this.#linking.hasOthers),
+        first: locksOf(jobs, crowded),
       });
       const { ring, written, outcomes, decided } = await orders.decide(tx, loaded);
       return { tx, ring, written, decided, outcomes: await runAll(tx, jobs, outcomes) };
@@ -384,15 +390,4 @@ export class Writer {
     await this.#options.endOthers(session);
     return session;
   }
-}
-
-/**
- * Orders that are named, and will be written: in the hands of somebody who waits for the end of the chain, each would be
- * waited for with that end locked.
- */
-function locksOf(jobs: readonly Job[], hasOthers: boolean): readonly Statement[] {
-  if (jobs.some(({ writes }) => writes === "all")) return [lockChain];
-  if (!hasOthers) return [];
-  const named = jobs.flatMap(({ order, writes = [] }) => (order === undefined ? writes : namedBy(order)));
-  return lockOrders([...new Set(named)]);
 }
