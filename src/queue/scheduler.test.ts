@@ -185,7 +185,7 @@ describe("the depth limit", () => {
       .catch((error: unknown) => error);
     expect(refused).toMatchObject({
       code: "CUTOVER_QUEUE_FULL",
-      message: expect.stringContaining("come back in 2 s"),
+      message: expect.stringContaining("come back in 2.0 s"),
       details: { limit: 5, retryAfterMs: 2_000 },
     });
     expect((await queue.counts()).PENDING).toBe(4);
@@ -193,6 +193,15 @@ describe("the depth limit", () => {
     queue.work("job", () => null);
     await pass(0);
     expect(await queue.submit("job")).toMatchObject({ fresh: true });
+  });
+
+  test("says in its text the time that stands in its details, also less than a second", async () => {
+    const { queue } = await open({ depth: 1, poll: "200ms" });
+    await queue.submit("job");
+    await expect(queue.submit("job")).rejects.toMatchObject({
+      message: expect.stringMatching(/come back in 200 ms$/),
+      details: { retryAfterMs: 200 },
+    });
   });
 
   test("says when to come back by what others have done, too, and later each time while nobody does anything", async () => {

@@ -1,4 +1,4 @@
-import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
+import { CutoverError, faultPoint, formatDuration, hasCode } from "../core/index.ts";
 import type { Capacity, NewOrder } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { Submitted } from "./queue.ts";
@@ -97,7 +97,7 @@ export class Submitter {
     const over = typeof depth === "number" && typeof limit === "number" ? depth - limit : wanted;
     const retryAfterMs = Math.min(60_000, Math.max(settings.pollMs, await this.#untilEnded(over)));
     return new CutoverError("CUTOVER_QUEUE_FULL", {
-      message: `${error.message}; come back in ${Math.ceil(retryAfterMs / 1_000)} s`,
+      message: `${error.message}; come back in ${formatDuration(retryAfterMs)}`,
       details: { ...error.details, retryAfterMs },
       cause: error,
     });
