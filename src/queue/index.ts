@@ -43,4 +43,4 @@ export {
   type WorkerInput,
   type WorkFunction,
 } from "./worker.ts";
-export { listWorkers } from "./worker-list.ts";
+export { listWorkers, missingAfterMs } from "./worker-list.ts";

@@ -4,7 +4,7 @@ import type { QueueContext } from "./context.ts";
 /** How often a worker tells that it is there. */
 export const seenEveryMs = 10_000;
 /** One that was not seen for so long is not counted on any more: three missed tellings. */
-const missingAfterMs = 3.5 * seenEveryMs;
+export const missingAfterMs: number = 3.5 * seenEveryMs;
 
 /**
  * Under which a worker stands in the store's list. It has one line for each name, and a process that serves several queues

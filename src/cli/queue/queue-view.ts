@@ -1,5 +1,5 @@
 import { formatDuration } from "../../core/index.ts";
-import { listWorkers } from "../../queue/index.ts";
+import { listWorkers, missingAfterMs } from "../../queue/index.ts";
 import type { OrderCounts, OrderRecord, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
 import { plural } from "../../report/index.ts";
 import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
@@ -7,7 +7,7 @@ import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
 /** A worker as the record knows it. */
 export interface WorkerView extends WorkerRecord {
   readonly seenAgoMs: number;
-  /** It told of itself not long ago. */
+  /** It was seen of late: the queue counts on it. */
   readonly alive: boolean;
 }
 
@@ -34,8 +34,6 @@ export interface QueueView {
   readonly flow: Flow;
 }
 
-/** A worker that said nothing for this long is called gone; they speak several times in it. */
-const silentMs = 45_000;
 /** An order that waits longer for room than this is worth a word. */
 const longWaitMs = 60_000;
 /** Waiting orders looked at for what nobody offers. */
@@ -75,7 +73,7 @@ export class QueueViewer {
       .map((worker) => ({
         ...worker,
         seenAgoMs: Math.max(0, at - worker.seenAt),
-        alive: at - worker.seenAt < silentMs,
+        alive: at - worker.seenAt <= missingAfterMs,
       }))
       .toSorted((a, b) => a.id.localeCompare(b.id));
     const ageMs = oldest === undefined ? null : Math.max(0, at - oldest);
