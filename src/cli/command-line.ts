@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { CutoverError, systemClock } from "../core/index.ts";
+import { CutoverError, errorCatalog, systemClock } from "../core/index.ts";
 import { commands } from "./commands.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
 import { printError, toCutoverError } from "./print-error.ts";
@@ -14,8 +14,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const json = argv.includes("--json");
   let storeFlag = "";
+  const { name, rest } = commandName(argv);
   try {
-    const { name, rest } = commandName(argv);
     const entry = commands[name];
     if (entry === undefined) throw await unknownCommand(name);
     const { command } = await entry.load();
@@ -40,7 +40,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       interrupted: interruptSignal(name),
     });
   } catch (thrown) {
-    const error = toCutoverError(thrown);
+    const error = namingCommand(toCutoverError(thrown), name);
     if (json) terminal.json({ error: error.toJSON(), exit: error.exitCode });
     else
       printError(terminal, error, {
@@ -50,6 +50,20 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       });
     return error.exitCode;
   }
+}
+
+/** The remedy that every wrong use has, for this command: what is printed is there to be typed. */
+function namingCommand(error: CutoverError, name: string): CutoverError {
+  const { message, details, place } = error;
+  if (error.code !== "CUTOVER_CLI_USAGE" || error.remedy !== errorCatalog.CUTOVER_CLI_USAGE.remedy)
+    return error;
+  return new CutoverError(error.code, {
+    message,
+    details,
+    ...(place === undefined ? {} : { place }),
+    remedy: `see \`cutover help ${name}\``,
+    cause: error,
+  });
 }
 
 /** The first word that is no option, and the second where a command has parts; `--help` and `--version` are commands too. */
