@@ -57,6 +57,16 @@ describe("bad input to the commands of a queue", () => {
     expect(ended.stdout).toBe("");
   });
 
+  test("a list of one kind counts no orders of other kinds", async () => {
+    project.write("seed.mjs", seed.replace("[{", '[{ kind: "note", payload: "c" }, {'));
+    execFileSync(process.execPath, ["seed.mjs"], { cwd: project.dir, timeout: 20_000, stdio: "pipe" });
+    const all = await project.run("queue", "ls", "--limit", "1", ...sqlite);
+    expect(all.stdout).toContain("1 of 3 · next:");
+    const notes = await project.run("queue", "ls", "--kind", "note", "--limit", "1", ...sqlite);
+    expect(notes.stdout).toContain("1 shown, more follow · next:");
+    expect(notes.stdout).toContain("ls --kind note --limit 1 --after");
+  });
+
   test("a command makes no store, and says how to name one", async () => {
     for (const words of [["queue"], ["queue", "ls"], ["queue", "pause", "--reason", "x"]]) {
       const ended = await project.run(...words, "--store", "sqlite:none.db");

@@ -43,7 +43,11 @@ export const command: Command = {
         found: page.slice(0, limit),
         more: page.length > limit,
         at: store.clock.now(),
-        total: states.reduce((sum, state) => sum + counts[state], 0),
+        // Orders are counted by state, not by kind.
+        total:
+          context.args.text("kind") === undefined
+            ? states.reduce((sum, state) => sum + counts[state], 0)
+            : undefined,
       };
     });
     if (context.json) {
@@ -81,7 +85,7 @@ async function read(
 function show(
   context: CommandContext,
   found: readonly OrderRecord[],
-  { more, at, total }: { readonly more: boolean; readonly at: number; readonly total: number },
+  { more, at, total }: { readonly more: boolean; readonly at: number; readonly total: number | undefined },
 ): void {
   const { terminal, args } = context;
   for (const line of orderTable(found, at, lineWidthOf(terminal))) terminal.line(line);
@@ -98,8 +102,9 @@ function show(
     )
     .join("");
   const next = more ? `ls${filter} --after ${shellWord(last)}` : `show ${shellWord(first.id)}`;
+  const shown = total === undefined ? "shown, more follow" : `of ${count(total)}`;
   terminal.line([
-    span(more ? `  ${count(found.length)} of ${count(total)} · next: ` : "  next: ", "dim"),
+    span(more ? `  ${count(found.length)} ${shown} · next: ` : "  next: ", "dim"),
     span(queueCommand(context, next), "bold"),
   ]);
 }
