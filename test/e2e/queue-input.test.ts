@@ -34,6 +34,7 @@ describe("bad input to the commands of a queue", () => {
     [["queue", "ls", "--limit", "0"], "CUTOVER_CLI_USAGE", "see `cutover help queue ls`"],
     [["queue", "show"], "CUTOVER_CLI_USAGE", "queue show ID"],
     [["queue", "show", "nothing"], "CUTOVER_QUEUE_UNKNOWN_ORDER", "queue ls --state all"],
+    [["queue", "show", " "], "CUTOVER_CLI_USAGE", "found an empty one"],
     [["queue", "retry"], "CUTOVER_CLI_USAGE", "--failed"],
     [["queue", "retry", "x", "--failed"], "CUTOVER_CLI_USAGE", "found both"],
     [["queue", "cancel", "x"], "CUTOVER_CLI_USAGE", "expected a reason"],
@@ -55,6 +56,22 @@ describe("bad input to the commands of a queue", () => {
     expect(told).toContain(says);
     expect(told.split("--store sqlite:work.db").length).toBeLessThanOrEqual(2);
     expect(ended.stdout).toBe("");
+  });
+
+  test("an empty id is refused, where it was taken for the beginning of the only order", async () => {
+    project.write("seed.mjs", seed.replace(', { kind: "other", payload: "b" }', ""));
+    execFileSync(process.execPath, ["seed.mjs"], { cwd: project.dir, timeout: 20_000, stdio: "pipe" });
+    for (const words of [
+      ["cancel", "", "--reason", "x"],
+      ["retry", "  "],
+      ["show", ""],
+    ]) {
+      const ended = await project.run("queue", ...words, ...sqlite);
+      expect([words, ended.code, ended.stdout]).toEqual([words, 2, ""]);
+      expect(ended.stderr).toContain("expected the id of an order, found an empty one");
+    }
+    const { orders } = await project.json<{ readonly orders: readonly object[] }>("queue", "ls", ...sqlite);
+    expect(orders).toMatchObject([{ state: "PENDING" }]);
   });
 
   test("a list of one kind counts no orders of other kinds", async () => {

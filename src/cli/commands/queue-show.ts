@@ -3,7 +3,7 @@ import type { OrderRecord } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { orderPage } from "../draw/order-lines.ts";
-import { orderOf, queueOption, useOrders } from "../queue/use-orders.ts";
+import { orderOf, queueOption, typedId, useOrders } from "../queue/use-orders.ts";
 import { lineWidthOf } from "../terminal.ts";
 import { inStore, shellWord } from "../store-place.ts";
 
@@ -15,13 +15,14 @@ export const command: Command = {
   options: queueOption,
   words: 1,
   async run(context) {
-    const [id] = context.args.positionals;
-    if (id === undefined) {
+    const [typed] = context.args.positionals;
+    if (typed === undefined) {
       throw new CutoverError("CUTOVER_CLI_USAGE", {
         message: "expected the id of an order, found none",
         remedy: "usage: cutover queue show ID; `cutover queue ls` lists them",
       });
     }
+    const id = typedId(typed);
     const { order, history, at } = await useOrders(context, async (store) => {
       const found = await orderOf(context, store, id);
       return { order: found, history: await store.orders.history(found.id), at: store.clock.now() };

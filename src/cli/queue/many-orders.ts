@@ -1,7 +1,7 @@
 import { CutoverError, isCutoverError } from "../../core/index.ts";
 import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
-import { numberOf, queueName } from "./use-orders.ts";
+import { numberOf, queueName, typedId } from "./use-orders.ts";
 
 /** Which of many orders a command means. */
 export const manyOptions: Readonly<Record<string, OptionSpec>> = {
@@ -82,7 +82,7 @@ export function oneOrMany(
       message: `expected --${idle} together with --${many}, found it beside the id of one order`,
       remedy: `leave out --${idle}, or the id`,
     });
-  if ((id !== undefined) !== flagged) return id;
+  if ((id !== undefined) !== flagged) return id === undefined ? id : typedId(id);
   throw new CutoverError("CUTOVER_CLI_USAGE", {
     message: flagged
       ? `expected the id of an order or --${many}, found both`

@@ -92,6 +92,18 @@ export function statesOf({ args }: CommandContext, otherwise: readonly OrderStat
 }
 
 /**
+ * An id as it was typed. An empty one, as a variable gives that is not set, would be the beginning of every id.
+ * @throws CUTOVER_CLI_USAGE
+ */
+export function typedId(typed: string): string {
+  if (typed.trim() !== "") return typed;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: "expected the id of an order, found an empty one",
+    remedy: "give the id or its beginning; `cutover queue ls` lists them",
+  });
+}
+
+/**
  * The order an id means: a whole one, or its beginning when that is enough.
  * @throws CUTOVER_QUEUE_UNKNOWN_ORDER when there is none, or more than one begins so
  */
