@@ -74,6 +74,26 @@ describe("bad input to the commands of a queue", () => {
     expect(orders).toMatchObject([{ state: "PENDING" }]);
   });
 
+  test("an order of another queue is not changed: its queue is named, and what to type", async () => {
+    withOrders();
+    const { orders } = await project.json<{ readonly orders: readonly { readonly id: string }[] }>(
+      "queue",
+      "ls",
+      ...sqlite,
+    );
+    const id = orders[0]?.id ?? "";
+    for (const [words, says] of [
+      [["cancel", id, "--reason", "x"], `cancel ${id} --reason "…" --queue jobs --store sqlite:work.db`],
+      [["retry", id], `retry ${id} --queue jobs --store sqlite:work.db`],
+    ] as const) {
+      const ended = await project.run("queue", ...words, "--store", "sqlite:work.db");
+      expect(ended).toMatchObject({ code: 2, stdout: "" });
+      const told = ended.stderr.replaceAll(/\s+/g, " ");
+      expect(told).toContain(`expected an order of queue default, found ${id} in queue jobs`);
+      expect(told).toContain(says);
+    }
+  });
+
   test("a list of one kind counts no orders of other kinds", async () => {
     project.write("seed.mjs", seed.replace("[{", '[{ kind: "note", payload: "c" }, {'));
     execFileSync(process.execPath, ["seed.mjs"], { cwd: project.dir, timeout: 20_000, stdio: "pipe" });

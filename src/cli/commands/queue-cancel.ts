@@ -7,7 +7,14 @@ import { reasonOf, reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
 import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
-import { orderOf, queueCommand, queueOption, stateOption, statesOf, useQueue } from "../queue/use-orders.ts";
+import {
+  ownOrderOf,
+  queueCommand,
+  queueOption,
+  stateOption,
+  statesOf,
+  useQueue,
+} from "../queue/use-orders.ts";
 
 const unfinished = orderStates.filter((state) => legalEvents(state).includes("cancelled"));
 
@@ -31,7 +38,7 @@ export const command: Command = {
     const { terminal } = context;
     if (id !== undefined) {
       const { order, already } = await useQueue(context, async (queue, store) => {
-        const found = await orderOf(context, store, id);
+        const found = await ownOrderOf(context, store, id, (its) => `cancel ${its} --reason "…"`);
         return { order: await queue.cancel(found.id, reason), already: found.state === "CANCELLED" };
       });
       if (context.json) terminal.json(order);

@@ -4,7 +4,7 @@ import { reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
 import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
-import { orderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
+import { ownOrderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
 
 export const command: Command = {
   usage: "queue retry ID | --failed [--kind KIND] [--code CODE]",
@@ -26,7 +26,7 @@ export const command: Command = {
     const { terminal } = context;
     if (id !== undefined) {
       const order = await useQueue(context, async (queue, store) =>
-        queue.retry((await orderOf(context, store, id)).id, reason),
+        queue.retry((await ownOrderOf(context, store, id, (found) => `retry ${found}`)).id, reason),
       );
       if (context.json) terminal.json(order);
       else {

@@ -4,7 +4,7 @@ import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { orderStateNames } from "../draw/order-face.ts";
 import { readStore, shownStore } from "../reach-store.ts";
-import { inStore } from "../store-place.ts";
+import { inStore, shellWord } from "../store-place.ts";
 
 /** Options of every command of a queue. */
 export const queueOption: Readonly<Record<string, OptionSpec>> = {
@@ -125,5 +125,26 @@ export async function orderOf(context: CommandContext, store: Store, typed: stri
       first === undefined
         ? `list them: \`${queueCommand(context, "ls --state all").slice(4)}\``
         : "type more of it",
+  });
+}
+
+/**
+ * The same for a command that changes the order: it is done by the queue that the command names.
+ * @param words the command to type for an order of another queue, without its `--queue`
+ * @throws CUTOVER_QUEUE_UNKNOWN_ORDER also when the order is another queue's, naming that one
+ */
+export async function ownOrderOf(
+  context: CommandContext,
+  store: Store,
+  typed: string,
+  words: (id: string) => string,
+): Promise<OrderRecord> {
+  const found = await orderOf(context, store, typed);
+  const queue = queueName(context);
+  if (found.queue === queue) return found;
+  throw new CutoverError("CUTOVER_QUEUE_UNKNOWN_ORDER", {
+    message: `expected an order of queue ${queue}, found ${found.id} in queue ${found.queue}`,
+    details: { id: found.id, queue, found: found.queue },
+    remedy: `name its queue: \`cutover queue ${words(shellWord(found.id))} --queue ${found.queue}\``,
   });
 }
