@@ -224,6 +224,32 @@ describe("cancelling", () => {
     for (const id of ran) expect(cancelled.has(id)).toBe(false);
   });
 
+  test("what completed between the look at it and the mark is refused like what was finished before", async () => {
+    const opened = await open();
+    const { queue, store } = opened;
+    const door = gate<null>();
+    queue.work("job", door.work);
+    const late: typeof store.orders = {
+      ...store.orders,
+      requestCancel: async (id, reason) => {
+        door.finish(null);
+        await queue.waitFor(id);
+        return store.orders.requestCancel(id, reason);
+      },
+    };
+    const asks = await second({ ...opened, store: { ...store, orders: late } }, { workerId: "asks" });
+    const { id } = await queue.submit("job");
+    await opened.pass(0);
+    await expect(asks.cancel(id, "not wanted")).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_ILLEGAL_TRANSITION",
+      details: { id, state: "COMPLETED", event: "cancelled" },
+    });
+    await queue.submit("job");
+    await opened.pass(0);
+    expect(await asks.cancelAll({ reason: "not wanted" })).toBe(0);
+    expect((await queue.counts()).COMPLETED).toBe(2);
+  });
+
   test("all of a kind, waiting and running", async () => {
     const { queue, pass } = await open({ slots: 2 });
     const door = gate<null>();

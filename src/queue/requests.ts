@@ -31,6 +31,8 @@ export async function cancelOrder(
       order = await movedOn(context, order, lost);
     }
   }
+  // It may have ended in another way between the look and the mark, which leaves what is finished alone.
+  if (order !== undefined && order.state !== "CANCELLED") nextState(id, order.state, "cancelled");
   askEnd(id);
   return order ?? found;
 }
