@@ -35,7 +35,7 @@ export type { Size } from "./size.ts";
 export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";
 export type { Submission, SubmitOptions } from "./submission.ts";
 export type { TelemetryApi } from "./telemetry-api.ts";
-export type { TimelineEntry } from "./timeline.ts";
+export { noteOf, type TimelineEntry } from "./timeline.ts";
 export {
   defineWorker,
   isWorker,

@@ -290,12 +290,12 @@ describe("time and cancelling", () => {
       result: null,
       error: { code: "CUTOVER_ORDER_CANCELLED" },
     });
-    expect((await queue.timeline(running.id)).map(({ event }) => event)).toEqual([
-      "submitted",
-      "claimed",
-      "started",
-      "cancel-requested",
-      "cancelled",
+    expect((await queue.timeline(running.id)).map(({ event, note }) => [event, note])).toEqual([
+      ["submitted", null],
+      ["claimed", null],
+      ["started", null],
+      ["cancel-requested", "not wanted"],
+      ["cancelled", null],
     ]);
     expect(await queue.cancel(running.id, "again")).toMatchObject({ state: "CANCELLED" });
     expect(door.started).toBe(1);

@@ -10,7 +10,7 @@ import { inStore, shellWord } from "../store-place.ts";
 export const command: Command = {
   usage: "queue show ID",
   help: [
-    "Shows what is stored of an order and everything that happened to it, from the audit trail: each claim, start, failure and decision with its time, worker and reason. The beginning of an id is enough when no other begins so.",
+    "Shows what is stored of an order and everything that happened to it, from the audit trail: each claim, start, failure and decision with its time, worker, fence and reason. The beginning of an id is enough when no other begins so.",
   ],
   options: queueOption,
   words: 1,

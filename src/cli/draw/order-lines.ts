@@ -1,4 +1,5 @@
 import { formatDuration, type Json, visible } from "../../core/index.ts";
+import { noteOf } from "../../queue/index.ts";
 import { plural, timestamp } from "../../report/index.ts";
 import type { OrderEntry, OrderRecord } from "../../store/index.ts";
 import { fit, type Line, lineWidth, type Span, span, type Tone } from "./line.ts";
@@ -7,6 +8,8 @@ import { pad, textWidth, wrap } from "./text-width.ts";
 
 /** Columns below which the end of a line says too little: it gets a line of its own. */
 const leastText = 16;
+/** The same for what is said of an event: a worker with its fence stays in one line. */
+const leastReason = 36;
 
 /** An order's id, kind, state, attempt, and what it does or waits for now: in one line where there is room, else in two. */
 export function orderTable(orders: readonly OrderRecord[], at: number, columns: number): readonly Line[] {
@@ -88,17 +91,20 @@ export function orderPage(
   const about = facts(order, history, at).flatMap(([label, text, tone]) =>
     goingOn([span(`  ${pad(label, 12)}`, "dim")], text, tone ?? "plain", columns),
   );
-  const first = history[0]?.at ?? at;
-  const events = history.flatMap((entry, index) =>
-    entryLines(entry, history[index - 1]?.at ?? first, columns),
-  );
+  const events = eventLines(history, columns);
   return [...title, ...about, ...(events.length > 0 ? [[]] : []), ...events];
 }
 
 /** A text behind its beginning, going on under itself; where that leaves too little room, in lines of its own. */
-function goingOn(begin: readonly Span[], text: string, tone: Tone, columns: number): readonly Line[] {
+function goingOn(
+  begin: readonly Span[],
+  text: string,
+  tone: Tone,
+  columns: number,
+  least: number = leastText,
+): readonly Line[] {
   const width = lineWidth(begin);
-  const beside = columns - width >= leastText;
+  const beside = columns - width >= least;
   const room = beside ? columns - width : columns - 6;
   const [head = "", ...rest] = wrap(visible(text), Math.max(1, room));
   const under = (line: string): Line => [span(" ".repeat(beside ? width : 6)), span(line, tone)];
@@ -155,23 +161,41 @@ function facts(order: OrderRecord, history: readonly OrderEntry[], at: number): 
   return found.filter((fact) => fact !== undefined);
 }
 
-function entryLines(entry: OrderEntry, before: number, columns: number): readonly Line[] {
-  const face = entry.to === null ? undefined : orderFaces[entry.to];
+/** What happened, in columns as wide as the longest of each: nothing is cut, and the reason gets the rest. */
+function eventLines(history: readonly OrderEntry[], columns: number): readonly Line[] {
+  const gaps = history.map(
+    ({ at }, index) => `+${formatDuration(Math.max(0, at - (history[index - 1]?.at ?? at)))}`,
+  );
+  const gapWidth = Math.max(0, ...gaps.map(textWidth));
+  const eventWidth = Math.max(0, ...history.map(({ event }) => textWidth(event)));
+  return history.flatMap((entry, index): readonly Line[] => {
+    const face = entry.to === null ? undefined : orderFaces[entry.to];
+    const time = span(`  ${timestamp(entry.at).slice(0, 19)}  `, "dim");
+    const mark = span(`${face?.mark ?? "·"} `, face?.tone ?? "dim");
+    const gap = gaps[index] ?? "";
+    const event = span(`${pad(entry.event, eventWidth)} `);
+    const begin = [time, span(`${pad(gap, gapWidth, "left")}  `, "dim"), mark, event];
+    const fits = lineWidth(begin) <= columns;
+    // On a narrow terminal the time since the entry before would push the event beyond the edge.
+    const says = [fits ? "" : gap, entrySays(entry)].filter((part) => part !== "").join(" · ");
+    const shown = fits ? begin : [time, mark, event];
+    return says === "" ? [shown] : goingOn(shown, says, "dim", columns, leastReason);
+  });
+}
+
+function entrySays(entry: OrderEntry): string {
   const error = entry.data["error"] as
     { readonly code?: string; readonly message?: string } | null | undefined;
-  const says = [
+  return [
     entry.attempt === null || entry.attempt === 0 ? "" : `attempt ${entry.attempt}`,
     entry.worker ?? "",
-    entry.note ?? "",
+    // Before its first claim an order has none.
+    entry.fence === null || entry.fence === 0 ? "" : `fence ${entry.fence}`,
+    noteOf(entry) ?? "",
     error?.code === undefined ? "" : `${error.code}: ${error.message ?? ""}`,
-  ].filter((part) => part !== "");
-  const begin = [
-    span(`  ${timestamp(entry.at).slice(0, 19)}  `, "dim"),
-    span(pad(`+${formatDuration(Math.max(0, entry.at - before))}`, 9, "left"), "dim"),
-    span(`  ${face?.mark ?? "·"} `, face?.tone ?? "dim"),
-    span(`${pad(entry.event, 15)} `),
-  ];
-  return says.length === 0 ? [begin] : goingOn(begin, says.join(" · "), "dim", columns);
+  ]
+    .filter((part) => part !== "")
+    .join(" · ");
 }
 
 const longestJson = 300;

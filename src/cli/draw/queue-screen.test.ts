@@ -254,6 +254,33 @@ describe("orders on a screen", () => {
     }
   });
 
+  test.each([50, 80, 140])(
+    "each event of an order is whole on %i columns, with fence and reason",
+    (columns) => {
+      const told = { at: start, from: null, to: null, attempt: null, worker: null, fence: null, note: null };
+      const worker = "host/4026531836:19611:2835548";
+      const history: readonly OrderEntry[] = [
+        { ...told, seq: 1, event: "submitted", to: "PENDING", data: {} },
+        { ...told, seq: 2, event: "prioritised", data: { from: 0, to: 50 } },
+        { ...told, seq: 3, event: "started", to: "RUNNING", attempt: 1, worker, fence: 3, data: {} },
+        {
+          ...told,
+          seq: 4,
+          at: start + 3_900_000,
+          event: "cancel-requested",
+          data: { reason: "not wanted (ann)" },
+        },
+      ];
+      const lines = orderPage(order(), history, start, columns);
+      const shown = text(lines);
+      expect(shown).toMatch(/prioritised\s+(\+0 ms · )?priority 0 → 50$/m);
+      expect(shown).toMatch(/started\s+(\+0 ms · )?attempt 1 ·\s+host\/4026531836:19611:2835548 · fence 3$/m);
+      expect(shown).toMatch(/cancel-requested\s+(\+1 h 05 min · )?not wanted \(ann\)$/m);
+      expect(shown).toContain("+1 h 05 min");
+      expect(Math.max(...lines.slice(-8).map(lineWidth))).toBeLessThanOrEqual(columns);
+    },
+  );
+
   test("one order is shown with its facts and its history; what it carries cannot move the cursor", () => {
     const entry = (change: Partial<OrderEntry>): OrderEntry => ({
       seq: 1,
