@@ -93,7 +93,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_QUEUE_UNKNOWN_KIND: "Nobody registered a handler for this kind of work order.",
   CUTOVER_QUEUE_CYCLE: "Work orders of one call wait for each other in a ring.",
   CUTOVER_QUEUE_UNKNOWN_TAG: "A tag is not one of those the queue knows, so no worker would ever offer it.",
-  CUTOVER_QUEUE_INVALID: "A field of the work order has a value that cannot be used.",
+  CUTOVER_QUEUE_INVALID:
+    "A field of a work order, or an option of a queue, a worker or a sandbox, has a value that cannot be used.",
   CUTOVER_QUEUE_CLOSED: "The queue was closed before this call.",
   CUTOVER_ORDER_FAILED: "The work itself failed, and its retries are used up.",
   CUTOVER_ORDER_TIMEOUT: "The work took longer than its timeout.",

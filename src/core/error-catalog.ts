@@ -157,7 +157,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_QUEUE_UNKNOWN_KIND: entry(2, "register a handler for this kind with queue.work()"),
   CUTOVER_QUEUE_CYCLE: entry(2, 'break the ring by removing one of these "after" entries'),
   CUTOVER_QUEUE_UNKNOWN_TAG: entry(2, "use a known tag, or add it to `knownTags`"),
-  CUTOVER_QUEUE_INVALID: entry(2, "correct the named field of the work order"),
+  CUTOVER_QUEUE_INVALID: entry(2, "correct the named field or option"),
   CUTOVER_QUEUE_CLOSED: entry(2, "open the queue again"),
   CUTOVER_ORDER_FAILED: entry(1, "see the work order's output and timeline"),
   CUTOVER_ORDER_TIMEOUT: entry(1, "raise the work order's timeout or make it faster"),

@@ -1,3 +1,4 @@
+import { CutoverError } from "../core/index.ts";
 import { openStore, type Store } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import { workerName } from "./machine.ts";
@@ -47,25 +48,37 @@ export async function openQueue(
 
 /** Plain JavaScript may hand in anything. */
 function given(where: { readonly store: Store } | undefined, schema: string | undefined): Store {
-  if (schema !== undefined) throw invalid("schema", "nothing beside a store that is open already", schema);
+  if (schema !== undefined)
+    throw invalid("schema", "nothing beside a store that is open already", schema, "open the store in it");
   const store = where?.store as Partial<Store> | undefined;
   if (typeof store?.orders === "object") return store as Store;
-  // What was meant for an address may hold a password.
-  throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', where === null ? null : typeof where);
+  if (where === undefined || where === null) throw notAStore(String(where));
+  throw notAStore(typeof where === "object" ? "an object without a store" : `a ${typeof where}`);
 }
+
+/** @param found never all of an address: it may hold a password */
+const notAStore = (found: string): CutoverError =>
+  new CutoverError("CUTOVER_QUEUE_INVALID", {
+    message: `where: expected "sqlite:PATH", "postgres://…" or { store }, found ${found}`,
+    place: "where",
+    details: { field: "where", found },
+    remedy: 'say where the queue lies: "sqlite:work.db", "postgres://user@host/database", or an open store',
+  });
 
 /** An address with the schema of the options in it. */
 function address(where: string, schema: string | undefined): string {
   if (!/^(sqlite:.|postgres(ql)?:\/\/)/.test(where)) {
-    const kind = /^[a-z][a-z0-9+.-]{0,20}:(?=\/\/)/i.exec(where)?.[0] ?? "no kind of address";
-    throw invalid("where", '"sqlite:PATH", "postgres://…" or { store }', kind);
+    const kind = /^[a-z][a-z0-9+.-]{0,20}:(?=\/\/|$)/i.exec(where)?.[0];
+    if (kind !== undefined) throw notAStore(`an address that begins with ${JSON.stringify(kind)}`);
+    throw notAStore(/^[^:@]{0,80}$/.test(where) ? JSON.stringify(where) : "a text that begins otherwise");
   }
   if (schema === undefined) return where;
   const url = URL.canParse(where) ? new URL(where) : undefined;
   const named = url?.searchParams.get("schema") ?? schema;
   if (where.startsWith("sqlite:") || url === undefined)
-    throw invalid("schema", "nothing for a store that is not on PostgreSQL", schema);
-  if (named !== schema) throw invalid("schema", `${named}, as the address says, or nothing`, schema);
+    throw invalid("schema", "nothing for a store that is not on PostgreSQL", schema, "leave out schema");
+  if (named !== schema)
+    throw invalid("schema", `${named}, as the address says, or nothing`, schema, "name it in one place");
   // Added to what was written: an address that is read and written again hides what is wrong with it.
   if (url.searchParams.has("schema")) return where;
   return `${where}${where.includes("?") ? "&" : "?"}schema=${encodeURIComponent(schema)}`;

@@ -321,8 +321,37 @@ describe("bad input", () => {
   test("a handler that is no function and a place that is no store are refused", async () => {
     const { queue } = await open();
     expect(() => queue.work("job", undefined as never)).toThrow(expect.objectContaining({ place: "work" }));
-    for (const where of [undefined, 5, {}] as never[])
-      await expect(openQueue(where)).rejects.toMatchObject({ code: "CUTOVER_QUEUE_INVALID", place: "where" });
+    for (const [where, found] of [
+      [undefined, "undefined"],
+      [null, "null"],
+      [5, "a number"],
+      [{}, "an object without a store"],
+      ["foo.db", '"foo.db"'],
+      ["", '""'],
+      ["sqlite:", 'an address that begins with "sqlite:"'],
+      ["mysql://ann:s3cret@host", 'an address that begins with "mysql:"'],
+      ["ann:s3cret@host/db", "a text that begins otherwise"],
+    ] as const)
+      await expect(openQueue(where as never)).rejects.toMatchObject({
+        code: "CUTOVER_QUEUE_INVALID",
+        place: "where",
+        message: `where: expected "sqlite:PATH", "postgres://…" or { store }, found ${found}`,
+        remedy: expect.stringMatching(/^say where the queue lies: "sqlite:work\.db"/),
+      });
+  });
+
+  test("the remedy for an option of a queue speaks of that option, not of a work order", async () => {
+    for (const [options, remedy] of [
+      [{ slots: 0 }, "correct the option slots of openQueue or defineWorker, or leave it out"],
+      [{ backoff: { base: "soon" } }, /^correct the option backoff\.base of/],
+      [{ memoryPerSlot: "much" }, /^correct the option memoryPerSlot of/],
+      [{ slot: 1 }, 'did you mean "slots"?'],
+      [{ wings: 2 }, 'leave out "wings"'],
+    ] as const)
+      await expect(openQueue("sqlite::memory:", options as never)).rejects.toMatchObject({
+        code: "CUTOVER_QUEUE_INVALID",
+        remedy: expect.stringMatching(remedy),
+      });
   });
 
   test("what a call does not know is refused by name, and nothing happens", async () => {

@@ -4,8 +4,10 @@ import {
   CutoverError,
   defaultBackoff,
   type Duration,
+  errorCatalog,
   hasCode,
   type Log,
+  nearest,
   parseDuration,
   silentLog,
   systemClock,
@@ -143,6 +145,26 @@ const knownOptions: Readonly<Record<keyof QueueOptions, true>> = {
 
 /** @throws CUTOVER_QUEUE_INVALID naming the option */
 export function queueSettings(options: QueueOptions): QueueSettings {
+  try {
+    return readOptions(options);
+  } catch (error) {
+    // What reads durations, sizes and tags reads them of orders, too.
+    const general =
+      hasCode(error, "CUTOVER_QUEUE_INVALID") && error.remedy === errorCatalog[error.code].remedy;
+    throw general ? invalidOption(error) : error;
+  }
+}
+
+function invalidOption({ code, message, details, place = "options" }: CutoverError): CutoverError {
+  return new CutoverError(code, {
+    message,
+    details,
+    place,
+    remedy: `correct the option ${place} of openQueue or defineWorker, or leave it out`,
+  });
+}
+
+function readOptions(options: QueueOptions): QueueSettings {
   onlyKnown(options, knownOptions, "options");
   const { backoff = {}, memory = {} } = options;
   onlyKnown(backoff, { base: true, factor: true, cap: true, floor: true, jitter: true }, "backoff");
@@ -293,7 +315,10 @@ export function onlyKnown<T extends object>(
   const names = (): string => Object.keys(known).join(", ");
   if (typeof value !== "object" || value === null) throw invalid(field, `an object with ${names()}`, value);
   for (const key of Object.keys(value)) {
-    if (!Object.hasOwn(known, key)) throw invalid(field, `no members but ${names()}`, key);
+    if (Object.hasOwn(known, key)) continue;
+    const meant = nearest(key, Object.keys(known));
+    const remedy = meant === undefined ? `leave out ${JSON.stringify(key)}` : `did you mean "${meant}"?`;
+    throw invalid(field, `no members but ${names()}`, key, remedy);
   }
 }
 
@@ -302,18 +327,21 @@ export function isText(value: unknown, field: string): void {
   if (typeof value !== "string") throw invalid(field, "a text", value);
 }
 
-export function invalid(field: string, expected: string, found: unknown): CutoverError {
+/** @param remedy where there is more to say than that the named field or option is to be corrected */
+export function invalid(field: string, expected: string, found: unknown, remedy?: string): CutoverError {
   const shown = shortly(found);
   return new CutoverError("CUTOVER_QUEUE_INVALID", {
     message: `${field}: expected ${expected}, found ${shown}`,
     place: field,
     details: { field, expected, found: shown },
+    ...(remedy === undefined ? {} : { remedy }),
   });
 }
 
 function shortly(found: unknown): string {
   if (typeof found === "string") return JSON.stringify(found.slice(0, 80));
-  if (Array.isArray(found)) return "a list";
-  if (typeof found === "object" && found !== null) return "an object";
+  if (Array.isArray(found)) return found.length === 0 ? "an empty list" : "a list";
+  if (typeof found === "object" && found !== null)
+    return Object.keys(found).length === 0 ? "an empty object" : "an object";
   return typeof found === "function" ? "a function" : String(found);
 }

@@ -29,6 +29,7 @@ describe("the definition of a worker", () => {
     expect(() => defineWorker({ kinds: { "1": () => 1 } })).toThrow(refused("kind") as Error);
     expect(() => defineWorker({ kinds: { a: "b" as never } })).toThrow(refused("kinds.a") as Error);
     expect(() => defineWorker({ slots: 0, kinds: { a: () => 1 } })).toThrow(refused("slots") as Error);
+    expect(() => defineWorker({ kinds: {} })).toThrow(/found an empty object/);
     expect(() => defineWorker({ slot: 1, kinds: { a: () => 1 } } as never)).toThrow(
       refused("options") as Error,
     );

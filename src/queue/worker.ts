@@ -42,21 +42,23 @@ export interface WorkerDefinition {
  */
 export function defineWorker(input: WorkerInput): WorkerDefinition {
   if (typeof input !== "object" || (input as unknown) === null)
-    throw invalid("worker", "an object with kinds", input);
+    throw invalid("worker", "an object with kinds", input, sayKinds);
   const { queue = "default", kinds, ...options } = input;
   queueSettings({ ...options, name: queue });
   const names = typeof kinds === "object" && (kinds as unknown) !== null ? Object.keys(kinds) : [];
-  if (names.length === 0) throw invalid("kinds", "at least one kind with its handler", kinds);
+  if (names.length === 0) throw invalid("kinds", "at least one kind with its handler", kinds, sayKinds);
   for (const name of names) {
     kindName(name);
     const how = kinds[name] as { readonly prepare?: unknown } | undefined;
     if (typeof how !== "function" && typeof how?.prepare !== "function")
-      throw invalid(`kinds.${name}`, "a function or a sandbox", how);
+      throw invalid(`kinds.${name}`, "a function or a sandbox", how, sayKinds);
   }
   return Object.freeze({ type: "worker", queue, kinds: Object.freeze({ ...kinds }), options });
 }
 
-/** True for a value made by `defineWorker`. */
+const sayKinds = "say how each kind is done: kinds: { NAME: (order) => …, OTHER: subprocess({ … }) }";
+
+/** True for a value made by `defineWorker`: what was written without it has not been checked, and lacks its defaults. */
 export function isWorker(value: unknown): value is WorkerDefinition {
   return typeof value === "object" && value !== null && (value as { type?: unknown }).type === "worker";
 }

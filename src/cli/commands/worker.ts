@@ -7,6 +7,7 @@ import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
+import { numberOf } from "../queue/use-orders.ts";
 import { carriedBy, carrierOf, openBeside, shownStore } from "../reach-store.ts";
 import { hearEveryMs } from "../session.ts";
 import { loadWork, type Work } from "../worker/load-work.ts";
@@ -43,6 +44,7 @@ export const command: Command = {
   words: manyFiles,
   async run(context) {
     const drainMs = parseDuration(context.args.text("drain") ?? "30s");
+    const asked = askedFor(context);
     const work = await loadWork(context.args.positionals, context.cwd);
     if (context.shared === undefined) {
       if (work.migrations.length > 0) throw needsShared(work);
@@ -50,7 +52,7 @@ export const command: Command = {
     }
     await using opened = new AsyncDisposableStack();
     const store = opened.use(await openBeside(context, logOf(context)));
-    const queues = await openQueues(context, store, work, opened);
+    const queues = await openQueues(context, store, work, asked, opened);
     const keeper = opened.use(keepRuns(context, store, work));
     const names = new Set(queues.map((queue) => queue.workerId));
     greet(context, work, queues);
@@ -70,27 +72,41 @@ export const command: Command = {
   },
 };
 
+/** What the command says of this machine, over what its files say. */
+interface Asked {
+  readonly slots: number | undefined;
+  readonly tags: readonly string[];
+}
+
+/** @throws CUTOVER_CLI_USAGE */
+function askedFor(context: CommandContext): Asked {
+  const slots = context.args.text("slots") === undefined ? undefined : numberOf(context, "slots", 1);
+  const text = context.args.text("tags");
+  const tags = (text?.split(",") ?? []).map((tag) => tag.trim());
+  const wrong = tags.find((tag) => !/^[\w.:/=-]{1,100}$/.test(tag));
+  if (wrong === undefined) return { slots, tags };
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected tags for --tags with commas between, found ${wrong === "" ? "an empty one" : JSON.stringify(wrong.slice(0, 60))}`,
+    remedy: "a tag has 1–100 letters, digits and . : / = _ -, as in --tags gpu,eu",
+  });
+}
+
 async function openQueues(
   context: CommandContext,
   store: Store,
   { workers }: Work,
+  { slots, tags }: Asked,
   opened: AsyncDisposableStack,
 ): Promise<readonly Queue[]> {
   const queues: Queue[] = [];
   for (const { queue: name, kinds, options } of workers) {
-    const { args } = context;
-    const slots = args.text("slots");
-    const tags = args
-      .text("tags")
-      ?.split(",")
-      .map((tag) => tag.trim());
     const queue = opened.use(
       await openQueue(
         { store },
         {
           ...options,
-          ...(slots === undefined ? {} : { slots: wholeNumber(slots) }),
-          ...(tags === undefined ? {} : { tags: [...new Set([...(options.tags ?? []), ...tags])] }),
+          ...(slots === undefined ? {} : { slots }),
+          tags: [...new Set([...(options.tags ?? []), ...tags])],
           name,
           log: logOf(context),
         },
@@ -100,13 +116,6 @@ async function openQueues(
     queues.push(queue);
   }
   return queues;
-}
-
-function wholeNumber(text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-  throw new CutoverError("CUTOVER_CLI_USAGE", {
-    message: `expected a whole number from 1 for --slots, found ${JSON.stringify(text)}`,
-  });
 }
 
 function keepRuns(context: CommandContext, store: Store, { migrations }: Work): RunKeeper {
