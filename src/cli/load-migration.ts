@@ -68,7 +68,7 @@ function moduleRemedy(file: string, error: Error): { readonly remedy?: string } 
 }
 
 /** `file:line` of the error: from its stack; for a syntax error from the first line, which names where it stopped. */
-function placeIn(file: string, thrown: unknown): string | undefined {
+export function placeIn(file: string, thrown: unknown): string | undefined {
   const stack = thrown instanceof Error ? (thrown.stack ?? "") : "";
   const url = pathToFileURL(file).href;
   for (const line of stack.split("\n")) {

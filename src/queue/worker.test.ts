@@ -21,15 +21,18 @@ describe("the definition of a worker", () => {
     expect(Object.keys(worker.kinds)).toEqual(["thumbnail", "transcode", "plain"]);
     expect(isWorker(worker)).toBe(true);
     expect([{}, null, undefined, 1].map(isWorker)).toEqual([false, false, false, false]);
+    expect(isWorker({ ...worker })).toBe(true);
+    expect(isWorker({ type: "worker", kinds: worker.kinds })).toBe(false);
+    expect(isWorker({ type: "worker", queue: "a", options: {} })).toBe(false);
     expect(defineWorker({ kinds: { a: () => 1 } }).queue).toBe("default");
   });
 
   test("is refused with the member that is wrong", () => {
     expect(() => defineWorker({ kinds: {} })).toThrow(refused("kinds") as Error);
+    expect(() => defineWorker({ kinds: {} })).toThrow(/found an empty object/);
     expect(() => defineWorker({ kinds: { "1": () => 1 } })).toThrow(refused("kind") as Error);
     expect(() => defineWorker({ kinds: { a: "b" as never } })).toThrow(refused("kinds.a") as Error);
     expect(() => defineWorker({ slots: 0, kinds: { a: () => 1 } })).toThrow(refused("slots") as Error);
-    expect(() => defineWorker({ kinds: {} })).toThrow(/found an empty object/);
     expect(() => defineWorker({ slot: 1, kinds: { a: () => 1 } } as never)).toThrow(
       refused("options") as Error,
     );

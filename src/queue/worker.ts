@@ -60,5 +60,8 @@ const sayKinds = "say how each kind is done: kinds: { NAME: (order) => …, OTHE
 
 /** True for a value made by `defineWorker`: what was written without it has not been checked, and lacks its defaults. */
 export function isWorker(value: unknown): value is WorkerDefinition {
-  return typeof value === "object" && value !== null && (value as { type?: unknown }).type === "worker";
+  if (typeof value !== "object" || value === null) return false;
+  const { type, queue, kinds, options } = value as Partial<Record<keyof WorkerDefinition, unknown>>;
+  const made = [kinds, options].every((member) => typeof member === "object" && member !== null);
+  return type === "worker" && typeof queue === "string" && made;
 }

@@ -145,6 +145,45 @@ describe("bad input to the commands of a queue", () => {
   });
 });
 
+test.each([
+  [
+    "defineWorker({ kinds: {} })",
+    "found an empty object",
+    "bad.ts:2 · kinds",
+    "say how each kind is done: kinds:",
+  ],
+  [
+    "defineWorker({ slot: 1, kinds: { a() {} } })",
+    'found "slot"',
+    "bad.ts:2 · options",
+    'did you mean "slots"?',
+  ],
+  ["defineWorker({ kinds: { k: 5 } })", "found 5", "bad.ts:2 · kinds.k", "say how each kind is done: kinds:"],
+  [
+    'defineWorker({ queue: "a b", kinds: { a() {} } })',
+    'found "a b"',
+    "bad.ts:2 · name",
+    "correct the option name",
+  ],
+  ['({ type: "worker", kinds: { a() {} } })', "found neither", "in bad.ts ", "defineWorker({ kinds:"],
+  [
+    '({ type: "worker", queue: "q", options: {}, kinds: {} })',
+    "found an empty object",
+    "in bad.ts · kinds",
+    "say how each kind is done: kinds:",
+  ],
+])(
+  "a worker's file with %s is refused with the file, what is wrong and what to do",
+  async (text, ...says) => {
+    project.write("bad.ts", `import { defineWorker } from "cutover/queue";\nexport default ${text};\n`);
+    const ended = await project.run("worker", "bad.ts", "--store", "sqlite:work.db");
+    expect(ended).toMatchObject({ code: 2, stdout: "" });
+    const told = ended.stderr.replaceAll(/\s+/g, " ");
+    for (const each of says) expect(told).toContain(each);
+    expect(project.read("work.db")).toBe("");
+  },
+);
+
 describe("a server that cannot be used", () => {
   let server: TestServer;
   beforeAll(async () => {

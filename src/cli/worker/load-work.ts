@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { CutoverError } from "../../core/index.ts";
+import { CutoverError, isCutoverError } from "../../core/index.ts";
 import { isMigration, type Migration } from "../../plan/index.ts";
-import { isWorker, type WorkerDefinition } from "../../queue/index.ts";
-import { loadModule } from "../load-migration.ts";
+import { defineWorker, isWorker, type WorkerDefinition } from "../../queue/index.ts";
+import { loadModule, placeIn } from "../load-migration.ts";
 
 /** What a worker process is to do. */
 export interface Work {
@@ -14,7 +14,7 @@ export interface Work {
 /**
  * Everything that the files export and a worker can do: what `defineWorker` and `defineMigration` made, under any name.
  * @throws CUTOVER_CLI_USAGE without a file, and for two workers of one queue or two migrations of one name;
- * CUTOVER_PLAN_NOT_FOUND for a file without any; CUTOVER_PLAN_LOAD
+ * CUTOVER_PLAN_NOT_FOUND for a file without any; CUTOVER_PLAN_LOAD; CUTOVER_QUEUE_* naming the file and what is wrong in it
  */
 export async function loadWork(files: readonly string[], cwd: string): Promise<Work> {
   if (files.length === 0) {
@@ -35,7 +35,7 @@ export async function loadWork(files: readonly string[], cwd: string): Promise<W
         remedy: "give the path of a file that exports defineWorker({ … }) or a migration",
       });
     }
-    const found = new Set(Object.values(await loadModule(file)));
+    const found = await exportsOf(file);
     let any = false;
     for (const value of found) {
       if (isMigration(value)) {
@@ -58,6 +58,25 @@ export async function loadWork(files: readonly string[], cwd: string): Promise<W
     }
   }
   return { workers: [...workers.values()], migrations: [...migrations.values()] };
+}
+
+/** @throws what a worker in it is refused with, naming the file: the refusal itself knows only the member */
+async function exportsOf(file: string): Promise<ReadonlySet<unknown>> {
+  try {
+    const found = new Set(Object.values(await loadModule(file)));
+    for (const value of found) if (isWorker(value)) checkAnew(value);
+    return found;
+  } catch (error) {
+    if (!isCutoverError(error) || !error.code.startsWith("CUTOVER_QUEUE_")) throw error;
+    const { code, message, details, remedy, place: member } = error;
+    const place = [placeIn(file, error) ?? file, ...(member === undefined ? [] : [member])].join(" · ");
+    throw new CutoverError(code, { message, details, remedy, place, cause: error });
+  }
+}
+
+/** One that another copy of the package made, or a hand, was never held against the rules of this one. */
+function checkAnew({ queue, kinds, options }: WorkerDefinition): void {
+  defineWorker({ ...options, queue, kinds });
 }
 
 const twice = (queue: string, file: string): CutoverError =>
