@@ -1,10 +1,9 @@
-import { CutoverError, parseDuration, sleep } from "../../core/index.ts";
+import { CutoverError, parseDuration } from "../../core/index.ts";
 import type { Command, CommandContext } from "../command.ts";
-import { queueLine, queueScreen, type ScreenOptions } from "../draw/queue-screen.ts";
-import { LiveScreen } from "../live-screen.ts";
-import { type QueueView, QueueViewer } from "../queue/queue-view.ts";
+import { queueScreen } from "../draw/queue-screen.ts";
+import { QueueViewer } from "../queue/queue-view.ts";
+import { screenOptions, watchQueue } from "../queue/queue-watch.ts";
 import { queueName, queueOption, useOrders } from "../queue/use-orders.ts";
-import { shownStore } from "../reach-store.ts";
 
 export const command: Command = {
   usage: "queue stats [--watch] [--every DURATION]",
@@ -45,92 +44,18 @@ function paceOf({ args }: CommandContext): number {
   });
 }
 
-function screenOptions(context: CommandContext, keys: string, rows: number): ScreenOptions {
-  return {
-    columns: context.terminal.columns(),
-    rows,
-    store: shownStore(context),
-    keys,
-    storeFlag: context.storeFlag,
-  };
-}
-
-/** After this time without an answer of the store, who watches is told. */
-const lateMs = 2_000;
-const lateText = "the store does not answer; it is asked again";
-
 /** Shows views until the person has seen enough. */
-export async function watch(
-  context: CommandContext,
-  viewer: Pick<QueueViewer, "view">,
-  everyMs: number,
-): Promise<number> {
+async function watch(context: CommandContext, viewer: QueueViewer, everyMs: number): Promise<number> {
+  const { terminal, interrupted } = context;
   const leave = new AbortController();
-  const signal = AbortSignal.any([leave.signal, context.interrupted]);
-  const off = context.terminal.onKey((key) => {
+  const off = terminal.onKey((key) => {
     if (key === "q") leave.abort();
   });
-  const shown = showQueue(context, "q leave");
+  const signal = AbortSignal.any([leave.signal, interrupted]);
   try {
-    const left = new Promise<undefined>((resolve) =>
-      signal.addEventListener("abort", () => resolve(undefined), { once: true }),
-    );
-    while (!signal.aborted) {
-      const asked = viewer.view();
-      // A store that is away is asked again for half a minute: whoever watches is told, and need not wait for it to leave.
-      const late = context.clock.after(lateMs, () => shown.late());
-      const view = await Promise.race([asked, left]).finally(() => late.cancel());
-      asked.catch(() => {});
-      if (view === undefined) break;
-      shown.show(view);
-      await Promise.race([sleep(context.clock, everyMs), left]);
-    }
+    await watchQueue(context, viewer, { everyMs, keys: "q leave", signal, failing: "ends" });
   } finally {
     off();
-    shown.end();
   }
   return 0;
-}
-
-/** A queue shown again and again: painted over on a terminal, a line each time elsewhere. */
-export function showQueue(
-  context: CommandContext,
-  keys: string,
-): { show(view: QueueView): void; late(): void; end(): void } {
-  const { terminal, json } = context;
-  const toStderr = (): void => terminal.aside(lateText);
-  if (json)
-    return { show: (view) => terminal.json({ type: "queue", view }, true), late: toStderr, end: () => {} };
-  if (!terminal.live)
-    return { show: (view) => terminal.line(queueLine(view)), late: toStderr, end: () => {} };
-  const screen = new LiveScreen(terminal);
-  let last: QueueView | undefined;
-  let foot = keys;
-  const draw = (): void => {
-    if (last !== undefined)
-      screen.paint(queueScreen(last, screenOptions(context, foot, terminal.rows() - 1)));
-  };
-  const offResize = terminal.onResize(() => {
-    screen.invalidate();
-    draw();
-  });
-  return {
-    show: (view) => {
-      last = view;
-      foot = keys;
-      draw();
-    },
-    late: () => {
-      foot = `${lateText} · ${keys}`;
-      if (last === undefined) toStderr();
-      else draw();
-    },
-    end: () => {
-      offResize();
-      screen.clear();
-      if (last === undefined) return;
-      for (const line of queueScreen(last, screenOptions(context, "", Number.POSITIVE_INFINITY)))
-        terminal.line(line);
-    },
-  };
 }

@@ -7,13 +7,13 @@ import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
+import { watchQueue } from "../queue/queue-watch.ts";
 import { numberOf } from "../queue/use-orders.ts";
 import { carriedBy, carrierOf, openBeside, shownStore } from "../reach-store.ts";
 import { hearEveryMs } from "../session.ts";
 import { loadWork, type Work } from "../worker/load-work.ts";
 import { OrderLog } from "../worker/order-log.ts";
 import { RunKeeper } from "../worker/run-keeper.ts";
-import { showQueue } from "./queue-stats.ts";
 
 const manyFiles = 100;
 /** What `openQueue` takes where a file says nothing. */
@@ -201,20 +201,16 @@ function watchWork(
     });
     return { hush: () => Promise.resolve(), stop: () => log.stop() };
   }
-  const viewer = new QueueViewer(store, only.queue);
-  const shown = showQueue(context, "q drain and leave · Ctrl-C twice ends at once");
-  let over = false;
-  const showing = (async () => {
-    while (!over) {
-      shown.show(await viewer.view());
-      await sleep(clock, 500);
-    }
-  })().catch(() => {});
+  const hushed = new AbortController();
+  const watching = watchQueue(context, new QueueViewer(store, only.queue), {
+    everyMs: 500,
+    keys: "q drain and leave · Ctrl-C twice ends at once",
+    signal: hushed.signal,
+    failing: "goes on",
+  });
   const hush = async (): Promise<void> => {
-    if (over) return;
-    over = true;
-    await showing;
-    shown.end();
+    hushed.abort();
+    await watching;
   };
   return { hush, stop: hush };
 }
