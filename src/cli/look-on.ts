@@ -26,7 +26,7 @@ export async function lookOn(
     rollback: () => run.act("rollback", "key b in watch"),
     quit: () => leave.abort(),
   });
-  const signal = AbortSignal.any([leave.signal, context.interrupted]);
+  const signal = AbortSignal.any([leave.signal, context.interrupted, context.terminal.unread]);
   try {
     for await (const view of run.views(signal)) {
       last = view;

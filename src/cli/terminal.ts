@@ -15,6 +15,8 @@ export interface Terminal {
   json(value: unknown, compact?: boolean): void;
   /** Raw text, for the live tree. */
   write(text: string): void;
+  /** Aborts when whoever read stdout has gone: who only shows something may end. */
+  readonly unread: AbortSignal;
   onResize(listener: () => void): () => void;
   /** Calls `listener` for each key while it is listened to; without a terminal it never does. */
   onKey(listener: (key: string) => void): () => void;
@@ -29,6 +31,10 @@ export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process;
   // A reader that went away (`| head`) must not end a process that carries a run.
   for (const stream of [stdout, stderr]) stream.on("error", () => {});
+  const unread = new AbortController();
+  stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") unread.abort();
+  });
   const wanted = env["NO_COLOR"] === undefined || env["NO_COLOR"] === "";
   const live = stdout.isTTY && env["TERM"] !== "dumb";
   const colour = live && wanted;
@@ -37,6 +43,7 @@ export function processTerminal(): Terminal {
   return {
     live,
     colour,
+    unread: unread.signal,
     columns: () => (stdout.isTTY ? Math.max(20, stdout.columns || 80) : 80),
     rows: () => (stdout.isTTY ? Math.max(5, stdout.rows || 24) : 10_000),
     line: (line) => void stdout.write(`${asText(line, colour)}\n`),

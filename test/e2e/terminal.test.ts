@@ -1,10 +1,12 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { textWidth } from "../../src/cli/draw/text-width.ts";
-import { Project, root } from "./command-line.ts";
-import { failing, withApproval } from "./crossings.ts";
+import { openQueue } from "../../src/queue/index.ts";
+import { type Ended, Project, root, until } from "./command-line.ts";
+import { copyRows, failing, withApproval } from "./crossings.ts";
 
 let project: Project;
 beforeEach(() => {
@@ -59,5 +61,31 @@ describe.skipIf(!hasScript)("on a terminal (needs the program `script`)", () => 
     const written = stripVTControlCharacters(onTerminal(50, "run nowhere.ts"));
     for (const line of written.split(/\r?\n/).slice(0, 2)) expect(textWidth(line)).toBeLessThanOrEqual(50);
     expect(written).toContain("CUTOVER_PLAN_NOT_FOUND");
+  });
+});
+
+describe("when its reader has gone, as behind `| head -1`,", () => {
+  const readOne = async (...words: readonly string[]): Promise<Ended> => {
+    const running = project.start(words);
+    await until(() => running.output().includes("\n"), "the first line");
+    running.child.stdout?.destroy();
+    return await running.ended;
+  };
+
+  test.each([[[]], [["--json"]]])("a command that watches a queue ends with 0: %j", async (more) => {
+    await (await openQueue(`sqlite:${project.path("work.db")}`)).stop();
+    const words = ["queue", "stats", "--watch", "--every", "100ms", "--store", "sqlite:work.db", ...more];
+    expect(await readOne(...words)).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("one that watches a run ends too, and the run goes on", async () => {
+    project.write("crossing.ts", copyRows);
+    const run = project.start(["run"]);
+    await until(() => existsSync(project.path("go.awaited")), "five rows copied");
+    expect((await readOne("watch", "--json")).code).toBe(0);
+    run.child.stdout?.destroy();
+    project.write("go", "");
+    expect((await run.ended).code).toBe(0);
+    expect(project.lines("ledger.txt").at(-1)).toBe("row 9");
   });
 });

@@ -44,14 +44,14 @@ function paceOf({ args }: CommandContext): number {
   });
 }
 
-/** Shows views until the person has seen enough. */
+/** Shows views until the person has seen enough, or nobody reads them any more. */
 async function watch(context: CommandContext, viewer: QueueViewer, everyMs: number): Promise<number> {
   const { terminal, interrupted } = context;
   const leave = new AbortController();
   const off = terminal.onKey((key) => {
     if (key === "q") leave.abort();
   });
-  const signal = AbortSignal.any([leave.signal, interrupted]);
+  const signal = AbortSignal.any([leave.signal, interrupted, terminal.unread]);
   try {
     await watchQueue(context, viewer, { everyMs, keys: "q leave", signal, failing: "ends" });
   } finally {
