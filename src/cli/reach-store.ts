@@ -93,21 +93,38 @@ export async function readStore<T>(
   read: (store: Store) => Promise<T>,
 ): Promise<T | undefined> {
   if (!hasStore(place)) return undefined;
-  await using store = await openBeside(place, silentLog);
-  return await read(store);
+  await using store = await openFound(place);
+  return store === undefined ? undefined : await read(store);
 }
 
-/** Opens the store without owning it: for questions, and for orders, which many processes write. */
+/** A server tells only when it is asked whether there is a store. */
+async function openFound(place: StorePlace): Promise<Store | undefined> {
+  const { shared } = place;
+  if (shared === undefined) return openBeside(place, silentLog);
+  try {
+    return await openShared(shared, place, { log: silentLog, make: false });
+  } catch (error) {
+    const missing = hasCode(error, "CUTOVER_STORE_UNAVAILABLE") && error.details["missing"] === true;
+    if (missing) return undefined;
+    throw error;
+  }
+}
+
+/** Opens the store without owning it, making it when it is missing: for workers and servers. */
 export function openBeside(place: StorePlace, log: Log): Promise<Store> {
   const { shared, clock } = place;
   return shared === undefined
     ? openSqliteStore({ path: databaseOf(place.store), clock, log })
-    : openShared(shared, place, log);
+    : openShared(shared, place, { log, make: true });
 }
 
 /** Opens a store that nobody owns. */
-function openShared({ url }: SharedStore, { clock }: StorePlace, log: Log): Promise<Store> {
-  return openAddress(url, { clock, log });
+function openShared(
+  { url }: SharedStore,
+  { clock }: StorePlace,
+  options: { readonly log: Log; readonly make: boolean },
+): Promise<Store> {
+  return openAddress(url, { clock, ...options });
 }
 
 /** One run as the record tells it, for commands that do not carry it. */
@@ -129,10 +146,10 @@ export async function carriedBy(place: StorePlace, store: Store, run: string): P
   return carrierOf(place).isDead(lease.owner) ? undefined : lease.owner;
 }
 
-/** Owns the folder for the length of `write`; a shared store needs no owner. */
+/** Owns the folder for the length of `write`; a shared store needs no owner, and a decision makes none. */
 export async function ownStore<T>(place: StorePlace, write: (store: Store) => Promise<T>): Promise<T> {
   if (place.shared !== undefined) {
-    await using store = await openShared(place.shared, place, silentLog);
+    await using store = await openShared(place.shared, place, { log: silentLog, make: false });
     return await write(store);
   }
   await using _ownership = await takeFolder(place);
@@ -159,7 +176,7 @@ export async function takeFolder(place: StorePlace): Promise<Ownership> {
 }
 
 export function openStore(place: StorePlace, log: Log): Promise<Store> {
-  if (place.shared !== undefined) return openShared(place.shared, place, log);
+  if (place.shared !== undefined) return openShared(place.shared, place, { log, make: true });
   return openSqliteStore({
     path: databaseOf(place.store),
     clock: place.clock,

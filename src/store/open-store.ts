@@ -1,4 +1,6 @@
+import { statSync } from "node:fs";
 import { type Clock, CutoverError, type Log, type RandomBytes, systemClock } from "../core/index.ts";
+import { missingStore } from "./missing-store.ts";
 import { checkAddress } from "./postgres/address.ts";
 import { openPostgresStore } from "./postgres/open.ts";
 import { openSqliteStore } from "./sqlite/open.ts";
@@ -13,20 +15,24 @@ export interface OpenStoreOptions {
   readonly random?: () => number;
   /** Makes the salts of new routes. Default: the system's random bytes. */
   readonly randomBytes?: RandomBytes;
+  /** Whether a store that is not there is made. Default true. False, for who only looks: it is refused, and nothing is written. */
+  readonly make?: boolean;
 }
 
 /**
- * Opens the store an address names, making it when it is missing.
+ * Opens the store an address names, making it when it is missing, unless `make` says otherwise.
  * @param where `"sqlite:PATH"` (`sqlite::memory:` for one that ends with the process) or `postgres://…`, where
  *   `?schema=NAME` chooses another schema than `cutover`
- * @throws CUTOVER_STORE_UNAVAILABLE for any other address; else what the store's own `open` throws
+ * @throws CUTOVER_STORE_UNAVAILABLE for any other address, and with `details.missing` for a store that is not to be made; else what the store's own `open` throws
  * @example
  * await using store = await openStore("postgres://app@localhost/work?schema=jobs");
  */
 export async function openStore(where: string, options: OpenStoreOptions = {}): Promise<Store> {
-  const { clock = systemClock, ...rest } = options;
+  const { clock = systemClock, make = true, ...rest } = options;
   if (where.startsWith("sqlite:") && where.length > "sqlite:".length) {
-    return openSqliteStore({ ...rest, clock, path: where.slice("sqlite:".length) });
+    const path = where.slice("sqlite:".length);
+    if (!make && statSync(path, { throwIfNoEntry: false }) === undefined) throw missingStore(path);
+    return openSqliteStore({ ...rest, clock, path });
   }
   if (/^postgres(ql)?:\/\//.test(where)) {
     checkAddress(where, ["schema"]); // As it was written: what is read and written again looks in order.
@@ -34,7 +40,7 @@ export async function openStore(where: string, options: OpenStoreOptions = {}): 
     const schema = url.searchParams.get("schema");
     url.searchParams.delete("schema");
     const named = schema === null ? {} : { schema };
-    return openPostgresStore({ ...rest, ...named, timers: clock, url: url.href });
+    return openPostgresStore({ ...rest, ...named, make, timers: clock, url: url.href });
   }
   throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
     message: `expected the address of a store, found ${schemeOf(where)}`,

@@ -210,6 +210,41 @@ describe("a server that cannot be used", () => {
     }
   });
 
+  test("commands that look or decide make no schema; those that work make theirs", async () => {
+    const schema = server.schema();
+    const where = `${server.url()}?schema=${schema}`;
+    const there = (): Promise<readonly object[]> =>
+      server.query("SELECT nspname FROM pg_namespace WHERE nspname = $1", [schema]);
+    for (const [words, code, says] of [
+      [["queue"], 6, "expected a store with queues, found none"],
+      [["queue", "ls"], 6, "expected a store with queues, found none"],
+      [["queue", "stats"], 6, "expected a store with queues, found none"],
+      [["queue", "pause", "--reason", "x"], 6, "expected a store with queues, found none"],
+      [["queue", "cancel", "x", "--reason", "y"], 6, "expected a store with queues, found none"],
+      [["status"], 0, "no run in"],
+      [["audit"], 2, "CUTOVER_RUN_NOT_FOUND"],
+      [["watch"], 2, "CUTOVER_RUN_NOT_FOUND"],
+      [["report"], 2, "CUTOVER_RUN_NOT_FOUND"],
+      [["route"], 0, ""],
+      [["doctor"], 0, ""],
+      [["pause", "--reason", "x"], 6, "expected a store, found none"],
+      [["rollback", "--reason", "x"], 6, "expected a store, found none"],
+    ] as const) {
+      const ended = await project.run(...words, "--store", where);
+      const told = (ended.stdout + ended.stderr).replaceAll(/\s+/g, " ");
+      expect([words, ended.code, told]).toEqual([words, code, expect.stringContaining(says)]);
+      expect([words, await there()]).toEqual([words, []]);
+    }
+    await server.query(`CREATE SCHEMA ${schema}`);
+    const empty = await project.run("queue", "ls", "--store", where);
+    expect([empty.code, empty.stderr]).toEqual([6, expect.stringContaining("CUTOVER_STORE_UNAVAILABLE")]);
+    await server.query(`DROP SCHEMA ${schema}`);
+    project.write("worker.ts", worker);
+    expect((await project.run("worker", "worker.ts", "--until-empty", "--store", where)).code).toBe(0);
+    expect(await there()).toHaveLength(1);
+    expect((await project.run("queue", "ls", "--store", where)).stdout).toContain("no such orders");
+  }, 60_000);
+
   test("doctor looks at it, and CUTOVER_STORE names it for every command", async () => {
     const env = { CUTOVER_STORE: `${server.url()}?schema=${server.schema()}` };
     project.write("crossing.ts", copyRows);

@@ -5,7 +5,7 @@ import { span } from "../draw/line.ts";
 import { runTree } from "../draw/run-tree.ts";
 import { exitOf } from "../exit-code.ts";
 import { lookOn } from "../look-on.ts";
-import { carriedBy, findOwner, hasStore, noRuns, ownStore, readStore, viewRecorded } from "../reach-store.ts";
+import { carriedBy, findOwner, noRuns, readStore, viewRecorded } from "../reach-store.ts";
 import { ownedRun, sharedRun } from "../run-source.ts";
 import { inStore } from "../store-place.ts";
 
@@ -19,8 +19,11 @@ export const command: Command = {
   words: 1,
   async run(context) {
     const typed = context.args.positionals[0];
-    if (context.shared !== undefined && hasStore(context))
-      return ownStore(context, (store) => watchShared(context, store, typed));
+    if (context.shared !== undefined) {
+      const code = await readStore(context, (store) => watchShared(context, store, typed));
+      if (code === undefined) throw noRuns(context);
+      return code;
+    }
     const owner = findOwner(context);
     if (owner === undefined) return notCarried(context, typed);
     const run = chooseRun(await owner.get<readonly RunRecord[]>("/v1/runs"), { typed, otherwise: "newest" });

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { created, newOrder, refusal } from "../../testing/store-contract/tools.ts";
 import { openStore } from "../open-store.ts";
@@ -27,6 +30,20 @@ describe("opening a PostgreSQL store", () => {
     const schema = server.schema();
     await using store = await openStore(`${server.url()}?schema=${schema}`);
     expect(store.description).toBe(`postgres 127.0.0.1:${server.port}/postgres schema ${schema}`);
+  });
+
+  test("makes none for who only looks, and opens one that is there", async () => {
+    const schema = server.schema();
+    const where = `${server.url()}?schema=${schema}`;
+    await expect(openStore(where, { make: false })).rejects.toMatchObject({
+      code: "CUTOVER_STORE_UNAVAILABLE",
+      details: { missing: true },
+      place: expect.stringContaining(schema),
+    });
+    expect(await server.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [schema])).toEqual([]);
+    await (await openStore(where)).close();
+    await using store = await openStore(where, { make: false });
+    expect(await store.orders.queues()).toEqual([]);
   });
 
   test("refuses a schema that a newer program changed, and writes nothing to it", async () => {
@@ -115,6 +132,19 @@ describe("opening a PostgreSQL store", () => {
 });
 
 describe("openStore", () => {
+  test("makes no file for who only looks", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "cutover-look-")), "work.db");
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+    await expect(openStore(`sqlite:${path}`, { make: false })).rejects.toMatchObject({
+      code: "CUTOVER_STORE_UNAVAILABLE",
+      details: { missing: true },
+      place: path,
+    });
+    expect(existsSync(path)).toBe(false);
+    await (await openStore(`sqlite:${path}`)).close();
+    await (await openStore(`sqlite:${path}`, { make: false })).close();
+  });
+
   test("opens SQLite by its path, and refuses what is no store without repeating it", async () => {
     await using store = await openStore("sqlite::memory:");
     expect(store.description).toBe("sqlite :memory:");

@@ -17,7 +17,7 @@ import { type Persistence, Tries } from "./persistence.ts";
 import { storeError } from "./postgres-error.ts";
 import { rebuildProjections } from "./rebuild.ts";
 import { Reader } from "./reader.ts";
-import { checkSchemaName, migrateSchema } from "./schema.ts";
+import { checkSchemaName, migrateSchema, refuseMissing } from "./schema.ts";
 import { SecondLook } from "./second-look.ts";
 import { ServerClock, serverNow } from "./server-clock.ts";
 import type { Session } from "./session.ts";
@@ -30,8 +30,10 @@ export interface PostgresStoreOptions {
    * and password is written as `%xx`. The password is told to `pg` and to nobody else.
    */
   readonly url: string;
-  /** Made when it is missing. Default `cutover`. */
+  /** Default `cutover`. */
   readonly schema?: string;
+  /** Whether a schema without a store is made one. Default true. False: it is refused, and nothing is written. */
+  readonly make?: boolean;
   /** Stands in for the server's clock; for tests. */
   readonly clock?: Clock;
   /** Local time: of timeouts and pauses. Default the system's. */
@@ -89,6 +91,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   };
   const first = await firstSession(given);
   try {
+    if (options.make === false) await refuseMissing(first, schema, place);
     await migrateSchema(first, schema, place);
     const sent = timers.monotonic();
     const [answer] = await first.send([look]);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CutoverError, faultPoint } from "../../core/index.ts";
+import { missingStore } from "../missing-store.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import { serverNow } from "./server-clock.ts";
 import { plain, type Session } from "./session.ts";
@@ -74,6 +75,14 @@ export async function migrateSchema(session: Session, schema: string, place: str
     if (session.lost === undefined) await session.settle([plain("ROLLBACK")]);
     throw error;
   }
+}
+
+/**
+ * For who only looks.
+ * @throws CUTOVER_STORE_UNAVAILABLE with `details.missing` when there is no store in the schema, or no schema
+ */
+export async function refuseMissing(session: Session, schema: string, place: string): Promise<void> {
+  if ((await appliedVersions(session, schema, place)).length === 0) throw missingStore(place);
 }
 
 /**
