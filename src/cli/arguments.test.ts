@@ -66,6 +66,13 @@ describe("which run is meant", () => {
     expect(chooseRun(runs, { typed: "r1", otherwise: "unfinished" }).id).toBe("r1x");
   });
 
+  test("an empty id is refused, where it was the beginning of the only one", () => {
+    for (const typed of ["", " "])
+      expect(() => chooseRun([run("r1", "RUNNING")], { typed, otherwise: "newest" })).toThrow(
+        expect.objectContaining({ code: "CUTOVER_CLI_USAGE" }),
+      );
+  });
+
   test("none, or one of several, is refused with what there is", () => {
     const refused = expect.objectContaining({ code: "CUTOVER_RUN_NOT_FOUND" });
     expect(() => chooseRun([], { typed: undefined, otherwise: "newest" })).toThrow(refused);

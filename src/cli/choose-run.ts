@@ -11,7 +11,7 @@ export interface RunChoice {
 
 /**
  * The run a command means.
- * @throws CUTOVER_RUN_NOT_FOUND when there is none, or more than one to choose from
+ * @throws CUTOVER_RUN_NOT_FOUND when there is none, or more than one to choose from; CUTOVER_CLI_USAGE for an empty id
  */
 export function chooseRun(runs: readonly RunRecord[], { typed, otherwise }: RunChoice): RunRecord {
   if (typed !== undefined) return byId(runs, typed);
@@ -35,6 +35,12 @@ export function chooseRun(runs: readonly RunRecord[], { typed, otherwise }: RunC
 }
 
 function byId(runs: readonly RunRecord[], typed: string): RunRecord {
+  // As a variable gives that is not set; it would be the beginning of every id.
+  if (typed.trim() === "")
+    throw new CutoverError("CUTOVER_CLI_USAGE", {
+      message: "expected the id of a run, found an empty one",
+      remedy: "give the id or its beginning, or leave the word out; `cutover status` lists the runs",
+    });
   const exact = runs.find((run) => run.id === typed);
   if (exact !== undefined) return exact;
   const matching = runs.filter((run) => run.id.startsWith(typed));
