@@ -58,16 +58,16 @@ export const command: Command = {
     greet(context, work, queues);
     const log = watchWork(context, store, work, names);
     keeper.start();
+    const done = ["drained: nothing of this worker runs any more"];
     try {
       await untilOver(context, queues, keeper);
       await log.hush();
-      const left = await leftWaiting(context, store, work);
+      done.push(...(await leftWaiting(context, store, work)));
       await drain(context, queues, keeper, { drainMs, graceMs: longestGrace(work) });
-      const text = ["drained: nothing of this worker runs any more", ...left].join(" · ");
-      say(context, "drained", [span("✔ ", "good"), span(text)]);
     } finally {
       await log.stop();
     }
+    say(context, "drained", [span("✔ ", "good"), span(done.join(" · "))]);
     return 0;
   },
 };
