@@ -105,10 +105,7 @@ export class Attempt {
         log.warn(`work order ${this.#order.id} came back after its claim was lost; refused`, this.#facts());
       } else {
         // Its lease runs out and recovery takes it up again.
-        log.error(`the outcome of work order ${this.#order.id} could not be recorded`, {
-          ...this.#facts(),
-          error: errorRecord(error).message,
-        });
+        this.#tell("error", `the outcome of work order ${this.#order.id} could not be recorded`, error);
       }
     }
     this.#trace?.end(end, this.#ranMs, failure, retryAt);
@@ -134,10 +131,19 @@ export class Attempt {
     return outcome;
   }
 
-  #forced(): Promise<void> {
-    if (this.#execution !== undefined) return this.#execution.cancel(this.#graceMs);
-    return new Promise((resolve) => {
-      this.#context.settings.clock.after(this.#graceMs, resolve).unref();
+  async #forced(): Promise<void> {
+    const { clock } = this.#context.settings;
+    const until = clock.monotonic() + this.#graceMs;
+    if (this.#execution !== undefined) {
+      try {
+        return await this.#execution.cancel(this.#graceMs);
+      } catch (error) {
+        // The work has its signal too: it may end by itself for the rest of its time, then it is left behind.
+        this.#tell("error", `work order ${this.#order.id} could not be ended by its sandbox`, error);
+      }
+    }
+    await new Promise<void>((resolve) => {
+      clock.after(Math.max(0, until - clock.monotonic()), resolve).unref();
     });
   }
 
@@ -188,10 +194,7 @@ export class Attempt {
       this.#usage = execution.usage?.();
     } catch (error) {
       // What the work came to is worth more than a scratch folder that stays behind.
-      this.#context.settings.log.warn(`cleaning up after work order ${this.#order.id} failed`, {
-        ...this.#facts(),
-        error: errorRecord(error).message,
-      });
+      this.#tell("warn", `cleaning up after work order ${this.#order.id} failed`, error);
     }
     faultPoint("queue.cleanup.after");
   }
@@ -256,14 +259,10 @@ export class Attempt {
 
   /** A rule of the user that fails must not keep the attempt from being recorded: the order would run again and again. */
   #classified(error: unknown): Classification {
-    const { classify: own, log } = this.#context.settings;
     try {
-      return classify(error, own);
+      return classify(error, this.#context.settings.classify);
     } catch (trouble) {
-      log.warn("classify failed; the built-in rules decide", {
-        ...this.#facts(),
-        error: errorRecord(trouble).message,
-      });
+      this.#tell("warn", "classify failed; the built-in rules decide", trouble);
       return classify(error);
     }
   }
@@ -344,6 +343,10 @@ export class Attempt {
 
   #now(): number {
     return this.#context.store.clock.now();
+  }
+
+  #tell(level: "warn" | "error", message: string, error: unknown): void {
+    this.#context.settings.log[level](message, { ...this.#facts(), error: errorRecord(error).message });
   }
 
   #facts(): JsonObject {

@@ -271,6 +271,49 @@ describe("time and cancelling", () => {
     expect(await queue.get(next.id)).toMatchObject({ state: "COMPLETED", result: "in time" });
   });
 
+  test.each([
+    ["rejects", () => Promise.reject(new Error("the other machine does not answer"))],
+    [
+      "throws",
+      () => {
+        throw new Error("the other machine does not answer");
+      },
+    ],
+  ])("work whose sandbox %s when it is to end it is left behind after the grace time", async (_, cancel) => {
+    const errors: unknown[] = [];
+    const log = { ...silentLog, error: (...said: unknown[]) => void errors.push(said) };
+    const { queue, pass } = await open({ slots: 1, grace: "5s", log });
+    let ends = Promise.withResolvers<string>();
+    queue.work("job", {
+      provider: "broken",
+      prepare: () => Promise.resolve({ run: () => ends.promise, cancel, cleanup: () => Promise.resolve() }),
+      findOrphan: () => undefined,
+    });
+    const { id } = await queue.submit("job");
+    const next = await queue.submit("job");
+    await pass(0);
+    await queue.cancel(id, "not wanted");
+    await pass(4_999);
+    expect((await queue.get(id))?.state).toBe("RUNNING");
+    expect(errors).toEqual([
+      [
+        `work order ${id} could not be ended by its sandbox`,
+        expect.objectContaining({ id, error: "the other machine does not answer" }),
+      ],
+    ]);
+    const first = ends;
+    ends = Promise.withResolvers();
+    await pass(1);
+    expect((await queue.get(id))?.state).toBe("CANCELLED");
+    expect((await queue.get(next.id))?.state).toBe("RUNNING");
+    // What was left behind ends after all, and changes nothing; what ends within its time is not waited for longer.
+    first.resolve("late");
+    const stopping = queue.stop();
+    await pass(0);
+    ends.resolve("in time");
+    await stopping;
+  });
+
   test("a waiting order is cancelled at once, a running one when its work has ended, even with a result", async () => {
     const { queue, pass } = await open({ slots: 1 });
     const door = gate<string>();
