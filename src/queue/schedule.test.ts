@@ -197,6 +197,45 @@ test("looks that find nothing due cost no read of the store until the next poll"
   expect(reads).toBe(2);
 });
 
+test("a schedule that is set while a look is under way is not late", async () => {
+  const { clock, store, worker, orders } = await open();
+  const schedules = worker({ poll: "30s" });
+  const answer = Promise.withResolvers<void>();
+  const read = store.orders.schedules.bind(store.orders);
+  let held = true;
+  Object.defineProperty(store.orders, "schedules", {
+    value: async (queue: string) => {
+      const found = await read(queue);
+      const hold = held;
+      held = false;
+      if (hold) await answer.promise;
+      return found;
+    },
+  });
+  const look = schedules.run();
+  await schedules.set("tick", { every: "2s" }, "note");
+  answer.resolve();
+  await look;
+  expect(await schedules.run()).toBe(at("2026-01-01T12:00:02Z"));
+  await clock.advance(2_000);
+  await schedules.run();
+  expect(await orders()).toEqual(["schedule:tick:2026-01-01T12:00:02.000Z null"]);
+});
+
+test("a look that the store refused is made again at once, not at the next poll", async () => {
+  const { store, worker } = await open();
+  const schedules = worker({ poll: "30s" });
+  await worker().set("tick", { every: "2s" }, "note");
+  const read = store.orders.schedules.bind(store.orders);
+  const away = Promise.reject(new Error("away"));
+  const answers = [() => away];
+  Object.defineProperty(store.orders, "schedules", {
+    value: (queue: string) => (answers.pop() ?? (() => read(queue)))(),
+  });
+  await expect(schedules.run()).rejects.toThrow("away");
+  expect(await schedules.run()).toBe(at("2026-01-01T12:00:02Z"));
+});
+
 test.each([
   ["schedule", ["", { every: "1m" }, "note"]],
   ["schedule", ["a b", { every: "1m" }, "note"]],

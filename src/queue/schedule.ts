@@ -83,14 +83,19 @@ export class Schedules {
     const monotonic = settings.clock.monotonic();
     const now = store.clock.now();
     if (monotonic < this.#lookAt && (this.#dueAt === undefined || now < this.#dueAt)) return this.#dueAt;
-    let dueAt: number | undefined;
-    for (const schedule of await this.list()) {
-      const next = await this.#runOne(schedule, now);
-      if (dueAt === undefined || next < dueAt) dueAt = next;
-    }
+    // Before the answer: what is set meanwhile is looked at again.
     this.#lookAt = monotonic + settings.pollMs;
-    this.#dueAt = dueAt;
-    return dueAt;
+    try {
+      let dueAt: number | undefined;
+      for (const schedule of await this.list()) {
+        const next = await this.#runOne(schedule, now);
+        if (dueAt === undefined || next < dueAt) dueAt = next;
+      }
+      return (this.#dueAt = dueAt);
+    } catch (error) {
+      this.#lookAt = Number.NEGATIVE_INFINITY;
+      throw error;
+    }
   }
 
   /** The time at which to look at it again. */
