@@ -1,6 +1,11 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { Waiters } from "./waiters.ts";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
 
 function waiters(): { made: Waiters; clock: ManualClock; followers: () => number } {
   const clock = new ManualClock();
@@ -58,4 +63,32 @@ test("who looks after each of many events is woken once for those of a while", a
   one.cancel();
   await clock.advance(5_000);
   expect([woken, clock.pending]).toEqual([2, 0]);
+});
+
+test("a long wait keeps nothing of each of its wakes", async () => {
+  const { made } = waiters();
+  const one = made.wait("a", {});
+  const wakes = async (count: number): Promise<number> => {
+    for (let n = 0; n < count; n++) {
+      const next = one.next();
+      made.wake("a");
+      await next;
+    }
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = await wakes(1_000);
+  expect((await wakes(20_000)) - before).toBeLessThan(20_000 * 50);
+  one.cancel();
+});
+
+test("a wake that came first is heard before the end of the wait, which is then told each time", async () => {
+  const { made, clock } = waiters();
+  const one = made.wait("a", { timeoutMs: 10 });
+  made.wake("a");
+  await clock.advance(10);
+  await one.next();
+  for (let n = 0; n < 2; n++)
+    await expect(one.next()).rejects.toMatchObject({ code: "CUTOVER_ORDER_TIMEOUT" });
+  one.cancel();
 });

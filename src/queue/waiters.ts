@@ -46,10 +46,19 @@ export class Waiters {
     options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
   ): Waiter {
     const { timeoutMs, signal } = options;
-    let woken = Promise.withResolvers<void>();
-    const entry: Waiting = { wake: () => woken.resolve(), fail: (error) => fail(error) };
-    const { promise: failed, reject: fail } = Promise.withResolvers<never>();
-    failed.catch(() => {}); // Heard in next(), if anybody still waits then.
+    let woken = false;
+    let failed: { readonly error: unknown } | undefined;
+    // One for each next(): a race against a promise of the whole wait would keep something of every wake until its end.
+    let heard = (): void => {};
+    const wake = (): void => {
+      woken = true;
+      heard();
+    };
+    const fail = (error: unknown): void => {
+      failed ??= { error };
+      heard();
+    };
+    const entry: Waiting = { wake, fail };
     const onAbort = (): void => fail(signal?.reason);
     if (signal?.aborted === true) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
@@ -64,8 +73,9 @@ export class Waiters {
     this.#off ??= this.#follow();
     return {
       async next() {
-        await Promise.race([woken.promise, failed]);
-        woken = Promise.withResolvers();
+        if (!woken && failed === undefined) await new Promise<void>((resolve) => (heard = resolve));
+        if (!woken && failed !== undefined) throw failed.error;
+        woken = false;
       },
       cancel: () => {
         timer?.cancel();
