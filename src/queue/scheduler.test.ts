@@ -122,6 +122,35 @@ describe("how much is claimed", () => {
   });
 });
 
+test("a store in trouble is asked again at the poll, however often the bell rings", async () => {
+  const { queue, store, pass } = await open({ poll: "30s" });
+  const claim = store.orders.claim.bind(store.orders);
+  let away = true;
+  let looks = 0;
+  Object.defineProperty(store.orders, "claim", {
+    value: (...given: Parameters<typeof claim>) => {
+      looks++;
+      return away ? Promise.reject(new Error("the disk is full")) : claim(...given);
+    },
+  });
+  queue.work("job", () => null);
+  await pass(0);
+  for (let n = 0; n < 50; n++) {
+    await queue.submit("job");
+    await pass(1);
+  }
+  expect(looks).toBe(1);
+  await pass(30_000);
+  expect(looks).toBe(2);
+  away = false;
+  await pass(30_000);
+  expect((await queue.counts()).COMPLETED).toBe(50);
+  // The bell counts again.
+  await queue.submit("job");
+  await pass(0);
+  expect((await queue.counts()).COMPLETED).toBe(51);
+});
+
 describe("orders that do not fit", () => {
   test("one larger than the machine is refused at once, also when the machine became smaller later", async () => {
     const { queue, store, clock, pass } = await open({ slots: 2, memoryPerSlot: "4096 MB" });

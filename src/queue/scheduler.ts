@@ -48,6 +48,8 @@ export class Scheduler implements AttemptHost {
   #pulling = false;
   #pull: Promise<void> = Promise.resolve();
   #again = false;
+  /** The last look failed, and the poll after it has not come yet. */
+  #resting = false;
   #ringing = false;
   #ahead: Promise<void> | undefined;
   #aheadAgain = false;
@@ -104,7 +106,8 @@ export class Scheduler implements AttemptHost {
   }
 
   #begin(): void {
-    if (this.#stopped) return;
+    // A store in trouble is asked again at the poll, however often the bell rings.
+    if (this.#stopped || this.#resting) return;
     if (this.#pulling) {
       this.#again = true;
       return;
@@ -211,7 +214,7 @@ export class Scheduler implements AttemptHost {
       this.#failed(error);
     } finally {
       this.#pulling = false;
-      // A store in trouble is asked again at the poll, however often the bell rings.
+      this.#resting = failed;
       if (this.#again && !failed) this.ring();
       else {
         this.#arm(undefined);
@@ -304,6 +307,7 @@ export class Scheduler implements AttemptHost {
     this.#armedFor = at;
     this.#timer = settings.clock.after(Math.min(...waits), () => {
       this.#timer = undefined;
+      this.#resting = false;
       this.ring();
     });
   }
