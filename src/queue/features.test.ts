@@ -464,9 +464,20 @@ describe("submit within the caller's transaction", () => {
     mine.exec("COMMIT");
     expect(await queue.get(lost.id)).toBe(undefined);
     expect(await queue.get(kept[0]?.id ?? "")).toMatchObject({ state: "PENDING", payload: { invoice: 2 } });
+    for (const [key, outcome] of [
+      ["one", { state: "CANCELLED" }],
+      // Its key is known, so it is dropped when it is taken up.
+      ["two", { code: "CUTOVER_QUEUE_UNKNOWN_ORDER" }],
+    ] as const) {
+      mine.exec("BEGIN");
+      const { id } = await queue.submitWithin(mine, "send", null, { key });
+      mine.exec("COMMIT");
+      const cancelling = queue.cancel(id, "not wanted", { onlyWaiting: true });
+      expect(await cancelling.catch((error: unknown) => error)).toMatchObject(outcome);
+    }
     queue.work<{ invoice: number }>("send", ({ payload }) => payload.invoice);
     expect(await queue.waitFor(kept[0]?.id ?? "", { timeout: "20s" })).toMatchObject({ result: 2 });
-    expect(await queue.counts()).toMatchObject({ COMPLETED: 1, PENDING: 0 });
+    expect(await queue.counts()).toMatchObject({ COMPLETED: 1, CANCELLED: 1, PENDING: 0 });
     mine.exec("BEGIN");
     const last = await queue.submitWithin(mine, "send", { invoice: 3 });
     mine.exec("COMMIT");

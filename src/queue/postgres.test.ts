@@ -100,6 +100,17 @@ describe("a queue on PostgreSQL", () => {
     expect(await queue?.get(lost?.id ?? "")).toBe(undefined);
   }, 60_000);
 
+  test("cancels while it waits also what was submitted within a transaction and not taken up yet", async () => {
+    const [queue] = await workers(["one"]);
+    const client = await connectClient(server.url());
+    onTestFinished(() => client.end());
+    await client.query("BEGIN");
+    const order = await queue?.submitWithin(client, "job");
+    await client.query("COMMIT");
+    const cancelled = await queue?.cancel(order?.id ?? "", "not wanted", { onlyWaiting: true });
+    expect(cancelled).toMatchObject({ id: order?.id, state: "CANCELLED" });
+  }, 60_000);
+
   test("takes no order by a connection that is in no transaction of its own database", async () => {
     const schema = server.schema();
     await using queue = await openQueue(server.url(), { schema });

@@ -2,6 +2,7 @@ import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
 import type { OrderRecord } from "../store/index.ts";
 import { type QueueContext, sendOutside } from "./context.ts";
 import { legalEvents, nextState } from "./states.ts";
+import { takeUpInbox } from "./submitter.ts";
 
 /** What people ask for of orders that exist: to end, to run again. */
 
@@ -46,14 +47,19 @@ export async function cancelWaiting(
   found: OrderRecord,
   reason: string,
 ): Promise<OrderRecord> {
-  for (let order = found; ;) {
+  for (let order = found, inOrders = false; ;) {
     // Also one that is CANCELLED: whoever was told that it did this may go on with the order elsewhere.
     if (order.state !== "PENDING") throw notWaiting(order);
     try {
       return await sendCancelled(context, order, reason);
     } catch (lost) {
       if (!hasCode(lost, "CUTOVER_LEASE_LOST")) throw lost;
-      order = (await movedOn(context, order, lost)) ?? order;
+      // Submitted within a transaction it is shown as waiting, but no order can be changed before it is taken up.
+      if (!inOrders) await takeUpInbox(context);
+      const now = inOrders ? await movedOn(context, order, lost) : await context.store.orders.get(order.id);
+      if (now === undefined) throw unknownOrder(context, order.id);
+      order = now;
+      inOrders = true;
     }
   }
 }
@@ -90,6 +96,13 @@ async function movedOn(
   const now = await context.store.orders.get(order.id);
   if (now !== undefined && now.state === order.state && now.fence === order.fence) throw lost;
   return now;
+}
+
+export function unknownOrder({ settings }: QueueContext, id: string): CutoverError {
+  return new CutoverError("CUTOVER_QUEUE_UNKNOWN_ORDER", {
+    message: `queue ${settings.name} has no work order ${JSON.stringify(id)}`,
+    details: { id, queue: settings.name },
+  });
 }
 
 function notWaiting({ id, state }: OrderRecord): CutoverError {

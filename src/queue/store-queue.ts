@@ -12,7 +12,7 @@ import { type ConfigChange, configChange } from "./queue-config.ts";
 import { Recoverer } from "./recoverer.ts";
 import type { RecoverySummary } from "./recovery.ts";
 import { cancelMany, deadLetters, resubmitMany } from "./requests-for-many.ts";
-import { cancelOrder, cancelWaiting, requeue } from "./requests.ts";
+import { cancelOrder, cancelWaiting, requeue, unknownOrder } from "./requests.ts";
 import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import { Schedules } from "./schedule.ts";
@@ -384,10 +384,7 @@ export class StoreQueue implements Queue {
   async #known(id: string): Promise<OrderRecord> {
     const order = await this.get(id);
     if (order !== undefined) return order;
-    throw new CutoverError("CUTOVER_QUEUE_UNKNOWN_ORDER", {
-      message: `queue ${this.#context.settings.name} has no work order ${JSON.stringify(id)}`,
-      details: { id, queue: this.#context.settings.name },
-    });
+    throw unknownOrder(this.#context, id);
   }
 
   #refuseStopped(): void {
