@@ -488,7 +488,20 @@ describe("submit within the caller's transaction", () => {
     await expect(queue.submitWithin(mine, "send")).rejects.toMatchObject(invalid); // in no transaction
     using another = new DatabaseSync(join(folder, "another.db"));
     another.exec("BEGIN");
-    await expect(queue.submitWithin(another, "send")).rejects.toMatchObject(invalid);
+    const strange = { ...invalid, message: expect.stringMatching(/store, found one to .*another\.db$/) };
+    await expect(queue.submitWithin(another, "send")).rejects.toMatchObject(strange);
+    // Some connections tell nothing of where they lead; none of them leads into another queue.
+    const store = await openSqliteStore({ path: join(folder, "other-queue.db"), clock: systemClock });
+    onTestFinished(() => store.close());
+    using silent = new DatabaseSync(join(folder, "other-queue.db"));
+    silent.exec("BEGIN");
+    const untold = { prepare: (sql: string) => silent.prepare(sql) };
+    const led = { ...invalid, message: expect.stringMatching(/found one to .*other-queue\.db$/) };
+    await expect(queue.submitWithin(untold, "send")).rejects.toMatchObject(led);
+    using unnamed = new DatabaseSync(":memory:");
+    unnamed.exec("BEGIN");
+    const nowhere = { ...invalid, message: expect.stringContaining("found one to a database in memory") };
+    await expect(queue.submitWithin(unnamed, "send")).rejects.toMatchObject(nowhere);
     const closed = new DatabaseSync(path);
     closed.close();
     await expect(queue.submitWithin(closed, "send")).rejects.toMatchObject(invalid);

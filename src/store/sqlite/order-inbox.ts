@@ -5,9 +5,8 @@ import { storeError } from "./sqlite-error.ts";
 
 /** As much of a `DatabaseSync` as is needed, so that one of another copy of the module will do. */
 interface CallersConnection {
-  prepare(sql: string): { run(...values: readonly (string | number)[]): unknown };
+  prepare(sql: string): { run(...values: readonly (string | number)[]): unknown; get(): unknown };
   readonly isTransaction?: boolean;
-  location?(): string | null;
 }
 
 /**
@@ -17,6 +16,7 @@ interface CallersConnection {
 export function submitIntoInbox(connection: unknown, path: string, orders: readonly NewOrder[]): void {
   const caller = checked(connection, path);
   try {
+    refuseAnother(caller, path);
     const insert = caller.prepare("INSERT INTO order_inbox (queue, id, data) VALUES (?, ?, ?)");
     for (const order of orders) insert.run(order.queue, order.id, canonicalJson(order));
   } catch (error) {
@@ -37,14 +37,19 @@ function checked(connection: unknown, path: string): CallersConnection {
       path,
     );
   }
-  const file = caller.location?.();
   if (path === ":memory:" || path === "") {
     throw refused("a store in a file", "one in memory, which no second connection can reach", path);
   }
-  if (typeof file === "string" && real(file) !== real(path)) {
-    throw refused(`a connection to ${path}`, `one to ${file}`, path);
-  }
   return caller as CallersConnection;
+}
+
+/** Another database has no inbox, or one whose orders would be done there. */
+function refuseAnother(caller: CallersConnection, path: string): void {
+  const found = caller.prepare("SELECT file FROM pragma_database_list WHERE name = 'main'").get();
+  const { file } = (found ?? {}) as { readonly file?: unknown };
+  if (typeof file === "string" && real(file) === real(path)) return;
+  const other = typeof file === "string" && file !== "" ? `one to ${file}` : "one to a database in memory";
+  throw refused(`a connection to ${path}, the database of the queue's store`, other, path);
 }
 
 /** `isTransaction` of a closed connection throws. */
