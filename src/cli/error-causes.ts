@@ -89,7 +89,7 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: "An event was sent to a work order whose state does not allow it.",
   CUTOVER_QUEUE_FULL: "The queue holds as many unfinished work orders as it may.",
   CUTOVER_QUEUE_TOO_LARGE: "A work order asks for more than the whole machine has.",
-  CUTOVER_QUEUE_UNKNOWN_ORDER: "There is no work order with this id.",
+  CUTOVER_QUEUE_UNKNOWN_ORDER: "There is no work order with this id, or no longer.",
   CUTOVER_QUEUE_UNKNOWN_KIND: "Nobody registered a handler for this kind of work order.",
   CUTOVER_QUEUE_CYCLE: "Work orders of one call wait for each other in a ring.",
   CUTOVER_QUEUE_UNKNOWN_TAG: "A tag is not one of those the queue knows, so no worker would ever offer it.",

@@ -153,7 +153,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_QUEUE_ILLEGAL_TRANSITION: entry(2, "send one of the legal events"),
   CUTOVER_QUEUE_FULL: entry(6, "submit again after the given time, or raise the depth limit"),
   CUTOVER_QUEUE_TOO_LARGE: entry(2, "ask for less than the machine has, or run it on a larger one"),
-  CUTOVER_QUEUE_UNKNOWN_ORDER: entry(2, "check the id; finished orders stay in the history"),
+  CUTOVER_QUEUE_UNKNOWN_ORDER: entry(
+    2,
+    "check the id; an order that was pruned is gone from its queue, only its events stay in the audit log",
+  ),
   CUTOVER_QUEUE_UNKNOWN_KIND: entry(2, "register a handler for this kind with queue.work()"),
   CUTOVER_QUEUE_CYCLE: entry(2, 'break the ring by removing one of these "after" entries'),
   CUTOVER_QUEUE_UNKNOWN_TAG: entry(2, "use a known tag, or add it to `knownTags`"),

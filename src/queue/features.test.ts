@@ -522,6 +522,14 @@ describe("finished orders", () => {
     expect(await queue.counts()).toMatchObject({ COMPLETED: 1 });
     expect(await queue.get(old?.id ?? "")).toBe(undefined);
     expect(await store.events.count()).toBe(events);
+    const gone = {
+      code: "CUTOVER_QUEUE_UNKNOWN_ORDER",
+      remedy: expect.stringMatching(/was pruned is gone .* events stay in the audit log/),
+    };
+    const id = old?.id ?? "";
+    await expect(queue.history(id)).rejects.toMatchObject(gone);
+    await expect(queue.timeline(id)).rejects.toMatchObject(gone);
+    await expect(queue.submit("job", null, { after: [id] })).rejects.toMatchObject(gone);
   });
 
   test("go by themselves once they were kept as long as the queue was told", async () => {

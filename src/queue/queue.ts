@@ -198,13 +198,16 @@ export interface Queue extends AsyncDisposable {
   metrics(): Promise<QueueMetrics>;
   /** Workers of this queue on all machines, as they last told; one that ended without a word stays for a day. */
   workers(): Promise<readonly WorkerRecord[]>;
-  /** Everything that happened to an order, oldest first. @throws CUTOVER_QUEUE_UNKNOWN_ORDER */
+  /**
+   * Everything that happened to an order, oldest first.
+   * @throws CUTOVER_QUEUE_UNKNOWN_ORDER, also when it was pruned: its events are found from the order, which is gone
+   */
   timeline(id: string): Promise<readonly TimelineEntry[]>;
-  /** The same with all that was set. @throws CUTOVER_QUEUE_UNKNOWN_ORDER */
+  /** The same with all that was set. @throws as `timeline` */
   history(id: string): Promise<readonly OrderEntry[]>;
   /** See `recoverFromAudit`. */
   recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery>;
-  /** Removes orders that finished longer ago than this, in small batches; their events stay. Resolves with how many. */
+  /** Removes orders that finished longer ago than this, in small batches; their events stay in the audit log. Resolves with how many. */
   prune(options: { readonly olderThan: Duration }): Promise<number>;
 
   /**
