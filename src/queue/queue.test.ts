@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { silentLog } from "../core/index.ts";
+import { CutoverError, silentLog } from "../core/index.ts";
 import { fatal, openQueue, type Queue, retryAfter } from "./index.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 
@@ -342,6 +342,26 @@ describe("time and cancelling", () => {
     ]);
     expect(await queue.cancel(running.id, "again")).toMatchObject({ state: "CANCELLED" });
     expect(door.started).toBe(1);
+  });
+
+  test("waitFor and drain without a timeout outlast a store that is away", async () => {
+    const { queue, store, pass } = await open({ poll: "1s" });
+    const { id } = await queue.submit("job");
+    let reads = 0;
+    for (const name of ["get", "counts"] as const) {
+      const read = store.orders[name].bind(store.orders) as (given: string) => Promise<unknown>;
+      const away = (): Promise<never> =>
+        Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "nobody answers" }));
+      Object.defineProperty(store.orders, name, {
+        value: (given: string) => (++reads < 10 ? away() : read(given)),
+      });
+    }
+    const waits = Promise.all([queue.waitFor(id), queue.drain()]);
+    await pass(2_000);
+    queue.work("job", () => "done");
+    for (let second = 0; second < 10; second++) await pass(1_000);
+    expect(await waits).toMatchObject([{ state: "COMPLETED", result: "done" }, undefined]);
+    expect(reads).toBeGreaterThanOrEqual(10);
   });
 
   test("a finished order cannot be cancelled, an unknown one neither", async () => {

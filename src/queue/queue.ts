@@ -25,8 +25,9 @@ export interface Submitted extends OrderRecord {
   readonly fresh: boolean;
 }
 
+/** A wait goes on while the store is away: it looks again when that answers, and ends early by nothing but these. */
 export interface WaitOptions {
-  /** Give up after this time; the order itself goes on. Default: never. */
+  /** Give up after this time, or a second later where the store does not answer; the order itself goes on. Default: never. */
   readonly timeout?: Duration;
   readonly signal?: AbortSignal;
 }

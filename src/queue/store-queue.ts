@@ -197,26 +197,17 @@ export class StoreQueue implements Queue {
 
   async waitFor(id: string, options: WaitOptions = {}): Promise<OrderRecord> {
     this.#refuseStopped();
-    const waiter = this.#waiters.wait(id, waitOptions(options));
-    try {
-      for (;;) {
-        const order = await this.#known(id);
-        if (isFinished(order.state)) return order;
-        await waiter.next();
-      }
-    } finally {
-      waiter.cancel();
-    }
+    return this.#waiters.until(id, waitOptions(options), async () => {
+      const order = await this.#known(id);
+      return isFinished(order.state) ? order : undefined;
+    });
   }
 
   async drain(options: WaitOptions = {}): Promise<void> {
     this.#refuseStopped();
-    const waiter = this.#waiters.wait(empty, waitOptions(options));
-    try {
-      while (!(await this.#isEmpty())) await waiter.next();
-    } finally {
-      waiter.cancel();
-    }
+    await this.#waiters.until(empty, waitOptions(options), async () =>
+      (await this.#isEmpty()) ? true : undefined,
+    );
   }
 
   async pause(reason = "asked for by pause()"): Promise<void> {

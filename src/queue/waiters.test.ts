@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { CutoverError } from "../core/index.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -82,13 +83,55 @@ test("a long wait keeps nothing of each of its wakes", async () => {
   one.cancel();
 });
 
-test("a wake that came first is heard before the end of the wait, which is then told each time", async () => {
+test("a wake before it is asked for is heard, and the end of the wait before any wake", async () => {
   const { made, clock } = waiters();
   const one = made.wait("a", { timeoutMs: 10 });
   made.wake("a");
-  await clock.advance(10);
   await one.next();
-  for (let n = 0; n < 2; n++)
+  await clock.advance(10);
+  for (let n = 0; n < 2; n++) {
+    made.wake("a");
     await expect(one.next()).rejects.toMatchObject({ code: "CUTOVER_ORDER_TIMEOUT" });
+  }
   one.cancel();
+});
+
+const away = (): Promise<never> =>
+  Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "nobody answers" }));
+const outcome = (asked: Promise<unknown>): (() => unknown) => {
+  let found: unknown = "open";
+  void asked.then(
+    (value) => (found = value),
+    (error: { code?: string; message: string }) => (found = error.code ?? error.message),
+  );
+  return () => found;
+};
+
+test("a wait goes on while the store is away, and ends by any other refusal", async () => {
+  const { made, clock } = waiters();
+  const answers = [away, away, () => Promise.resolve(undefined), away, () => Promise.resolve("done")];
+  const found = outcome(made.until("a", {}, () => (answers.shift() ?? away)()));
+  await clock.advance(3_999);
+  expect([found(), answers.length]).toEqual(["open", 1]);
+  await clock.advance(1);
+  expect(found()).toBe("done");
+  const refused = made.until("a", {}, () => Promise.reject(new Error("no such order")));
+  await expect(refused).rejects.toThrow("no such order");
+  await clock.advance(5_000);
+  expect(clock.pending).toBe(0);
+});
+
+test("a wait whose time is over ends though the store does not answer, and hears what it answers right then", async () => {
+  const { made, clock } = waiters();
+  const silent = outcome(made.until("a", { timeoutMs: 500 }, () => new Promise(() => {})));
+  const gone = outcome(made.until("a", { timeoutMs: 500 }, away));
+  const answer = Promise.withResolvers<string>();
+  const heard = outcome(made.until("a", { timeoutMs: 0 }, () => answer.promise));
+  await clock.advance(500);
+  expect([silent(), gone(), heard()]).toEqual(["open", "CUTOVER_ORDER_TIMEOUT", "open"]);
+  answer.resolve("done");
+  await clock.advance(1_000);
+  expect([silent(), heard()]).toEqual(["CUTOVER_ORDER_TIMEOUT", "done"]);
+  await clock.advance(5_000);
+  expect(clock.pending).toBe(0);
 });

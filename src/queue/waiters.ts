@@ -1,10 +1,12 @@
-import { type Clock, CutoverError, formatDuration, type Timer } from "../core/index.ts";
+import { type Clock, CutoverError, formatDuration, hasCode, type Timer } from "../core/index.ts";
 import type { WaitOptions } from "./queue.ts";
 import { duration, onlyKnown } from "./settings.ts";
 
 export interface Waiter {
   /** Resolves at the next wake; rejects when the time is over, the signal aborts or the queue stops. */
   next(): Promise<void>;
+  /** What the store answers, undefined when it is away; rejects as `next` does, where that comes before the answer. */
+  answer<T>(asked: Promise<T>): Promise<T | undefined>;
   /** No more waiting; frees timer and listener. */
   cancel(): void;
 }
@@ -13,6 +15,14 @@ export interface Waiter {
 const lingerMs = 5_000;
 /** `wakeSoon` wakes so much later. */
 const soonMs = 50;
+/** So long after its end a wait still hears an answer: a store that is away keeps it for half a minute. */
+const lateMs = 1_000;
+
+/** What ends a wait before its wake. */
+interface WaitEnd {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 interface Waiting {
   wake(): void;
@@ -40,14 +50,28 @@ export class Waiters {
     this.#follow = follow;
   }
 
+  /**
+   * What `look` finds, which looks again at each wake while it finds nothing. A store that is away is looked at again, too:
+   * who waits without end waits for it as well.
+   */
+  async until<T>(name: string, end: WaitEnd, look: () => Promise<T | undefined>): Promise<T> {
+    const waiter = this.wait(name, end);
+    try {
+      for (;;) {
+        const found = await waiter.answer(look());
+        if (found !== undefined) return found;
+        await waiter.next();
+      }
+    } finally {
+      waiter.cancel();
+    }
+  }
+
   /** A wake between this call and `next()` is not lost. */
-  wait(
-    name: string,
-    options: { readonly timeoutMs?: number | undefined; readonly signal?: AbortSignal | undefined },
-  ): Waiter {
-    const { timeoutMs, signal } = options;
+  wait(name: string, { timeoutMs, signal }: WaitEnd): Waiter {
     let woken = false;
     let failed: { readonly error: unknown } | undefined;
+    let late: Timer | undefined;
     // One for each next(): a race against a promise of the whole wait would keep something of every wake until its end.
     let heard = (): void => {};
     const wake = (): void => {
@@ -74,11 +98,26 @@ export class Waiters {
     return {
       async next() {
         if (!woken && failed === undefined) await new Promise<void>((resolve) => (heard = resolve));
-        if (!woken && failed !== undefined) throw failed.error;
+        // Before a wake, or one that is woken faster than it looks would never end.
+        if (failed !== undefined) throw failed.error;
         woken = false;
       },
+      answer: (asked) =>
+        new Promise((resolve, reject) => {
+          heard = () => {
+            if (failed === undefined) return;
+            const { error } = failed;
+            late ??= this.#clock.after(lateMs, () => reject(error));
+          };
+          heard();
+          asked.then(resolve, (error: unknown) => {
+            if (hasCode(error, "CUTOVER_STORE_UNAVAILABLE")) resolve(undefined);
+            else reject(error);
+          });
+        }),
       cancel: () => {
         timer?.cancel();
+        late?.cancel();
         signal?.removeEventListener("abort", onAbort);
         others.delete(entry);
         if (others.size === 0 && this.#waiting.get(name) === others) this.#waiting.delete(name);
@@ -150,10 +189,7 @@ const overdue = (name: string, ms: number): CutoverError =>
   });
 
 /** @throws CUTOVER_QUEUE_INVALID naming the option */
-export function waitOptions(options: WaitOptions): {
-  timeoutMs: number | undefined;
-  signal: AbortSignal | undefined;
-} {
+export function waitOptions(options: WaitOptions): WaitEnd {
   onlyKnown(options, { timeout: true, signal: true }, "wait");
   const { timeout, signal } = options;
   return { timeoutMs: timeout === undefined ? undefined : duration(timeout, "timeout"), signal };
