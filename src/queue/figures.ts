@@ -1,6 +1,7 @@
 import { asError, formatDuration } from "../core/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { RecoverySummary } from "./recovery.ts";
+import { headOfQueue, type QueueFinding, queueFindings } from "./findings.ts";
 import { judgeHealth, type QueueHealth } from "./health.ts";
 import type { QueueMetrics } from "./metrics.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -14,9 +15,7 @@ const answerMs = 2_000;
 /** What health asks the store for. */
 interface Waiting {
   readonly unfinished: number;
-  readonly paused: boolean;
-  readonly ageMs: number;
-  readonly missingTags: readonly string[];
+  readonly findings: readonly QueueFinding[];
 }
 
 /** What a queue tells of itself, read from the store and from what runs here. */
@@ -25,7 +24,7 @@ export class Figures {
   readonly #scheduler: Scheduler;
   readonly #workers: WorkerList;
   /** As it was when the store answered last. */
-  #last: Waiting = { unfinished: 0, paused: false, ageMs: 0, missingTags: [] };
+  #last: Waiting = { unfinished: 0, findings: [] };
 
   constructor(context: QueueContext, scheduler: Scheduler, workers: WorkerList) {
     this.#context = context;
@@ -38,7 +37,7 @@ export class Figures {
     const scheduler = this.#scheduler;
     // The store may be closed already.
     const { trouble, ...waiting } = stopped
-      ? { unfinished: 0, paused: false, ageMs: 0, missingTags: [], trouble: undefined }
+      ? { unfinished: 0, findings: [], trouble: undefined }
       : await this.#inTime();
     return judgeHealth({
       settings: this.#context.settings,
@@ -94,13 +93,19 @@ export class Figures {
 
   async #waiting(): Promise<Waiting> {
     const { store, settings } = this.#context;
-    const [counts, { paused }, ageMs, missingTags] = await Promise.all([
-      store.orders.counts(settings.name),
-      store.orders.config(settings.name),
+    const { ageLimitMs, name, tags } = settings;
+    const [counts, { paused }, ageMs, others, waiting] = await Promise.all([
+      store.orders.counts(name),
+      store.orders.config(name),
       this.#ageMs(),
-      this.#workers.missingTags(),
+      this.#workers.alive(),
+      store.orders.waiting(name, headOfQueue),
     ]);
-    return { unfinished: unfinished(counts), paused, ageMs, missingTags };
+    // This one, too, counts from its first work() on, before it has told of itself.
+    const { kinds } = this.#scheduler;
+    const workers = kinds.length === 0 ? others : [...others, { kinds, tags }];
+    const findings = queueFindings({ counts, paused, ageMs, ageLimitMs, workers, waiting });
+    return { unfinished: unfinished(counts), findings };
   }
 
   async #ageMs(): Promise<number> {

@@ -1,14 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { admission } from "./capacity.ts";
+import type { QueueFinding } from "./findings.ts";
 import { type HealthInput, judgeHealth } from "./health.ts";
 
+const finding = (code: QueueFinding["code"], level: QueueFinding["level"]): QueueFinding => ({
+  code,
+  level,
+  message: "x",
+});
 const settings = {
   slots: 4,
   memoryPerSlot: 100,
   warning: 0.8,
   critical: 0.9,
   depth: 100,
-  ageLimitMs: 60_000,
 };
 const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
   const memory = { limit: 1_000, used: share * 1_000, source: "test" };
@@ -19,13 +24,11 @@ const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
     unfinished: 10,
     usedSlots: 1,
     handlers: 1,
-    paused: false,
+    findings: [],
     stopped: false,
     trouble: undefined,
     waitingOrphans: 0,
     orphanTrouble: undefined,
-    ageMs: 0,
-    missingTags: [],
     heartbeatTrouble: undefined,
     ...more,
   };
@@ -46,12 +49,11 @@ describe("health", () => {
     ["memory-critical", "critical", given(0.95)],
     ["store", "critical", given(0.5, { trouble: "disk full" })],
     ["stopped", "critical", given(0.5, { stopped: true })],
-    ["paused", "warning", given(0.5, { paused: true })],
+    ["paused", "warning", given(0.5, { findings: [finding("paused", "warning")] })],
+    ["no-worker", "critical", given(0.5, { findings: [finding("no-worker", "critical")] })],
     ["depth", "warning", given(0.5, { unfinished: 80 })],
     ["no-handlers", "warning", given(0.5, { handlers: 0 })],
     ["orphans", "warning", given(0.5, { waitingOrphans: 2 })],
-    ["age", "warning", given(0.5, { ageMs: 60_000 })],
-    ["tags", "warning", given(0.5, { missingTags: ["gpu"] })],
     ["heartbeat", "warning", given(0.5, { heartbeatTrouble: "its thread is gone" })],
     ["memory-configured", "warning", given(0.5, { settings: { ...settings, memoryPerSlot: 1_000 } })],
   ] as const)("says %s and is %s", (code, status, input) => {

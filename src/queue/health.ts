@@ -1,14 +1,17 @@
 import type { Admission } from "./capacity.ts";
 import type { MemoryReading } from "./memory.ts";
-import { formatDuration } from "../core/index.ts";
+import type { QueueFinding } from "./findings.ts";
 import type { QueueSettings } from "./settings.ts";
 import { formatSize } from "./size.ts";
 
-/** Why a queue is not simply fine. `code` is stable, `message` for people. */
+/**
+ * Why a queue is not simply fine: what stands in the way of all of it, as `cutover queue stats` says it too, and what holds
+ * of this process alone. `code` is stable, `message` for people.
+ */
 export interface HealthReason {
   readonly code:
+    | QueueFinding["code"]
     | "stopped"
-    | "paused"
     | "store"
     | "memory-warning"
     | "memory-critical"
@@ -16,8 +19,6 @@ export interface HealthReason {
     | "depth"
     | "no-handlers"
     | "orphans"
-    | "tags"
-    | "age"
     | "heartbeat";
   readonly message: string;
 }
@@ -32,27 +33,20 @@ export interface QueueHealth {
 }
 
 export interface HealthInput {
-  readonly settings: Pick<
-    QueueSettings,
-    "slots" | "memoryPerSlot" | "warning" | "critical" | "depth" | "ageLimitMs"
-  >;
+  readonly settings: Pick<QueueSettings, "slots" | "memoryPerSlot" | "warning" | "critical" | "depth">;
   readonly admission: Admission;
   readonly memory: MemoryReading;
   readonly unfinished: number;
   readonly usedSlots: number;
   readonly handlers: number;
-  /** Stored: no worker claims anything. */
-  readonly paused: boolean;
+  /** What the record tells of the queue as a whole. */
+  readonly findings: readonly QueueFinding[];
   readonly stopped: boolean;
   readonly trouble: string | undefined;
   /** Orders of dead workers that no provider has looked for yet, or whose work it could not end. */
   readonly waitingOrphans: number;
   /** What a provider said that could not. */
   readonly orphanTrouble: string | undefined;
-  /** How long the order that waits longest has been due. */
-  readonly ageMs: number;
-  /** Tags that the best waiting orders need and no worker offers that was seen of late. */
-  readonly missingTags: readonly string[];
   /** Why nobody watches over the heartbeats. */
   readonly heartbeatTrouble: string | undefined;
 }
@@ -83,19 +77,7 @@ export function judgeHealth(input: HealthInput): QueueHealth {
   if (full >= settings.warning) {
     say("depth", `${input.unfinished} orders of at most ${settings.depth} are unfinished`);
   }
-  if (input.paused) say("paused", "no worker claims anything until resume()");
-  if (input.ageMs >= settings.ageLimitMs) {
-    say(
-      "age",
-      `an order has waited for ${formatDuration(input.ageMs)}, longer than ${formatDuration(settings.ageLimitMs)}`,
-    );
-  }
-  if (input.missingTags.length > 0) {
-    say(
-      "tags",
-      `orders wait for ${input.missingTags.join(", ")}, which no worker offers that was seen of late`,
-    );
-  }
+  for (const { code, message } of input.findings) say(code, message);
   if (input.heartbeatTrouble !== undefined) {
     say("heartbeat", `work that blocks its thread can lose its claim: ${input.heartbeatTrouble}`);
   }
@@ -109,11 +91,13 @@ export function judgeHealth(input: HealthInput): QueueHealth {
     );
   }
   return {
-    status: reasons.some(({ code }) => critical.has(code))
-      ? "critical"
-      : reasons.length > 0
-        ? "warning"
-        : "ok",
+    status:
+      reasons.some(({ code }) => critical.has(code)) ||
+      input.findings.some(({ level }) => level === "critical")
+        ? "critical"
+        : reasons.length > 0
+          ? "warning"
+          : "ok",
     reasons,
     slots: { total: settings.slots, admitted: admission.slots, used: input.usedSlots },
     memory: { ...memory, share: admission.share },

@@ -122,7 +122,11 @@ describe("a claim", () => {
     counts = () => Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "it is away" }));
     expect(await queue.health()).toMatchObject({
       status: "critical",
-      reasons: [{ code: "store", message: expect.stringContaining("it is away") }, { code: "no-handlers" }],
+      reasons: [
+        { code: "store", message: expect.stringContaining("it is away") },
+        { code: "no-worker" },
+        { code: "no-handlers" },
+      ],
       depth: { unfinished: 1 },
     });
     counts = () => new Promise(() => {});
@@ -133,7 +137,7 @@ describe("a claim", () => {
       message: "work cannot be claimed: the store did not answer within 2.0 s",
     });
     counts = undefined;
-    expect((await queue.health()).reasons.map(({ code }) => code)).toEqual(["no-handlers"]);
+    expect((await queue.health()).reasons.map(({ code }) => code)).toEqual(["no-worker", "no-handlers"]);
     await queue.stop();
   });
 

@@ -194,7 +194,10 @@ export interface Queue extends AsyncDisposable {
   unschedule(name: string): Promise<boolean>;
   schedules(): Promise<readonly ScheduleRecord[]>;
 
-  /** Never rejects, and never waits for longer than 2 s: a store that does not answer by then is a reason of its own. */
+  /**
+   * What stands in the way: of the queue as a whole, as `cutover queue stats` says it, and of this process. Never rejects, and
+   * never waits for longer than 2 s: a store that does not answer by then is a reason of its own.
+   */
   health(): Promise<QueueHealth>;
   metrics(): Promise<QueueMetrics>;
   /** Workers of this queue on all machines, as they last told; one that ended without a word stays for a day. */

@@ -12,6 +12,7 @@ import {
   silentLog,
   systemClock,
 } from "../core/index.ts";
+import { defaultAgeLimitMs } from "./findings.ts";
 import type { Classify } from "./failure.ts";
 import { machineMemory, type MemoryReader } from "./memory.ts";
 import { parseSize, type Size } from "./size.ts";
@@ -201,7 +202,7 @@ function readOptions(options: QueueOptions): QueueSettings {
     knownTags: options.knownTags === undefined ? undefined : new Set(tagList(options.knownTags, "knownTags")),
     claimBatch: whole(options.claimBatch ?? 250, "claimBatch", 1, 500),
     keepMs: options.keep === undefined ? undefined : duration(options.keep, "keep"),
-    ageLimitMs: duration(options.ageLimit ?? "10m", "ageLimit", 1),
+    ageLimitMs: duration(options.ageLimit ?? defaultAgeLimitMs, "ageLimit", 1),
     schema: options.schema,
     telemetry: telemetryApi(options.telemetry),
     classify: options.classify ?? (() => undefined),

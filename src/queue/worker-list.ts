@@ -64,19 +64,4 @@ export class WorkerList {
         order.tags.every((tag) => tags.includes(tag)),
     );
   }
-
-  /** Tags that the best waiting orders need and nobody offers. */
-  async missingTags(): Promise<readonly string[]> {
-    const { store, settings } = this.#context;
-    const waiting = await store.orders.waiting(settings.name, 100);
-    if (waiting.every(({ tags }) => tags.length === 0)) return [];
-    const offered = (await this.alive()).map(({ tags }) => tags);
-    // Each of its tags may be offered, but by different workers: then all of them are missing together.
-    const stuck = waiting.filter(
-      ({ tags }) => !offered.some((has) => tags.every((tag) => has.includes(tag))),
-    );
-    const all = new Set(offered.flat());
-    const alone = stuck.flatMap(({ tags }) => tags.filter((tag) => !all.has(tag)));
-    return [...new Set(alone.length > 0 ? alone : stuck.map(({ tags }) => tags.join(" + ")))].sort();
-  }
 }

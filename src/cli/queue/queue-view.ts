@@ -1,7 +1,12 @@
-import { formatDuration } from "../../core/index.ts";
-import { listWorkers, missingAfterMs } from "../../queue/index.ts";
-import type { OrderCounts, OrderRecord, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
-import { plural } from "../../report/index.ts";
+import {
+  headOfQueue,
+  listWorkers,
+  missingAfterMs,
+  type QueueFacts,
+  type QueueFinding,
+  queueFindings,
+} from "../../queue/index.ts";
+import type { OrderCounts, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
 import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
 
 /** A worker as the record knows it. */
@@ -11,10 +16,8 @@ export interface WorkerView extends WorkerRecord {
   readonly alive: boolean;
 }
 
-export interface QueueReason {
-  readonly level: "warning" | "critical";
-  readonly code: "paused" | "no-worker" | "unknown" | "unserved" | "waits-long" | "failed";
-  readonly message: string;
+export interface QueueReason extends Omit<QueueFinding, "code"> {
+  readonly code: QueueFinding["code"] | "unknown";
   /** What to do about it: a command, or empty. */
   readonly command: string;
 }
@@ -34,10 +37,6 @@ export interface QueueView {
   readonly flow: Flow;
 }
 
-/** An order that waits longer for room than this is worth a word. */
-const longWaitMs = 60_000;
-/** Waiting orders looked at for what nobody offers. */
-const headOfQueue = 200;
 /** Events of the past read at the first look: enough for a minute of most queues. */
 const pastEvents = 1_000;
 const pageSize = 100;
@@ -131,74 +130,43 @@ async function firstSince({ events }: Store, since: number, end: number): Promis
   return low;
 }
 
-/** Pure: what the figures mean, worst first. */
+/** Pure: what the figures mean, worst first, and what to do about it. */
 export function reasonsFor(facts: {
   readonly queue: string;
   readonly config: Pick<QueueConfig, "paused">;
   readonly counts: OrderCounts;
   readonly ageMs: number | null;
   readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "alive">[];
-  readonly waiting: readonly Pick<OrderRecord, "kind" | "tags">[];
+  readonly waiting: QueueFacts["waiting"];
   /** Queues of the store, when this one was never used and has no workers. */
   readonly others?: readonly string[];
 }): readonly QueueReason[] {
-  const { counts, ageMs, waiting } = facts;
-  const flag = facts.queue === "default" ? "" : ` --queue ${facts.queue}`;
-  const alive = facts.workers.filter((worker) => worker.alive);
-  const reasons: QueueReason[] = [];
-  if (counts.PENDING > 0 && alive.length === 0)
-    reasons.push({
-      level: "critical",
-      code: "no-worker",
-      message: `${plural(counts.PENDING, "order")} ${counts.PENDING === 1 ? "waits" : "wait"} and no worker is there`,
-      command: "cutover worker FILE",
-    });
-  // A name that is misspelt would otherwise look like a queue that is well.
-  const others = facts.others ?? [];
-  if (others.length > 0)
-    reasons.push({
-      level: "warning",
-      code: "unknown",
-      message: `nothing was ever seen of queue ${facts.queue}; the store has ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", …" : ""}`,
-      command: "cutover queue",
-    });
-  if (facts.config.paused)
-    reasons.push({
-      level: "warning",
-      code: "paused",
-      message: "paused: no worker starts anything",
-      command: `cutover queue resume${flag}`,
-    });
-  const unserved = new Set(
-    waiting
-      .filter(
-        ({ kind, tags }) =>
-          !alive.some(
-            (worker) => worker.kinds.includes(kind) && tags.every((tag) => worker.tags.includes(tag)),
-          ),
-      )
-      .map(({ kind, tags }) => (tags.length === 0 ? kind : `${kind} with ${tags.join(" + ")}`)),
-  );
-  if (alive.length > 0 && unserved.size > 0)
-    reasons.push({
-      level: "warning",
-      code: "unserved",
-      message: `no living worker takes ${[...unserved].slice(0, 3).join(", ")}${unserved.size > 3 ? ", …" : ""}`,
-      command: `cutover queue workers${flag}`,
-    });
-  if (ageMs !== null && ageMs > longWaitMs)
-    reasons.push({
-      level: "warning",
-      code: "waits-long",
-      message: `the oldest order has waited ${formatDuration(ageMs)} for room`,
-      command: "",
-    });
-  if (counts.FAILED > 0)
-    reasons.push({
-      level: "warning",
-      code: "failed",
-      message: `${counts.FAILED} failed and ${counts.FAILED === 1 ? "waits" : "wait"} for a person`,
-      command: `cutover queue ls --state FAILED${flag}`,
-    });
-  return reasons;
+  const { queue, config, counts, ageMs, waiting, others = [] } = facts;
+  const flag = queue === "default" ? "" : ` --queue ${queue}`;
+  const commands: Readonly<Record<QueueFinding["code"], string>> = {
+    "no-worker": "cutover worker FILE",
+    paused: `cutover queue resume${flag}`,
+    unserved: `cutover queue workers${flag}`,
+    tags: `cutover queue workers${flag}`,
+    age: "",
+    failed: `cutover queue ls --state FAILED${flag}`,
+  };
+  const workers = facts.workers.filter((worker) => worker.alive);
+  const { paused } = config;
+  const reasons: readonly QueueReason[] = queueFindings({
+    counts,
+    paused,
+    ageMs,
+    workers,
+    waiting,
+  }).map((finding) => ({ ...finding, command: commands[finding.code] }));
+  // A name that is misspelt would otherwise look like a queue that is well. Only the command is told a name.
+  if (others.length === 0) return reasons;
+  const unknown: QueueReason = {
+    level: "warning",
+    code: "unknown",
+    message: `nothing was ever seen of queue ${queue}; the store has ${others.slice(0, 5).join(", ")}${others.length > 5 ? ", …" : ""}`,
+    command: "cutover queue",
+  };
+  return [unknown, ...reasons];
 }
