@@ -42,7 +42,7 @@ describe("a claim", () => {
   test("that cannot be renewed is given up before it ends; another worker goes on, a late result is refused", async () => {
     const { store, clock, pass } = await open();
     let away = false;
-    const cut = failing(store, () => (away ? ["renew", "change", "claim", "orphans"] : []));
+    const cut = failing(store, () => (away ? ["renew", "change", "claim", "orphans", "seen"] : []));
     const first = await openQueue({ store: cut }, { clock, workerId: "one", lease: "15s", stagger: 0 });
     const aborted: number[] = [];
     const late = gate<string>();

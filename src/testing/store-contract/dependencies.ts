@@ -126,5 +126,17 @@ export function dependencyContract({ describe, expect, withStore }: ContractCase
         expect(await store.events.verify()).toMatchObject({ whole: true });
       },
     );
+
+    withStore(
+      "the id of an order of another queue is refused, and nothing of the call is stored",
+      async ({ store }) => {
+        await store.orders.submit([newOrder("taken", { queue: "p", payload: { to: "ann" } })]);
+        const all = [newOrder("before"), newOrder("taken"), newOrder("behind", { after: ["taken"] })];
+        expect(await refusal(store.orders.submit(all))).toBe("CUTOVER_QUEUE_INVALID");
+        expect(await store.orders.list({ queue: "q", limit: 10 })).toEqual([]);
+        const [again] = await store.orders.submit([newOrder("taken", { queue: "p" })]);
+        expect(again).toMatchObject({ fresh: false, order: { queue: "p", payload: { to: "ann" } } });
+      },
+    );
   });
 }

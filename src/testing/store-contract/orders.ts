@@ -54,18 +54,6 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
       expect(stored.map(({ payload }) => payload)).toEqual(payloads);
     });
 
-    withStore(
-      "the id of an order of another queue is refused, and nothing of the call is stored",
-      async ({ store }) => {
-        await store.orders.submit([newOrder("taken", { queue: "p", payload: { to: "ann" } })]);
-        const all = [newOrder("before"), newOrder("taken"), newOrder("behind", { after: ["taken"] })];
-        expect(await refusal(store.orders.submit(all))).toBe("CUTOVER_QUEUE_INVALID");
-        expect(await store.orders.list({ queue: "q", limit: 10 })).toEqual([]);
-        const [again] = await store.orders.submit([newOrder("taken", { queue: "p" })]);
-        expect(again).toMatchObject({ fresh: false, order: { queue: "p", payload: { to: "ann" } } });
-      },
-    );
-
     withStore("an id or key that is known already gives back the first order", async ({ store }) => {
       const outcomes = await store.orders.submit([
         newOrder("o1", { uniqueKey: "k" }),
