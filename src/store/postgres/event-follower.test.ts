@@ -57,6 +57,25 @@ describe("a process that follows nobody", () => {
     await followed.notable(10, 12);
     expect(told).toHaveLength(25);
   });
+
+  test("hears of each notable event once, however many rings tell of them before the first is read", async () => {
+    const { told, followed } = follower(45, false);
+    followed.own([event(20, "route.changed")]);
+    await Promise.all([followed.notable(10, 12), followed.notable(30, 31), followed.notable(10, 45)]);
+    expect(told).toEqual([20, 10, 30, 40]);
+  });
+
+  test("that was told of events that there are not hears of those that come, once somebody follows", async () => {
+    const { log, told, followed } = follower(8, false);
+    followed.looked(5);
+    followed.others(1_000_000);
+    followed.looked(5);
+    followed.looked(5);
+    log.follows = true;
+    followed.others(8);
+    await settled();
+    expect(told).toEqual([6, 7, 8]);
+  });
 });
 
 describe("a process that follows others", () => {

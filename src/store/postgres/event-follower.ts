@@ -4,6 +4,8 @@ import type { SqlEventLog } from "../sql/event-log.ts";
 const chunk = 500;
 /** A commit is answered, or given up, long before somebody began to follow so often. */
 const mostUnread = 32;
+/** Notable events of this process that are kept apart from those of others. */
+const mostOwn = 1_000;
 
 /** Events that concern other processes whatever they do: whoever holds the order, has the route, carries the run. */
 export const notableTypes: ReadonlySet<string> = new Set([
@@ -26,6 +28,12 @@ export class EventFollower {
   readonly #unread: { readonly from: number; to: number }[] = [];
   #reading = false;
   #target = 0;
+  /** Notable events up to here were told, and those of this process among the last of them. */
+  #noted = 0;
+  #noting: Promise<void> = Promise.resolve();
+  readonly #ownNotable = new Set<number>();
+  /** What `newest` was at the last look at the end of the chain. */
+  #believed = 0;
 
   constructor(log: SqlEventLog, upTo: number) {
     this.#log = log;
@@ -43,24 +51,29 @@ export class EventFollower {
     const fresh = events.filter(({ seq }) => seq > this.#upTo || this.#passed(seq));
     for (const { seq } of fresh) if (seq > this.#upTo) this.#ahead.add(seq);
     this.#advance();
+    this.#rememberNotable(events);
     if (fresh.length > 0) this.#log.tell(fresh);
     if (this.#ahead.size > 0) this.others(Math.min(...this.#ahead) - 1);
   }
 
   /** Others have committed notable events, first this one: told also where nobody follows what they commit. */
-  async notable(first: number, seq: number): Promise<void> {
-    if (this.#log.follows || first > seq) return;
-    try {
-      for (let after = first - 1; ;) {
-        const page = await this.#log.read({ types: [...notableTypes], after, limit: chunk });
-        for (const { seq: at } of page) if (at > this.#upTo) this.#ahead.add(at);
-        if (page.length > 0) this.#log.tell(page);
-        if (page.length < chunk) return;
-        after = page.at(-1)?.seq ?? seq;
-      }
-    } catch {
-      // Not to be reached: who waits for such events looks by itself too, more slowly.
+  notable(first: number, seq: number): Promise<void> {
+    // One reading after the other: two at a time would both come across what was committed meanwhile.
+    if (first <= seq) this.#noting = this.#noting.then(() => this.#note(first));
+    return this.#noting;
+  }
+
+  /**
+   * The chain ended here when it was looked at. Whoever rings is believed until the next look: what was heard of before the
+   * last one has to be there by now. It is not when somebody rang who knows nothing, or when the server has changed.
+   */
+  looked(seq: number): void {
+    if (seq < this.#believed) {
+      this.#upTo = Math.min(this.#upTo, seq);
+      this.#target = Math.min(this.#target, seq);
     }
+    this.#believed = this.newest;
+    this.others(seq);
   }
 
   /** Somebody else has committed events up to this one. */
@@ -72,6 +85,32 @@ export class EventFollower {
     }
     this.#target = Math.max(this.#target, seq);
     if (this.#target > this.#upTo && !this.#reading) void this.#catchUp();
+  }
+
+  #rememberNotable(events: readonly StoredEvent[]): void {
+    for (const { seq, type } of events) if (notableTypes.has(type)) this.#ownNotable.add(seq);
+    // Where nobody rings they are never read.
+    for (const seq of this.#ownNotable) {
+      if (this.#ownNotable.size <= mostOwn) return;
+      this.#ownNotable.delete(seq);
+    }
+  }
+
+  async #note(first: number): Promise<void> {
+    try {
+      while (!this.#log.follows) {
+        const after = Math.max(first - 1, this.#noted);
+        const page = await this.#log.read({ types: [...notableTypes], after, limit: chunk });
+        this.#noted = page.at(-1)?.seq ?? this.#noted;
+        const fresh = page.filter(({ seq }) => !this.#ownNotable.has(seq));
+        for (const { seq } of fresh) if (seq > this.#upTo) this.#ahead.add(seq);
+        for (const seq of this.#ownNotable) if (seq <= this.#noted) this.#ownNotable.delete(seq);
+        if (fresh.length > 0) this.#log.tell(fresh);
+        if (page.length < chunk) return;
+      }
+    } catch {
+      // Not to be reached: who waits for such events looks by itself too, more slowly.
+    }
   }
 
   /** Goes on to this position without reading what lies before it. */

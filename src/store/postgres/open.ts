@@ -183,7 +183,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     const others = seq - sinceLook.seq - sinceLook.own;
     sinceLook = { seq, own: 0 };
     if (others > 0 || inbox !== null) work.ring(null, true);
-    follower.others(seq);
+    follower.looked(seq);
   };
   const missed = (): void => {
     // Not to be reached: the next look tells.
