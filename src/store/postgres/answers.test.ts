@@ -84,6 +84,18 @@ describe("a server that lets one in and then answers nothing", () => {
   });
 });
 
+test("a server that lets nobody go is left when a store is closed", async () => {
+  const timers = new ManualClock();
+  const url = proxy.url(server.url());
+  const store = await openPostgresStore({ url, schema: server.schema(), timers });
+  await store.orders.submit([newOrder("a")]);
+  proxy.fate = () => "swallow";
+  let isOver = false;
+  const closing = store.close().then(() => (isOver = true));
+  for (; !isOver; await pause(1)) await timers.advance(100);
+  await closing;
+});
+
 test("a server that takes no writes any more is left for one that does", async () => {
   const store = await open();
   const admin = await connect();

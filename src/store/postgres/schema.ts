@@ -59,7 +59,8 @@ export async function migrateSchema(session: Session, schema: string, place: str
     const applied = await appliedVersions(session, schema, place);
     if (applied.length === 0) await makeSchema(session, schema);
     for (const file of missing(files, applied, place)) {
-      await session.script(file.sql);
+      // As long as it takes: it may write a large table anew.
+      await session.script(file.sql, 0);
       await session.send([
         {
           sql: `INSERT INTO schema (version, name, breaking, applied_at) VALUES ($1, $2, $3, ${serverNow})`,

@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/index.ts";
+import type { Clock, Timer } from "../../core/index.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import {
   numbersAsNumbers,
@@ -24,6 +24,9 @@ export interface SessionOptions {
   /** Further settings, `name` to value. */
   readonly settings: Readonly<Record<string, string>>;
 }
+
+/** How long a server may take to let a connection go. */
+const goodbyeMs = 2_000;
 
 /** What became of one statement of a row of them. */
 export type Settled =
@@ -72,7 +75,14 @@ export class Session {
       hooks.lost?.(error);
     });
     if (hooks.notified !== undefined) client.on("notification", hooks.notified);
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      session.#ending = true;
+      // The server may still be waiting for an answer, a password for instance.
+      client.connection?.stream?.destroy();
+      throw error;
+    }
     try {
       await session.#answered(options.connectMs, () => client.query(setUp(options)));
     } catch (error) {
@@ -118,9 +128,9 @@ export class Session {
     return answersOf(await this.settle(statements));
   }
 
-  /** Runs statements without values, several at once allowed. */
-  async script(sql: string): Promise<void> {
-    await this.#answered(this.#options.answerMs, () => this.#client.query(sql));
+  /** Runs statements without values, several at once allowed. @param answerMs as in `settle` */
+  async script(sql: string, answerMs: number = this.#options.answerMs): Promise<void> {
+    await this.#answered(answerMs, () => this.#client.query(sql));
   }
 
   /** Ends the connection at once; what is under way fails. */
@@ -132,12 +142,20 @@ export class Session {
   /** Ends it politely, waiting for what is under way. */
   async end(): Promise<void> {
     this.#ending = true;
-    if (this.#lost === undefined) {
-      // A server that has just gone needs no goodbye.
-      await this.#client.end().catch(() => {});
-    } else {
-      this.destroy("ended");
-    }
+    if (this.#lost !== undefined) return this.destroy("ended");
+    let deadline: Timer | undefined;
+    const arm = (): void => {
+      deadline = this.#options.timers.after(goodbyeMs, () => {
+        // What is under way has a deadline of its own.
+        if (this.#busy > 0) arm();
+        else this.destroy("the server did not answer a goodbye");
+      });
+      deadline.unref();
+    };
+    arm();
+    // A server that has just gone needs no goodbye.
+    await this.#client.end().catch(() => {});
+    deadline?.cancel();
   }
 
   /** A server that does not answer in time loses the connection. */
