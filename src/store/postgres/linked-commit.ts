@@ -240,7 +240,8 @@ export async function lookAgain(session: Session, { id }: Offer): Promise<readon
 /** Not the transaction's id: one that was lost with the server, before it wrote anything, may be given to another again. */
 function markOf({ events }: Writes, at: number): CommitMark {
   const [first] = events as readonly [Writes["events"][number]];
-  return { event: { at, stream: first.stream, text: canonicalJson(first.event.data) } };
+  const event = { at, stream: first.stream, text: canonicalJson(first.event.data) };
+  return { event, count: events.length };
 }
 
 interface Link {

@@ -162,7 +162,6 @@ function assemble(given: Given, first: Session, head: number): Store {
       sinceLook.own += Math.max(0, last - Math.max(first - 1, sinceLook.seq));
       if (events.length > 0) follower.own(events);
       work.ring(ring, false);
-      // Of one whose answer was lost it may be known that it brought work, and not where its events are.
       if (events.length + ring.length > 0 && !announced) bell.ring(toldOf(events, ring));
     },
   });

@@ -3,7 +3,7 @@ import { openProxy, type Proxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { setFaultHandler } from "../../core/index.ts";
 import { newOrder, refusal, seededRandom } from "../../testing/store-contract/tools.ts";
-import type { NewOrder, Store } from "../index.ts";
+import type { NewOrder, Store, StoredEvent } from "../index.ts";
 import { openPostgresStore } from "./open.ts";
 import { preparedText } from "./statement-text.ts";
 
@@ -76,6 +76,8 @@ describe("a commit whose answer is lost", () => {
       const schema = server.schema();
       await using store = await open(schema, proxy.url(server.url()));
       await using other = await open(schema);
+      const heard: StoredEvent[] = [];
+      store.events.subscribe((events) => heard.push(...events), { others: false });
       await store.orders.submit([order("first")]);
       let cut = false;
       proxy.fate = (sent) => {
@@ -96,6 +98,8 @@ describe("a commit whose answer is lost", () => {
       expect((await store.orders.list({ queue: "q", limit: 100 })).map(({ id }) => id).sort()).toEqual(
         ids.sort(),
       );
+      // Whoever listens here is told of it once, as it is stored.
+      expect(heard).toEqual(await store.events.read({ stream: "queue:q", limit: 100 }));
       expect(await store.events.verify()).toMatchObject({ whole: true });
     },
   );

@@ -51,3 +51,13 @@ export function closedError(place: string): CutoverError {
     place,
   });
 }
+
+/** What a call is refused with whose commit was not answered, when there is no way to find out what came of it. */
+export function unansweredError(cause: Error, place: string): CutoverError {
+  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected an answer to a commit, found the connection gone (${cause.message}) and no way to ask again: it may be stored or not`,
+    remedy: "when the server is back, look whether it is stored, or do the same again with the same ids",
+    place,
+    cause,
+  });
+}

@@ -54,8 +54,14 @@ export type CommitMark =
       /** Its last event, when it has any and its place is known. */
       readonly end: ChainEnd | undefined;
     }
-  /** Its first event, which no other is like: it tells of an order, a fence, a time. */
-  | { readonly event: { readonly at: number; readonly stream: string; readonly text: string } };
+  /** Its first event, which no other is like: it tells of an order, a fence, a time; and how many it has. */
+  | { readonly event: EventMark; readonly count: number };
+
+interface EventMark {
+  readonly at: number;
+  readonly stream: string;
+  readonly text: string;
+}
 
 /** So many events a stream may get while a process finds out what became of its commit: minutes of a busy queue. */
 const recentEvents = 100_000;
@@ -299,15 +305,19 @@ export async function wasCommitted(session: Session, mark: CommitMark): Promise<
   return yes === 1 || yes === "t";
 }
 
+/** Where an event of a mark stands, as a query. */
+export function likeMark({ at, stream, text }: EventMark): Pick<Statement, "sql" | "values"> {
+  return {
+    sql: `SELECT seq FROM (SELECT seq, at, data, packed FROM events WHERE stream = $1
+      ORDER BY seq DESC LIMIT ${recentEvents}) AS recent WHERE at = $2 AND (data = $3 OR packed = $4)`,
+    values: [stream, at, text, packText(text) ?? null],
+  };
+}
+
 function questionOf(mark: CommitMark): Statement {
   if ("event" in mark) {
-    const { at, stream, text } = mark.event;
-    return {
-      sql: `SELECT count(*) AS yes FROM (SELECT at, data, packed FROM events WHERE stream = $1
-        ORDER BY seq DESC LIMIT ${recentEvents}) AS recent WHERE at = $2 AND (data = $3 OR packed = $4)`,
-      values: [stream, at, text, packText(text) ?? null],
-      wants: "rows",
-    };
+    const { sql, values } = likeMark(mark.event);
+    return { sql: `SELECT count(*) AS yes FROM (${sql}) AS found`, values, wants: "rows" };
   }
   const { xact, end } = mark;
   if (end === undefined)

@@ -168,7 +168,7 @@ test("a commit is looked up again on the same connection where the first look fa
   await session.script("SET lock_timeout = 20");
   const blocker = await connectClient(server.url());
   await blocker.query(`BEGIN; SELECT 1 FROM "${schema}".chain_head FOR UPDATE`);
-  const mark = { event: { at: 0, stream: "none", text: "none" } };
+  const mark = { event: { at: 0, stream: "none", text: "none" }, count: 1 };
   await expect(wasCommitted(session, mark)).rejects.toMatchObject({ code: "55P03" });
   await blocker.query("ROLLBACK");
   await blocker.end();

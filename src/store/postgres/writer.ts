@@ -1,4 +1,4 @@
-import { asError, type Clock, CutoverError } from "../../core/index.ts";
+import { asError, type Clock } from "../../core/index.ts";
 import type { ChainDraft } from "../chain-draft.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
@@ -9,6 +9,7 @@ import type { Ring } from "./doorbell.ts";
 import { clockMs, commitForeseen, otherwise } from "./foreseen-commit.ts";
 import type { Learned } from "./foreseen.ts";
 import { Foresight } from "./foresight.ts";
+import { foundEvents } from "./found-events.ts";
 import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
 import { finish, type Job, locksOf, runAll } from "./jobs.ts";
@@ -18,7 +19,7 @@ import { NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
 import { type Offer, offerOf } from "./offers.ts";
 import { decideExpected, OrderWork } from "./order-batch.ts";
-import { closedError, type Persistence, Tries } from "./persistence.ts";
+import { closedError, type Persistence, Tries, unansweredError } from "./persistence.ts";
 import { isDuplicate, isOfData, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
@@ -282,9 +283,13 @@ export class Writer {
     if (unknown !== undefined && !(await this.#gotThrough(unknown, tries))) throw unknown.cause;
     if (learned === undefined) secondLook.claimed(orders, outcomes, gathered);
     else this.#foresight.learn(learned);
-    committed(events, ring, announced);
-    if (offer === undefined || unknown === undefined) return outcomes;
-    return this.#ask(unknown.cause, tries, (session) => lookAgain(session, offer));
+    if (unknown === undefined) {
+      committed(events, ring, announced);
+      return outcomes;
+    }
+    const { cause, mark } = unknown;
+    committed(await this.#ask(cause, tries, (again) => foundEvents(again, mark)), ring, announced);
+    return offer === undefined ? outcomes : this.#ask(cause, tries, (again) => lookAgain(again, offer));
   }
 
   /** Time of the store as far as it is known without asking. */
@@ -369,13 +374,7 @@ export class Writer {
         try {
           await tries.next(error);
         } catch {
-          throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-            message: `expected an answer to a commit, found the connection gone (${asError(cause).message}) and no way to ask again: it may be stored or not`,
-            remedy:
-              "when the server is back, look whether it is stored, or do the same again with the same ids",
-            place: this.#options.place,
-            cause,
-          });
+          throw unansweredError(cause, this.#options.place);
         }
       }
     }
