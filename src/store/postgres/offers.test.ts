@@ -76,9 +76,12 @@ class Pair implements AsyncDisposable {
     return rows[0] as unknown as Offer;
   }
 
-  /** Newest position that others were told of last. */
-  get toldSeq(): unknown {
-    return this.#told.at(-1)?.["seq"];
+  /** Whether others are told of new work up to this position: of what came before they may be told meanwhile. */
+  async isToldOf(seq: unknown): Promise<boolean> {
+    const isOfIt = (told: Record<string, unknown>): boolean =>
+      told["seq"] === seq && JSON.stringify(told["queues"]) === '["q"]';
+    for (let n = 0; n < 2_000 && !this.#told.some(isOfIt); n++) await pause(1);
+    return this.#told.some(isOfIt);
   }
 
   /** Submits, and waits until the worker's side was rung. */
@@ -150,7 +153,7 @@ describe("a new order that another process tells of", () => {
       // Without knowledge of the chain's end the next commit is given its place by the server.
       await pair.submitter.rebuild();
       await pair.submit(`o${n}`);
-      expect(pair.toldSeq).toBe((await pair.offerOf(`o${n}`)).trail[0]);
+      expect(await pair.isToldOf((await pair.offerOf(`o${n}`)).trail[0])).toBe(true);
       await pair.claim();
     }
   });
