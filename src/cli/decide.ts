@@ -5,7 +5,7 @@ import type { RunRecord } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { span } from "./draw/line.ts";
-import { awaitOwner, carrierOf, hasStore, noRuns, ownStore, viewRecorded } from "./reach-store.ts";
+import { awaitOwner, carrierOf, needRecord, ownStore, viewRecorded } from "./reach-store.ts";
 import { inStore } from "./store-place.ts";
 
 /** `--reason` of commands that a person answers for. */
@@ -44,7 +44,7 @@ export async function decide(
     const path = `/v1/runs/${encodeURIComponent(run.id)}/${verb}`;
     return owner.post<RunView>(path, { by: context.by, ...body });
   }
-  if (!hasStore(context)) throw noRuns(context);
+  await needRecord(context);
   return ownStore(context, async (store) => {
     const { id } = chooseRun(await store.runs.list(), choice);
     const view = (): Promise<RunView> => viewRecorded(context, store, id);

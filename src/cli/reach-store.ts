@@ -212,6 +212,18 @@ function isRunning(pid: string | undefined): boolean {
   }
 }
 
+/**
+ * A server tells only when it is asked whether there is a record, and opening its store to carry runs would make one.
+ * @throws CUTOVER_RUN_NOT_FOUND when there is none
+ */
+export async function needRecord(place: StorePlace): Promise<void> {
+  const found =
+    place.shared === undefined
+      ? hasStore(place)
+      : (await readStore(place, () => Promise.resolve(true))) !== undefined;
+  if (!found) throw noRuns(place);
+}
+
 /** For questions about runs where there is no store: there are none. */
 export function noRuns(place: StorePlace): CutoverError {
   return new CutoverError("CUTOVER_RUN_NOT_FOUND", {

@@ -72,6 +72,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     "check that the folder exists and can be written, or that the server runs and lets this user in",
   ),
   CUTOVER_DRIVER_MISSING: entry(6, "install the named package beside cutover, for example `npm install pg`"),
+  CUTOVER_STORE_CLOSED: entry(2, "open the store again"),
   CUTOVER_STORE_OWNED: entry(
     7,
     "wait until the other process ends, or speak to it with status, pause, rollback",
@@ -288,6 +289,7 @@ export type ErrorCode =
   | "CUTOVER_STORE_FULL"
   | "CUTOVER_STORE_UNAVAILABLE"
   | "CUTOVER_DRIVER_MISSING"
+  | "CUTOVER_STORE_CLOSED"
   | "CUTOVER_STORE_OWNED"
   | "CUTOVER_STORE_CONFLICT"
   | "CUTOVER_AUDIT_BROKEN"

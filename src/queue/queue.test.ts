@@ -364,6 +364,19 @@ describe("time and cancelling", () => {
     expect(reads).toBeGreaterThanOrEqual(10);
   });
 
+  test("a store that is closed under the queue does not come back: waits end, and stopping does", async () => {
+    const { queue, store, pass } = await open({ poll: "1s" });
+    const { id } = await queue.submit("job");
+    const waits = Promise.allSettled([queue.waitFor(id), queue.drain()]);
+    await pass(500);
+    await store.close();
+    await pass(3_000);
+    const closed = { status: "rejected", reason: { code: "CUTOVER_STORE_CLOSED" } };
+    expect(await waits).toMatchObject([closed, closed]);
+    await expect(queue.submit("job")).rejects.toMatchObject({ code: "CUTOVER_STORE_CLOSED" });
+    await queue.stop();
+  });
+
   test("a finished order cannot be cancelled, an unknown one neither", async () => {
     const { queue, pass } = await open();
     queue.work("job", () => null);

@@ -37,6 +37,13 @@ describe("the definition of a worker", () => {
       refused("options") as Error,
     );
     expect(() => defineWorker({ queue: "a b", kinds: { a: () => 1 } })).toThrow(refused("name") as Error);
+    for (const given of ["name", "clock", "random", "log", "workerId"])
+      expect(() => defineWorker({ [given]: "a", kinds: { a: () => 1 } } as never)).toThrow(
+        refused(given) as Error,
+      );
+    expect(() => defineWorker({ name: "a", kinds: { a: () => 1 } } as never)).toThrow(
+      expect.objectContaining({ remedy: "name the queue by queue" }) as Error,
+    );
     expect(() => defineWorker(undefined as never)).toThrow(refused("worker") as Error);
   });
 });

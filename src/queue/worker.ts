@@ -44,6 +44,8 @@ export function defineWorker(input: WorkerInput): WorkerDefinition {
   if (typeof input !== "object" || (input as unknown) === null)
     throw invalid("worker", "an object with kinds", input, sayKinds);
   const { queue = "default", kinds, ...options } = input;
+  for (const [option, remedy] of Object.entries(notOfAWorker))
+    if (option in options) throw invalid(option, "an option of a worker", option, remedy);
   queueSettings({ ...options, name: queue });
   const names = typeof kinds === "object" && (kinds as unknown) !== null ? Object.keys(kinds) : [];
   if (names.length === 0) throw invalid("kinds", "at least one kind with its handler", kinds, sayKinds);
@@ -56,6 +58,14 @@ export function defineWorker(input: WorkerInput): WorkerDefinition {
   return Object.freeze({ type: "worker", queue, kinds: Object.freeze({ ...kinds }), options });
 }
 
+const byCarrier = "leave it out: whoever carries the worker gives it";
+const notOfAWorker: Readonly<Record<Exclude<keyof QueueOptions, keyof WorkerInput>, string>> = {
+  name: "name the queue by queue",
+  clock: byCarrier,
+  random: byCarrier,
+  log: byCarrier,
+  workerId: byCarrier,
+};
 const sayKinds = "say how each kind is done: kinds: { NAME: (order) => …, OTHER: subprocess({ … }) }";
 
 /** True for a value made by `defineWorker`: what was written without it has not been checked, and lacks its defaults. */

@@ -227,8 +227,9 @@ describe("a server that cannot be used", () => {
       [["report"], 2, "CUTOVER_RUN_NOT_FOUND"],
       [["route"], 0, ""],
       [["doctor"], 0, ""],
-      [["pause", "--reason", "x"], 6, "expected a store, found none"],
-      [["rollback", "--reason", "x"], 6, "expected a store, found none"],
+      [["pause", "--reason", "x"], 2, "CUTOVER_RUN_NOT_FOUND"],
+      [["resume"], 2, "CUTOVER_RUN_NOT_FOUND"],
+      [["rollback", "--reason", "x"], 2, "CUTOVER_RUN_NOT_FOUND"],
     ] as const) {
       const ended = await project.run(...words, "--store", where);
       const told = (ended.stdout + ended.stderr).replaceAll(/\s+/g, " ");

@@ -1,7 +1,7 @@
 import { carryOptions, carryRun } from "../carry-run.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command } from "../command.ts";
-import { hasStore, noRuns } from "../reach-store.ts";
+import { needRecord } from "../reach-store.ts";
 import { recordedMigration } from "../recorded-migration.ts";
 
 export const command: Command = {
@@ -16,8 +16,8 @@ export const command: Command = {
     ...carryOptions,
   },
   words: 1,
-  run(context) {
-    if (!hasStore(context)) throw noRuns(context);
+  async run(context) {
+    await needRecord(context);
     return carryRun(context, async ({ engine, store }) => {
       const runs = await store.runs.list();
       const run = chooseRun(runs, { typed: context.args.positionals[0], otherwise: "unfinished" });

@@ -5,7 +5,7 @@ import { reasonOf, reasonOption } from "../decide.ts";
 import { recordedMigration } from "../recorded-migration.ts";
 import { exitOf } from "../exit-code.ts";
 import { lookOn } from "../look-on.ts";
-import { awaitOwner, carriedBy, hasStore, noRuns, ownStore } from "../reach-store.ts";
+import { awaitOwner, carriedBy, needRecord, ownStore } from "../reach-store.ts";
 import { sharedRun } from "../run-source.ts";
 
 export const command: Command = {
@@ -26,7 +26,7 @@ export const command: Command = {
     const typed = context.args.positionals[0];
     const owner = await awaitOwner(context);
     if (owner !== undefined) return followOwner(context, owner, typed, reason);
-    if (!hasStore(context)) throw noRuns(context);
+    await needRecord(context);
     const elsewhere = await followShared(context, typed, reason);
     if (elsewhere !== undefined) return elsewhere;
     return carryRun(context, async ({ engine, store }) => {

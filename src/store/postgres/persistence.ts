@@ -43,15 +43,6 @@ function gaveUp(failure: unknown, retryMs: number, place: string): CutoverError 
   });
 }
 
-/** What every call on a closed store is refused with. */
-export function closedError(place: string): CutoverError {
-  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-    message: "expected an open store, found it closed",
-    remedy: "open the store again",
-    place,
-  });
-}
-
 /** What a call is refused with whose commit was not answered, when there is no way to find out what came of it. */
 export function unansweredError(cause: Error, place: string): CutoverError {
   return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {

@@ -140,10 +140,12 @@ export function troubleOf(thrown: unknown): Trouble {
 
 /**
  * True when there is nobody left who could answer what was asked last: what became of it is not known. A server that refuses
- * a write for a reason of its own, and so is to be left, has said that it did nothing.
+ * a write for a reason of its own (read only, out of room), and so is to be left, has said that it did nothing. By its
+ * SQLSTATE: the word for how bad it is comes in the server's language.
  */
 export const isGone = (thrown: unknown): boolean =>
-  troubleOf(thrown) === "lost" && severityOf(thrown) !== "ERROR";
+  troubleOf(thrown) === "lost" &&
+  (!/^(25|53)[0-9A-Z]{3}$/.test(sqlStateOf(thrown) ?? "") || /^(FATAL|PANIC)$/.test(severityOf(thrown)));
 
 /** True when a value, not the server, is the reason: one call of many, and the others can go on without it. */
 export function isOfData(thrown: unknown): boolean {

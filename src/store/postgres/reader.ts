@@ -1,5 +1,6 @@
 import type { Program, Statement } from "../sql/program.ts";
-import { closedError, type Persistence, Tries } from "./persistence.ts";
+import { closedStore } from "../closed-store.ts";
+import { type Persistence, Tries } from "./persistence.ts";
 import type { Session } from "./session.ts";
 
 export interface ReaderOptions extends Persistence {
@@ -26,11 +27,11 @@ export class Reader {
   async read<T>(program: () => Program<T>): Promise<T> {
     const tries = new Tries(this.#options);
     for (;;) {
-      if (this.#closed) throw closedError(this.#options.place);
+      if (this.#closed) throw closedStore(this.#options.place);
       try {
         return await runProgram(await this.#session(), program());
       } catch (error) {
-        if (this.#closed) throw closedError(this.#options.place);
+        if (this.#closed) throw closedStore(this.#options.place);
         await tries.next(error);
       }
     }

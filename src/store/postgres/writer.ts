@@ -1,5 +1,6 @@
 import { asError, type Clock } from "../../core/index.ts";
 import type { ChainDraft } from "../chain-draft.ts";
+import { closedStore } from "../closed-store.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
@@ -19,7 +20,7 @@ import { NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
 import { type Offer, offerOf } from "./offers.ts";
 import { decideExpected, OrderWork } from "./order-batch.ts";
-import { closedError, type Persistence, Tries, unansweredError } from "./persistence.ts";
+import { type Persistence, Tries, unansweredError } from "./persistence.ts";
 import { isDuplicate, isOfData, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
@@ -116,7 +117,7 @@ export class Writer {
 
   #add<T>(job: Pick<Job, "order" | "task" | "writes">): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#closed) return reject(closedError(this.#options.place));
+      if (this.#closed) return reject(closedStore(this.#options.place));
       this.#jobs.push({ ...job, resolve, reject });
       this.#running ??= this.#run();
     });

@@ -1,4 +1,5 @@
 import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
+import { closedStore } from "../closed-store.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { JobOutcome, OrderJob, Writes } from "../orders/order-io.ts";
 import type { Connection } from "./connection.ts";
@@ -58,7 +59,7 @@ export class GroupCommit {
 
   #add<T>(work: Job["work"]): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#closed) return reject(closedError(this.#options.place));
+      if (this.#closed) return reject(closedStore(this.#options.place));
       this.#jobs.push({ work, resolve, reject });
       if (!this.#scheduled) {
         this.#scheduled = true;
@@ -180,15 +181,6 @@ function busyError({ busyMs, place }: GroupCommitOptions): CutoverError {
     message: `expected to write within ${busyMs} ms, found the store locked by another process all that time`,
     remedy: "find the process that holds the file, then try again",
     details: { busyMs },
-    place,
-  });
-}
-
-/** What every call on a closed store is refused with. */
-export function closedError(place: string): CutoverError {
-  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-    message: "expected an open store, found it closed",
-    remedy: "open the store again",
     place,
   });
 }

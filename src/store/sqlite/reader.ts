@@ -1,6 +1,6 @@
 import { type Clock, type CutoverError, sleep } from "../../core/index.ts";
 import type { Connection } from "./connection.ts";
-import { closedError } from "./group-commit.ts";
+import { closedStore } from "../closed-store.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
 
 /** Reads at once on the store's connection, and waits only while another process repairs the write-ahead log. */
@@ -48,6 +48,6 @@ export class Reader {
   }
 
   closedError(): CutoverError {
-    return closedError(this.#place);
+    return closedStore(this.#place);
   }
 }

@@ -83,8 +83,8 @@ export function eventContract({ describe, expect, withStore }: ContractCase): vo
     withStore("a closed store refuses every call", async ({ store }) => {
       await store.close();
       await store.close();
-      expect(await refusal(store.runs.commit("r1", [created]))).toBe("CUTOVER_STORE_UNAVAILABLE");
-      expect(await refusal(store.runs.get("r1"))).toBe("CUTOVER_STORE_UNAVAILABLE");
+      expect(await refusal(store.runs.commit("r1", [created]))).toBe("CUTOVER_STORE_CLOSED");
+      expect(await refusal(store.runs.get("r1"))).toBe("CUTOVER_STORE_CLOSED");
     });
 
     withStore("what was asked for before closing is still done", async ({ store }) => {
