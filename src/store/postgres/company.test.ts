@@ -134,7 +134,7 @@ describe("two stores on one database", () => {
     const caller = await connectClient(server.url());
     await caller.query("BEGIN");
     await a.orders.submitWithin(caller, [newOrder("o2", { queue: "other" })]);
-    expect(rung).toEqual([]);
+    expect(rung).not.toContain("other");
     await caller.query("COMMIT");
     expect(await until(() => rung.includes("other"), soonMs)).toBe(true);
     await caller.end();
