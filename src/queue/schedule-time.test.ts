@@ -7,7 +7,7 @@ const iso = (ms: number): string => new Date(ms).toISOString().replace(".000Z", 
 /** The first `n` times of a schedule that begins at `from`. */
 function firstOf(times: ScheduleTimes, from: string, n: number): readonly string[] {
   const found = [times.first(at(from))];
-  while (found.length < n) found.push(times.after(found.at(-1) ?? 0));
+  while (found.length < n) found.push(times.after(found.at(-1) ?? 0) ?? 0);
   return found.map(iso);
 }
 
@@ -116,6 +116,9 @@ test.each([
   ["cron", { cron: "" }],
   ["cron", { cron: "0 3 * * * * 2030" }],
   ["cron", { cron: "? 3 * * *" }],
+  ["cron", { cron: "2026-11-22T23:38:00" }],
+  ["cron", { cron: " 2026-11-22T23:38:00Z " }],
+  ["cron", { cron: "2026-11-22 23:38" }],
   ["cron", { cron: undefined }],
   ["cron", { cron: "0 0 30 2 *" }],
   ["timezone", { cron: "0 3 * * *", timezone: "Nowhere/City" }],
@@ -132,5 +135,11 @@ test.each([
 ])("a schedule is refused naming %s: %j", (field, when) => {
   expect(() => scheduleTimes(when as never).first(0)).toThrow(
     expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place: field }),
+  );
+});
+
+test("for a date in place of a pattern the refusal names what does a thing once", () => {
+  expect(() => scheduleTimes({ cron: "2026-11-22T23:38:00" })).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining("runAt") as string }),
   );
 });

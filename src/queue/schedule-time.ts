@@ -27,8 +27,8 @@ export interface ScheduleTimes {
   first(now: number): number;
   /** The newest time up to `now`, when `due` is one that has come. */
   newest(due: number, now: number): number;
-  /** The time that comes after `at`. */
-  after(at: number): number;
+  /** The time that comes after `at`; undefined when none does. */
+  after(at: number): number | undefined;
 }
 
 const shortestEvery = 1_000;
@@ -42,7 +42,9 @@ export function scheduleTimes(when: ScheduleWhen): ScheduleTimes {
   );
   if ("every" in when && ("cron" in when || "timezone" in when))
     throw invalid("when", "{ cron, timezone? } or { every }", "members of both");
-  return "every" in when ? everyTimes(when.every) : cronTimes(when.cron, when.timezone ?? "UTC");
+  if ("every" in when) return everyTimes(when.every);
+  isPattern(when.cron);
+  return cronTimes(when.cron, when.timezone ?? "UTC");
 }
 
 /** The times of a stored schedule. */
@@ -66,15 +68,15 @@ function everyTimes(every: Duration): ScheduleTimes {
 
 function cronTimes(text: string, timezone: string): ScheduleTimes {
   const cron = parseCron(text, checkedZone(timezone));
-  const after = (at: number): number => {
-    const next = cron.nextRun(new Date(at));
-    if (next === null) throw invalid("cron", "times that come", text);
-    return next.getTime();
-  };
+  const after = (at: number): number | undefined => cron.nextRun(new Date(at))?.getTime();
   return {
     text,
     timezone,
-    first: after,
+    first(now) {
+      const first = after(now);
+      if (first === undefined) throw invalid("cron", "times that come", text);
+      return first;
+    },
     newest(due, now) {
       // Times before the beginning of the next second: cron counts in seconds, and the reference is left out.
       const before = new Date((Math.floor(now / 1_000) + 1) * 1_000);
@@ -84,11 +86,20 @@ function cronTimes(text: string, timezone: string): ScheduleTimes {
   };
 }
 
-function parseCron(text: string, timezone: string): Cron {
+const expected = 'five or six cron parts such as "0 3 * * *", or "@daily"';
+
+/** Refuses what the parser takes besides patterns: a date is one time, and a schedule has times without end. */
+function isPattern(text: string): void {
   // `?` stands for the moment at which a pattern is read: every worker would mean another time.
   const readable = typeof text === "string" && text.length <= 200 && !text.includes("?");
-  const expected = 'five or six cron parts such as "0 3 * * *", or "@daily"';
-  if (!readable) throw invalid("cron", expected, text);
+  if (readable && /^(@\S+|\S+(\s+\S+){4,5})$/.test(text.trim())) return;
+  const remedy =
+    "for a single time submit the order itself, with runAt; for one again and again write cron parts";
+  if (readable && !Number.isNaN(Date.parse(text))) throw invalid("cron", expected, text, remedy);
+  throw invalid("cron", expected, text);
+}
+
+function parseCron(text: string, timezone: string): Cron {
   try {
     // Lists and ranges are fixed times too: `15,45 2 * * *` comes twice in the night the clocks are put back, not four times.
     return new Cron(text, { timezone, mode: "5-or-6-parts", fixedTimeRule: "no-wildcard", paused: true });

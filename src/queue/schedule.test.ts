@@ -197,6 +197,18 @@ test("looks that find nothing due cost no read of the store until the next poll"
   expect(reads).toBe(2);
 });
 
+test("a stored schedule without a further time submits its order once and has ended then, also when orders are pruned", async () => {
+  const { clock, store, worker, orders } = await open();
+  const due = clock.now() + 2_000;
+  const order = { kind: "note" };
+  const when = new Date(due).toISOString().slice(0, 19);
+  await store.orders.setSchedule("default", "launch", { when, timezone: "UTC", order, nextAt: due });
+  await clock.advance(2_000);
+  expect(await worker().run()).toBeUndefined();
+  expect(await orders()).toEqual([`schedule:launch:${new Date(due).toISOString()} null`]);
+  expect(await store.orders.schedules("default")).toEqual([]);
+});
+
 test("a schedule that is set while a look is under way is not late", async () => {
   const { clock, store, worker, orders } = await open();
   const schedules = worker({ poll: "30s" });

@@ -1,4 +1,4 @@
-import { faultPoint, isCutoverError, type JsonObject } from "../core/index.ts";
+import { faultPoint, isCutoverError, type JsonObject, lastTime } from "../core/index.ts";
 import type { ScheduleRecord } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 import { plainJson } from "./plain-json.ts";
@@ -89,7 +89,7 @@ export class Schedules {
       let dueAt: number | undefined;
       for (const schedule of await this.list()) {
         const next = await this.#runOne(schedule, now);
-        if (dueAt === undefined || next < dueAt) dueAt = next;
+        if (next !== undefined && (dueAt === undefined || next < dueAt)) dueAt = next;
       }
       return (this.#dueAt = dueAt);
     } catch (error) {
@@ -98,8 +98,8 @@ export class Schedules {
     }
   }
 
-  /** The time at which to look at it again. */
-  async #runOne(schedule: ScheduleRecord, now: number): Promise<number> {
+  /** The time at which to look at it again; undefined when it has ended. */
+  async #runOne(schedule: ScheduleRecord, now: number): Promise<number | undefined> {
     if (schedule.nextAt > now) return schedule.nextAt;
     const { settings, store } = this.#context;
     const { name, nextAt } = schedule;
@@ -107,6 +107,7 @@ export class Schedules {
       const times = storedTimes(schedule);
       // After a pause only the newest missed time counts: ten missed hours are not made up for by ten orders.
       const at = times.newest(nextAt, now);
+      const next = times.after(at);
       faultPoint("queue.schedule.before-submit");
       await this.#submit({
         ...(schedule.order as unknown as Submission),
@@ -114,9 +115,9 @@ export class Schedules {
         runAt: at,
       });
       faultPoint("queue.schedule.after-submit");
-      const next = times.after(at);
-      await store.orders.advanceSchedule(settings.name, name, nextAt, next);
+      const moved = await store.orders.advanceSchedule(settings.name, name, nextAt, next ?? lastTime);
       faultPoint("queue.schedule.after-advance");
+      if (next === undefined && moved) await this.#end(name);
       return next;
     } catch (error) {
       settings.log.warn(`the order of schedule ${name} could not be submitted; tried again`, {
@@ -126,6 +127,13 @@ export class Schedules {
       });
       return now + settings.pollMs;
     }
+  }
+
+  /** No further time comes: left as it is it would be due for ever. */
+  async #end(name: string): Promise<void> {
+    const { settings, store } = this.#context;
+    await store.orders.setSchedule(settings.name, name, undefined);
+    settings.log.warn(`schedule ${name} has ended: it has no further time`, { schedule: name });
   }
 
   /** The order as stored: refused here when none of them could be submitted later. */
