@@ -147,6 +147,56 @@ describe("orders that wait for others", () => {
     });
   });
 
+  test("one that was cancelled with its predecessor is retried when all of them are completed", async () => {
+    const { queue, store, pass } = await open({ retries: 0 });
+    let broken = true;
+    queue.work("part", () => {
+      if (broken) throw new Error("away");
+    });
+    queue.work("report", () => "done");
+    await queue.submitAll([
+      { kind: "part", id: "p1" },
+      { kind: "part", id: "p2" },
+      { kind: "report", id: "rep", key: "report", after: ["p1", "p2"] },
+      { kind: "report", id: "mail", after: ["rep"] },
+    ]);
+    await pass(0);
+    expect(await queue.get("rep")).toMatchObject({ state: "CANCELLED", error: { details: { after: "p1" } } });
+    await expect(queue.retry("rep")).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_ILLEGAL_TRANSITION",
+      remedy: "retry p1 first, and retry rep when p1 is COMPLETED",
+    });
+    broken = false;
+    expect(await queue.resubmit()).toBe(2);
+    await pass(0);
+    await expect(queue.retry("mail")).rejects.toMatchObject({ details: { after: "rep" } });
+    expect(await queue.retry("rep", "the parts are there")).toMatchObject({ state: "PENDING", error: null });
+    await pass(0);
+    await queue.retry("mail");
+    await pass(0);
+    expect(await queue.counts()).toMatchObject({ COMPLETED: 4, CANCELLED: 0 });
+    expect(await queue.submit("report", null, { key: "report" })).toMatchObject({
+      fresh: false,
+      id: "rep",
+      result: "done",
+    });
+    const events = (await queue.history("rep")).map(({ event }) => event);
+    expect(events).toEqual(["submitted", "cancelled", "requeued", "claimed", "started", "completed"]);
+    const before = await queue.list();
+    await store.rebuild();
+    expect(await queue.list()).toEqual(before);
+  });
+
+  test("one whose end was asked for is not retried, and the remedy says who keeps its key", async () => {
+    const { queue } = await open();
+    const { id } = await queue.submit("job", null, { key: "daily" });
+    await queue.cancel(id, "not wanted");
+    await expect(queue.retry(id)).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_ILLEGAL_TRANSITION",
+      remedy: 'submit it again, as a new order, if it is still wanted, under another key: it keeps "daily"',
+    });
+  });
+
   test("a ring, and one that waits for nobody, are refused", async () => {
     const { queue } = await open();
     const ring = queue.submitAll([

@@ -51,6 +51,29 @@ describe("a queue on PostgreSQL", () => {
     expect((await door?.workers())?.map(({ id }) => id).toSorted()).toEqual(["one", "three", "two"]);
   }, 90_000);
 
+  test("an order that was cancelled with its predecessor is retried when that is completed", async () => {
+    const [queue] = await workers(["one"], { retries: 0 });
+    let broken = true;
+    queue?.work("part", () => {
+      if (broken) throw new Error("away");
+    });
+    queue?.work("report", () => "done");
+    await queue?.submitAll([
+      { kind: "part", id: "p1" },
+      { kind: "report", id: "rep", after: ["p1"], tenant: "a", limit: "k" },
+    ]);
+    expect(await queue?.waitFor("rep", { timeout: "20s" })).toMatchObject({ state: "CANCELLED" });
+    await expect(queue?.retry("rep")).rejects.toMatchObject({ code: "CUTOVER_QUEUE_ILLEGAL_TRANSITION" });
+    broken = false;
+    await queue?.retry("p1");
+    await queue?.waitFor("p1", { timeout: "20s" });
+    await queue?.retry("rep");
+    expect(await queue?.waitFor("rep", { timeout: "20s" })).toMatchObject({
+      state: "COMPLETED",
+      error: null,
+    });
+  }, 60_000);
+
   test("what one worker runs another one cancels, at once", async () => {
     const [busy, asks] = await workers(["busy", "asks"], { grace: "10s", poll: "30s" });
     const started = Promise.withResolvers<void>();

@@ -128,7 +128,8 @@ export interface Queue extends AsyncDisposable {
     readonly states?: readonly OrderState[];
   }): Promise<number>;
   /**
-   * Runs a FAILED order again from its first attempt, or one that waits for its retry now.
+   * Runs a FAILED order again from its first attempt, or one that waits for its retry now. One that was CANCELLED because an
+   * order it waited for failed or was cancelled runs when all those are COMPLETED, retried before it; its key stays its own.
    * @throws CUTOVER_QUEUE_UNKNOWN_ORDER · CUTOVER_QUEUE_ILLEGAL_TRANSITION, also when it is running
    */
   retry(id: string, reason?: string): Promise<OrderRecord>;

@@ -4,7 +4,7 @@ import { type QueueContext, sendOutside } from "./context.ts";
 import { legalEvents, nextState } from "./states.ts";
 import { takeUpInbox } from "./submitter.ts";
 
-/** What people ask for of orders that exist: to end, to run again. */
+/** What people ask for of orders that exist: to end. */
 
 export type AskEnd = (id: string) => void;
 
@@ -62,21 +62,6 @@ export async function cancelWaiting(
       inOrders = true;
     }
   }
-}
-
-export async function requeue(
-  context: QueueContext,
-  order: OrderRecord,
-  reason: string,
-): Promise<OrderRecord> {
-  const runAt = context.store.clock.now();
-  const again =
-    order.state === "FAILED" ? { runAt, attempt: 0, crashes: 0, endedAt: null, error: null } : { runAt };
-  nextState(order.id, order.state, "requeued");
-  faultPoint("queue.requeue.before-commit");
-  const queued = await sendOutside(context, order, "requeued", again, reason);
-  faultPoint("queue.requeue.after-commit");
-  return queued;
 }
 
 function sendCancelled(context: QueueContext, order: OrderRecord, reason: string): Promise<OrderRecord> {

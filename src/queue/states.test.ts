@@ -52,7 +52,7 @@ describe("the state table", () => {
     });
   });
 
-  test("a random walk stays in the table, and nothing leaves COMPLETED or CANCELLED", () => {
+  test("a random walk stays in the table, and nothing leaves COMPLETED", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...orderEvents), { maxLength: 60 }), (events) => {
         let state = orderStates[0] ?? "PENDING";
@@ -60,7 +60,7 @@ describe("the state table", () => {
           const legal = legalEvents(state);
           if (legal.includes(event)) {
             const next = nextState("o1", state, event);
-            expect(["COMPLETED", "CANCELLED"]).not.toContain(state);
+            expect(state).not.toBe("COMPLETED");
             // Work runs only after a claim, and a result comes only from work that runs.
             if (next === "RUNNING") expect(["PREPARING", "RUNNING"]).toContain(state);
             if (next === "COMPLETED") expect(state).toBe("RUNNING");

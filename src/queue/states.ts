@@ -76,7 +76,8 @@ export const orderTransitions: Readonly<Record<OrderState, Row>> = {
   },
   COMPLETED: nothing,
   FAILED: { ...nothing, requeued: "PENDING" },
-  CANCELLED: nothing,
+  // Only with the order that it waited for; `requeue` looks at that.
+  CANCELLED: { ...nothing, requeued: "PENDING" },
 };
 
 export const orderStates: readonly OrderState[] = Object.keys(orderTransitions) as OrderState[];

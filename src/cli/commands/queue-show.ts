@@ -39,10 +39,11 @@ export const command: Command = {
 };
 
 /** What a person may want to do with it now. */
-function nextFor(context: CommandContext, { id, state, queue }: OrderRecord): string {
+function nextFor(context: CommandContext, { id, state, queue, error }: OrderRecord): string {
   const flag = queue === "default" ? "" : ` --queue ${queue}`;
   const command = (words: string): string => `npx ${inStore(`cutover queue ${words}${flag}`, context)}`;
-  if (state === "FAILED") return command(`retry ${shellWord(id)} --reason "…"`);
+  const withAnother = state === "CANCELLED" && error?.details?.["after"] !== undefined;
+  if (state === "FAILED" || withAnother) return command(`retry ${shellWord(id)} --reason "…"`);
   if (state === "COMPLETED" || state === "CANCELLED") return "";
   return command(`cancel ${shellWord(id)} --reason "…"`);
 }

@@ -15,7 +15,7 @@ export function changeOrder(view: View, change: OrderChange): void {
     throw stillHeld(row, view.now);
   if (change.unlessCancelled === true && row.cancelRequested) throw cancelAsked(row);
   // Somebody asked for it again: it goes to the end of its line, lest a thousand old orders step in front of new ones.
-  const again = row.state === "FAILED" && to === "PENDING";
+  const again = (row.state === "FAILED" || row.state === "CANCELLED") && to === "PENDING";
   const entry = movedOrder(row, to, {
     ...(set?.attempt === undefined ? {} : { attempt: set.attempt }),
     ...(set?.worker === undefined ? {} : { worker: set.worker }),

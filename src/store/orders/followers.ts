@@ -40,6 +40,7 @@ function cancelFollower(view: View, follower: OrderRow, leader: OrderRow): Order
   return cancelByStore(view, follower, {
     code: "CUTOVER_ORDER_CANCELLED",
     message: `work order ${follower.id} was cancelled: ${leader.id}, which it waited for, ${outcome}`,
+    details: { after: leader.id },
   });
 }
 

@@ -132,7 +132,7 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
         if (row === undefined) continue;
         wantLine(wanted, row);
         if (isFinished(to)) endsAs(row, to);
-        if (from.includes("FAILED") && to === "PENDING") {
+        if (to === "PENDING" && (from.includes("FAILED") || from.includes("CANCELLED"))) {
           wanted.config(row.queue);
           wanted.lane(row.queue, row.priority, row.tenant);
         }

@@ -12,7 +12,7 @@ const moves: Readonly<Record<OrderState, readonly OrderState[]>> = {
   WAITING_RETRY: ["PENDING", "CANCELLED"],
   COMPLETED: [],
   FAILED: ["PENDING"],
-  CANCELLED: [],
+  CANCELLED: ["PENDING"],
 };
 
 /** Everything that is computed from events, as the doors show it. */
