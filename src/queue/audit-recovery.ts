@@ -1,7 +1,7 @@
 import { type Duration, faultPoint, timeId } from "../core/index.ts";
 import type { NewOrder, OrderEntry, OrderRecord, Store } from "../store/index.ts";
 import { type AuditTrail, countTrail, mostEntries, partOf, readTrail } from "./audit-trail.ts";
-import { duration, invalid, onlyKnown } from "./settings.ts";
+import { duration, invalid, onlyKnown, plainObject } from "./settings.ts";
 import { isFinished } from "./states.ts";
 
 /** What the audit trail says of one order inside the looked-at time. */
@@ -81,6 +81,19 @@ export async function recoverFromAudit(
     }
   }
   return { dryRun, events, orders };
+}
+
+/** The same of one queue, which its options do not name. */
+export async function recoverOwn(
+  store: Store,
+  queue: string,
+  options: AuditRecoveryOptions,
+): Promise<AuditRecovery> {
+  plainObject(options, "recoverFromAudit", "an object such as { since }");
+  const { queue: other } = options as { readonly queue?: unknown };
+  const remedy = "open the other queue, and ask that";
+  if (other !== undefined) throw invalid("queue", `nothing: it is ${queue}, this one`, other, remedy);
+  return recoverFromAudit(store, { ...options, queue });
 }
 
 type Told = readonly [id: string, entries: readonly OrderEntry[]];

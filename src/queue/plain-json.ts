@@ -35,8 +35,7 @@ function copied(value: unknown, path: string, above: readonly object[]): Json {
     for (let i = 0; i < value.length; i++) copy.push(copied(value[i], `${path}[${i}]`, inside));
     return copy;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
+  if (!isPlain(value)) {
     throw refusal(path, "a plain object", `a ${value.constructor?.name ?? "class instance"}`);
   }
   const copy: Record<string, Json> = {};
@@ -48,6 +47,13 @@ function copied(value: unknown, path: string, above: readonly object[]): Json {
     else copy[key] = kept;
   }
   return copy;
+}
+
+/** True for what `{ … }` makes, here or in another realm (`node:vm`), and for objects without a prototype. */
+export function isPlain(value: object): boolean {
+  if (Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 const plainMember = { enumerable: true, configurable: true, writable: true };

@@ -1,6 +1,6 @@
 import type { Duration } from "../core/index.ts";
 import type { OrderLimit } from "../store/index.ts";
-import { duration, invalid, onlyKnown, whole } from "./settings.ts";
+import { duration, invalid, onlyKnown, plainObject, whole } from "./settings.ts";
 import { name } from "./submission.ts";
 
 /** How much orders of one limit key may do together. At least one of the two. */
@@ -40,8 +40,7 @@ function each<T, U>(
   field: string,
   check: (value: T, field: string) => U,
 ): Record<string, U | null> {
-  if (typeof values !== "object" || values === null || Array.isArray(values))
-    throw invalid(field, "an object by name", values);
+  plainObject(values, field, "an object by name");
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => [
       // The empty tenant is that of orders without one.

@@ -4,7 +4,7 @@ import type { QueueContext } from "./context.ts";
 import { plainJson } from "./plain-json.ts";
 import { scheduleTimes, type ScheduleWhen, storedTimes } from "./schedule-time.ts";
 import { invalid } from "./settings.ts";
-import { newOrder, type Submission, type SubmitOptions } from "./submission.ts";
+import { newOrder, type Submission, type SubmitOptions, submitOptions } from "./submission.ts";
 
 /** What can be said about the orders of a schedule: all of a submit but what is made for each of them. */
 export type ScheduleOptions = Omit<SubmitOptions, (typeof ownMembers)[number]>;
@@ -138,7 +138,8 @@ export class Schedules {
 
   /** The order as stored: refused here when none of them could be submitted later. */
   #order(kind: string, payload: unknown, options: ScheduleOptions): JsonObject {
-    const given: Readonly<Record<string, unknown>> = options ?? {};
+    submitOptions(options);
+    const given: Readonly<Record<string, unknown>> = options;
     for (const member of ownMembers) {
       if (given[member] !== undefined)
         throw invalid(member, "nothing: each order of a schedule is given its own", given[member]);

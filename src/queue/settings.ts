@@ -15,6 +15,7 @@ import {
 import { defaultAgeLimitMs } from "./findings.ts";
 import type { Classify } from "./failure.ts";
 import { machineMemory, type MemoryReader } from "./memory.ts";
+import { isPlain } from "./plain-json.ts";
 import { parseSize, type Size } from "./size.ts";
 import { isTelemetryApi, type TelemetryApi } from "./telemetry-api.ts";
 
@@ -304,8 +305,36 @@ function between(value: number, field: string, least: number, most: number): num
   throw invalid(field, `a number from ${least} to ${most}`, value);
 }
 
+const inEach = "say it in each order: { kind, payload, priority, … }";
+const saidElsewhere: Readonly<Record<"work" | "submitAll" | "submitAllWithin", string>> = {
+  work: "say how many orders run here with slots of openQueue, what one takes with needs of submit, and what holds for all workers with limits of configure",
+  submitAll: inEach,
+  submitAllWithin: inEach,
+};
+
+/** Refuses what nobody reads behind the last argument. @throws CUTOVER_QUEUE_INVALID naming the call */
+export function nothingMore(more: readonly unknown[], call: keyof typeof saidElsewhere): void {
+  const found = more.find((argument) => argument !== undefined);
+  if (found !== undefined) throw invalid(call, "no further argument", found, saidElsewhere[call]);
+}
+
 /**
- * Refuses what is no object, and members nobody reads: a mistyped option would silently do nothing.
+ * Refuses all but plain objects, to be asked before one is spread: of a Map, a list, a number or an instance of a class
+ * that leaves nothing, or half of what it was to say.
+ * @throws CUTOVER_QUEUE_INVALID
+ */
+export function plainObject(value: unknown, field: string, expected: string): void {
+  if (typeof value !== "object" || value === null) throw invalid(field, expected, value);
+  if (isPlain(value)) return;
+  const remedy =
+    value instanceof Map
+      ? "make a plain object of it: Object.fromEntries(map)"
+      : "write what it is to say into a plain object: { … }";
+  throw invalid(field, expected, value, remedy);
+}
+
+/**
+ * Refuses what is no plain object, and members nobody reads: a mistyped option would silently do nothing.
  * @throws CUTOVER_QUEUE_INVALID naming the member
  */
 export function onlyKnown<T extends object>(
@@ -314,7 +343,9 @@ export function onlyKnown<T extends object>(
   field: string,
 ): void {
   const names = (): string => Object.keys(known).join(", ");
-  if (typeof value !== "object" || value === null) throw invalid(field, `an object with ${names()}`, value);
+  // The text is made for a refusal only: each order that is submitted comes by here.
+  if (typeof value !== "object" || (value as unknown) === null || !isPlain(value))
+    plainObject(value, field, `an object with ${names()}`);
   for (const key of Object.keys(value)) {
     if (Object.hasOwn(known, key)) continue;
     const meant = nearest(key, Object.keys(known));
@@ -342,6 +373,8 @@ export function invalid(field: string, expected: string, found: unknown, remedy?
 function shortly(found: unknown): string {
   if (typeof found === "string") return JSON.stringify(found.slice(0, 80));
   if (Array.isArray(found)) return found.length === 0 ? "an empty list" : "a list";
+  if (typeof found === "object" && found !== null && !isPlain(found))
+    return `an instance of ${found.constructor?.name || "a class"}`;
   if (typeof found === "object" && found !== null)
     return Object.keys(found).length === 0 ? "an empty object" : "an object";
   return typeof found === "function" ? "a function" : String(found);

@@ -1,6 +1,6 @@
 import { CutoverError, type Json } from "../core/index.ts";
 import type { OrderCounts, OrderRecord } from "../store/index.ts";
-import { type AuditRecovery, type AuditRecoveryOptions, recoverFromAudit } from "./audit-recovery.ts";
+import { type AuditRecovery, type AuditRecoveryOptions, recoverOwn } from "./audit-recovery.ts";
 import type { QueueContext } from "./context.ts";
 import { Figures } from "./figures.ts";
 import { Hearing } from "./hearing.ts";
@@ -18,7 +18,7 @@ import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
-import { duration, invalid, isText, onlyKnown, reasonText, whole } from "./settings.ts";
+import { duration, invalid, isText, nothingMore, onlyKnown, reasonText, whole } from "./settings.ts";
 import { isFinished, orderStates, refuseUnknownStates, unfinished } from "./states.ts";
 import { kindName, type Submission, submissionOf, type SubmitOptions } from "./submission.ts";
 import { Submitter, takeUpInbox } from "./submitter.ts";
@@ -83,8 +83,13 @@ export class StoreQueue implements Queue {
     return this.#recoverer.summary;
   }
 
-  work<Payload = Json, Result = unknown>(kind: string, how: Handler<Payload, Result> | Sandbox): void {
+  work<Payload = Json, Result = unknown>(
+    kind: string,
+    how: Handler<Payload, Result> | Sandbox,
+    ...more: readonly unknown[]
+  ): void {
     this.#refuseStopped();
+    nothingMore(more, "work");
     if (this.#scheduler.sandboxes.has(kindName(kind)))
       throw invalid("kind", "one work() for each kind", kind);
     const sandbox = how as { readonly prepare?: unknown } | undefined;
@@ -113,8 +118,9 @@ export class StoreQueue implements Queue {
     return stored;
   }
 
-  async submitAll(orders: readonly Submission[]): Promise<readonly Submitted[]> {
+  async submitAll(orders: readonly Submission[], ...more: readonly unknown[]): Promise<readonly Submitted[]> {
     this.#refuseStopped();
+    nothingMore(more, "submitAll");
     return this.#submitter.submit(orders);
   }
 
@@ -131,8 +137,10 @@ export class StoreQueue implements Queue {
   async submitAllWithin(
     connection: unknown,
     orders: readonly Submission[],
+    ...more: readonly unknown[]
   ): Promise<readonly { readonly id: string }[]> {
     this.#refuseStopped();
+    nothingMore(more, "submitAllWithin");
     return this.#submitter.submitWithin(connection, orders);
   }
 
@@ -273,7 +281,7 @@ export class StoreQueue implements Queue {
   async recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery> {
     this.#refuseStopped();
     const { settings, store } = this.#context;
-    return recoverFromAudit(store, { ...options, queue: settings.name });
+    return recoverOwn(store, settings.name, options);
   }
 
   async prune(options: Parameters<Queue["prune"]>[0]): Promise<number> {

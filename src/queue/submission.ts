@@ -5,6 +5,7 @@ import {
   duration,
   invalid,
   onlyKnown,
+  plainObject,
   type QueueSettings,
   refuseUnknownTags,
   tagList,
@@ -77,13 +78,21 @@ const knownNeeds: Readonly<Record<keyof NonNullable<SubmitOptions["needs"]>, tru
 };
 
 /**
- * One order of a call with options. Anything but an object would be spread into nothing, and what it was to say with it.
+ * One order of a call with options.
  * @throws CUTOVER_QUEUE_INVALID
  */
 export function submissionOf(kind: string, payload: unknown, options: SubmitOptions): Submission {
-  if (typeof options !== "object" || (options as unknown) === null || Array.isArray(options))
-    throw invalid("options", "an object such as { key, priority }", options);
+  submitOptions(options);
   return { ...options, kind, payload };
+}
+
+/** Refuses options that are none, and those that would be overwritten. @throws CUTOVER_QUEUE_INVALID */
+export function submitOptions(options: SubmitOptions): void {
+  plainObject(options, "options", "an object such as { key, priority }");
+  const { kind, payload } = options as Partial<Submission>;
+  const remedy = "kind and payload are arguments of their own, before the options";
+  if (kind !== undefined) throw invalid("kind", "nothing of it in the options", kind, remedy);
+  if (payload !== undefined) throw invalid("payload", "nothing of it in the options", payload, remedy);
 }
 
 /** Most orders that one order may wait for. */

@@ -1,6 +1,6 @@
 import type { WorkOrder } from "./sandboxes/in-process.ts";
 import type { Sandbox, WorkTools } from "./sandboxes/sandbox.ts";
-import { invalid, type QueueOptions, queueSettings } from "./settings.ts";
+import { invalid, plainObject, type QueueOptions, queueSettings } from "./settings.ts";
 import { kindName } from "./submission.ts";
 
 /** A function that does orders of one kind, its payload typed as its author knows it to be. */
@@ -43,6 +43,7 @@ export interface WorkerDefinition {
 export function defineWorker(input: WorkerInput): WorkerDefinition {
   if (typeof input !== "object" || (input as unknown) === null)
     throw invalid("worker", "an object with kinds", input, sayKinds);
+  plainObject(input, "worker", "an object with kinds");
   const { queue = "default", kinds, ...options } = input;
   for (const [option, remedy] of Object.entries(notOfAWorker))
     if (option in options) throw invalid(option, "an option of a worker", option, remedy);
