@@ -1,7 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { WorkOrder } from "./sandboxes/in-process.ts";
 import { subprocess } from "./sandboxes/subprocess.ts";
-import { defineWorker, isWorker } from "./worker.ts";
+import { defineWorker, isWorker, type WorkerInput } from "./worker.ts";
+
+// The schema is part of the address, which whoever carries the worker gives.
+const typed: "schema" extends keyof WorkerInput ? never : true = true;
 
 const refused = (place: string): unknown => expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place });
 
@@ -37,13 +40,17 @@ describe("the definition of a worker", () => {
       refused("options") as Error,
     );
     expect(() => defineWorker({ queue: "a b", kinds: { a: () => 1 } })).toThrow(refused("name") as Error);
-    for (const given of ["name", "clock", "random", "log", "workerId"])
+    for (const given of ["name", "schema", "clock", "random", "log", "workerId"])
       expect(() => defineWorker({ [given]: "a", kinds: { a: () => 1 } } as never)).toThrow(
         refused(given) as Error,
       );
     expect(() => defineWorker({ name: "a", kinds: { a: () => 1 } } as never)).toThrow(
       expect.objectContaining({ remedy: "name the queue by queue" }) as Error,
     );
+    expect(() => defineWorker({ schema: "mine", kinds: { a: () => 1 } } as never)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining("?schema=mine") as string }) as Error,
+    );
+    expect(typed).toBe(true);
     expect(() => defineWorker(undefined as never)).toThrow(refused("worker") as Error);
   });
 });

@@ -10,7 +10,10 @@ export type WorkFunction = {
 }["handle"];
 
 /** What `defineWorker` takes: options of the queue, and how each kind is done. */
-export interface WorkerInput extends Omit<QueueOptions, "name" | "clock" | "random" | "log" | "workerId"> {
+export interface WorkerInput extends Omit<
+  QueueOptions,
+  "name" | "schema" | "clock" | "random" | "log" | "workerId"
+> {
   /** Name of the queue. Default `"default"`. */
   readonly queue?: string;
   /** By kind: a function of this file, or a sandbox such as `subprocess(…)`. */
@@ -62,6 +65,7 @@ export function defineWorker(input: WorkerInput): WorkerDefinition {
 const byCarrier = "leave it out: whoever carries the worker gives it";
 const notOfAWorker: Readonly<Record<Exclude<keyof QueueOptions, keyof WorkerInput>, string>> = {
   name: "name the queue by queue",
+  schema: "name it in the address of the store: --store 'postgres://…?schema=mine'",
   clock: byCarrier,
   random: byCarrier,
   log: byCarrier,
