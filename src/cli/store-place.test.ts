@@ -34,6 +34,17 @@ describe("where the store lies", () => {
     expect(store).toBe("/p/.cutover");
   });
 
+  test("a SQLite file is no URL: two slashes and parameters are refused", () => {
+    for (const text of ["sqlite://work.db", "sqlite:work.db?schema=x"])
+      expect(() => storeAddress(text, undefined, "/p")).toThrow(
+        expect.objectContaining({
+          code: "CUTOVER_CLI_USAGE",
+          remedy: expect.stringContaining("sqlite:work.db") as string,
+        }),
+      );
+    expect(storeAddress("sqlite:///q/work.db", undefined, "/p").shared?.url).toBe("sqlite:/q/work.db");
+  });
+
   test("CUTOVER_STORE stands in for --store and need not be repeated; --store goes before it", () => {
     const environment = "postgres://ann:s3cret@host/db";
     expect(storeAddress(undefined, environment, "/p")).toMatchObject({

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { CutoverError } from "../core/index.ts";
+import { CutoverError, sqliteAddressProblem } from "../core/index.ts";
 
 /** A store that many processes share without owning it: a PostgreSQL server, or one SQLite file. */
 export interface SharedStore {
@@ -49,6 +49,8 @@ function sharedStore(text: string, cwd: string): SharedStore | undefined {
         text,
         "name its file: --store sqlite:work.db (a queue in memory has no second process)",
       );
+    const problem = sqliteAddressProblem(file);
+    if (problem !== undefined) throw notAStore("sqlite:…", problem.remedy);
     return { url: `sqlite:${resolve(cwd, file)}`, shown: text };
   }
   if (/^postgres(ql)?:/.test(text)) {

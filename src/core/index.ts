@@ -30,6 +30,7 @@ export {
   stages,
 } from "./route.ts";
 export { processSpace } from "./process-space.ts";
+export { sqliteAddressProblem } from "./sqlite-address.ts";
 export { visible } from "./visible.ts";
 export { type AddressProblem, postgresAddressProblem } from "./postgres-address.ts";
 export type { PlanItem, PlanItemState, PlanProof } from "./plan-item.ts";

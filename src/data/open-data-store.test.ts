@@ -28,6 +28,11 @@ test("another text is refused with what is near, and shows no password", async (
   });
   await expect(openDataStore("data/old")).rejects.toThrow(/without a kind of store/);
   await expect(openDataStore("lmdb:")).rejects.toThrow(/does not say where/);
+  for (const address of ["sqlite://old.db", "sqlite:old.db?mode=ro"])
+    await expect(openDataStore(address, { create: true })).rejects.toMatchObject({
+      code: "CUTOVER_DATA_ADDRESS",
+      remedy: expect.stringContaining("write sqlite:old.db") as string,
+    });
   const secret = openDataStore("mysql://ana:secret@host/db").catch((error: unknown) => JSON.stringify(error));
   expect(await secret).not.toContain("secret");
   await expect(openDataStore("lmdb:x", { wrong: 1 } as object)).rejects.toThrow(/"wrong"/);

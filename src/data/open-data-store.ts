@@ -1,4 +1,4 @@
-import { type Clock, CutoverError, nameOneOf } from "../core/index.ts";
+import { type Clock, CutoverError, nameOneOf, sqliteAddressProblem } from "../core/index.ts";
 import { refuseOptions } from "./capture-options.ts";
 import type { DataStore } from "./connector.ts";
 import { openFiles } from "./connectors/files.ts";
@@ -99,6 +99,8 @@ function readKind(address: string): {
       message: `expected ${kind.example}, found "${address}", which does not say where`,
       place: address,
     });
+  const problem = scheme === "sqlite" ? sqliteAddressProblem(where) : undefined;
+  if (problem !== undefined) throw new CutoverError("CUTOVER_DATA_ADDRESS", problem);
   return { kind, scheme, where };
 }
 

@@ -84,6 +84,16 @@ test.each([
   expect((await queue.counts()).PENDING).toBe(0);
 });
 
+test.each(["sqlite://work.db", "sqlite:work.db?schema=x"])(
+  "%s makes no file: it is no path",
+  async (where) => {
+    await expect(openQueue(where)).rejects.toMatchObject({
+      code: "CUTOVER_STORE_UNAVAILABLE",
+      remedy: expect.stringContaining("write sqlite:work.db") as string,
+    });
+  },
+);
+
 test("options behind the handler of work() are refused, with where they are said here", async () => {
   const { queue } = await open();
   const work = queue.work.bind(queue) as (...given: readonly unknown[]) => void;

@@ -1,5 +1,12 @@
 import { statSync } from "node:fs";
-import { type Clock, CutoverError, type Log, type RandomBytes, systemClock } from "../core/index.ts";
+import {
+  type Clock,
+  CutoverError,
+  type Log,
+  type RandomBytes,
+  sqliteAddressProblem,
+  systemClock,
+} from "../core/index.ts";
 import { missingStore } from "./missing-store.ts";
 import { checkAddress } from "./postgres/address.ts";
 import { openPostgresStore } from "./postgres/open.ts";
@@ -23,7 +30,7 @@ export interface OpenStoreOptions {
  * Opens the store an address names, making it when it is missing, unless `make` says otherwise.
  * @param where `"sqlite:PATH"` (`sqlite::memory:` for one that ends with the process) or `postgres://…`, where
  *   `?schema=NAME` chooses another schema than `cutover`
- * @throws CUTOVER_STORE_UNAVAILABLE for any other address, and with `details.missing` for a store that is not to be made; else what the store's own `open` throws
+ * @throws CUTOVER_STORE_UNAVAILABLE for any other address, also `sqlite://FILE` and `sqlite:FILE?…`, and with `details.missing` for a store that is not to be made; else what the store's own `open` throws
  * @example
  * await using store = await openStore("postgres://app@localhost/work?schema=jobs");
  */
@@ -31,6 +38,8 @@ export async function openStore(where: string, options: OpenStoreOptions = {}): 
   const { clock = systemClock, make = true, ...rest } = options;
   if (where.startsWith("sqlite:") && where.length > "sqlite:".length) {
     const path = where.slice("sqlite:".length);
+    const problem = sqliteAddressProblem(path);
+    if (problem !== undefined) throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", problem);
     if (!make && statSync(path, { throwIfNoEntry: false }) === undefined) throw missingStore(path);
     return openSqliteStore({ ...rest, clock, path });
   }
