@@ -52,7 +52,10 @@ export function standing(order: OrderRecord, at: number): string {
         .filter((part) => part !== "")
         .join(" · ");
     case "WAITING_RETRY":
-      return `again in ${formatDuration(Math.max(0, order.runAt - at))}${reason === "" ? "" : ` · ${reason}`}`;
+      return [
+        order.runAt > at ? `again in ${formatDuration(order.runAt - at)}` : waitText(order, at),
+        ...(reason === "" ? [] : [reason]),
+      ].join(" · ");
     case "COMPLETED":
       return ago(order.endedAt);
     case "FAILED":
@@ -63,16 +66,19 @@ export function standing(order: OrderRecord, at: number): string {
 
 function waitText(order: OrderRecord, at: number): string {
   const waited = formatDuration(Math.max(0, at - order.runAt));
+  const worker = `a worker${order.tags.length === 0 ? "" : ` with ${order.tags.join(" + ")}`}`;
   switch (order.waits) {
     case "time":
-      return `not before ${formatDuration(Math.max(0, order.runAt - at))} from now`;
+    case null:
+      if (order.runAt > at) return `not before ${formatDuration(order.runAt - at)} from now`;
+      // Due, which only the next claim writes down; or it waits for the time that the rate of its limit allows.
+      return `waits ${waited} for ${order.limitKey === null ? "" : `limit ${order.limitKey} or `}${worker}`;
     case "limit":
       return `waits ${waited} for others of limit ${order.limitKey ?? ""}`;
     case "orders":
       return `waits for ${plural(order.blockedBy, "order")}`;
     case "room":
-    case null:
-      return `waits ${waited}${order.tags.length === 0 ? "" : ` for a worker with ${order.tags.join(" + ")}`}`;
+      return `waits ${waited}${order.tags.length === 0 ? "" : ` for ${worker}`}`;
   }
 }
 

@@ -4,7 +4,7 @@ import type { OrderEntry, OrderRecord } from "../../store/index.ts";
 import type { Spread } from "../queue/flow-tally.ts";
 import { type QueueView, reasonsFor } from "../queue/queue-view.ts";
 import { lineWidth, paint } from "./line.ts";
-import { orderPage, orderTable } from "./order-lines.ts";
+import { orderPage, orderTable, standing } from "./order-lines.ts";
 import { queueLine, queueScreen } from "./queue-screen.ts";
 
 const start = Date.UTC(2026, 0, 1, 12);
@@ -210,6 +210,18 @@ describe("orders on a screen", () => {
     expect(shown[6]).toContain("again in 5.0 s · ENOENT: no such file");
     expect(shown[7]).toContain("1.0 s ago · ENOENT: no such file");
     expect(shown[8]).toContain("✔");
+  });
+
+  test("one whose time has come without a worker to take it says since when it waits", () => {
+    const runAt = start - 120_000;
+    const error = { code: "ENOENT", message: "no such file" };
+    const says = (changes: Partial<OrderRecord>): string => standing(order({ runAt, ...changes }), start);
+    expect(says({ waits: "time" })).toBe("waits 02:00 for a worker");
+    expect(says({ waits: "time", tags: ["gpu"] })).toBe("waits 02:00 for a worker with gpu");
+    expect(says({ waits: "time", limitKey: "k" })).toBe("waits 02:00 for limit k or a worker");
+    expect(says({ state: "WAITING_RETRY", waits: null, error })).toBe(
+      "waits 02:00 for a worker · ENOENT: no such file",
+    );
   });
 
   test("where a line is too short for what an order waits for, that stands in a line of its own", () => {
