@@ -43,6 +43,7 @@ export class Figures {
       settings: this.#context.settings,
       admission: scheduler.admission(),
       memory: scheduler.memory,
+      memoryTrouble: scheduler.memoryTrouble,
       usedSlots: scheduler.usedSlots,
       handlers: scheduler.sandboxes.size,
       stopped,

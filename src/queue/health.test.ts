@@ -21,6 +21,7 @@ const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
     settings,
     admission: admission(settings, { slots: 1, memory: 100 }, memory),
     memory,
+    memoryTrouble: undefined,
     unfinished: 10,
     usedSlots: 1,
     handlers: 1,
@@ -47,6 +48,7 @@ describe("health", () => {
   test.each([
     ["memory-warning", "warning", given(0.85)],
     ["memory-critical", "critical", given(0.95)],
+    ["memory-unread", "warning", given(0.5, { memoryTrouble: "memory.read failed: gone" })],
     ["store", "critical", given(0.5, { trouble: "disk full" })],
     ["stopped", "critical", given(0.5, { stopped: true })],
     ["paused", "warning", given(0.5, { findings: [finding("paused", "warning")] })],

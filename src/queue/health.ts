@@ -16,6 +16,7 @@ export interface HealthReason {
     | "memory-warning"
     | "memory-critical"
     | "memory-configured"
+    | "memory-unread"
     | "depth"
     | "no-handlers"
     | "orphans"
@@ -36,6 +37,8 @@ export interface HealthInput {
   readonly settings: Pick<QueueSettings, "slots" | "memoryPerSlot" | "warning" | "critical" | "depth">;
   readonly admission: Admission;
   readonly memory: MemoryReading;
+  /** Why that is not what the queue's own `memory.read` says. */
+  readonly memoryTrouble: string | undefined;
   readonly unfinished: number;
   readonly usedSlots: number;
   readonly handlers: number;
@@ -73,6 +76,9 @@ export function judgeHealth(input: HealthInput): QueueHealth {
       "memory-configured",
       `${formatSize(configured)} are configured, the machine has ${formatSize(memory.limit)}; lower slots or memoryPerSlot`,
     );
+  }
+  if (input.memoryTrouble !== undefined) {
+    say("memory-unread", `${input.memoryTrouble}; the memory of the machine is used instead`);
   }
   if (full >= settings.warning) {
     say("depth", `${input.unfinished} orders of at most ${settings.depth} are unfinished`);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { machineMemory } from "./memory.ts";
+import { checkedMemory, machineMemory } from "./memory.ts";
 
 const GB = 2 ** 30;
 const machine = () => ({ total: 16 * GB, free: 12 * GB });
@@ -62,5 +62,29 @@ describe("memory of the machine", () => {
     expect(limit).toBeGreaterThan(2 ** 26);
     expect(used).toBeGreaterThan(0);
     expect(used).toBeLessThan(limit);
+  });
+});
+
+describe("what the queue's own reader says", () => {
+  test("is taken where it gives amounts, also without the name of its source", () => {
+    const reading = { limit: 10, used: 4, source: "mine" };
+    expect(checkedMemory(() => reading)).toEqual({ memory: reading, trouble: undefined });
+    expect(checkedMemory((() => ({ limit: 10, used: 4 })) as never).memory.source).toBe("memory.read");
+  });
+
+  test.each([5, null, undefined, {}, { limit: 1 }, { limit: Number.NaN, used: 1 }, { limit: "1", used: 1 }])(
+    "gives way to the machine's where it is %j, and that is told",
+    (said) => {
+      const { memory, trouble } = checkedMemory((() => said) as never);
+      expect(memory.limit).toBeGreaterThan(2 ** 20);
+      expect(trouble).toMatch(/expected .* from memory.read/);
+    },
+  );
+
+  test("gives way to the machine's where it throws", () => {
+    const { memory, trouble } = checkedMemory(() => {
+      throw new Error("cgroup file gone");
+    });
+    expect([memory.limit > 2 ** 20, trouble]).toEqual([true, "memory.read failed: cgroup file gone"]);
   });
 });

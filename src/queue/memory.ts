@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
+import { asError } from "../core/index.ts";
 
 /** Memory of what the queue runs in: the tightest of machine and control groups. Bytes. */
 export interface MemoryReading {
@@ -34,6 +35,27 @@ export function machineMemory(
   const { total, free } = machine();
   const readings = [{ limit: total, used: total - free, source: "machine" }, ...controlGroups(read, total)];
   return readings.reduce((a, b) => (b.used / b.limit > a.used / a.limit ? b : a));
+}
+
+/** A reading that can be relied on, and why it is not that of the queue's own `memory.read`. */
+export interface CheckedReading {
+  readonly memory: MemoryReading;
+  readonly trouble: string | undefined;
+}
+
+/** What `read` says, or the machine's own memory where it throws or says no amounts: work must not stop for it. */
+export function checkedMemory(read: MemoryReader): CheckedReading {
+  let trouble: string;
+  try {
+    const said = read() as Partial<MemoryReading> | null | undefined;
+    const { limit, used, source = "memory.read" } = said ?? {};
+    if (typeof limit === "number" && typeof used === "number" && limit >= 0 && used >= 0 && used < Infinity)
+      return { memory: { limit, used, source }, trouble: undefined };
+    trouble = "expected { limit, used } in bytes from memory.read, found something else";
+  } catch (error) {
+    trouble = `memory.read failed: ${asError(error).message}`;
+  }
+  return { memory: machineMemory(), trouble };
 }
 
 /** Each control group above this process that limits memory to less than the machine has. */

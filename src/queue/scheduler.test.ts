@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { gate, open } from "../../test/queue/manual-queue.ts";
+import { silentLog } from "../core/index.ts";
 import type { OrderStore, Store } from "../store/index.ts";
 import { openQueue } from "./open.ts";
 import type { MemoryReading } from "./memory.ts";
@@ -81,6 +82,26 @@ describe("how much is claimed", () => {
     await queue.submitAll(Array.from({ length: 4 }, () => ({ kind: "job" })));
     for (let i = 0; i < 20; i++) await pass(1_000);
     expect(at).toEqual([0, 5_000, 10_000, 15_000]);
+  });
+
+  test("work goes on and health answers, with a reason of its own, when memory.read throws or answers nonsense", async () => {
+    const readers: (() => unknown)[] = [
+      () => {
+        throw new Error("cgroup file gone");
+      },
+      () => 5,
+    ];
+    for (const read of readers) {
+      const told: string[] = [];
+      const log = { ...silentLog, warn: (message: string) => void told.push(message) };
+      const { queue, pass } = await open({ memory: { read: read as never, critical: 1, warning: 1 }, log });
+      queue.work("job", () => 1);
+      const { id } = await queue.submit("job");
+      await pass(1_000);
+      expect((await queue.get(id))?.state).toBe("COMPLETED");
+      expect((await queue.health()).reasons.map(({ code }) => code)).toEqual(["memory-unread"]);
+      expect(told).toHaveLength(1);
+    }
   });
 
   test("fewer at the memory warning, none at the critical mark, all again when memory is back", async () => {

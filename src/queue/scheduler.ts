@@ -4,7 +4,7 @@ import { Attempt, type AttemptHost, type EndReason } from "./attempt.ts";
 import type { QueueContext } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Leases } from "./leases.ts";
-import type { MemoryReading } from "./memory.ts";
+import { checkedMemory, type CheckedReading, type MemoryReading } from "./memory.ts";
 import { NextDue } from "./next-due.ts";
 import { ReservedRoom } from "./reserved-room.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
@@ -61,7 +61,7 @@ export class Scheduler implements AttemptHost {
   #timer: Timer | undefined;
   #armedFor = 0;
   #lastStart = Number.NEGATIVE_INFINITY;
-  #reading: { readonly at: number; readonly memory: MemoryReading } | undefined;
+  #reading: (CheckedReading & { readonly at: number }) | undefined;
 
   constructor(context: QueueContext, parts: SchedulerParts) {
     this.#context = context;
@@ -140,9 +140,20 @@ export class Scheduler implements AttemptHost {
     const { settings } = this.#context;
     const now = settings.clock.monotonic();
     if (this.#reading === undefined || now - this.#reading.at >= readingMs) {
-      this.#reading = { at: now, memory: settings.readMemory() };
+      const before = this.#reading?.trouble;
+      this.#reading = { at: now, ...checkedMemory(settings.readMemory) };
+      const { trouble } = this.#reading;
+      if (trouble !== undefined && trouble !== before)
+        settings.log.warn("the memory of the machine is used instead of that of memory.read", {
+          reason: trouble,
+        });
     }
     return this.#reading.memory;
+  }
+
+  /** Why the last reading is not that of `memory.read`. */
+  get memoryTrouble(): string | undefined {
+    return this.#reading?.trouble;
   }
 
   /** No more claims; work that runs may end by itself within `waitMs`, then it is asked to. Resolves when all has ended. */
