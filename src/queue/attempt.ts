@@ -8,6 +8,7 @@ import {
   type JsonObject,
 } from "../core/index.ts";
 import type { OrderChange, OrderRecord } from "../store/index.ts";
+import { askedReason, cancelledText } from "./cancellation.ts";
 import { insist, type QueueContext, sendEvent } from "./context.ts";
 import { type Classification, classify, decideFailure, errorRecord } from "./failure.ts";
 import { plainJson } from "./plain-json.ts";
@@ -46,6 +47,8 @@ export class Attempt {
   #usage: Usage | undefined;
   #trace: AttemptTrace | undefined;
   #why: EndReason | undefined;
+  /** What was said by who asked for its end. */
+  #reason: string | undefined;
   /** Wakes `#outcome` when the work is asked to end. */
   #asked: (() => void) | undefined;
   #graceMs: number;
@@ -72,11 +75,12 @@ export class Attempt {
   }
 
   /** Asks the work to end. The first reason counts; `graceMs` shortens the time it is given. */
-  end(why: EndReason, graceMs: number = this.#context.settings.graceMs): void {
+  end(why: EndReason, graceMs: number = this.#context.settings.graceMs, reason?: string): void {
     if (this.#why !== undefined) return;
     this.#why = why;
+    this.#reason = reason;
     this.#graceMs = Math.min(this.#graceMs, graceMs);
-    this.#abort?.abort(endError(why, this.#order));
+    this.#abort?.abort(endError(why, this.#order, reason));
     this.#asked?.();
   }
 
@@ -269,7 +273,8 @@ export class Attempt {
 
   async #cancelled(): Promise<Recorded> {
     faultPoint("queue.cancel.before-commit");
-    const error = errorRecord(endError("cancelled", this.#order));
+    const reason = this.#reason ?? (await askedReason(this.#context, this.#order.id));
+    const error = errorRecord(endError("cancelled", this.#order, reason));
     await this.#write("cancelled", { endedAt: this.#now(), error, sandbox: null });
     faultPoint("queue.cancel.after-commit");
     return { event: "cancelled" };
@@ -324,7 +329,7 @@ export class Attempt {
   #signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#why !== undefined) this.#abort.abort(endError(this.#why, this.#order));
+      if (this.#why !== undefined) this.#abort.abort(endError(this.#why, this.#order, this.#reason));
     }
     return this.#abort.signal;
   }
@@ -366,12 +371,12 @@ const ifWanted = { unlessCancelled: true } as const;
 
 const completed: Recorded = { event: "completed" };
 
-function endError(why: EndReason, order: OrderRecord): CutoverError {
+function endError(why: EndReason, order: OrderRecord, reason?: string): CutoverError {
   const { id, timeoutMs } = order;
   switch (why) {
     case "cancelled":
       return new CutoverError("CUTOVER_ORDER_CANCELLED", {
-        message: `work order ${id} was cancelled`,
+        message: cancelledText(id, reason),
         details: { id },
       });
     case "timeout":

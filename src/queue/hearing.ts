@@ -8,7 +8,7 @@ export interface Listener {
   /** An order has ended, in whatever way. */
   finished(id: string): void;
   /** Somebody asked for the end of an order. */
-  cancelAsked(id: string): void;
+  cancelAsked(id: string, reason: string): void;
 }
 
 /** Requests read in one go; more come with the next look. */
@@ -69,8 +69,8 @@ export class Hearing {
           if (to === "COMPLETED" || to === "FAILED" || to === "CANCELLED") this.#listener.finished(id);
         }
       } else if (type === "orders.cancel-requested") {
-        const { orders } = data as unknown as OrdersTold<CancelRequest>;
-        for (const { id } of orders) this.#listener.cancelAsked(id);
+        const { every, orders } = data as unknown as OrdersTold<CancelRequest>;
+        for (const { id, reason = every?.reason ?? "" } of orders) this.#listener.cancelAsked(id, reason);
       }
     }
   }

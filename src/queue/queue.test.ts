@@ -331,7 +331,10 @@ describe("time and cancelling", () => {
     expect(await queue.get(running.id)).toMatchObject({
       state: "CANCELLED",
       result: null,
-      error: { code: "CUTOVER_ORDER_CANCELLED" },
+      error: {
+        code: "CUTOVER_ORDER_CANCELLED",
+        message: `work order ${running.id} was cancelled: not wanted`,
+      },
     });
     expect((await queue.timeline(running.id)).map(({ event, note }) => [event, note])).toEqual([
       ["submitted", null],

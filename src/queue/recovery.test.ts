@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { open, type Opened, settle } from "../../test/queue/manual-queue.ts";
+import { gate, open, type Opened, settle } from "../../test/queue/manual-queue.ts";
 import { CutoverError } from "../core/index.ts";
 import type { OrderRecord, OrderStore, Store } from "../store/index.ts";
 import { openQueue, type Sandbox } from "./index.ts";
@@ -135,3 +135,40 @@ test.each([
     );
   },
 );
+
+test("an order whose end was asked for before its worker was lost says why it was", async () => {
+  const opened = await open({ lease: "15s", workerId: "one" });
+  const { queue, pass } = opened;
+  const [order] = await held(opened, 1);
+  const id = order?.id ?? "";
+  await queue.cancel(id, "customer left");
+  await pass(16_000);
+  queue.work("job", shaky().sandbox);
+  await pass(20_000);
+  await pass(5_000);
+  expect(await queue.get(id)).toMatchObject({
+    state: "CANCELLED",
+    error: { message: `work order ${id} was cancelled: customer left` },
+  });
+});
+
+test("a running order says why it was cancelled, asked by another process or here, and so does its signal", async () => {
+  const { queue, store, pass } = await open({ poll: "1m" });
+  const door = gate<null>();
+  const signals: AbortSignal[] = [];
+  queue.work("job", (_, { signal }) => {
+    signals.push(signal);
+    return door.work();
+  });
+  const [elsewhere, here] = await queue.submitAll([{ kind: "job" }, { kind: "job" }]);
+  await pass(0);
+  await store.orders.requestCancel(elsewhere?.id ?? "", "customer left");
+  await queue.cancel(here?.id ?? "", "too late");
+  door.finish(null);
+  door.finish(null);
+  await pass(0);
+  const messageOf = async (id = ""): Promise<unknown> => (await queue.get(id))?.error?.message;
+  expect(await messageOf(elsewhere?.id)).toMatch(/was cancelled: customer left$/);
+  expect(await messageOf(here?.id)).toMatch(/was cancelled: too late$/);
+  expect(String(signals[1]?.reason)).toMatch(/was cancelled: too late$/);
+});

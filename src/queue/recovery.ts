@@ -1,5 +1,6 @@
 import { asError, faultPoint, hasCode, type JsonObject } from "../core/index.ts";
 import type { OrderRecord } from "../store/index.ts";
+import { askedReason, cancelledText } from "./cancellation.ts";
 import { type Guard, type QueueContext, sendOutside } from "./context.ts";
 import { decideCrash } from "./failure.ts";
 import { isDeadWorker } from "./machine.ts";
@@ -115,7 +116,8 @@ async function recoverOne(
   const left = orphan === undefined ? "" : `; its ${orphan.description} still ran and was ended`;
   faultPoint("queue.recover.before-commit");
   if (order.cancelRequested) {
-    const error = { code: "CUTOVER_ORDER_CANCELLED", message: `work order ${order.id} was cancelled` };
+    const message = cancelledText(order.id, await askedReason(context, order.id));
+    const error = { code: "CUTOVER_ORDER_CANCELLED", message };
     await sendOutside(
       context,
       order,

@@ -1,12 +1,13 @@
 import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
 import type { OrderRecord } from "../store/index.ts";
+import { cancelledText } from "./cancellation.ts";
 import { type QueueContext, sendOutside } from "./context.ts";
 import { legalEvents, nextState } from "./states.ts";
 import { takeUpInbox } from "./submitter.ts";
 
 /** What people ask for of orders that exist: to end. */
 
-export type AskEnd = (id: string) => void;
+export type AskEnd = (id: string, reason: string) => void;
 
 /** @param askEnd asks the work to end, when it runs here */
 export async function cancelOrder(
@@ -20,7 +21,7 @@ export async function cancelOrder(
   nextState(id, found.state, "cancelled");
   const { store } = context;
   // Asked first: from here on nothing the work returns can complete the order.
-  askEnd(id);
+  askEnd(id, reason);
   faultPoint("queue.cancel.before-mark");
   let order = await store.orders.requestCancel(id, reason);
   faultPoint("queue.cancel.after-mark");
@@ -34,7 +35,7 @@ export async function cancelOrder(
   }
   // It may have ended in another way between the look and the mark, which leaves what is finished alone.
   if (order !== undefined && order.state !== "CANCELLED") nextState(id, order.state, "cancelled");
-  askEnd(id);
+  askEnd(id, reason);
   return order ?? found;
 }
 
@@ -67,7 +68,7 @@ export async function cancelWaiting(
 function sendCancelled(context: QueueContext, order: OrderRecord, reason: string): Promise<OrderRecord> {
   const error = {
     code: "CUTOVER_ORDER_CANCELLED",
-    message: `work order ${order.id} was cancelled: ${reason}`,
+    message: cancelledText(order.id, reason),
   };
   return sendOutside(context, order, "cancelled", { endedAt: context.store.clock.now(), error }, reason);
 }

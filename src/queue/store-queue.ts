@@ -13,7 +13,7 @@ import { Recoverer } from "./recoverer.ts";
 import type { RecoverySummary } from "./recovery.ts";
 import { cancelMany, deadLetters, resubmitMany } from "./requests-for-many.ts";
 import { requeue } from "./requeue.ts";
-import { cancelOrder, cancelWaiting, unknownOrder } from "./requests.ts";
+import { type AskEnd, cancelOrder, cancelWaiting, unknownOrder } from "./requests.ts";
 import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import { Schedules } from "./schedule.ts";
@@ -69,7 +69,7 @@ export class StoreQueue implements Queue {
         this.#waiters.wake(id);
         this.#waiters.wakeSoon(empty);
       },
-      cancelAsked: (id) => this.#askEnd(id),
+      cancelAsked: this.#askEnd,
     });
     this.#figures = new Figures(context, this.#scheduler, this.#workers);
     context.telemetry?.observe(() => this.#figures.gauges());
@@ -174,12 +174,12 @@ export class StoreQueue implements Queue {
     reasonText(reason);
     const found = await this.#known(id);
     if (options.onlyWaiting === true) return cancelWaiting(this.#context, found, reason);
-    return cancelOrder(this.#context, found, reason, (which) => this.#askEnd(which));
+    return cancelOrder(this.#context, found, reason, this.#askEnd);
   }
 
   async cancelAll(which: Parameters<Queue["cancelAll"]>[0]): Promise<number> {
     this.#refuseStopped();
-    return cancelMany(this.#context, which, (id) => this.#askEnd(id));
+    return cancelMany(this.#context, which, this.#askEnd);
   }
 
   async retry(id: string, reason = "asked for by retry()"): Promise<OrderRecord> {
@@ -360,9 +360,9 @@ export class StoreQueue implements Queue {
     await this.#closeStore();
   }
 
-  #askEnd(id: string): void {
-    this.#scheduler.attempts.get(id)?.end("cancelled");
-  }
+  readonly #askEnd: AskEnd = (id, reason) => {
+    this.#scheduler.attempts.get(id)?.end("cancelled", undefined, reason);
+  };
 
   #configure(
     change: Parameters<QueueContext["store"]["orders"]["configure"]>[1],
