@@ -1,6 +1,8 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { open } from "../../test/queue/manual-queue.ts";
+import { openSqliteStore } from "../store/index.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
 import { defineWorker, openQueue, type Queue } from "./index.ts";
 
 /** What plain JavaScript may hand in. */
@@ -105,4 +107,64 @@ test("options behind the handler of work() are refused, with where they are said
     }),
   );
   work("k", () => null, undefined);
+});
+
+test.each([
+  ["a controller", new AbortController(), "controller.signal"],
+  ["an object", {}, ""],
+  ["null", null, ""],
+])("a wait for %s in place of a signal is refused", async (_, signal, remedy) => {
+  const { queue } = await open();
+  const { id } = await queue.submit("k");
+  for (const wait of [
+    queue.waitFor(id, { signal: signal as never }),
+    queue.drain({ signal: signal as never }),
+  ])
+    await expect(wait).rejects.toMatchObject({
+      code: "CUTOVER_QUEUE_INVALID",
+      place: "signal",
+      remedy: expect.stringContaining(remedy) as string,
+    });
+});
+
+test.each([
+  ["clock", {}],
+  ["clock", Date],
+  ["clock", null],
+  ["log", () => {}],
+  ["log", {}],
+])("openQueue refuses a %s without its methods: %s", async (place, value) => {
+  await expect(openQueue("sqlite::memory:", { [place]: value } as never)).rejects.toMatchObject({
+    code: "CUTOVER_QUEUE_INVALID",
+    place,
+  });
+});
+
+test("the console is a log", async () => {
+  await using queue = await openQueue("sqlite::memory:", { log: console as never });
+  expect((await queue.counts()).PENDING).toBe(0);
+});
+
+test.each([
+  ["runAt", 5_000],
+  ["runAt", Math.floor(Date.UTC(2030, 0) / 1_000)],
+  ["createdAt", Math.floor(Date.UTC(2020, 0) / 1_000)],
+])("%s as a delay or in seconds is refused: %s", async (place, value) => {
+  const { queue, clock } = await open();
+  await expect(queue.submit("k", null, { [place]: value })).rejects.toMatchObject({
+    code: "CUTOVER_QUEUE_INVALID",
+    place,
+    remedy: expect.stringContaining("Date.now() + 5_000") as string,
+  });
+  // Zero is no delay, and any date is a date.
+  expect((await queue.submit("k", null, { runAt: 0 })).waits).toBe("room");
+  expect((await queue.submit("k", null, { runAt: new Date(5_000) })).waits).toBe("room");
+  expect((await queue.submit("k", null, { runAt: clock.now() + 5_000 })).waits).toBe("time");
+});
+
+test("on a clock that begins at 0 small times are times", async () => {
+  const clock = new ManualClock(0);
+  await using store = await openSqliteStore({ path: ":memory:", clock });
+  await using queue = await openQueue({ store }, { clock });
+  expect(await queue.submit("k", null, { runAt: 5_000 })).toMatchObject({ runAt: 5_000, waits: "time" });
 });

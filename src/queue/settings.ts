@@ -174,6 +174,8 @@ function readOptions(options: QueueOptions): QueueSettings {
   if (memory.read !== undefined) callable(memory.read, "memory.read");
   if (options.classify !== undefined) callable(options.classify, "classify");
   if (options.random !== undefined) callable(options.random, "random");
+  methods(options.clock, "clock", ["now", "monotonic", "after"]);
+  methods(options.log, "log", ["debug", "info", "warn", "error"]);
   const base = duration(backoff.base ?? defaultBackoff.base, "backoff.base");
   const settings: QueueSettings = {
     name: options.name ?? "default",
@@ -274,6 +276,13 @@ const asText = (value: unknown): string => (typeof value === "string" ? value : 
 /** @throws CUTOVER_QUEUE_INVALID naming the field */
 export function callable(value: unknown, field: string): void {
   if (typeof value !== "function") throw invalid(field, "a function", value);
+}
+
+function methods(value: object | undefined, field: string, names: readonly string[]): void {
+  if (value === undefined) return;
+  const given = (value as unknown) ?? {};
+  if (names.some((each) => typeof (given as Readonly<Record<string, unknown>>)[each] !== "function"))
+    throw invalid(field, `an object with the methods ${names.join(", ")}`, value);
 }
 
 function telemetryApi(value: TelemetryApi | undefined): TelemetryApi | undefined {

@@ -37,7 +37,7 @@ export interface SubmitOptions {
   readonly ifAfterFails?: "cancel" | "run";
   /** Time one attempt may take. */
   readonly timeout?: Duration;
-  /** Not started before this time: a date or milliseconds since the epoch. Default now. */
+  /** Not started before this time: a date or milliseconds since the epoch; for a delay `Date.now() + 5_000`. Default now. */
   readonly runAt?: Date | number;
   /** An id of one's own, e.g. the one it had in another system. Default a time-ordered id. */
   readonly id?: string;
@@ -185,9 +185,16 @@ function carrier(value: JsonObject, settings: QueueSettings): JsonObject {
   return plainJson(value, "carrier", settings.payloadLimit) as JsonObject;
 }
 
+/** 3 March 1973. A number below was meant as a delay, or counts seconds. */
+const leastTime = 100_000_000_000;
+const delayInstead = "for a delay write Date.now() + 5_000; for seconds since the epoch, times 1_000";
+
 function time(value: Date | number | undefined, field: string, now: number): number {
   if (value === undefined) return Math.floor(now);
   const ms = value instanceof Date || typeof value === "number" ? Number(value) : Number.NaN;
+  // On a clock that begins at 0 small times are real ones.
+  if (typeof value === "number" && ms > 0 && ms < leastTime && now >= leastTime)
+    throw invalid(field, "milliseconds since the epoch", ms, delayInstead);
   if (ms >= 0 && ms <= lastTime) return Math.floor(ms);
   throw invalid(field, "a date or milliseconds since the epoch", value);
 }
