@@ -8,6 +8,7 @@ import type {
   SubmittedOrder,
 } from "../order-events.ts";
 import { toldOnce } from "../orders-told.ts";
+import { roughBytes } from "./weight.ts";
 
 /** One thing that happened to one order, before it has a place in the log. */
 export type Told =
@@ -118,13 +119,4 @@ function entryBytes(entry: Told["entry"]): number {
     roughBytes(progress) +
     roughBytes(sandbox)
   );
-}
-
-function roughBytes(value: Json | undefined): number {
-  if (typeof value === "string") return value.length;
-  if (value === null || typeof value !== "object") return 8;
-  let sum = 2;
-  if (Array.isArray(value)) for (const item of value as readonly Json[]) sum += 1 + roughBytes(item);
-  else for (const [name, member] of Object.entries(value)) sum += name.length + 4 + roughBytes(member);
-  return sum;
 }

@@ -1,4 +1,17 @@
 /**
+ * Rows are put into one statement until they are so many characters, and the last one goes beyond. A text may have 2^29,
+ * and what a text becomes on its way may be twice as long; of what one statement says the server takes 2^30 bytes.
+ */
+export const mostText = 32_000_000;
+
+/** How many of these texts, from one of them on, go into one statement. */
+export function lotOf(texts: readonly string[], from: number = 0): number {
+  let next = from;
+  for (let sum = 0; next < texts.length && sum < mostText; next++) sum += texts[next]?.length ?? 0;
+  return next - from;
+}
+
+/**
  * Array values as PostgreSQL reads them. Made here rather than by the driver, which asks of every element what it is:
  * a third of the time of a bulk insert.
  */

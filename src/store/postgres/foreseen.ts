@@ -3,6 +3,7 @@ import { OrderBatch } from "../orders/batch.ts";
 import type { Gathered } from "../orders/gathered.ts";
 import type { ClaimNeeds, JobOutcome, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
+import { lotOf } from "./arrays.ts";
 
 /** What a batch would be, were nothing else committed since the end of the chain that is known. */
 export interface Foreseen {
@@ -56,5 +57,7 @@ export function decideFrom(
   } catch {
     return undefined; // It is refused, and for whom, where each call can be done alone.
   }
+  // What is too long for one statement is not foreseen.
+  if (lotOf(chain.texts) < chain.texts.length) return undefined;
   return { now, chain, outcomes, writes };
 }

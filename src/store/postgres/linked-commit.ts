@@ -8,6 +8,7 @@ import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts"
 import { isHeld, type OrderRow, toRecord } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
+import { lotOf } from "./arrays.ts";
 import { writesWithin } from "./foreseen-commit.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { writtenAfter } from "./joined.ts";
@@ -289,7 +290,8 @@ function linkedStatement(decided: Decided): Statement | undefined {
   const { writes, now } = decided;
   const texts = writes.events.map(({ event }) => canonicalJson(event.data));
   const count = writes.events.length;
-  const parts = count > mostEvents ? undefined : writesWithin(writes, "head", placedBy(count));
+  const parts =
+    count > mostEvents || lotOf(texts) < count ? undefined : writesWithin(writes, "head", placedBy(count));
   if (parts === undefined) return undefined;
   const values: SqlValue[] = [];
   const asIs = conditionsOf(decided, (value) => `$${values.push(value)}`);

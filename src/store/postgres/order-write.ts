@@ -4,7 +4,7 @@ import type { Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { changeBit, changedMembers, submittedAlike } from "../orders/changed-members.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
-import { jsonArray, jsonTexts, numberArray, textArray } from "./arrays.ts";
+import { jsonArray, jsonTexts, mostText, numberArray, textArray } from "./arrays.ts";
 import { writtenTogether } from "./joined.ts";
 import { newRows } from "./new-rows.ts";
 
@@ -217,13 +217,11 @@ export function insertRows(
   const groups = grouped(rows, filledIn, (shape) =>
     nullable.filter((_, place) => (shape & (1 << place)) !== 0),
   );
-  return groups.map(({ columns: filled, rows: group }) => {
+  return groups.flatMap(({ columns: filled, rows: group }) => {
     const columns = orderColumns.filter((column) => !nullable.includes(column) || filled.includes(column));
-    const { cells, from, values } = rowValues(columns, group, as);
-    return write(
-      `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")}${fromClause(from, within)}`,
-      ...values,
-    );
+    const { cells, from, lots } = rowValues(columns, group, as);
+    const sql = `INSERT INTO orders (${columnNames(columns)}) SELECT ${cells.join(", ")}${fromClause(from, within)}`;
+    return lots.map((values) => write(sql, ...values));
   });
 }
 
@@ -244,18 +242,16 @@ export function updateRows(
   );
   return groups
     .filter(({ columns }) => columns.length > 0)
-    .map(({ columns, rows: group }) => {
+    .flatMap(({ columns, rows: group }) => {
       const named = [id, ...columns];
-      const { cells, from, values } = rowValues(
+      const { cells, from, lots } = rowValues(
         named,
         group.map(({ row }) => row),
         as,
       );
       const set = columns.map(({ name }, index) => `${name} = ${cells[index + 1]}`).join(", ");
-      return write(
-        `UPDATE orders SET ${set}${fromClause(from, within)} WHERE orders.id = ${cells[0]}`,
-        ...values,
-      );
+      const sql = `UPDATE orders SET ${set}${fromClause(from, within)} WHERE orders.id = ${cells[0]}`;
+      return lots.map((values) => write(sql, ...values));
     });
 }
 
@@ -322,7 +318,8 @@ function rowValues(
 ): {
   readonly cells: readonly string[];
   readonly from: string | undefined;
-  readonly values: readonly SqlValue[];
+  /** Values of as many statements as it takes: one, unless the rows are very long. */
+  readonly lots: readonly (readonly SqlValue[])[];
 } {
   const [first] = rows as readonly [OrderRow];
   const shared = rows.length === 1 ? columns : columns.filter(({ name }) => !ownColumns.has(name));
@@ -340,10 +337,11 @@ function rowValues(
   return {
     cells,
     from: own.length === 0 ? undefined : `unnest(${arrays.join(", ")}) AS new (${columnNames(own)})`,
-    values: [
-      ...own.map((column) => cellArray(column, rows)),
-      ...[...places.keys()].map((column) => orderCell(first, column)),
-    ],
+    lots: inLots(
+      own,
+      rows,
+      [...places.keys()].map((column) => orderCell(first, column)),
+    ),
   };
 }
 
@@ -363,10 +361,31 @@ function areAlike(columns: readonly Column[], rows: readonly OrderRow[], first: 
 
 const typeOf = ({ name }: Column): string => (numeric.has(name) ? "bigint" : "text");
 
-function cellArray(column: Column, rows: readonly OrderRow[]): string {
-  const cells = rows.map((row) => orderCell(row, column));
-  if (column.form === "json") return jsonArray(cells as readonly (string | null)[]);
-  return numeric.has(column.name)
+/** Cells of `own` as arrays, of so many rows at a time as one statement should carry; `shared` come with each of them. */
+function inLots(
+  own: readonly Column[],
+  rows: readonly OrderRow[],
+  shared: readonly SqlValue[],
+): readonly (readonly SqlValue[])[] {
+  if (own.length === 0) return [shared];
+  const lots: SqlValue[][] = [];
+  for (let next = 0; next < rows.length;) {
+    const cells: (string | number | null)[][] = own.map(() => []);
+    for (let text = 0; next < rows.length && text < mostText; next++) {
+      for (let place = 0; place < own.length; place++) {
+        const cell = orderCell(rows[next] as OrderRow, own[place] as Column);
+        if (typeof cell === "string") text += cell.length;
+        cells[place]?.push(cell);
+      }
+    }
+    lots.push([...own.map((column, place) => arrayOf(column, cells[place] ?? [])), ...shared]);
+  }
+  return lots;
+}
+
+function arrayOf({ name, form }: Column, cells: readonly (string | number | null)[]): string {
+  if (form === "json") return jsonArray(cells as readonly (string | null)[]);
+  return numeric.has(name)
     ? numberArray(cells as readonly (number | null)[])
     : textArray(cells as readonly (string | null)[]);
 }

@@ -147,8 +147,16 @@ export const isGone = (thrown: unknown): boolean =>
   troubleOf(thrown) === "lost" &&
   (!/^(25|53)[0-9A-Z]{3}$/.test(sqlStateOf(thrown) ?? "") || /^(FATAL|PANIC)$/.test(severityOf(thrown)));
 
-/** True when a value, not the server, is the reason: one call of many, and the others can go on without it. */
-export function isOfData(thrown: unknown): boolean {
+/**
+ * True unless it says something of the server or the store, and so of all calls alike: what is wrong may be a value of one
+ * call of many, and the others can go on without it. That goes for what nobody knows a meaning of, too.
+ */
+export function mayBeOfOne(thrown: unknown): boolean {
+  if (isCutoverError(thrown)) return thrown.code === "CUTOVER_STORE_CONFLICT";
+  return isOfData(thrown) || meaningOf(thrown) === undefined;
+}
+
+function isOfData(thrown: unknown): boolean {
   const code = sqlStateOf(thrown);
   return code !== undefined && /^(21|22|23|42|54)[0-9A-Z]{3}$/.test(code);
 }

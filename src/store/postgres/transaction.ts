@@ -9,6 +9,7 @@ import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { isGone } from "./postgres-error.ts";
 import { isHead, refuseNewer } from "./schema.ts";
+import { lotOf } from "./arrays.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
 import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
 import { clockNow } from "./server-clock.ts";
@@ -191,10 +192,14 @@ export class Transaction {
 
   /** Has the events so far written with what goes out next: they are part of nothing else that is still to come. */
   tellAhead(): void {
+    while (this.#told < this.#draft.events.length) this.#tell(lotOf(this.#draft.texts, this.#told));
+  }
+
+  #tell(count: number): void {
     const { events, texts } = this.#draft;
-    if (events.length === this.#told) return;
-    this.keep(writeEvents({ events: events.slice(this.#told), texts: texts.slice(this.#told) }));
-    this.#told = events.length;
+    const end = this.#told + count;
+    this.keep(writeEvents({ events: events.slice(this.#told, end), texts: texts.slice(this.#told, end) }));
+    this.#told = end;
   }
 
   /** What the server knows this transaction by. */
@@ -257,8 +262,10 @@ export class Transaction {
 
   /** Writes events, head and what was kept back, and commits. @throws CommitUnknown */
   async commit(): Promise<void> {
-    const { events, end } = this.#draft;
+    const { events, texts, end } = this.#draft;
     faultPoint("store.commit.before");
+    // Very long ones in statements of their own but for the last.
+    for (let lot; (lot = lotOf(texts, this.#told)) < events.length - this.#told;) this.#tell(lot);
     const kept = this.#kept.at(-1);
     // What is written last goes into one statement with the events, when it may be joined with others at all.
     const joins = kept?.parts === undefined ? [] : [kept];

@@ -3,6 +3,7 @@ import type { ChainDraft } from "../chain-draft.ts";
 import { closedStore } from "../closed-store.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
+import { commitOf } from "../orders/weight.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Program, Statement } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
@@ -21,7 +22,7 @@ import { lockOrders } from "./order-load.ts";
 import { type Offer, offerOf } from "./offers.ts";
 import { decideExpected, OrderWork } from "./order-batch.ts";
 import { type Persistence, Tries, unansweredError } from "./persistence.ts";
-import { isDuplicate, isOfData, troubleOf } from "./postgres-error.ts";
+import { isDuplicate, mayBeOfOne, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
 import type { ServerClock } from "./server-clock.ts";
@@ -127,7 +128,12 @@ export class Writer {
     while (this.#jobs.length > 0) {
       // A turn of the event loop: everything that woke up from the commit before joins in.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      await this.#commit(this.#jobs.splice(0, largestBatch));
+      await this.#commit(
+        this.#jobs.splice(
+          0,
+          commitOf(this.#jobs, largestBatch, ({ order }) => order),
+        ),
+      );
     }
     this.#running = undefined;
     this.#lookSoon();
@@ -155,8 +161,8 @@ export class Writer {
           allNew = false;
           continue;
         }
-        if (jobs.length > 1 && isOfData(error)) {
-          // Something of one call cannot be stored. Each on its own, only that one is refused.
+        if (jobs.length > 1 && mayBeOfOne(error)) {
+          // Something of one call cannot be stored, or all of them together are too much. Each on its own, only that one is refused.
           for (const job of jobs) await this.#commit([job]);
           return;
         }

@@ -2,6 +2,7 @@ import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
 import { closedStore } from "../closed-store.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { JobOutcome, OrderJob, Writes } from "../orders/order-io.ts";
+import { commitOf } from "../orders/weight.ts";
 import type { Connection } from "./connection.ts";
 import { KnownRows } from "./known-rows.ts";
 import { runOrderJobs } from "./order-batch.ts";
@@ -157,7 +158,10 @@ export class GroupCommit {
   }
 
   #take(): Job[] {
-    return this.#jobs.splice(0, largestBatch);
+    const count = commitOf(this.#jobs, largestBatch, ({ work }) =>
+      typeof work === "function" ? undefined : work,
+    );
+    return this.#jobs.splice(0, count);
   }
 
   #finish(jobs: readonly Job[], failure: unknown, outcomes: readonly JobOutcome[] = []): void {
