@@ -137,8 +137,11 @@ export class OrderBatch {
       if (row.waits !== null || row.state === "WAITING_RETRY") ring.add(row.queue);
     }
     for (const queue of view.configs.keys()) ring.add(queue);
+    const events = view.groups.events();
+    // Where nothing could be done, another look would find the same.
+    if (events.length > 0) for (const queue of view.cutShort) ring.add(queue);
     return {
-      events: view.groups.events(),
+      events,
       inserted,
       updated,
       lanes: [...view.lanes.values()],

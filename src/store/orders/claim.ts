@@ -1,3 +1,4 @@
+import type { Json } from "../../core/index.ts";
 import { chooseOrders, mayDo } from "./choice.ts";
 import { tellFollowers } from "./followers.ts";
 import { takeUpInbox } from "./inbox.ts";
@@ -7,6 +8,7 @@ import { movedOrder, movedRow, placed } from "./move.ts";
 import type { ClaimFound, OrderJob } from "./order-io.ts";
 import type { OrderRow } from "./row.ts";
 import { type View, waitsForRate } from "./view.ts";
+import { mayBeFull, mostTakenUp } from "./weight.ts";
 
 type ClaimJob = Extract<OrderJob, { do: "claim" }>;
 
@@ -16,6 +18,7 @@ const nothingFound: ClaimFound = { candidates: [], due: [], inbox: [], untold: [
 export function claimOrders(view: View, job: ClaimJob): readonly string[] {
   const found = view.gathered.claims.get(job) ?? nothingFound;
   takeUpInbox(view);
+  if (mayBeCut(view, found)) view.cutShort.add(job.queue);
   for (const id of [...found.due, ...view.due.keys()]) promote(view, view.row(id));
   for (const id of found.untold) {
     const row = view.row(id);
@@ -40,6 +43,13 @@ export function claimOrders(view: View, job: ClaimJob): readonly string[] {
     give(view, row, job, starts.has(row.kind));
     return row.id;
   });
+}
+
+/** More may be due, or lie in the inbox, than the store has read at once. */
+function mayBeCut({ gathered }: View, { due, inbox }: ClaimFound): boolean {
+  if (due.length >= mostTakenUp || inbox.length >= mostTakenUp) return true;
+  const waiting = due.map((id) => gathered.rows.get(id)?.payload ?? null);
+  return mayBeFull(waiting) || mayBeFull(inbox.map(({ order }) => order as unknown as Json));
 }
 
 function hasRate(view: View, row: OrderRow): boolean {

@@ -3,6 +3,7 @@ import { Gathered } from "./gathered.ts";
 import { type Loaded, type Needs, type OrderJob, spareRows } from "./order-io.ts";
 import { isFinished, type OrderRow } from "./row.ts";
 import { Wanted } from "./wanted.ts";
+import { mostTakenUp } from "./weight.ts";
 
 /** Rounds of loading; what is not seen by then is left to later commits. A chain of followers is the only long one. */
 const mostRounds = 10;
@@ -43,7 +44,7 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
         const max = (claimed.get(job.queue) ?? 0) + Math.max(0, job.capacity.max);
         claimed.set(job.queue, max);
         const capacity = { ...job.capacity, max: max === 0 ? 0 : max + spare };
-        wanted.claims.push({ queue: job.queue, capacity, due: 500, inbox: 500, untold: 50 });
+        wanted.claims.push({ queue: job.queue, capacity, due: mostTakenUp, inbox: mostTakenUp, untold: 50 });
         break;
       }
       case "change":

@@ -69,9 +69,9 @@ export interface ClaimNeeds {
   readonly queue: string;
   /** `max` is how many candidates of a class are wanted: more than the claim takes, since others of the batch go first. */
   readonly capacity: Capacity;
-  /** At most so many orders whose `due_at` is not after now, earliest first. */
+  /** At most so many orders whose `due_at` is not after now, earliest first; fewer when they are long. */
   readonly due: number;
-  /** At most so many orders submitted within other transactions. */
+  /** At most so many orders submitted within other transactions; fewer when they are long. */
   readonly inbox: number;
   /** At most so many ended orders that are still `followed`: telling their followers was more than one commit takes. */
   readonly untold: number;

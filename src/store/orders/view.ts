@@ -26,6 +26,8 @@ export class View {
   readonly ready: Map<string, OrderRow> = new Map();
   /** Rows that this batch made wait for a time that is over already. */
   readonly due: Map<string, OrderRow> = new Map();
+  /** Queues of which a claim has not seen all that has come: it is to be followed by another one. */
+  readonly cutShort: Set<string> = new Set();
   readonly lanes: Map<string, { queue: string; priority: number; tenant: string; turn: number }> = new Map();
   readonly fronts: Map<string, { queue: string; priority: number; turn: number }> = new Map();
   readonly configs: Map<string, QueueConfig> = new Map();

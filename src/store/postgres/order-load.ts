@@ -4,6 +4,7 @@ import type { InboxOrder, LimitKeyState, Loaded, Needs, OrderLink } from "../ord
 import { mostFollowers, spareRows } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { sizeClass } from "../size-class.ts";
+import { atOnce, bytesBefore } from "../sql/long-rows.ts";
 import { noOrders } from "../sql/order-reads.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { numberArray, textArray } from "./arrays.ts";
@@ -162,8 +163,10 @@ function askChanged(known: readonly KnownRow[]): Question {
 /** In the columns of facts: `other` says which claim asked. */
 function askInbox({ claims, inboxIds }: Needs): readonly Statement[] {
   const parts = claims.map(({ queue, inbox }, index) => {
-    const sql = `SELECT 'inbox', queue, data, position, $3::bigint
-      FROM order_inbox WHERE queue = $1 ORDER BY position LIMIT $2`;
+    const sql = `SELECT 'inbox', queue, data, position, $3::bigint FROM (
+        SELECT *, ${bytesBefore("data", "position")} AS before FROM (
+          SELECT queue, data, position FROM order_inbox WHERE queue = $1 ORDER BY position LIMIT $2) AS first
+      ) AS first WHERE ${atOnce}`;
     return part(sql, queue, inbox, index);
   });
   if (inboxIds.length > 0) {
@@ -220,7 +223,9 @@ const candidates = (
 const claimText = (lock: string): string => {
   const first = (name: string, where: string, order: string, limit: string): string =>
     `(SELECT ${orderColumnNames}, '${name}' FROM (
-      SELECT * FROM orders WHERE queue = $1 AND ${where} ORDER BY ${order} LIMIT ${limit}${lock}) AS orders)`;
+      SELECT *, ${bytesBefore("payload", order)} AS before FROM (
+        SELECT * FROM orders WHERE queue = $1 AND ${where} ORDER BY ${order} LIMIT ${limit}${lock}) AS orders
+      ) AS orders WHERE ${atOnce})`;
   return `${classes}
   (${candidates("'candidate'", lock)})
   UNION ALL

@@ -3,6 +3,7 @@ import { mostFollowers, spareRows } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
 import type { NewOrder, OrderCounts, OrderState, QueueConfig } from "../order-records.ts";
+import { atOnce, bytesBefore } from "../sql/long-rows.ts";
 import { noOrders } from "../sql/order-reads.ts";
 import type { Connection } from "./connection.ts";
 import type { KnownRows } from "./known-rows.ts";
@@ -41,15 +42,21 @@ export function loadOrders(db: Connection, needs: Needs, now: number, known?: Kn
   );
   const claims = needs.claims.map(({ queue, capacity, due, inbox: most, untold }) => ({
     due: keep(
-      `SELECT ${orderColumnNames} FROM orders WHERE queue = ? AND due_at IS NOT NULL AND due_at <= ?
-       ORDER BY due_at LIMIT ?`,
+      `SELECT ${orderColumnNames} FROM (
+         SELECT *, ${bytesBefore("payload", "due_at")} AS before FROM (
+           SELECT * FROM orders WHERE queue = ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?
+         ) AS orders
+       ) AS orders WHERE ${atOnce}`,
       queue,
       now,
       due,
     ),
     inbox: db
       .all<InboxRow>(
-        "SELECT position, data FROM order_inbox WHERE queue = ? ORDER BY position LIMIT ?",
+        `SELECT position, data FROM (
+           SELECT *, ${bytesBefore("data", "position")} AS before FROM (
+             SELECT position, data FROM order_inbox WHERE queue = ? ORDER BY position LIMIT ?)
+         ) WHERE ${atOnce}`,
         queue,
         most,
       )

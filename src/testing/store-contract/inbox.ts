@@ -97,6 +97,25 @@ export function inboxContract({
       expect(await claimIds(store, 9)).toEqual(["c", "b"]);
     });
 
+    withStore("is taken up with few others when it is long, and all in the end", async ({ store }) => {
+      const payload = "x".repeat(1_000_000);
+      const caller = await begin(store);
+      await store.orders.submitWithin(
+        caller.connection,
+        Array.from({ length: 20 }, (_, n) => newOrder(`o${n}`, { payload })),
+      );
+      await caller.commit();
+      const rung: string[] = [];
+      const off = store.orders.onWork((queue) => rung.push(queue));
+      const first = await claimIds(store, 30);
+      expect(first.length > 0 && first.length < 10).toBe(true);
+      // Who has room for more looks again.
+      expect(rung.includes("q")).toBe(true);
+      const others = [...(await claimIds(store, 30)), ...(await claimIds(store, 30))];
+      expect(new Set([...first, ...others]).size).toBe(20);
+      off();
+    });
+
     withStore("needs a connection to the same database, inside a transaction", async ({ store }) => {
       expect(await refusal(store.orders.submitWithin({}, [newOrder("a")]))).toBe("CUTOVER_QUEUE_INVALID");
       expect(await refusal(store.orders.submitWithin(undefined, [newOrder("a")]))).toBe(
