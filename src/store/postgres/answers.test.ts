@@ -97,30 +97,44 @@ test("a server that lets nobody go is left when a store is closed", async () => 
 });
 
 test("a server that takes no writes any more is left for one that does", async () => {
-  const store = await open();
+  const schema = server.schema();
+  const store = await open({ schema });
+  const brief = await open({ schema, retryMs: 1 });
   const admin = await connect();
-  await store.orders.submit([newOrder("a")]);
-  await admin.query("ALTER SYSTEM SET default_transaction_read_only = on");
-  await admin.query("SELECT pg_reload_conf()");
-  try {
-    await vi.waitFor(async () => {
-      const { rows } = await admin.query("SHOW default_transaction_read_only");
-      expect(rows).toEqual([{ default_transaction_read_only: "on" }]);
-    });
-    const brief = await open({ retryMs: 1 }).catch((error: unknown) => error);
-    expect(brief).toMatchObject({ code: "CUTOVER_STORE_UNAVAILABLE", message: /takes writes/ });
-    const written = store.orders.submit([newOrder("b")]);
-    await pause(100);
-    // Connections from now on may write, as behind an address that leads to another server.
-    await admin.query("SET default_transaction_read_only = off");
-    await admin.query("ALTER ROLE postgres SET default_transaction_read_only = off");
-    expect(await written).toMatchObject([{ fresh: true }]);
-  } finally {
-    await admin.query("SET default_transaction_read_only = off");
-    await admin.query("ALTER SYSTEM RESET default_transaction_read_only");
-    await admin.query("ALTER ROLE postgres RESET default_transaction_read_only");
-    await admin.query("SELECT pg_reload_conf()");
-  }
+  // As behind an address that has led to a standby, and leads to a primary again from some moment on.
+  await admin.query(`CREATE TABLE "${schema}".turned (at timestamptz)`);
+  await admin.query(`INSERT INTO "${schema}".turned VALUES ('infinity')`);
+  await admin.query(`CREATE FUNCTION "${schema}".refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()) < (SELECT at FROM turned) THEN
+      RAISE EXCEPTION 'cannot execute INSERT in a read-only transaction' USING ERRCODE = '25006';
+    END IF;
+    RETURN NEW; END $$`);
+  await admin.query(`CREATE TRIGGER refuse_now BEFORE INSERT ON "${schema}".orders
+    FOR EACH ROW EXECUTE FUNCTION "${schema}".refuse()`);
+  await expect(brief.orders.submit([newOrder("a")])).rejects.toMatchObject({
+    code: "CUTOVER_STORE_UNAVAILABLE",
+    message: /takes writes/,
+  });
+  const written = store.orders.submit([newOrder("b")]);
+  await pause(100);
+  await admin.query(`UPDATE "${schema}".turned SET at = clock_timestamp()`);
+  expect(await written).toMatchObject([{ fresh: true }]);
+});
+
+test("a database or a role that is set to be read only, or isolated more, is no matter", async () => {
+  await server.query("CREATE DATABASE strict");
+  await server.query("ALTER DATABASE strict SET default_transaction_read_only = on");
+  await server.query("ALTER DATABASE strict SET default_transaction_isolation = 'serializable'");
+  const url = server.url("strict");
+  const stores = await Promise.all(
+    Array.from({ length: 4 }, () => open({ url, schema: "shared", retryMs: 1 })),
+  );
+  const ids = Array.from({ length: 40 }, (_, n) => `o${n}`);
+  const stored = await Promise.all(
+    ids.map((id, n) => stores[n % 4]?.orders.submit([newOrder(id)]).then(([one]) => one?.fresh)),
+  );
+  expect(stored).toEqual(ids.map(() => true));
+  expect(await stores[0]?.orders.counts("q")).toMatchObject({ PENDING: 40 });
 });
 
 test("what a server refused for want of memory is not said to be stored or not", async () => {

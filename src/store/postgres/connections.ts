@@ -21,14 +21,22 @@ const indexesOnly = {
   enable_mergejoin: "off",
   plan_cache_mode: "force_generic_plan",
 };
+/**
+ * Whoever waited for the end of the chain sees what was committed meanwhile. Isolated more, as a database or a role may be
+ * set to be, each would be taken back for the sake of the others.
+ */
+const isolation = { default_transaction_isolation: "'read committed'" };
 const settings: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
   write: {
     idle_in_transaction_session_timeout: String(idleMs),
     lock_timeout: String(lockMs),
     statement_timeout: String(statementMs),
+    // A primary may be set to be read only where nobody asks for more. A standby takes no writes all the same.
+    default_transaction_read_only: "off",
+    ...isolation,
     ...indexesOnly,
   },
-  read: { statement_timeout: String(statementMs), ...indexesOnly },
+  read: { statement_timeout: String(statementMs), ...isolation, ...indexesOnly },
   listen: {},
 };
 
