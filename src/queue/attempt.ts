@@ -16,6 +16,7 @@ import { ProgressWriter } from "./progress-writer.ts";
 import type { Execution, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
 import type { OrderEvent } from "./states.ts";
 import type { AttemptTrace } from "./telemetry.ts";
+import { isUnstorable, unstored } from "./unstored.ts";
 
 /** Why work is ended from outside. */
 export type EndReason = "cancelled" | "timeout" | "stopping" | "lease-lost";
@@ -55,6 +56,8 @@ export class Attempt {
   #startedAt: number | undefined;
   #ranMs = 0;
   #working = true;
+  /** The store has refused the outcome, also without its progress: what it is sure to take is recorded instead. */
+  #isPlain = false;
 
   constructor(order: OrderRecord, sandbox: Sandbox, context: QueueContext) {
     this.#order = order;
@@ -100,8 +103,7 @@ export class Attempt {
     // The next claim and this outcome then share a commit.
     host.ended(this);
     try {
-      const recorded = await this.#record(outcome);
-      ({ event: end, error: failure, retryAt } = recorded);
+      ({ event: end, error: failure, retryAt } = await this.#record(outcome));
     } catch (error) {
       failure = error;
       if (hasCode(error, "CUTOVER_LEASE_LOST")) {
@@ -207,10 +209,16 @@ export class Attempt {
     try {
       return await this.#recordAs(outcome);
     } catch (error) {
+      if (!this.#isPlain && isUnstorable(error)) {
+        this.#tell("error", `what work order ${this.#order.id} came to cannot be stored`, error);
+        this.#isPlain = this.#progress === undefined;
+        this.#progress = undefined;
+        return this.#record(this.#isPlain ? unstored(outcome, error) : outcome);
+      }
       if (!hasCode(error, "CUTOVER_ORDER_CANCELLED")) throw error;
       // Asked for by another process, and not heard of here yet: as little as if it had been, this outcome counts.
       this.#why = "cancelled";
-      return this.#cancelled();
+      return this.#record(outcome);
     }
   }
 
@@ -368,7 +376,6 @@ interface Recorded {
 }
 
 const ifWanted = { unlessCancelled: true } as const;
-
 const completed: Recorded = { event: "completed" };
 
 function endError(why: EndReason, order: OrderRecord, reason?: string): CutoverError {

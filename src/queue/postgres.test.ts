@@ -74,6 +74,42 @@ describe("a queue on PostgreSQL", () => {
     });
   }, 60_000);
 
+  test("what the store will never take is told as a failure, and does not repeat the work", async () => {
+    const schema = server.schema();
+    const [queue] = await workers(["one"], { schema, backoff: { base: "10ms" } });
+    await server.query(`CREATE FUNCTION "${schema}".refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE EXCEPTION 'character U+20AC has no equivalent in encoding "LATIN1"' USING ERRCODE = '22P05'; END $$`);
+    await server.query(`CREATE TRIGGER refuse_now BEFORE UPDATE ON "${schema}".orders FOR EACH ROW
+      WHEN (concat(NEW.result, NEW.error, NEW.progress) LIKE '%€%') EXECUTE FUNCTION "${schema}".refuse()`);
+    const runs: string[] = [];
+    queue?.work("result", ({ kind }) => {
+      runs.push(kind);
+      return "10 €";
+    });
+    queue?.work("error", ({ kind }) => {
+      runs.push(kind);
+      throw new Error("costs 10 €");
+    });
+    queue?.work("progress", ({ kind }, { progress }) => {
+      runs.push(kind);
+      progress({ cost: "10 €" });
+      return "done";
+    });
+    const kinds = ["result", "error", "progress"];
+    const ended: unknown[] = [];
+    for (const kind of kinds) {
+      const { id = "" } = (await queue?.submit(kind, null, { retries: kind === "error" ? 1 : 5 })) ?? {};
+      const { state, attempt, error } = (await queue?.waitFor(id, { timeout: "20s" })) ?? {};
+      ended.push([state, attempt, error?.code, error?.message.slice(0, 32)]);
+    }
+    expect(ended).toEqual([
+      ["FAILED", 1, "CUTOVER_ORDER_FAILED", "the result could not be stored: "],
+      ["FAILED", 2, "CUTOVER_ORDER_FAILED", "the error could not be stored: e"],
+      ["COMPLETED", 1, undefined, undefined],
+    ]);
+    expect(runs).toEqual(["result", "error", "error", "progress"]);
+  }, 60_000);
+
   test("what one worker runs another one cancels, at once", async () => {
     const [busy, asks] = await workers(["busy", "asks"], { grace: "10s", poll: "30s" });
     const started = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { connectClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { created, newOrder, refusal } from "../../testing/store-contract/tools.ts";
 import { openStore } from "../open-store.ts";
@@ -44,6 +45,26 @@ describe("opening a PostgreSQL store", () => {
     await (await openStore(where)).close();
     await using store = await openStore(where, { make: false });
     expect(await store.orders.queues()).toEqual([]);
+  });
+
+  test("refuses a database whose encoding lacks characters, and writes nothing to it", async () => {
+    await server.query(
+      "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+    await expect(openPostgresStore({ url: server.url("latin"), schema: "s" })).rejects.toMatchObject({
+      code: "CUTOVER_STORE_UNAVAILABLE",
+      message: /UTF8.*LATIN1/,
+      remedy: /UTF8/,
+    });
+    const client = await connectClient(server.url("latin"));
+    expect((await client.query("SELECT FROM pg_namespace WHERE nspname = 's'")).rowCount).toBe(0);
+    await client.end();
+    await server.query(
+      "CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
+    );
+    await using store = await openPostgresStore({ url: server.url("bytes") });
+    await store.orders.submit([newOrder("o", { payload: "10 €" })]);
+    expect(await store.orders.get("o")).toMatchObject({ payload: "10 €" });
   });
 
   test("refuses a schema that a newer program changed, and writes nothing to it", async () => {

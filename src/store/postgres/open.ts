@@ -69,7 +69,7 @@ const connectMs = 10_000;
  * anything is said about it or done again.
  * @throws CUTOVER_DRIVER_MISSING when the package `pg` is not installed
  * @throws CUTOVER_STORE_UNAVAILABLE for an address that cannot be read or has unknown parameters, and when the server
- * does not answer, or does not let this user in
+ * does not answer, or does not let this user in, and for a database of another encoding than UTF8 or SQL_ASCII
  * @throws CUTOVER_STORE_CORRUPT when the schema belongs to another program; it is left as it is
  * @throws CUTOVER_STORE_NEWER when a newer Cutover changed it in a way this one cannot read
  */

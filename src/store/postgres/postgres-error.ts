@@ -91,6 +91,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
     expected: "expected text that PostgreSQL can store",
     remedy: "take NUL characters out of names",
   },
+  "22P05": {
+    code: "CUTOVER_STORE_CONFLICT",
+    expected: "expected characters that the database's encoding has",
+    remedy: "take them out, or move the store to a database made with ENCODING 'UTF8'",
+  },
 };
 const classes: Readonly<Record<string, Meaning>> = {
   "08": running,

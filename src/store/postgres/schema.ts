@@ -47,6 +47,7 @@ export function checkSchemaName(schema: string): void {
  * store that is up to date.
  * @throws CUTOVER_STORE_NEWER when a newer program made a breaking change
  * @throws CUTOVER_STORE_CORRUPT when the schema belongs to another program
+ * @throws CUTOVER_STORE_UNAVAILABLE when the database's encoding lacks characters
  */
 export async function migrateSchema(session: Session, schema: string, place: string): Promise<void> {
   const files = schemaFiles();
@@ -130,12 +131,25 @@ async function appliedVersions(session: Session, schema: string, place: string):
     asked(
       `SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v', 'm')) AS tables,
-         coalesce(obj_description(to_regclass(format('%I.schema', $1::text)), 'pg_class') = $2, false)::int AS ours`,
+         coalesce(obj_description(to_regclass(format('%I.schema', $1::text)), 'pg_class') = $2, false)::int AS ours,
+         current_setting('server_encoding') AS encoding`,
       schema,
       mark,
     ),
   ])) as readonly [Answer];
-  const { tables, ours } = found.rows[0] as { readonly tables: number; readonly ours: number };
+  const { tables, ours, encoding } = found.rows[0] as {
+    readonly tables: number;
+    readonly ours: number;
+    readonly encoding: string;
+  };
+  // SQL_ASCII stores bytes as they come.
+  if (encoding !== "UTF8" && encoding !== "SQL_ASCII") {
+    throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+      message: `expected a database of encoding UTF8, which has every character, found one of ${encoding}`,
+      remedy: "give the address of a database made with ENCODING 'UTF8' TEMPLATE template0",
+      place,
+    });
+  }
   if (ours === 1) {
     const [rows] = await session.send([asked("SELECT version, name, breaking FROM schema ORDER BY version")]);
     return rows?.rows as unknown as readonly Applied[];
