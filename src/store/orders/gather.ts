@@ -1,7 +1,7 @@
-import type { NewOrder } from "../order-records.ts";
+import type { NewOrder, OrderChange } from "../order-records.ts";
 import { Gathered } from "./gathered.ts";
 import { type Loaded, type Needs, type OrderJob, spareRows } from "./order-io.ts";
-import { isFinished, type OrderRow } from "./row.ts";
+import { isFinished, isHeld, type OrderRow } from "./row.ts";
 import { Wanted } from "./wanted.ts";
 import { mostTakenUp } from "./weight.ts";
 
@@ -76,8 +76,8 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
  * they let in better orders: of those a few are enough, since a claim that finds less than there is comes again.
  */
 function spareCandidates(jobs: readonly OrderJob[]): number {
-  // Claims alone take nothing from each other that was not counted: a worker that asks for one order reads three.
-  if (jobs.every((job) => job.do === "claim")) return 2;
+  // Claims and ends take nothing from each other that was not counted: a worker that asks for one order reads three.
+  if (jobs.every((job) => job.do === "claim" || (job.do === "change" && job.changes.every(isOfHeld)))) return 2;
   let spare = 16;
   for (const job of jobs) {
     if (job.do === "prioritise") spare++;
@@ -86,6 +86,9 @@ function spareCandidates(jobs: readonly OrderJob[]): number {
   }
   return spare;
 }
+
+/** Its order has left the line already. */
+const isOfHeld = ({ from }: OrderChange): boolean => from.every((state) => isHeld(state));
 
 /** What a new order touches before anything of it is stored. */
 function wantNew(wanted: Wanted, order: NewOrder): void {

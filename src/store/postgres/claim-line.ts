@@ -11,6 +11,12 @@ const freshMs = 250;
 const mostText = 4_000_000;
 
 /**
+ * Whether a claim reads only what fits into exactly its room. One that asks for many reads as many as it looks at anyway, and
+ * is given what may fit by its class: it is still known when a little more room is free.
+ */
+export const isExact = ({ max }: Capacity): boolean => max <= 100;
+
+/**
  * The orders that the next claims of a queue will take, best first: those a claim has read and not taken, as the commits
  * of this process have left them since. What it does not hold is known to come after all it holds.
  */
@@ -117,9 +123,10 @@ export class ClaimLine {
     this.#rows = new Map([...this.#rows].filter(([, row]) => byRank(row, beyond) <= 0));
   }
 
-  /** Orders of a class, kind or tag that was not asked for are not known. */
+  /** Orders of a class, kind or tag that was not asked for are not known, nor those that were too large. */
   #covers({ slots, memory, kinds, tags }: Capacity): boolean {
     const asked = this.#asked;
+    if (isExact(asked) && (slots > asked.slots || memory > asked.memory)) return false;
     const [mine, other] = [
       sizeClass(Math.floor(asked.slots), asked.memory),
       sizeClass(Math.floor(slots), memory),

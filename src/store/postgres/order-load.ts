@@ -4,6 +4,7 @@ import type { InboxOrder, LimitKeyState, Loaded, Needs, OrderLink } from "../ord
 import { mostFollowers, spareRows } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
 import { sizeClass } from "../size-class.ts";
+import { isExact } from "./claim-line.ts";
 import { atOnce, bytesBefore } from "../sql/long-rows.ts";
 import { noOrders } from "../sql/order-reads.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
@@ -206,16 +207,23 @@ const classes = `WITH RECURSIVE class (kind, tags, size_class) AS (
               ELSE (class.size_class / 64 + 1) * 64 END)
           ORDER BY tags, size_class LIMIT 1) AS head
   )`;
+/**
+ * In a class of which some may be too large those that are go no further than the look at them. Two of such a class never fit
+ * together, so where there is no other, as many as are asked for are enough: 200 payloads of 1 MB were read to take one.
+ */
 const candidates = (
   more: string,
   lock: string,
 ): string => `SELECT ${orderColumnNames}, ${more} FROM class, LATERAL (
-      SELECT * FROM orders
-        WHERE waits = 'room' AND queue = $1 AND kind = class.kind AND tags = class.tags
-          AND size_class = class.size_class
-        ORDER BY priority DESC, turn, created_at, id
-        LIMIT CASE WHEN (class.size_class / 64 <= least($4, 15) OR class.size_class / 64 < $4)
-          AND class.size_class % 64 < $5 THEN $6 ELSE greatest($6, ${lookAhead}) END${lock}) AS orders
+      SELECT * FROM (
+        SELECT * FROM orders
+          WHERE waits = 'room' AND queue = $1 AND kind = class.kind AND tags = class.tags
+            AND size_class = class.size_class
+          ORDER BY priority DESC, turn, created_at, id
+          LIMIT CASE WHEN (class.size_class / 64 <= least($4, 15) OR class.size_class / 64 < $4)
+            AND class.size_class % 64 < $5 THEN $6 ELSE greatest($6, ${lookAhead}) END${lock}) AS orders
+        WHERE slots <= $7 AND memory <= $8
+        LIMIT CASE WHEN (SELECT count(*) FROM class) < 2 THEN $6 END) AS orders
     WHERE class.size_class / 64 <= $4 AND class.size_class % 64 <= $5
       AND (class.tags = '[]' OR class.tags::jsonb <@ $3::jsonb)`;
 
@@ -229,9 +237,9 @@ const claimText = (lock: string): string => {
   return `${classes}
   (${candidates("'candidate'", lock)})
   UNION ALL
-  ${first("due", `due_at IS NOT NULL AND due_at <= coalesce($7::bigint, ${serverNow})`, "due_at", "$8")}
+  ${first("due", `due_at IS NOT NULL AND due_at <= coalesce($9::bigint, ${serverNow})`, "due_at", "$10")}
   UNION ALL
-  ${first("untold", "followed = 1 AND ended_at IS NOT NULL", "id", "$9")}`;
+  ${first("untold", "followed = 1 AND ended_at IS NOT NULL", "id", "$11")}`;
 };
 const claimAlone = claimText("");
 /**
@@ -248,7 +256,7 @@ export function readAhead(queue: string, capacity: Capacity): Statement {
   return { sql: aheadText, values: candidateValues(queue, capacity), wants: "arrays" };
 }
 
-const unseenText = `SELECT 1 FROM (${aheadText}) AS waiting WHERE id <> ALL($7::text[]) LIMIT 1`;
+const unseenText = `SELECT 1 FROM (${aheadText}) AS waiting WHERE id <> ALL($9::text[]) LIMIT 1`;
 
 /** Has a row when a claim would find something else than these orders. */
 export function readUnseen(queue: string, capacity: Capacity, seen: readonly string[]): Statement {
@@ -272,6 +280,7 @@ export function readRows(answer: Answer): {
 
 function candidateValues(queue: string, capacity: Capacity): readonly SqlValue[] {
   const { slots, memory } = classesOf(capacity);
+  const exactly = isExact(capacity);
   return [
     queue,
     textArray(capacity.max < 1 ? [] : [...new Set(capacity.kinds)]),
@@ -279,8 +288,12 @@ function candidateValues(queue: string, capacity: Capacity): readonly SqlValue[]
     slots,
     memory,
     Math.max(0, capacity.max),
+    exactly ? wholeOf(capacity.slots) : Number.MAX_SAFE_INTEGER,
+    exactly ? wholeOf(capacity.memory) : Number.MAX_SAFE_INTEGER,
   ];
 }
+
+const wholeOf = (room: number): number => Math.min(Number.MAX_SAFE_INTEGER, Math.floor(room));
 
 function askClaim(
   claim: Needs["claims"][number],

@@ -42,11 +42,8 @@ export function loadOrders(db: Connection, needs: Needs, now: number, known?: Kn
   );
   const claims = needs.claims.map(({ queue, capacity, due, inbox: most, untold }) => ({
     due: keep(
-      `SELECT ${orderColumnNames} FROM (
-         SELECT *, ${bytesBefore("payload", "due_at")} AS before FROM (
-           SELECT * FROM orders WHERE queue = ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?
-         ) AS orders
-       ) AS orders WHERE ${atOnce}`,
+      `SELECT ${orderColumnNames} FROM orders WHERE queue = ? AND due_at IS NOT NULL AND due_at <= ?
+       ORDER BY due_at LIMIT ?`,
       queue,
       now,
       due,
@@ -55,8 +52,8 @@ export function loadOrders(db: Connection, needs: Needs, now: number, known?: Kn
       .all<InboxRow>(
         `SELECT position, data FROM (
            SELECT *, ${bytesBefore("data", "position")} AS before FROM (
-             SELECT position, data FROM order_inbox WHERE queue = ? ORDER BY position LIMIT ?)
-         ) WHERE ${atOnce}`,
+             SELECT position, data FROM order_inbox WHERE queue = ? ORDER BY position LIMIT ?) AS wanted
+         ) AS wanted WHERE ${atOnce}`,
         queue,
         most,
       )
