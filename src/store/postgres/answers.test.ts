@@ -131,7 +131,7 @@ test("a database or a role that is set to be read only, or isolated more, is no 
   );
   const ids = Array.from({ length: 40 }, (_, n) => `o${n}`);
   const stored = await Promise.all(
-    ids.map((id, n) => stores[n % 4]?.orders.submit([newOrder(id)]).then(([one]) => one?.fresh)),
+    ids.map(async (id, n) => (await stores[n % 4]?.orders.submit([newOrder(id)]))?.[0]?.fresh),
   );
   expect(stored).toEqual(ids.map(() => true));
   expect(await stores[0]?.orders.counts("q")).toMatchObject({ PENDING: 40 });
