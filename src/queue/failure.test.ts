@@ -63,6 +63,18 @@ describe("what becomes of a failed attempt", () => {
     expect(decideFailure(asked, order, defaultBackoff, 1_000, () => 0).runAt).toBe(901_000);
   });
 
+  test("comes back at a time that a date can name, however long the other side asked for", () => {
+    const asked = classify(retryAfter(8.64e15, new Error("later")));
+    const { runAt = Number.NaN } = decideFailure(asked, order, defaultBackoff, 1_000, () => 0);
+    expect(new Date(runAt).getTime()).toBe(8.64e15);
+  });
+
+  test("comes back at once where nothing is to be waited for, also after hundreds of attempts", () => {
+    const policy = { base: 0, factor: 1_000, cap: 1_000, floor: 0, jitter: 0.1 };
+    const many = { ...order, attempt: 150, maxRetries: 1_000 };
+    expect(decideFailure({ class: "retryable" }, many, policy, 7, () => 0.5).runAt).toBe(7);
+  });
+
   test("any policy: the wait lies between floor and cap, and retries are exactly as many as allowed", () => {
     fc.assert(
       fc.property(

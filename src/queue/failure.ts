@@ -109,7 +109,7 @@ export interface FailedAttempt {
   readonly maxRetries: number;
 }
 
-/** What becomes of the order: the event, and when it runs again if it does. */
+/** What becomes of the order: the event, and when it runs again if it does; no later than a date can name. */
 export interface FailureDecision {
   readonly event: Extract<OrderEvent, "retry-scheduled" | "failed" | "exhausted">;
   readonly runAt?: number;
@@ -126,7 +126,7 @@ export function decideFailure(
   if (failure.class === "fatal") return { event: "failed" };
   if (order.attempt > order.maxRetries) return { event: "exhausted" };
   const wait = Math.max(backoffDelay(policy, order.attempt, random), failure.retryAfterMs ?? 0);
-  return { event: "retry-scheduled", runAt: Math.ceil(now + wait) };
+  return { event: "retry-scheduled", runAt: Math.min(lastTime, Math.ceil(now + wait)) };
 }
 
 /** An order whose worker is gone: back for another attempt at no cost, or poison. `crashes` counts this one. */
