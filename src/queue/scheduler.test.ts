@@ -350,6 +350,7 @@ describe("bad input", () => {
     ["job", { needs: { slots: 0 } }, "needs.slots"],
     ["job", { id: "" }, "id"],
     ["job", { key: "a\nb" }, "key"],
+    ["job", { limit: "*" }, "limit"],
     ["job", { runAt: Number.NaN }, "runAt"],
     ["job", { createdAt: new Date("never") }, "createdAt"],
     ["job", { retry: 3 } as object, "work order"],
@@ -366,6 +367,17 @@ describe("bad input", () => {
       place,
     });
     expect((await queue.counts()).PENDING).toBe(0);
+  });
+
+  test("keys and tags that an index cannot hold are refused by name, in whatever alphabet", async () => {
+    const { queue } = await open();
+    const tags = Array.from({ length: 100 }, (_, n) => `${n}`.padStart(99, "t"));
+    const refused = (place: string): unknown =>
+      expect.objectContaining({ code: "CUTOVER_QUEUE_INVALID", place });
+    await expect(queue.submit("job", null, { key: "界".repeat(667) })).rejects.toEqual(refused("key"));
+    await expect(queue.submit("job", null, { needs: { tags } })).rejects.toEqual(refused("needs.tags"));
+    await queue.submit("job", null, { key: "界".repeat(666), needs: { tags: tags.slice(0, 14) } });
+    expect((await queue.counts()).PENDING).toBe(1);
   });
 
   test("a handler that is no function and a place that is no store are refused", async () => {

@@ -1,5 +1,5 @@
 import { CutoverError, type Duration, type JsonObject, lastTime, timeId } from "../core/index.ts";
-import type { NewOrder } from "../store/index.ts";
+import { type NewOrder, whyUnfit } from "../store/index.ts";
 import { plainJson } from "./plain-json.ts";
 import {
   duration,
@@ -15,13 +15,13 @@ import { formatSize, parseSize, type Size } from "./size.ts";
 
 /** What can be said about a work order beside its kind and payload. Defaults come from the queue's options. */
 export interface SubmitOptions {
-  /** A second submit with the same key gives back the first order, finished or not. */
+  /** A second submit with the same key gives back the first order, finished or not. At most 1,000 characters and 2,000 bytes. */
   readonly key?: string;
   /** How long the key counts; a submit after that is a new order. Default: as long as the first one is stored. */
   readonly keyFor?: Duration;
   /**
    * What the work takes while it runs. Default: one slot, and the memory behind the slots it takes. `tags`: only workers
-   * that offer all of them may take it.
+   * that offer all of them may take it; all together take at most 1,500 bytes as JSON.
    */
   readonly needs?: { readonly memory?: Size; readonly slots?: number; readonly tags?: readonly string[] };
   readonly retries?: number;
@@ -29,7 +29,7 @@ export interface SubmitOptions {
   readonly priority?: number;
   /** Whose order it is: tenants with equal priority take turns, by their weights. */
   readonly tenant?: string;
-  /** Orders with the same limit key share its concurrency and rate, as `configure({ limits })` set them. */
+  /** Orders with the same limit key share its concurrency and rate, as `configure({ limits })` set them. Any name but `"*"`. */
   readonly limit?: string;
   /** Ids of orders that must be COMPLETED before it starts: stored ones, or others of the same call. */
   readonly after?: readonly string[];
@@ -114,7 +114,7 @@ export function newOrder(submission: Submission, settings: QueueSettings, now: n
   if (keyFor !== undefined && key === undefined) throw invalid("keyFor", "a key beside it", keyFor);
   if (ifAfterFails !== "cancel" && ifAfterFails !== "run")
     throw invalid("ifAfterFails", '"cancel" or "run"', ifAfterFails);
-  return {
+  const order: NewOrder = {
     id: submission.id === undefined ? timeId(now) : name(submission.id, "id"),
     queue: settings.name,
     kind: kindName(submission.kind),
@@ -137,6 +137,9 @@ export function newOrder(submission: Submission, settings: QueueSettings, now: n
     createdAt: time(submission.createdAt, "createdAt", now),
     carrier: submission.carrier === undefined ? null : carrier(submission.carrier, settings),
   };
+  const unfit = whyUnfit(order);
+  if (unfit !== undefined) throw invalid(unfit.field, unfit.expected, unfit.found);
+  return order;
 }
 
 /** True when the order could start here if nothing else ran. */

@@ -27,6 +27,7 @@ export type {
   ScheduleRecord,
   WorkerRecord,
 } from "./order-records.ts";
+export { whyUnfit } from "./orders/unfit.ts";
 export { ordersTold } from "./orders-told.ts";
 export { type Owner, type OwnOptions, type Ownership, ownFolder, readOwner } from "./owner.ts";
 export { RouteFeed, type RouteFeedOptions } from "./route-feed.ts";

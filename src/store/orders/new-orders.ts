@@ -5,6 +5,7 @@ import { findCycles } from "./cycle.ts";
 import { cancelByStore, tellFollowers } from "./followers.ts";
 import { placed } from "./move.ts";
 import { isFinished, type OrderRow, submittedRow } from "./row.ts";
+import { whyUnfit, withoutUnfit } from "./unfit.ts";
 import type { View } from "./view.ts";
 
 export interface Stored {
@@ -19,14 +20,20 @@ export type Refuse = (order: NewOrder, error: CutoverError) => void;
 export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Refuse): readonly Stored[] {
   const fresh: { readonly order: NewOrder; readonly row: OrderRow; readonly takenFrom?: string }[] = [];
   const idOf = new Map<string, string>();
-  const stored = orders.map((order): Stored => {
-    if (order.limitKey === "*") throw wildcardError(order);
+  const unable = new Map<string, CutoverError>();
+  const stored = orders.map((given): Stored => {
+    const unfit = unfitError(given);
+    const order = unfit === undefined ? given : withoutUnfit(given);
     const holder = order.uniqueKey === null ? undefined : view.holder(order.queue, order.uniqueKey);
     const expired = holder !== undefined && holder.uniqueUntil !== null && holder.uniqueUntil <= view.now;
     const known = view.row(order.id) ?? (expired ? undefined : holder);
     idOf.set(order.id, known?.id ?? order.id);
     if (known !== undefined && known.queue !== order.queue) refuse(order, takenError(order, known));
     if (known !== undefined) return { id: known.id, fresh: false };
+    if (unfit !== undefined) {
+      refuse(given, unfit);
+      unable.set(order.id, unfit);
+    }
     if (expired) view.put({ ...holder, uniqueKey: null, uniqueUntil: null });
     const row = submittedRow(submitted(view, order));
     view.put(row);
@@ -34,20 +41,19 @@ export function storeOrders(view: View, orders: readonly NewOrder[], refuse: Ref
     return { id: order.id, fresh: true };
   });
   const waiting = fresh.some(({ order }) => order.after.length > 0);
-  const inRing = new Map<string, CutoverError>();
   if (waiting) {
     for (const ring of findCycles(
       fresh.map(({ order }) => order),
       idOf,
     ))
-      for (const id of ring) inRing.set(id, cycleError(ring));
+      for (const id of ring) unable.set(id, cycleError(ring));
     for (const { order } of fresh) {
-      const error = inRing.get(order.id);
+      const error = unable.get(order.id);
       if (error !== undefined) refuse(order, error);
     }
   }
   for (const { order, row, takenFrom } of fresh) {
-    const error = inRing.get(order.id);
+    const error = unable.get(order.id);
     const leaders = error === undefined && waiting ? leadersOf(view, order, idOf, refuse) : { ids: [] };
     const entry = submittedEntry(order, row, leaders.ids);
     for (const id of leaders.ids) {
@@ -151,11 +157,14 @@ function takenError({ id, queue }: NewOrder, known: OrderRow): CutoverError {
   });
 }
 
-function wildcardError(order: NewOrder): CutoverError {
+function unfitError(order: NewOrder): CutoverError | undefined {
+  const unfit = whyUnfit(order);
+  if (unfit === undefined) return undefined;
+  const { field, expected, found } = unfit;
   return new CutoverError("CUTOVER_QUEUE_INVALID", {
-    message: `expected the limit key of work order ${order.id} to be a name, found "*", which stands for all keys`,
-    details: { id: order.id },
-    place: `order ${order.id}, limitKey`,
+    message: `${field} of work order ${order.id}: expected ${expected}, found ${JSON.stringify(found.slice(0, 80))}`,
+    details: { id: order.id, field },
+    place: `order ${order.id}, ${field}`,
   });
 }
 

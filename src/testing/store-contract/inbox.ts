@@ -1,4 +1,18 @@
-import { claimIds, type ContractCase, end, newOrder, refusal } from "./tools.ts";
+import type { NewOrder } from "../../store/index.ts";
+import { claimIds, type ContractCase, end, newOrder, refusal, seededRandom } from "./tools.ts";
+
+/** Text that no compression makes shorter, three bytes a character. */
+function dense(length: number, seed: number): string {
+  const random = seededRandom(seed);
+  return String.fromCharCode(...Array.from({ length }, () => 0x4e00 + Math.floor(random() * 20_000)));
+}
+
+/** Tags of 99 characters, 102 bytes each as JSON. */
+function denseTags(count: number): readonly string[] {
+  const random = seededRandom(7);
+  const digit = (): string => Math.floor(random() * 36).toString(36);
+  return Array.from({ length: count }, () => Array.from({ length: 99 }, digit).join("")).toSorted();
+}
 
 export function inboxContract({
   describe,
@@ -86,6 +100,62 @@ export function inboxContract({
         ]);
       },
     );
+
+    withStore("that no store can hold is cancelled at once and stops nobody else", async ({ store }) => {
+      const unfit: readonly (readonly [string, string, Partial<NewOrder>])[] = [
+        ["star", "limit", { limitKey: "*" }],
+        ["key", "key", { uniqueKey: dense(1_000, 1) }],
+        ["tags", "needs.tags", { tags: denseTags(100) }],
+      ];
+      for (const [id, , more] of unfit)
+        expect(await refusal(store.orders.submit([newOrder(id, more)]))).toBe("CUTOVER_QUEUE_INVALID");
+      const caller = await begin(store);
+      await store.orders.submitWithin(caller.connection, [
+        ...unfit.map(([id, , more]) => newOrder(id, more)),
+        newOrder("follower", { after: ["star"] }),
+        newOrder("good"),
+      ]);
+      await caller.commit();
+      expect(await claimIds(store, 9)).toEqual(["good"]);
+      for (const [id, field] of unfit) {
+        const order = await store.orders.get(id);
+        const said = order?.error?.message.includes(`taken up: ${field} of work order ${id}: expected`);
+        expect([order?.state, order?.error?.code, said]).toEqual([
+          "CANCELLED",
+          "CUTOVER_ORDER_CANCELLED",
+          true,
+        ]);
+      }
+      expect((await store.orders.get("follower"))?.state).toBe("CANCELLED");
+      const last = await begin(store);
+      await store.orders.submitWithin(last.connection, [newOrder("later")]);
+      await last.commit();
+      expect(await claimIds(store, 9)).toEqual(["later"]);
+    });
+
+    withStore("may have names as long as they can be, all at once", async ({ store }) => {
+      const longest = (id: string, more: Partial<NewOrder> = {}): NewOrder =>
+        newOrder(id + dense(199, 2), {
+          queue: `q${"x".repeat(99)}`,
+          kind: `k${"y".repeat(99)}`,
+          tenant: dense(200, 3),
+          limitKey: dense(200, 4),
+          tags: denseTags(14),
+          ...more,
+        });
+      const caller = await begin(store);
+      const keys = [dense(666, 5), dense(666, 6)] as const;
+      await store.orders.submitWithin(caller.connection, [longest("a", { uniqueKey: keys[0] })]);
+      await caller.commit();
+      await store.orders.submit([longest("b", { uniqueKey: keys[1], after: [longest("a").id] })]);
+      const { queue, kind, tags } = longest("a");
+      const capacity = { slots: 9, memory: 2 ** 45, max: 9, kinds: [kind], starts: [kind], tags };
+      for (const name of ["a", "b"]) {
+        const [taken] = await store.orders.claim(queue, "w", capacity, 10_000);
+        expect(taken?.id).toBe(longest(name).id);
+        await end(store, longest(name).id);
+      }
+    });
 
     withStore("can be cancelled and prioritised before anybody took it up", async ({ store }) => {
       const caller = await begin(store);
