@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { arrivalAfter, beginnings } from "./line-limit.ts";
+import { arrivalAfter, arrivalUnder, beginnings } from "./line-limit.ts";
 
 describe("the rate of a limit key", () => {
   test("without one, any number may begin at once", () => {
@@ -22,6 +22,27 @@ describe("the rate of a limit key", () => {
     begin(5_334);
     expect(beginnings(limit, arrival, 5_334)).toEqual({ now: 0, nextAt: 5_667 });
     expect(beginnings(limit, arrival, 7_000).now).toBe(3);
+  });
+
+  test("counts what has begun under the rate that follows, and from now where there was none", () => {
+    const [slow, fast] = [{ rate: { limit: 4, perMs: 8_000 } }, { rate: { limit: 5, perMs: 1_000 } }];
+    let arrival = 0;
+    for (let n = 0; n < 3; n++) arrival = arrivalAfter(slow, arrival, 100);
+    expect(beginnings(fast, arrivalUnder(fast, slow, arrival, 100), 100).now).toBe(2);
+    const there = arrivalUnder(fast, slow, arrival, 100);
+    expect(arrivalUnder(slow, fast, there, 100)).toBeCloseTo(arrival, 6);
+    expect(beginnings(slow, arrivalUnder(slow, { concurrency: 1 }, arrival, 100), 100).now).toBe(4);
+    expect(arrivalUnder({ concurrency: 1 }, slow, arrival, 100)).toBe(100);
+  });
+
+  test("is not held up by what is left of a slower one", () => {
+    const limit = { rate: { limit: 2, perMs: 1_000 } };
+    let arrival = 3_600_000;
+    expect(beginnings(limit, arrival, 0)).toEqual({ now: 0, nextAt: 500 });
+    arrival = arrivalAfter(limit, arrival, 500);
+    expect(beginnings(limit, arrival, 500)).toEqual({ now: 0, nextAt: 1_000 });
+    arrival = arrivalAfter(limit, arrival, 1_000);
+    expect(beginnings(limit, arrival, 4_000).now).toBe(2);
   });
 
   test("is never passed by more than its burst, and the time it names is the first that allows one", () => {

@@ -1,8 +1,10 @@
+import { canonicalJson } from "../../core/index.ts";
 import type { OrderLimit, QueueConfig } from "../order-records.ts";
 import { isInInbox, takeUpInbox } from "./inbox.ts";
+import { arrivalUnder } from "./line-limit.ts";
 import type { OrderJob } from "./order-io.ts";
 import { isFinished, type OrderRow } from "./row.ts";
-import { type View, waitsForRate } from "./view.ts";
+import { limitIn, type View, waitsForRate } from "./view.ts";
 
 /** An order by its id, also one that was submitted within another transaction and not taken up yet. */
 function find(view: View, id: string): OrderRow | undefined {
@@ -35,7 +37,7 @@ export function configure(view: View, job: Extract<OrderJob, { do: "configure" }
     paused: change.paused ?? before.paused,
     weights: merged<number>(before.weights, change.weights),
   };
-  if (change.limits !== undefined) beginLimitsAnew(view, queue, change.limits);
+  if (change.limits !== undefined) changeLimits(view, queue, before, config);
   view.configure(queue, config, by, reason);
   return config;
 }
@@ -50,18 +52,32 @@ function merged<T>(
   return Object.fromEntries(kept);
 }
 
-/** Under a new limit those that have not begun are let in anew, and the rate counts from now. */
-function beginLimitsAnew(view: View, queue: string, limits: Readonly<Record<string, unknown>>): void {
-  const keys = new Set<string>();
-  for (const row of view.rows.values()) {
-    if (row.queue !== queue || row.limitKey === null) continue;
-    if (!Object.hasOwn(limits, row.limitKey) && !Object.hasOwn(limits, "*")) continue;
-    keys.add(row.limitKey);
-    if (row.waits === "room" || waitsForRate(row)) view.put({ ...row, waits: "limit", dueAt: null });
-  }
-  for (const key of keys) {
+/**
+ * Of keys whose limit is another now, those that have not begun are let in anew, and what has begun of late counts under the
+ * new rate. Nothing happens to the others: a worker may say at every start what holds already.
+ */
+function changeLimits(view: View, queue: string, before: QueueConfig, after: QueueConfig): void {
+  for (const [key, rows] of rowsByKey(view, queue)) {
+    const [old, limit] = [limitIn(before, key), limitIn(after, key)];
+    if (canonicalJson(old) === canonicalJson(limit)) continue;
     const state = view.limitKey(queue, key);
-    view.setLimitKey({ ...state, arrivalAt: Math.min(state.arrivalAt, view.now) });
+    view.setLimitKey({ ...state, arrivalAt: arrivalUnder(limit, old, state.arrivalAt, view.now) });
+    for (const row of rows)
+      if (row.waits === "room" || waitsForRate(row)) view.put({ ...row, waits: "limit", dueAt: null });
     view.unsettle(queue, key);
   }
+}
+
+/** Loaded orders of each limit key that is known, also of those that have none. */
+function rowsByKey(view: View, queue: string): ReadonlyMap<string, readonly OrderRow[]> {
+  const byKey = new Map<string, OrderRow[]>();
+  for (const known of [view.gathered.limitKeys, view.limitKeys])
+    for (const state of known.values()) if (state.queue === queue) byKey.set(state.key, []);
+  for (const row of view.rows.values()) {
+    if (row.queue !== queue || row.limitKey === null) continue;
+    const rows = byKey.get(row.limitKey);
+    if (rows === undefined) byKey.set(row.limitKey, [row]);
+    else rows.push(row);
+  }
+  return byKey;
 }

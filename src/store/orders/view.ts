@@ -101,8 +101,7 @@ export class View {
   }
 
   limitOf(queue: string, key: string): OrderLimit {
-    const { limits } = this.config(queue);
-    return (Object.hasOwn(limits, key) ? limits[key] : limits["*"]) ?? {};
+    return limitIn(this.config(queue), key);
   }
 
   limitKey(queue: string, key: string): LimitKeyState {
@@ -239,6 +238,11 @@ export class View {
     }
     if (by < 0 || (row.waits === "limit" && before?.waits !== "limit")) this.unsettle(row.queue, key);
   }
+}
+
+/** What a configuration says of a key: its own limit, else the one of all keys. */
+export function limitIn({ limits }: QueueConfig, key: string): OrderLimit {
+  return (Object.hasOwn(limits, key) ? limits[key] : limits["*"]) ?? {};
 }
 
 /** Counts against the concurrency of its key: it waits for room, holds a claim, or waits for the key's next time. */

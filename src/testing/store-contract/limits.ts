@@ -123,6 +123,41 @@ export function limitContract({ describe, expect, withStore }: ContractCase): vo
       expect(await claimIds(store, 9)).toEqual(["d"]);
     });
 
+    withStore("saying the same rate again gives no new burst, whatever key is named", async ({ store }) => {
+      const rate = { limit: 2, perMs: 60_000 };
+      const configure = (limits: Readonly<Record<string, OrderLimit | null>>): Promise<unknown> =>
+        store.orders.configure("q", { limits }, "ana", "a worker starts");
+      await configure({ acme: { rate }, "*": { rate } });
+      const ids = Array.from({ length: 9 }, (_, n) => n);
+      await store.orders.submit(ids.map((n) => limited(`a${n}`)));
+      await store.orders.submit(ids.map((n) => newOrder(`b${n}`, { limitKey: "b" })));
+      expect((await claimIds(store, 9)).toSorted()).toEqual(["a0", "a1", "b0", "b1"]);
+      const before = await waits(store);
+      await configure({ acme: { rate }, "*": { rate } });
+      expect(await waits(store)).toEqual(before);
+      await configure({ "*": { rate, concurrency: 50 } });
+      expect(await claimIds(store, 9)).toEqual([]);
+      await configure({ b: { rate }, acme: { rate: { limit: 2, perMs: 120_000 } } });
+      await configure({ b: null, acme: { rate } });
+      expect(await claimIds(store, 9)).toEqual([]);
+    });
+
+    withStore(
+      "a faster rate holds at once, also for what waits for the old one",
+      async ({ store, clock }) => {
+        const configure = (limit: number, perMs: number): Promise<unknown> =>
+          store.orders.configure("q", { limits: { acme: { rate: { limit, perMs } } } }, "ana", "faster");
+        await configure(1, 3_600_000);
+        await store.orders.submit(["a", "b", "c", "d", "e"].map((id) => limited(id)));
+        expect(await claimIds(store, 9)).toEqual(["a"]);
+        await configure(3, 3_000);
+        expect((await claimIds(store, 9)).toSorted()).toEqual(["b", "c"]);
+        expect(await store.orders.nextDue("q")).toBe(clock.now() + 1_000);
+        await clock.advance(1_000);
+        expect(await claimIds(store, 9)).toEqual(["d"]);
+      },
+    );
+
     withStore(
       "a hundred keys with a thousand orders beyond their limit cost a claim nothing",
       async ({ store }) => {
