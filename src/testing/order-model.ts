@@ -183,7 +183,9 @@ export class OrderModel {
   #nextTurn(priority: number, tenant: string): number {
     const lane = `${priority} ${tenant}`;
     const last = Math.max(this.#lanes.get(lane) ?? 0, this.#fronts.get(priority) ?? 0);
-    const turn = last + Math.round(1_000 / (this.weights.get(tenant) ?? 1));
+    const weight = this.weights.get(tenant) ?? 1;
+    let turn = 0;
+    for (let n = 1; turn <= last; n++) turn = Math.round((n * 1_000) / weight);
     this.#lanes.set(lane, turn);
     return turn;
   }

@@ -102,6 +102,18 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
       },
     );
 
+    withStore("weights that lie near each other are held too", async ({ store }) => {
+      await store.orders.configure("q", { weights: { a: 700, b: 300 } }, "ana", "paid for");
+      const orders = Array.from({ length: 150 }, (_, n) => [
+        newOrder(`a${n}`, { tenant: "a" }),
+        newOrder(`b${n}`, { tenant: "b" }),
+      ]);
+      await store.orders.submit(orders.flat());
+      const ids = await claimIds(store, 200);
+      const ofA = ids.filter((id) => id.startsWith("a")).length;
+      expect(ofA >= 139 && ofA <= 141).toBe(true);
+    });
+
     withStore("a tenant that submits one order at a time gets no more than its part", async ({ store }) => {
       await store.orders.submit(Array.from({ length: 50 }, (_, n) => newOrder(`big${n}`, { tenant: "big" })));
       let small = 0;
