@@ -95,7 +95,7 @@ export class Figures {
   async #waiting(): Promise<Waiting> {
     const { store, settings } = this.#context;
     const { ageLimitMs, name, tags } = settings;
-    const [counts, { paused }, ageMs, others, waiting] = await Promise.all([
+    const [counts, { paused, limits }, ageMs, others, waiting] = await Promise.all([
       store.orders.counts(name),
       store.orders.config(name),
       this.#ageMs(),
@@ -105,7 +105,7 @@ export class Figures {
     // This one, too, counts from its first work() on, before it has told of itself.
     const { kinds } = this.#scheduler;
     const workers = kinds.length === 0 ? others : [...others, { kinds, tags }];
-    const findings = queueFindings({ counts, paused, ageMs, ageLimitMs, workers, waiting });
+    const findings = queueFindings({ counts, paused, ageMs, ageLimitMs, workers, waiting, limits });
     return { unfinished: unfinished(counts), findings };
   }
 

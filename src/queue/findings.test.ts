@@ -37,6 +37,21 @@ test.each([
     { waiting: [waiting("job", "gpu"), waiting("job", "eu", "gpu")] },
     ["tags: no living worker takes job with gpu, job with eu + gpu"],
   ],
+  [
+    "warning",
+    {
+      limits: { k: { concurrency: 1 } },
+      waiting: [
+        { ...waiting("strange"), id: "o1", limitKey: "k" },
+        { ...waiting("strange"), id: "o2", limitKey: "free" },
+        { ...waiting("job"), id: "o3", limitKey: "k" },
+      ],
+    },
+    [
+      "unserved: no living worker takes strange",
+      "limit: what no living worker takes holds places of limit keys: k (order o1)",
+    ],
+  ],
 ] as const)("says %s of a queue with %j", (level, change, expected) => {
   const findings = queueFindings({ ...well, ...change });
   expect(findings.map(({ code, message }) => `${code}: ${message}`)).toEqual(expected);

@@ -1,9 +1,9 @@
 import { formatDuration } from "../core/index.ts";
-import type { OrderCounts, OrderRecord, WorkerRecord } from "../store/index.ts";
+import type { OrderCounts, OrderRecord, QueueConfig, WorkerRecord } from "../store/index.ts";
 
 /** What stands in the way of a queue as a whole. `code` is stable, `message` for people. */
 export interface QueueFinding {
-  readonly code: "no-worker" | "paused" | "unserved" | "tags" | "age" | "failed";
+  readonly code: "no-worker" | "paused" | "unserved" | "tags" | "limit" | "age" | "failed";
   /** `critical`: nothing is started. */
   readonly level: "warning" | "critical";
   readonly message: string;
@@ -23,7 +23,10 @@ export interface QueueFacts {
   /** Workers that were seen of late. */
   readonly workers: readonly Pick<WorkerRecord, "kinds" | "tags">[];
   /** The best waiting orders. */
-  readonly waiting: readonly Pick<OrderRecord, "kind" | "tags">[];
+  readonly waiting: readonly (Pick<OrderRecord, "kind" | "tags"> &
+    Partial<Pick<OrderRecord, "id" | "limitKey">>)[];
+  /** Default none. */
+  readonly limits?: QueueConfig["limits"];
 }
 
 /**
@@ -43,9 +46,11 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
     });
   if (facts.paused) warn("paused", "paused: no worker starts anything");
   if (workers.length > 0) {
-    const { unserved, tags } = untaken(facts);
+    const { unserved, tags, stopped } = untaken(facts);
     if (unserved.size > 0) warn("unserved", `no living worker takes ${some(unserved)}`);
     if (tags.size > 0) warn("tags", `no living worker takes ${some(tags)}`);
+    if (stopped.size > 0)
+      warn("limit", `what no living worker takes holds places of limit keys: ${some(stopped)}`);
   }
   if (ageMs !== null && ageMs >= ageLimitMs)
     warn("age", `the oldest order has waited ${formatDuration(ageMs)} for room`);
@@ -54,17 +59,27 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
   return findings;
 }
 
-/** Kinds that no worker takes, and kinds with tags that no worker of the kind offers together. */
-function untaken({ workers, waiting }: QueueFacts): Record<"unserved" | "tags", ReadonlySet<string>> {
+/**
+ * Kinds that no worker takes, kinds with tags that no worker of the kind offers together, and limit keys in whose places such
+ * orders stand: one that waits for a worker counts against its limit, so others of the key wait behind it.
+ */
+function untaken({
+  workers,
+  waiting,
+  limits = {},
+}: QueueFacts): Record<"unserved" | "tags" | "stopped", ReadonlySet<string>> {
   const unserved = new Set<string>();
   const missing = new Set<string>();
-  for (const { kind, tags } of waiting) {
+  const stopped = new Set<string>();
+  for (const { kind, tags, limitKey = null, id = "" } of waiting) {
     const takers = workers.filter(({ kinds }) => kinds.includes(kind));
+    if (takers.some((taker) => tags.every((tag) => taker.tags.includes(tag)))) continue;
     if (takers.length === 0) unserved.add(kind);
-    else if (!takers.some((taker) => tags.every((tag) => taker.tags.includes(tag))))
-      missing.add(`${kind} with ${tags.join(" + ")}`);
+    else missing.add(`${kind} with ${tags.join(" + ")}`);
+    if (limitKey !== null && (Object.hasOwn(limits, limitKey) || Object.hasOwn(limits, "*")))
+      stopped.add(`${limitKey} (order ${id})`);
   }
-  return { unserved, tags: missing };
+  return { unserved, tags: missing, stopped };
 }
 
 const some = (names: ReadonlySet<string>): string =>

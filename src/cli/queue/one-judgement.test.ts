@@ -24,7 +24,10 @@ test("what is wrong with a queue for the command is wrong for health() as well, 
   await pass(2_000);
   expect(await both()).toEqual(["unserved", "failed"]);
   await queue.submit("job", null, { needs: { tags: ["gpu"] } });
+  await queue.configure({ limits: { k: { concurrency: 1 } } });
+  await queue.submit("job", null, { limit: "k", needs: { tags: ["gpu"] } });
+  await queue.submit("job", null, { limit: "k" });
   await queue.pause();
   await pass(600_000);
-  expect(await both()).toEqual(["paused", "unserved", "tags", "age", "failed"]);
+  expect(await both()).toEqual(["paused", "unserved", "tags", "limit", "age", "failed"]);
 });

@@ -133,7 +133,7 @@ async function firstSince({ events }: Store, since: number, end: number): Promis
 /** Pure: what the figures mean, worst first, and what to do about it. */
 export function reasonsFor(facts: {
   readonly queue: string;
-  readonly config: Pick<QueueConfig, "paused">;
+  readonly config: Pick<QueueConfig, "paused"> & Partial<Pick<QueueConfig, "limits">>;
   readonly counts: OrderCounts;
   readonly ageMs: number | null;
   readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "alive">[];
@@ -148,17 +148,19 @@ export function reasonsFor(facts: {
     paused: `cutover queue resume${flag}`,
     unserved: `cutover queue workers${flag}`,
     tags: `cutover queue workers${flag}`,
+    limit: `cutover queue workers${flag}`,
     age: "",
     failed: `cutover queue ls --state FAILED${flag}`,
   };
   const workers = facts.workers.filter((worker) => worker.alive);
-  const { paused } = config;
+  const { paused, limits = {} } = config;
   const reasons: readonly QueueReason[] = queueFindings({
     counts,
     paused,
     ageMs,
     workers,
     waiting,
+    limits,
   }).map((finding) => ({ ...finding, command: commands[finding.code] }));
   // A name that is misspelt would otherwise look like a queue that is well. Only the command is told a name.
   if (others.length === 0) return reasons;
