@@ -94,6 +94,12 @@ async function* ordersIn(
   }
 }
 
+const movedOn = [
+  "CUTOVER_LEASE_LOST",
+  "CUTOVER_QUEUE_ILLEGAL_TRANSITION",
+  "CUTOVER_QUEUE_UNKNOWN_ORDER",
+] as const;
+
 /** Runs `ask` for each, some at a time; resolves with how many it was done for. Those that moved on meanwhile are left. */
 async function forEach(
   orders: readonly OrderRecord[],
@@ -107,9 +113,7 @@ async function forEach(
           await ask(order);
           done++;
         } catch (error) {
-          const moved =
-            hasCode(error, "CUTOVER_LEASE_LOST") || hasCode(error, "CUTOVER_QUEUE_ILLEGAL_TRANSITION");
-          if (!moved) throw error;
+          if (!movedOn.some((code) => hasCode(error, code))) throw error;
         }
       }),
     );

@@ -33,10 +33,12 @@ export async function cancelOrder(
       order = await movedOn(context, order, lost);
     }
   }
+  // Submitted within a transaction, with a key that was known already, it was dropped when the mark took it up.
+  if (order === undefined) throw unknownOrder(context, id);
   // It may have ended in another way between the look and the mark, which leaves what is finished alone.
-  if (order !== undefined && order.state !== "CANCELLED") nextState(id, order.state, "cancelled");
+  if (order.state !== "CANCELLED") nextState(id, order.state, "cancelled");
   askEnd(id, reason);
-  return order ?? found;
+  return order;
 }
 
 /**

@@ -375,9 +375,12 @@ export class StoreQueue implements Queue {
 
   async #isEmpty(): Promise<boolean> {
     if (this.#scheduler.attempts.size > 0) return false;
-    if (unfinished(await this.counts()) > 0) return (await this.config()).paused;
-    if (!(await takeUpInbox(this.#context))) return true;
-    this.#scheduler.ring();
+    if (unfinished(await this.counts()) === 0) return true;
+    if (await takeUpInbox(this.#context)) {
+      this.#scheduler.ring();
+      // Some of it may have been dropped.
+      if (unfinished(await this.counts()) === 0) return true;
+    }
     return (await this.config()).paused;
   }
 

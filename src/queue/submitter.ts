@@ -4,19 +4,23 @@ import type { QueueContext } from "./context.ts";
 import type { Submitted } from "./queue.ts";
 import { fitsHere, newOrder, type Submission, tooLarge } from "./submission.ts";
 import { invalid } from "./settings.ts";
-import { unfinished } from "./states.ts";
 import type { WorkerList } from "./worker-list.ts";
 
 /** What a claim asks for that is to take nothing. */
 const nothing: Capacity = { slots: 0, memory: 0, max: 0, kinds: [], starts: [], tags: [] };
 
+/** So many are taken up by one claim. */
+const takenAtOnce = 500;
+
 /**
- * Makes orders of what was submitted within transactions of others and is not counted before a claim takes it up. True when
- * the queue then has an order that is not finished.
+ * Makes orders of what was submitted within transactions of others until now, which otherwise the next claims would do. True
+ * when there was anything.
  */
 export async function takeUpInbox({ store, settings, worker }: QueueContext): Promise<boolean> {
-  await store.orders.claim(settings.name, worker, nothing, settings.leaseMs);
-  return unfinished(await store.orders.counts(settings.name)) > 0;
+  const untaken = await store.orders.untaken(settings.name);
+  for (let left = untaken; left > 0; left -= takenAtOnce)
+    await store.orders.claim(settings.name, worker, nothing, settings.leaseMs);
+  return untaken > 0;
 }
 
 /** Takes orders in. */

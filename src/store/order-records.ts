@@ -258,7 +258,10 @@ export interface OrderStore {
   holders(queue: string): Promise<readonly string[]>;
   /** Earliest time after `after`, or after now, at which an order becomes due, for timers; undefined when none. */
   nextDue(queue: string, after?: number): Promise<number | undefined>;
+  /** What was submitted within other transactions counts as PENDING, also before a claim takes it up. */
   counts(queue: string): Promise<OrderCounts>;
+  /** How many were submitted within other transactions and not taken up yet. */
+  untaken(queue: string): Promise<number>;
   /** When the order that waits longest for room became due; undefined when none waits. */
   oldestDue(queue: string): Promise<number | undefined>;
   /** Names of all queues that were ever used. */

@@ -1,10 +1,9 @@
 import type { OrderCounts, OrderRecord, OrderState, OrderStore, QueueConfig } from "../order-records.ts";
 import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
-import { placed } from "../orders/move.ts";
-import { byRank, isFinished, submittedRow, toRecord } from "../orders/row.ts";
-import type { NewOrder } from "../order-records.ts";
+import { byRank, isFinished, toRecord } from "../orders/row.ts";
 import { all, arrays, type Dialect, one, type Program } from "./program.ts";
 import { orderHistory } from "./order-history.ts";
+import { inboxHead, inboxPage, inboxSize, inInbox } from "./order-inbox-reads.ts";
 import type { Sql } from "./write-context.ts";
 
 export const noOrders: OrderCounts = {
@@ -35,15 +34,16 @@ export function sqlOrderReads(
   | "holders"
   | "nextDue"
   | "counts"
+  | "untaken"
   | "oldestDue"
   | "queues"
   | "config"
 > {
   return {
-    get: (id) => sql.read(() => order(id)),
+    get: (id) => sql.read(() => order(id, now())),
     list: ({ queue, states: wanted = states, limit, after = "" }) =>
-      sql.read(() => list(queue, wanted, limit, after)),
-    waiting: (queue, limit) => sql.read(() => waiting(queue, limit)),
+      sql.read(() => list(queue, wanted, limit, after, now())),
+    waiting: (queue, limit) => sql.read(() => waiting(queue, limit, now())),
     history: (id) => sql.read(() => orderHistory(id, dialect)),
     orphans: (queue, workers = []) => sql.read(() => orphans(queue, workers, now())),
     holders: (queue) =>
@@ -65,7 +65,8 @@ export function sqlOrderReads(
         return found?.at;
       }),
     counts: (queue) => sql.read(() => counts(queue)),
-    oldestDue: (queue) => sql.read(() => oldestDue(queue)),
+    untaken: (queue) => sql.read(() => inboxSize(queue)),
+    oldestDue: (queue) => sql.read(() => oldestDue(queue, now())),
     queues: () =>
       sql.read(function* () {
         const found = yield* all<{ readonly queue: string }>(
@@ -91,20 +92,13 @@ function* records(text: string, ...values: readonly (string | number)[]): Progra
   return (yield* arrays<OrderCells>(text, ...values)).map((cells) => toRecord(toOrderRow(cells)));
 }
 
-/** One that lies in the inbox of `submitWithin` counts as PENDING already. */
-function* order(id: string): Program<OrderRecord | undefined> {
+function* order(id: string, now: number): Program<OrderRecord | undefined> {
   const ofOrders = `${select} WHERE id = ?`;
   const [found] = yield* records(ofOrders, id);
   if (found !== undefined) return found;
-  const inbox = yield* one<{ readonly data: string }>(
-    "SELECT data FROM order_inbox WHERE id = ? ORDER BY position LIMIT 1",
-    id,
-  );
+  const handedIn = yield* inInbox(id, now);
   // Taken up between the two looks, it is an order at the second one.
-  if (inbox === undefined) return (yield* records(ofOrders, id))[0];
-  const given = JSON.parse(inbox.data) as NewOrder;
-  const row = submittedRow({ ...given, turn: 0 });
-  return toRecord(placed({ ...row, blockedBy: given.after.length }, given.runAt));
+  return handedIn === undefined ? (yield* records(ofOrders, id))[0] : toRecord(handedIn);
 }
 
 /** One short index walk per state, merged: a rare state is found without passing a million others. */
@@ -113,7 +107,10 @@ function* list(
   wanted: readonly OrderState[],
   limit: number,
   after: string,
+  now: number,
 ): Program<readonly OrderRecord[]> {
+  // Before the orders: what is taken up between the two looks is then seen by both, not by neither.
+  const handedIn = wanted.includes("PENDING") ? yield* inboxPage(queue, after, limit, now) : [];
   const found: OrderRecord[] = [];
   for (const state of new Set(wanted)) {
     const where = isFinished(state)
@@ -133,6 +130,8 @@ function* list(
       )),
     );
   }
+  const stored = new Set(handedIn.length === 0 ? [] : found.map(({ id }) => id));
+  found.push(...handedIn.filter(({ id }) => !stored.has(id)).map(toRecord));
   return found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
 }
 
@@ -159,7 +158,8 @@ function* groups(queue: string): Program<readonly Group[]> {
   }
 }
 
-function* waiting(queue: string, limit: number): Program<readonly OrderRecord[]> {
+function* waiting(queue: string, limit: number, now: number): Program<readonly OrderRecord[]> {
+  const handedIn = yield* inboxHead(queue, limit, now);
   const found: OrderCells[] = [];
   for (const { kind, tags, size_class } of yield* groups(queue)) {
     found.push(
@@ -174,7 +174,10 @@ function* waiting(queue: string, limit: number): Program<readonly OrderRecord[]>
       )),
     );
   }
-  return found.map(toOrderRow).sort(byRank).slice(0, limit).map(toRecord);
+  const rows = found.map(toOrderRow);
+  const stored = new Set(handedIn.length === 0 ? [] : rows.map(({ id }) => id));
+  rows.push(...handedIn.filter(({ id }) => !stored.has(id)));
+  return rows.sort(byRank).slice(0, limit).map(toRecord);
 }
 
 /** Looked at of each group and priority: by their turns, the one that waits longest stands among the first. */
@@ -184,8 +187,12 @@ const heads = 50;
  * Exact where tenants do not compete; else as near as the heads of the lines tell. An index by age would cost every
  * order two writes for a figure that is read once in a while.
  */
-function* oldestDue(queue: string): Program<number | undefined> {
+function* oldestDue(queue: string, now: number): Program<number | undefined> {
   let oldest: number | undefined;
+  for (const { runAt, createdAt } of yield* inboxHead(queue, heads, now)) {
+    const since = Math.max(runAt, createdAt);
+    if (oldest === undefined || since < oldest) oldest = since;
+  }
   for (const { kind, tags, size_class } of yield* groups(queue)) {
     for (let below = Number.MAX_SAFE_INTEGER; ;) {
       const found: readonly {
@@ -228,8 +235,13 @@ function* orphans(queue: string, workers: readonly string[], now: number): Progr
 
 function* counts(queue: string): Program<OrderCounts> {
   const found = yield* all<{ readonly state: OrderState; readonly n: number }>(
-    "SELECT state, n FROM order_counts WHERE queue = ?",
+    // One statement: what is taken up in between would count twice or not at all.
+    `SELECT state, n FROM order_counts WHERE queue = ?
+     UNION ALL SELECT 'PENDING', count(*) FROM order_inbox WHERE queue = ?`,
+    queue,
     queue,
   );
-  return { ...noOrders, ...Object.fromEntries(found.map(({ state, n }) => [state, n])) };
+  const counts: Record<OrderState, number> = { ...noOrders };
+  for (const { state, n } of found) counts[state] += n;
+  return counts;
 }

@@ -186,6 +186,54 @@ export function inboxContract({
       off();
     });
 
+    withStore("is seen by all that look, also before anybody took it up", async ({ store, clock }) => {
+      const start = clock.now();
+      await clock.advance(10_000);
+      await store.orders.submit([newOrder("b", { createdAt: start + 9_000, runAt: start + 9_000 })]);
+      const caller = await begin(store);
+      await store.orders.submitWithin(caller.connection, [
+        newOrder("d", { priority: 3, createdAt: start + 4_000, runAt: start + 5_000 }),
+        newOrder("c", { tags: ["gpu"], createdAt: start + 2_000, runAt: start + 6_000 }),
+        newOrder("a", { runAt: start + 90_000, createdAt: start }),
+        newOrder("after-b", { after: ["b"], createdAt: start }),
+        newOrder("b", { payload: "dropped: it is known", createdAt: start }),
+        newOrder("c", {
+          payload: "dropped: it is the second one",
+          createdAt: start + 7_000,
+          runAt: start + 7_000,
+        }),
+        newOrder("elsewhere", { queue: "other", createdAt: start + 8_000 }),
+      ]);
+      const before = await store.orders.counts("q");
+      expect([before.PENDING, await store.orders.untaken("q")]).toEqual([1, 0]);
+      await caller.commit();
+
+      expect(await store.orders.untaken("q")).toBe(6);
+      expect(await store.orders.counts("q")).toEqual({ ...before, PENDING: 7 });
+      expect((await store.orders.counts("other")).PENDING).toBe(1);
+      expect(await store.orders.oldestDue("q")).toBe(start + 5_000);
+      const listed = await store.orders.list({ queue: "q", limit: 9 });
+      expect(listed.map(({ id, waits, payload }) => [id, waits, payload])).toEqual(
+        [
+          ["a", "time"],
+          ["after-b", "orders"],
+          ["b", "room"],
+          ["c", "room"],
+          ["d", "room"],
+        ].map(([id, waits]) => [id, waits, { file: `${id}.txt` }]),
+      );
+      expect(await store.orders.get("d")).toEqual(listed[4]);
+      const page = await store.orders.list({ queue: "q", states: ["PENDING"], limit: 2, after: "after-b" });
+      expect(page.map(({ id }) => id)).toEqual(["b", "c"]);
+      expect(await store.orders.list({ queue: "q", states: ["RUNNING", "FAILED"], limit: 9 })).toEqual([]);
+      expect((await store.orders.waiting("q", 2)).map(({ id }) => id)).toEqual(["d", "c"]);
+
+      expect(await claimIds(store, 9)).toEqual(["d", "b"]);
+      expect(await store.orders.untaken("q")).toBe(0);
+      expect(await store.orders.counts("q")).toMatchObject({ PENDING: 3, RUNNING: 2 });
+      expect(await store.orders.oldestDue("q")).toBe(start + 6_000);
+    });
+
     withStore("needs a connection to the same database, inside a transaction", async ({ store }) => {
       expect(await refusal(store.orders.submitWithin({}, [newOrder("a")]))).toBe("CUTOVER_QUEUE_INVALID");
       expect(await refusal(store.orders.submitWithin(undefined, [newOrder("a")]))).toBe(
