@@ -81,7 +81,8 @@ export interface Queue extends AsyncDisposable {
    * when it does not. It takes effect with the next claim by anybody; until then `get` shows it as PENDING, and an order
    * whose id or key is known by then is dropped.
    * @param connection a `DatabaseSync` on the same file, or a client of `pg` inside a transaction
-   * @throws as `submit`, save what depends on other orders: depth and `after` are looked at when it takes effect
+   * @throws as `submit`, save what depends on other orders: `after` is looked at when it takes effect, and the depth never
+   * refuses it, since nobody would hear of that
    *
    * @example
    * db.exec("BEGIN IMMEDIATE");
@@ -177,7 +178,7 @@ export interface Queue extends AsyncDisposable {
 
   /**
    * Submits an order again and again. Every worker looks; each time gives one order, however many look. Of times that
-   * were missed (nobody ran) only the newest is made up for.
+   * were missed (nobody ran) only the newest is made up for. The depth of the queue keeps none of them out.
    * @throws CUTOVER_QUEUE_INVALID naming the field · CUTOVER_QUEUE_TOO_LARGE
    *
    * @example

@@ -28,7 +28,7 @@ export class Schedules {
   #lookAt = Number.NEGATIVE_INFINITY;
   #dueAt: number | undefined;
 
-  /** @param submit stores one order like `Queue.submit`, depth limit and telemetry included */
+  /** @param submit stores one order like `Queue.submit`, telemetry included, however many wait already */
   constructor(context: QueueContext, submit: (submission: Submission) => Promise<unknown>) {
     this.#context = context;
     this.#submit = submit;

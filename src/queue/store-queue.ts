@@ -53,9 +53,7 @@ export class StoreQueue implements Queue {
     this.#submitter = new Submitter(context, this.#workers, () => this.#scheduler.ringSoon());
     this.#recoverer = new Recoverer(context, () => this.#scheduler);
     this.#waiters = new Waiters(settings.clock, settings.pollMs, () => context.store.events.follow());
-    this.#schedules = new Schedules(context, ({ kind, payload, ...options }) =>
-      this.submit(kind, payload, options),
-    );
+    this.#schedules = new Schedules(context, (submission) => this.#submitter.submitScheduled(submission));
     this.#scheduler = new Scheduler(context, {
       workers: this.#workers,
       upkeep: this.#upkeep(),

@@ -39,8 +39,23 @@ export class Submitter {
     this.#submitting = submitting;
   }
 
-  async submit(orders: readonly Submission[]): Promise<readonly Submitted[]> {
-    const { settings, store } = this.#context;
+  submit(orders: readonly Submission[]): Promise<readonly Submitted[]> {
+    return this.#submit(orders, { depthLimit: this.#context.settings.depth });
+  }
+
+  /**
+   * The order of a schedule passes the depth: each time has one, and a backlog that another process allows would keep all
+   * of them out.
+   */
+  submitScheduled(order: Submission): Promise<readonly Submitted[]> {
+    return this.#submit([order], {});
+  }
+
+  async #submit(
+    orders: readonly Submission[],
+    limits: { readonly depthLimit?: number },
+  ): Promise<readonly Submitted[]> {
+    const { store } = this.#context;
     const fresh = this.#checked(orders);
     if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh);
     faultPoint("queue.submit.before-commit");
@@ -48,7 +63,7 @@ export class Submitter {
       const stored = await this.#send(fresh, (all) => {
         // Asked for before the store gathers what comes in this turn: an idle worker claims in the same commit.
         this.#submitting();
-        return store.orders.submit(all, { depthLimit: settings.depth });
+        return store.orders.submit(all, limits);
       });
       faultPoint("queue.submit.after-commit");
       return stored.map((entry) => ({ ...entry.order, fresh: entry.fresh }));
