@@ -94,7 +94,7 @@ export class Figures {
 
   async #waiting(): Promise<Waiting> {
     const { store, settings } = this.#context;
-    const { ageLimitMs, name, tags } = settings;
+    const { ageLimitMs, name, tags, slots } = settings;
     const [counts, { paused, limits }, ageMs, others, waiting] = await Promise.all([
       store.orders.counts(name),
       store.orders.config(name),
@@ -104,7 +104,8 @@ export class Figures {
     ]);
     // This one, too, counts from its first work() on, before it has told of itself.
     const { kinds } = this.#scheduler;
-    const workers = kinds.length === 0 ? others : [...others, { kinds, tags }];
+    const memory = slots * settings.memoryPerSlot;
+    const workers = kinds.length === 0 ? others : [...others, { kinds, tags, slots, memory }];
     const findings = queueFindings({ counts, paused, ageMs, ageLimitMs, workers, waiting, limits });
     return { unfinished: unfinished(counts), findings };
   }

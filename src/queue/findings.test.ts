@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { OrderRecord, OrderState } from "../store/index.ts";
+import type { OrderState } from "../store/index.ts";
 import { type QueueFacts, queueFindings } from "./findings.ts";
 
 const counts: Record<OrderState, number> = {
@@ -11,15 +11,16 @@ const counts: Record<OrderState, number> = {
   FAILED: 0,
   CANCELLED: 0,
 };
-const waiting = (kind: string, ...tags: string[]): Pick<OrderRecord, "kind" | "tags"> => ({ kind, tags });
+type Waiting = QueueFacts["waiting"][number];
+const waiting = (kind: string, ...tags: string[]): Waiting => ({ kind, tags, slots: 1, memory: 2 ** 30 });
 const well: QueueFacts = {
   counts,
   paused: false,
   ageMs: 59_999,
   ageLimitMs: 60_000,
   workers: [
-    { kinds: ["job"], tags: ["eu"] },
-    { kinds: ["other"], tags: ["gpu"] },
+    { kinds: ["job"], tags: ["eu"], slots: 4, memory: 2 ** 30 },
+    { kinds: ["other"], tags: ["gpu"], slots: 2, memory: 2 ** 31 },
   ],
   waiting: [waiting("job"), waiting("job", "eu"), waiting("other", "gpu")],
 };
@@ -51,6 +52,33 @@ test.each([
       "unserved: no living worker takes strange",
       "limit: what no living worker takes holds places of limit keys: k (order o1)",
     ],
+  ],
+  [
+    "warning",
+    // Room counts where kind and tags are offered.
+    {
+      waiting: [
+        { ...waiting("other"), memory: 2 ** 32 },
+        { ...waiting("job", "eu"), memory: 2 ** 31 },
+      ],
+    },
+    [
+      "room: no living worker has room for other (4 GB asked, most offered 2 GB), job (2 GB asked, most offered 1 GB)",
+    ],
+  ],
+  [
+    "warning",
+    { waiting: [{ ...waiting("job"), slots: 5 }] },
+    ["room: no living worker has room for job (5 slots asked, most offered 4)"],
+  ],
+  [
+    "nothing",
+    // A worker of an older program does not tell its memory.
+    {
+      workers: [{ kinds: ["job"], tags: [], slots: 4, memory: null }],
+      waiting: [{ ...waiting("job"), memory: 2 ** 40 }],
+    },
+    [],
   ],
 ] as const)("says %s of a queue with %j", (level, change, expected) => {
   const findings = queueFindings({ ...well, ...change });

@@ -123,7 +123,15 @@ test.each([
     const [order] = await held(opened, 1);
     await pass(16_000);
     const kinds = ["job"];
-    const told = { id: "elsewhere:1:1", queue: "default", kinds, tags: [], slots: 1, startedAt: 0 };
+    const told = {
+      id: "elsewhere:1:1",
+      queue: "default",
+      kinds,
+      tags: [],
+      slots: 1,
+      memory: null,
+      startedAt: 0,
+    };
     if (lives) await store.orders.seen(told);
     queue.work("job", shaky().sandbox);
     await pass(20_000);

@@ -20,8 +20,9 @@ export interface SubmitOptions {
   /** How long the key counts; a submit after that is a new order. Default: as long as the first one is stored. */
   readonly keyFor?: Duration;
   /**
-   * What the work takes while it runs. Default: one slot, and the memory behind the slots it takes. `tags`: only workers
-   * that offer all of them may take it; all together take at most 1,500 bytes as JSON.
+   * What the work takes while it runs. Default: one slot, and for each of its slots the `memoryPerSlot` of the process that
+   * submits it, whatever the worker has: open the queue with the same there. `tags`: only workers that offer all of them may
+   * take it; all together take at most 1,500 bytes as JSON.
    */
   readonly needs?: { readonly memory?: Size; readonly slots?: number; readonly tags?: readonly string[] };
   readonly retries?: number;
@@ -159,6 +160,9 @@ export function tooLarge(
       `work order ${order.id} asks for ${order.slots} slots and ${formatSize(order.memory)}; ` +
       `this queue has ${slots} slots and ${formatSize(memory)} in all`,
     details: { id: order.id, slots: order.slots, memory: order.memory, has: { slots, memory } },
+    remedy:
+      "name `needs.memory` when submitting it, or open the queue with the same `memoryPerSlot` where it is submitted and " +
+      "where it is done: an order that names none asks for that of its submitter; or run it on a larger worker",
   });
 }
 

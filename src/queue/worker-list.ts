@@ -38,8 +38,16 @@ export class WorkerList {
     const { store, settings, worker } = this.#context;
     const { name, tags, slots } = settings;
     this.#told = true;
-    const startedAt = this.#startedAt;
-    await store.orders.seen({ id: listedAs(worker, name), queue: name, kinds, tags, slots, startedAt });
+    const [startedAt, memory] = [this.#startedAt, slots * settings.memoryPerSlot];
+    await store.orders.seen({
+      id: listedAs(worker, name),
+      queue: name,
+      kinds,
+      tags,
+      slots,
+      memory,
+      startedAt,
+    });
   }
 
   async gone(): Promise<void> {
@@ -54,14 +62,22 @@ export class WorkerList {
     return (await listWorkers(store, settings.name)).filter(({ seenAt }) => seenAt >= since);
   }
 
-  /** Whether a worker other than this one may be large enough; of its memory nothing is known. */
-  async othersMayTake(order: Pick<NewOrder, "kind" | "tags" | "slots">): Promise<boolean> {
+  /** Whether a worker other than this one is large enough. */
+  async othersMayTake(order: Pick<NewOrder, "kind" | "tags" | "slots" | "memory">): Promise<boolean> {
     return (await this.alive()).some(
-      ({ id, slots, kinds, tags }) =>
-        id !== this.#context.worker &&
-        slots >= order.slots &&
-        kinds.includes(order.kind) &&
-        order.tags.every((tag) => tags.includes(tag)),
+      (worker) =>
+        worker.id !== this.#context.worker &&
+        hasRoom(worker, order) &&
+        worker.kinds.includes(order.kind) &&
+        order.tags.every((tag) => worker.tags.includes(tag)),
     );
   }
+}
+
+/** Whether an order could start there if nothing else ran; of an older program the memory is not known. */
+export function hasRoom(
+  { slots, memory }: Pick<WorkerRecord, "slots" | "memory">,
+  order: Pick<NewOrder, "slots" | "memory">,
+): boolean {
+  return order.slots <= slots && (memory === null || order.memory <= memory);
 }

@@ -182,6 +182,8 @@ export interface WorkerRecord {
   readonly kinds: readonly string[];
   readonly tags: readonly string[];
   readonly slots: number;
+  /** Bytes that all its slots have together; null where an older program told of it. */
+  readonly memory: number | null;
   readonly startedAt: number;
   readonly seenAt: number;
 }
@@ -217,7 +219,7 @@ export interface OrderStore {
   /**
    * Submits inside a transaction of the caller on the same database: stored when that commits, gone when it does not.
    * `connection`: a `DatabaseSync` or a client of `pg` inside a transaction. What has an id or key that is known by
-   * then is dropped when it is taken up; `after`, depth and limits are looked at then too.
+   * then is dropped when it is taken up; `after` and limits are looked at then too. Its depth refuses nobody.
    */
   submitWithin(connection: unknown, orders: readonly NewOrder[]): Promise<void>;
   /**

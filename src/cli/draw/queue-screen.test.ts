@@ -29,6 +29,7 @@ const worker = (
   kinds: ["thumbnail"],
   tags: ["gpu"],
   slots: 200,
+  memory: 2 ** 30,
   startedAt: start,
   seenAt: start,
   seenAgoMs: 2_000,
@@ -120,9 +121,9 @@ describe("the screen of a queue", () => {
       ageMs: 600_000,
       workers: [worker("a")],
       waiting: [
-        { kind: "thumbnail", tags: ["gpu"] },
-        { kind: "thumbnail", tags: ["gpu", "eu"] },
-        { kind: "other", tags: [] },
+        { kind: "thumbnail", tags: ["gpu"], slots: 1, memory: 1 },
+        { kind: "thumbnail", tags: ["gpu", "eu"], slots: 1, memory: 1 },
+        { kind: "other", tags: [], slots: 1, memory: 1 },
       ],
     });
     expect(reasons.map(({ code }) => code)).toEqual(["paused", "unserved", "tags", "age", "failed"]);

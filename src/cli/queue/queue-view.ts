@@ -136,7 +136,7 @@ export function reasonsFor(facts: {
   readonly config: Pick<QueueConfig, "paused"> & Partial<Pick<QueueConfig, "limits">>;
   readonly counts: OrderCounts;
   readonly ageMs: number | null;
-  readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "alive">[];
+  readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "slots" | "memory" | "alive">[];
   readonly waiting: QueueFacts["waiting"];
   /** Queues of the store, when this one was never used and has no workers. */
   readonly others?: readonly string[];
@@ -149,6 +149,7 @@ export function reasonsFor(facts: {
     unserved: `cutover queue workers${flag}`,
     tags: `cutover queue workers${flag}`,
     limit: `cutover queue workers${flag}`,
+    room: `cutover queue workers${flag}`,
     age: "",
     failed: `cutover queue ls --state FAILED${flag}`,
   };

@@ -58,16 +58,18 @@ function* renew(
 }
 
 function* seen(worker: Omit<WorkerRecord, "seenAt">, now: number): Program<void> {
-  const { id, queue, kinds, tags, slots, startedAt } = worker;
+  const { id, queue, kinds, tags, slots, memory, startedAt } = worker;
   yield* run(
-    `INSERT INTO queue_workers (id, queue, kinds, tags, slots, started_at, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO queue_workers (id, queue, kinds, tags, slots, memory, started_at, seen_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET queue = excluded.queue, kinds = excluded.kinds, tags = excluded.tags,
-     slots = excluded.slots, started_at = excluded.started_at, seen_at = excluded.seen_at`,
+     slots = excluded.slots, memory = excluded.memory, started_at = excluded.started_at, seen_at = excluded.seen_at`,
     id,
     queue,
     canonicalJson(kinds),
     canonicalJson(tags),
     slots,
+    memory,
     startedAt,
     now,
   );
@@ -80,10 +82,11 @@ function* workers(queue: string): Program<readonly WorkerRecord[]> {
     readonly kinds: string;
     readonly tags: string;
     readonly slots: number;
+    readonly memory: number | null;
     readonly started_at: number;
     readonly seen_at: number;
   }>(
-    "SELECT id, kinds, tags, slots, started_at, seen_at FROM queue_workers WHERE queue = ? ORDER BY id",
+    "SELECT id, kinds, tags, slots, memory, started_at, seen_at FROM queue_workers WHERE queue = ? ORDER BY id",
     queue,
   );
   return found.map((row) => ({
@@ -92,6 +95,7 @@ function* workers(queue: string): Program<readonly WorkerRecord[]> {
     kinds: JSON.parse(row.kinds) as readonly string[],
     tags: JSON.parse(row.tags) as readonly string[],
     slots: row.slots,
+    memory: row.memory,
     startedAt: row.started_at,
     seenAt: row.seen_at,
   }));
