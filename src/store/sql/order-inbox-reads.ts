@@ -32,7 +32,8 @@ export function* inboxPage(
   now: number,
 ): Program<readonly OrderRow[]> {
   const found = yield* all<InboxCells>(
-    `SELECT data FROM order_inbox WHERE queue = ? AND id > ? AND ${notStored}
+    // Joined to nothing the queue is no way in: each page would otherwise sort all that lies there.
+    `SELECT data FROM order_inbox WHERE queue || '' = ? AND id > ? AND ${notStored}
      AND NOT EXISTS (SELECT 1 FROM order_inbox AS earlier WHERE earlier.id = order_inbox.id
        AND earlier.position < order_inbox.position)
      ORDER BY id LIMIT ?`,
