@@ -1,15 +1,8 @@
-import {
-  CutoverError,
-  faultPoint,
-  formatDuration,
-  hasCode,
-  isCutoverError,
-  type Json,
-  type JsonObject,
-} from "../core/index.ts";
+import { faultPoint, hasCode, isCutoverError, type Json, type JsonObject } from "../core/index.ts";
 import type { OrderChange, OrderRecord } from "../store/index.ts";
-import { askedReason, cancelledText } from "./cancellation.ts";
+import { askedReason } from "./cancellation.ts";
 import { insist, type QueueContext, sendEvent } from "./context.ts";
+import { endError, type EndReason } from "./end-reason.ts";
 import { type Classification, classify, decideFailure, errorRecord } from "./failure.ts";
 import { plainJson } from "./plain-json.ts";
 import { ProgressWriter } from "./progress-writer.ts";
@@ -18,8 +11,8 @@ import type { OrderEvent } from "./states.ts";
 import type { AttemptTrace } from "./telemetry.ts";
 import { isUnstorable, unstored } from "./unstored.ts";
 
-/** Why work is ended from outside. */
-export type EndReason = "cancelled" | "timeout" | "stopping" | "lease-lost";
+/** Longest wait for what work that was ended leaves: it must not run beside the next attempt, nor hold up the order for ever. */
+const cleanupMs = 10_000;
 
 type Outcome = { readonly result: Json } | { readonly error: unknown };
 
@@ -58,6 +51,7 @@ export class Attempt {
   #working = true;
   /** The store has refused the outcome, also without its progress: what it is sure to take is recorded instead. */
   #isPlain = false;
+  #cleaning = false;
 
   constructor(order: OrderRecord, sandbox: Sandbox, context: QueueContext) {
     this.#order = order;
@@ -134,7 +128,15 @@ export class Attempt {
     await Promise.race([work, this.#forced()]);
     // What the end of the work sets off is waited for: one turn of the event loop, no timer.
     await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#cleaning) await this.#within(cleanupMs, work);
     return outcome;
+  }
+
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = this.#context.settings.clock.after(ms, late.resolve);
+    await Promise.race([work, late.promise]);
+    timer.cancel();
   }
 
   async #forced(): Promise<void> {
@@ -195,6 +197,7 @@ export class Attempt {
 
   async #cleanup(execution: Execution): Promise<void> {
     faultPoint("queue.cleanup.before");
+    this.#cleaning = true;
     try {
       await execution.cleanup();
       this.#usage = execution.usage?.();
@@ -202,6 +205,7 @@ export class Attempt {
       // What the work came to is worth more than a scratch folder that stays behind.
       this.#tell("warn", `cleaning up after work order ${this.#order.id} failed`, error);
     }
+    this.#cleaning = false;
     faultPoint("queue.cleanup.after");
   }
 
@@ -377,29 +381,3 @@ interface Recorded {
 
 const ifWanted = { unlessCancelled: true } as const;
 const completed: Recorded = { event: "completed" };
-
-function endError(why: EndReason, order: OrderRecord, reason?: string): CutoverError {
-  const { id, timeoutMs } = order;
-  switch (why) {
-    case "cancelled":
-      return new CutoverError("CUTOVER_ORDER_CANCELLED", {
-        message: cancelledText(id, reason),
-        details: { id },
-      });
-    case "timeout":
-      return new CutoverError("CUTOVER_ORDER_TIMEOUT", {
-        message: `work order ${id} did not end within ${formatDuration(timeoutMs)}`,
-        details: { id, timeoutMs },
-      });
-    case "stopping":
-      return new CutoverError("CUTOVER_QUEUE_CLOSED", {
-        message: `the queue stops; work order ${id} goes back to it and costs no attempt`,
-        details: { id },
-      });
-    case "lease-lost":
-      return new CutoverError("CUTOVER_LEASE_LOST", {
-        message: `the claim of work order ${id} was lost; nothing is written for it here any more`,
-        details: { id, fence: order.fence },
-      });
-  }
-}

@@ -76,6 +76,44 @@ describe("workers", () => {
   });
 });
 
+describe("a process without a descriptor left", () => {
+  /** What a program says that has opened as much as it may. */
+  function withoutDescriptors(expression: string): unknown {
+    const script = `import { closeSync, openSync } from "node:fs";
+      import * as machine from ${JSON.stringify(import.meta.resolve("./machine.ts"))};
+      const open = [];
+      try { for (;;) open.push(openSync("/dev/null", "r")); } catch {}
+      const tried = (what) => { try { return what(); } catch (error) { return error.code; } };
+      const found = tried(() => ${expression});
+      for (const one of open) closeSync(one);
+      console.log(JSON.stringify(found));`;
+    const node = [process.execPath, "--input-type=module", "-e", script];
+    const { stdout } = spawnSync("sh", ["-c", `ulimit -n 100; exec "$@"`, "sh", ...node], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    return JSON.parse(stdout.toString());
+  }
+
+  test("calls no living worker dead, and an ended one still", async () => {
+    const child = spawn(process.execPath, ["-e", ""]);
+    const { pid, startTime } = markProcess(child.pid ?? 0);
+    await once(child, "exit");
+    const names = [workerName(), `${here}:${pid}:${startTime}`];
+    expect(withoutDescriptors(`${JSON.stringify(names)}.map(machine.isDeadWorker)`)).toEqual([false, true]);
+    const mark = markProcess(process.pid);
+    expect(withoutDescriptors(`machine.isAlive(${JSON.stringify(mark)})`)).toBe(true);
+  });
+
+  test("takes a look that it cannot do for none, and its own name is no dead worker's", () => {
+    const unavailable = "CUTOVER_SANDBOX_UNAVAILABLE";
+    expect(withoutDescriptors("machine.processesInGroup(1)")).toBe(unavailable);
+    expect(withoutDescriptors(`machine.processesWith("A", "b")`)).toBe(unavailable);
+    expect(withoutDescriptors(`[...machine.valuesInEnvironments("A")]`)).toBe(unavailable);
+    expect(withoutDescriptors("machine.isDeadWorker(machine.workerName())")).toBe(false);
+    expect(isDeadWorker(withoutDescriptors("machine.workerName()") as string)).toBe(false);
+  });
+});
+
 test("programs get a small environment: no key or token of this process", () => {
   process.env["CUTOVER_TEST_SECRET"] = "s3cret";
   const names = Object.keys(baseEnvironment());

@@ -1,8 +1,9 @@
 import { asError, faultPoint, formatDuration, type Timer } from "../core/index.ts";
 import { type Admission, admission } from "./capacity.ts";
-import { Attempt, type AttemptHost, type EndReason } from "./attempt.ts";
+import { Attempt, type AttemptHost } from "./attempt.ts";
 import type { QueueContext } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
+import type { EndReason } from "./end-reason.ts";
 import { Leases } from "./leases.ts";
 import { checkedMemory, type CheckedReading, type MemoryReading } from "./memory.ts";
 import { NextDue } from "./next-due.ts";

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { lacksMeans } from "../machine.ts";
 
 /** One process as `/proc` shows it at one moment. */
 export interface ProcessEntry {
@@ -14,7 +15,7 @@ export interface ProcessEntry {
   readonly rss: number;
 }
 
-/** What the memory watch reads; a test puts its own in place. */
+/** What the memory watch reads; a test puts its own in place. Each throws when it cannot look now, e.g. without a descriptor left. */
 export interface ProcFiles {
   /** Every process of the machine that can be read. */
   all(): readonly ProcessEntry[];
@@ -25,15 +26,16 @@ export interface ProcFiles {
   proportional(pid: number): number | undefined;
 }
 
-/** Undefined where there is no `/proc` that can be read. */
+/** Undefined where there is no `/proc`. */
 export function openProcFiles(): ProcFiles | undefined {
-  const units = readUnits();
-  if (units === undefined) return undefined;
+  const vector = "/proc/self/auxv";
+  if (!existsSync(vector)) return undefined;
+  let units: Units | undefined;
   // Read into the same bytes each time: this runs for every process of the machine, ten times a second.
   const bytes = Buffer.allocUnsafe(4_096);
   const one = (pid: number): ProcessEntry | undefined => {
     const text = readInto(bytes, `/proc/${pid}/stat`);
-    return text === undefined ? undefined : parseStat(pid, text, units);
+    return text === undefined ? undefined : parseStat(pid, text, (units ??= readUnits(vector)));
   };
   return {
     one,
@@ -72,17 +74,13 @@ export function parseStat(pid: number, text: string, { page, tickMs }: Units): P
 }
 
 /** Page size and clock tick as the kernel told this process at its start: pairs of numbers, 6 and 17 by their keys. */
-function readUnits(): Units | undefined {
-  try {
-    const vector = readFileSync("/proc/self/auxv");
-    const found = new Map<number, number>();
-    for (let at = 0; at + 16 <= vector.length; at += 16) {
-      found.set(Number(vector.readBigUInt64LE(at)), Number(vector.readBigUInt64LE(at + 8)));
-    }
-    return { page: found.get(6) ?? 4_096, tickMs: 1_000 / (found.get(17) ?? 100) };
-  } catch {
-    return undefined;
+function readUnits(path: string): Units {
+  const vector = readFileSync(path);
+  const found = new Map<number, number>();
+  for (let at = 0; at + 16 <= vector.length; at += 16) {
+    found.set(Number(vector.readBigUInt64LE(at)), Number(vector.readBigUInt64LE(at + 8)));
   }
+  return { page: found.get(6) ?? 4_096, tickMs: 1_000 / (found.get(17) ?? 100) };
 }
 
 /** Such a file is read in one piece; undefined when the process is gone or another user's. */
@@ -94,7 +92,8 @@ function readInto(bytes: Buffer, path: string): string | undefined {
     } finally {
       closeSync(file);
     }
-  } catch {
+  } catch (error) {
+    if (lacksMeans(error)) throw error;
     return undefined;
   }
 }

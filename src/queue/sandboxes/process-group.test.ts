@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { afterEach, describe, expect, test } from "vitest";
-import { attempt } from "../../../test/queue/sandbox-attempt.ts";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { attempt, claimedOrder } from "../../../test/queue/sandbox-attempt.ts";
 import { systemClock } from "../../core/index.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import { isAlive, markProcess, type ProcessMark, processesInGroup } from "../machine.ts";
-import { endProcesses, gone } from "./process-group.ts";
-import { subprocess } from "./subprocess.ts";
+import type { OrderRecord } from "../../store/index.ts";
+import { isAlive, markProcess, type ProcessMark, processesInGroup, signal, workerName } from "../machine.ts";
+import { claimMark, endProcesses, gone } from "./process-group.ts";
+import { findProgram, subprocess } from "./subprocess.ts";
 
 const children: ChildProcess[] = [];
 
@@ -45,6 +46,74 @@ describe("ending processes", () => {
     );
     const { stdout } = (await outcome) as { stdout: string };
     expect(isAlive(markProcess(Number(stdout)))).toBe(false);
+  });
+});
+
+describe("what a dead worker's program left", () => {
+  const claimed = claimedOrder({ worker: workerName(), id: `group-${process.pid}` });
+  const env = { ...process.env, CUTOVER_CLAIM: claimMark(claimed) };
+
+  /** Starts children by a shell that leads a group of its own, and gives back its mark and theirs. */
+  async function group(script: string, environment: NodeJS.ProcessEnv = env) {
+    const leader = spawn("sh", ["-c", `${script} wait`], {
+      env: environment,
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    children.push(leader);
+    const pids: number[] = [];
+    const wanted = script.split("&").length - 1;
+    for await (const chunk of leader.stdout) {
+      pids.push(...String(chunk).trim().split(/\s+/).map(Number));
+      if (pids.length === wanted) break;
+    }
+    const marks = pids.map(markProcess);
+    const { pid, startTime } = markProcess(leader.pid as number);
+    const order: OrderRecord = { ...claimed, sandbox: { provider: "subprocess", pid, startTime } };
+    const end = async (): Promise<void> => {
+      leader.kill("SIGKILL");
+      if (leader.exitCode === null && leader.signalCode === null) await once(leader, "exit");
+    };
+    onTestFinished(() => marks.forEach((one) => void (isAlive(one) && signal(one.pid, "SIGKILL"))));
+    return { order, marks, end };
+  }
+
+  const bare = "env -i sh -c 'echo $$; exec sleep 300' &";
+  const apart = "env -i setsid sh -c 'echo $$; exec sleep 300' &";
+  const marked = "sh -c 'echo $$; exec sleep 300' &";
+
+  test("is found by the group, session and children of its leader, with nothing in the environment", async () => {
+    const { order, marks } = await group(`${bare} ${apart}`);
+    const orphan = await findProgram(order, systemClock);
+    await orphan?.end(0);
+    expect(marks.map(isAlive)).toEqual([false, false]);
+  });
+
+  test("is found when the leader is gone, as long as one of its group carries the claim", async () => {
+    const { order, marks, end } = await group(`${bare} ${marked}`);
+    await end();
+    await (await findProgram(order, systemClock))?.end(0);
+    expect(marks.map(isAlive)).toEqual([false, false]);
+  });
+
+  test("is left alone, and its order held back, when nothing proves whose the group is", async () => {
+    const { order, marks, end } = await group(bare);
+    await end();
+    expect(() => findProgram(order, systemClock)).toThrow(
+      expect.objectContaining({
+        code: "CUTOVER_SANDBOX_UNAVAILABLE",
+        message: expect.stringContaining(`found processes ${marks[0]?.pid} in the group`),
+      }),
+    );
+    expect(marks.map(isAlive)).toEqual([true]);
+    expect(findProgram({ ...order, worker: "another-host:1:1" }, systemClock)).toBeUndefined();
+  });
+
+  test("is nobody of a group whose number another process has by now", async () => {
+    const { order, marks } = await group(bare, process.env);
+    const sandbox = { ...order.sandbox, startTime: "1" };
+    expect(findProgram({ ...order, sandbox }, systemClock)).toBeUndefined();
+    expect(marks.map(isAlive)).toEqual([true]);
   });
 });
 

@@ -18,6 +18,8 @@ export interface Watched {
   readonly marks: readonly ProcessMark[];
   /** Looks once more, e.g. when its output ended. */
   look(): void;
+  /** Looks at all processes, once for all programs that ask in one turn: a child may be younger than the last look. */
+  lookAround(): void;
   stop(): void;
 }
 
@@ -53,6 +55,7 @@ export class ProcessWatch {
   /** Who owned which process at the last look. */
   #seen = new Map<number, { readonly startTime: string; readonly program: Program }>();
   #timer: Timer | undefined;
+  #looked = false;
 
   constructor(files: ProcFiles, clock: Clock) {
     this.#files = files;
@@ -61,13 +64,14 @@ export class ProcessWatch {
 
   /** @param limit bytes, 0 for none · `over` is called with each reading above it */
   add(leader: ProcessMark, limit: number, over: (reading: Reading) => void): Watched {
-    const program = new Program(leader, limit, over, this.#files, () => {
+    const stop = (): void => {
       if (this.#programs.get(leader.pid) === program) this.#programs.delete(leader.pid);
       if (this.#programs.size > 0) return;
       this.#seen.clear();
       this.#timer?.cancel();
       this.#timer = undefined;
-    });
+    };
+    const program = new Program(leader, limit, over, this.#files, () => this.#lookAround(), stop);
     program.look();
     this.#programs.set(leader.pid, program);
     if (this.#timer === undefined) this.#arm(everyMs);
@@ -77,12 +81,26 @@ export class ProcessWatch {
   #arm(ms: number): void {
     this.#timer = this.#clock.after(ms, () => {
       const begin = this.#clock.monotonic();
-      this.#look();
+      this.#tryToLook();
       const took = this.#clock.monotonic() - begin;
       this.#timer = undefined;
       if (this.#programs.size > 0) this.#arm(Math.min(longestMs, Math.max(everyMs, took / share)));
     });
     this.#timer.unref();
+  }
+
+  #lookAround(): void {
+    if (!this.#looked) this.#tryToLook();
+  }
+
+  #tryToLook(): void {
+    this.#looked = true;
+    setImmediate(() => (this.#looked = false));
+    try {
+      this.#look();
+    } catch {
+      // A look that cannot be done is none: what was seen before stands until the next.
+    }
   }
 
   #look(): void {
@@ -124,6 +142,7 @@ class Program implements Watched {
   readonly #limit: number;
   readonly #over: (reading: Reading) => void;
   readonly #files: ProcFiles;
+  readonly lookAround: () => void;
   readonly stop: () => void;
   #known = new Map<number, string>();
   #looks = 0;
@@ -134,12 +153,14 @@ class Program implements Watched {
     limit: number,
     over: (reading: Reading) => void,
     files: ProcFiles,
+    lookAround: () => void,
     stop: () => void,
   ) {
     this.#leader = leader;
     this.#limit = limit;
     this.#over = over;
     this.#files = files;
+    this.lookAround = lookAround;
     this.stop = stop;
   }
 
@@ -152,6 +173,14 @@ class Program implements Watched {
   }
 
   look(): void {
+    try {
+      this.#look();
+    } catch {
+      // As with a look at all of them.
+    }
+  }
+
+  #look(): void {
     const entry = this.#files.one(this.#leader.pid);
     if (entry === undefined || entry.startTime !== this.#leader.startTime) return;
     const others = [...this.#known].flatMap(([pid, startTime]) => {

@@ -8,11 +8,19 @@ import {
   type Timer,
 } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
-import { baseEnvironment, markProcess, type ProcessMark, processesInGroup, signal } from "../machine.ts";
+import { baseEnvironment, isAlive, markProcess, type ProcessMark, signal } from "../machine.ts";
 import { BoundedOutput } from "./bounded-output.ts";
 import type { WorkOrder } from "./in-process.ts";
 import { memoryError } from "./memory-error.ts";
-import { claimEnvironment, claimMark, endProcesses, gone, processesOf, sendTo } from "./process-group.ts";
+import {
+  claimEnvironment,
+  claimMark,
+  claimProcesses,
+  claimsInSight,
+  endProcesses,
+  groupGone,
+  sendTo,
+} from "./process-group.ts";
 import { type OutcomeSettings, outputEnds, type ProgramEnd, programResult } from "./program-outcome.ts";
 import type { ProcessWatch, Reading, Watched } from "./process-watch.ts";
 import type { Execution, Usage, WorkTools } from "./sandbox.ts";
@@ -43,6 +51,8 @@ export class Program implements Execution {
   #others: readonly ProcessMark[] = [];
   /** Asked to end; one that has not begun never does. */
   #cancelled = false;
+  /** Ended from outside: it had no time to end what it started. */
+  #forced = false;
   #killer: Timer | undefined;
   #ended: Promise<void> = Promise.resolve();
 
@@ -63,19 +73,12 @@ export class Program implements Execution {
   }
 
   async run(attach: (trace: JsonObject) => Promise<void>): Promise<Json> {
-    const { file, args = [], cwd, env = {}, input } = this.#command;
+    const { file, input } = this.#command;
     await spawnTurn();
     this.#tools.signal.throwIfAborted();
     if (this.#cancelled) throw this.#never(file);
     faultPoint("queue.spawn.before");
-    const child = spawn(file, args, {
-      ...(cwd === undefined ? {} : { cwd }),
-      env: { ...baseEnvironment(), ...env, ...claimEnvironment(this.#order, this.#tools) },
-      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-      shell: false,
-      // A group of its own: it is ended as a whole, and Ctrl-C in the terminal does not reach it before the queue.
-      detached: true,
-    });
+    const child = this.#spawn();
     this.#child = child;
     const out = new BoundedOutput(this.#settings.output);
     const err = new BoundedOutput(this.#settings.output);
@@ -117,9 +120,9 @@ export class Program implements Execution {
     const child = this.#child;
     if (child?.pid === undefined) return;
     if (child.exitCode === null && child.signalCode === null) {
-      const group = -child.pid;
-      signal(group, "SIGTERM");
-      const timer = this.#clock.after(graceMs, () => signal(group, "SIGKILL"));
+      this.#forced = true;
+      this.#signalAll("SIGTERM");
+      const timer = this.#clock.after(graceMs, () => this.#signalAll("SIGKILL"));
       await this.#ended;
       timer.cancel();
     }
@@ -127,11 +130,21 @@ export class Program implements Execution {
   }
 
   async cleanup(): Promise<void> {
-    // Only when something kept the streams open: a child of the program lives on outside its group. Or when it took too
-    // much: one that it started since the last look was never seen.
-    if (!this.#lingering && this.#over === undefined) return;
+    // Only when something kept the streams open: a child of the program lives on outside its group. Or when it was ended by
+    // force: one that it started since the last look was never seen.
+    if (!this.#lingering && this.#over === undefined && !this.#forced) return;
     const claim = claimMark(this.#order);
-    await endProcesses(() => processesOf(claim, this.#others), 0, this.#clock);
+    if (!this.#others.some(isAlive) && !(await this.#mayBeInSight(claim))) return;
+    await endProcesses(() => claimProcesses(claim).own, 0, this.#clock, this.#others);
+  }
+
+  /** True also when nobody can tell now. */
+  async #mayBeInSight(claim: string): Promise<boolean> {
+    try {
+      return (await claimsInSight()).has(claim);
+    } catch {
+      return true;
+    }
   }
 
   usage(): Usage | undefined {
@@ -154,6 +167,8 @@ export class Program implements Execution {
   #signalAll(name: NodeJS.Signals): void {
     const group = this.#child?.pid;
     if (group === undefined || this.#child?.exitCode !== null || this.#child.signalCode !== null) return;
+    // Before the signal: who has lost its parent is found no more.
+    this.#watched?.lookAround();
     signal(-group, name);
     this.#others = (this.#watched?.marks ?? []).filter(({ pid }) => pid !== group);
     sendTo(this.#others, name);
@@ -171,7 +186,7 @@ export class Program implements Execution {
         this.#killer?.cancel();
         // At this moment the number is still the group's as long as anybody is left in it.
         const left = child.pid !== undefined && signal(-child.pid, "SIGKILL");
-        const group = left ? gone(processesInGroup(child.pid), this.#clock) : undefined;
+        const group = left ? groupGone(child.pid, this.#clock) : undefined;
         const timer = this.#clock.after(drainMs, () => {
           this.#lingering = true;
           child.stdout?.destroy();
@@ -185,6 +200,23 @@ export class Program implements Execution {
         });
       });
     });
+  }
+
+  #spawn(): ChildProcess {
+    const { file, args = [], cwd, env = {}, input } = this.#command;
+    try {
+      return spawn(file, args, {
+        ...(cwd === undefined ? {} : { cwd }),
+        env: { ...baseEnvironment(), ...env, ...claimEnvironment(this.#order, this.#tools) },
+        stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+        shell: false,
+        // A group of its own: it is ended as a whole, and Ctrl-C in the terminal does not reach it before the queue.
+        detached: true,
+      });
+    } catch (error) {
+      // Node tells of a missing program by an event, of a folder that is a file or arguments that are too long like this.
+      throw this.#notStarted(error as NodeJS.ErrnoException);
+    }
   }
 
   #never(file: string): CutoverError {

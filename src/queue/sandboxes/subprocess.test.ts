@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -121,6 +122,25 @@ describe("a program", () => {
     });
   });
 
+  test.each([
+    [
+      "a folder that is a file",
+      { file: "true", cwd: process.execPath },
+      /^true could not be started in .*: ENOTDIR$/,
+    ],
+    ["too much to say", { file: "true", args: ["x".repeat(200_000)] }, /^true could not be started: E2BIG$/],
+  ])("that cannot be started for %s fails at once and names itself", async (_, command, message) => {
+    expect(await run(command, {}, { retries: 5 })).toMatchObject({
+      state: "FAILED",
+      attempt: 1,
+      error: {
+        code: "CUTOVER_ORDER_FAILED",
+        message: expect.stringMatching(message),
+        details: { file: "true" },
+      },
+    });
+  });
+
   test("whose options or command are not what they should be is refused by name, at the door or at once", async () => {
     const command = (): Command => node("");
     for (const strange of [
@@ -222,6 +242,32 @@ describe("ending a program", () => {
     expect(processesWith("CUTOVER_ORDER_ID", order.id)).toEqual([]);
   });
 
+  test.each([
+    { stdio: "ignore", env: "process.env" },
+    { stdio: "inherit", env: "process.env" },
+    { stdio: "ignore", env: "{}" },
+    { stdio: "inherit", env: "{}" },
+  ])(
+    "takes with it a child that left the group and does not listen, and what it took is known ($stdio $env)",
+    async ({ stdio, env }) => {
+      const file = join(folder, "child");
+      const child = `process.on("SIGTERM", () => {});
+        require("fs").writeFileSync(${JSON.stringify(file)}, process.pid + "\\n"); setInterval(() => {}, 1000);`;
+      const code = `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(child)}],
+          { detached: true, stdio: "${stdio}", env: ${env} });
+        setInterval(() => {}, 1000);`;
+      queue.work("leaves", subprocess({ command: () => node(code) }));
+      const { id } = await queue.submit("leaves", null, { retries: 0 });
+      const mark = markProcess(Number(await appears(file)));
+      await queue.cancel(id, "not wanted any more");
+      expect(await queue.waitFor(id)).toMatchObject({
+        state: "CANCELLED",
+        usage: { cpuMs: expect.any(Number), maxRss: expect.any(Number) },
+      });
+      expect(isAlive(mark)).toBe(false);
+    },
+  );
+
   test("stopping the queue ends its programs and gives their orders back", async () => {
     const file = join(folder, "pid");
     const code = `require("fs").writeFileSync(${JSON.stringify(file)}, process.pid + "\\n"); setInterval(() => {}, 1000)`;
@@ -234,6 +280,27 @@ describe("ending a program", () => {
     expect(await again.get(id)).toMatchObject({ state: "PENDING", attempt: 0, sandbox: null });
     await again.stop();
   });
+});
+
+test("a moment without descriptors ends no process, and its programs are seen to their end", async () => {
+  const helper = new URL("../../../test/queue/sandbox-attempt.ts", import.meta.url).href;
+  const script = `import { closeSync, openSync } from "node:fs";
+    import { attempt } from ${JSON.stringify(helper)};
+    import { subprocess } from ${JSON.stringify(import.meta.resolve("./subprocess.ts"))};
+    const command = () => ({ file: "sh", args: ["-c", "sleep 60 & echo begun >&2; sleep 0.3"] });
+    const { outcome, execution, traces } = attempt(subprocess({ command }));
+    await execution;
+    while (traces.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const open = [];
+    try { for (;;) open.push(openSync("/dev/null", "r")); } catch {}
+    setTimeout(() => open.forEach((one) => closeSync(one)), 700);
+    const { exitCode } = await outcome;
+    console.log(exitCode, open.length > 10);`;
+  const program = [process.execPath, "--input-type=module", "-e", script];
+  const { stdout, stderr, status } = spawnSync("sh", ["-c", 'ulimit -n 120; exec "$@"', "sh", ...program], {
+    encoding: "utf8",
+  });
+  expect({ stdout, stderr, status }).toEqual({ stdout: "0 true\n", stderr: "", status: 0 });
 });
 
 describe("many programs at a time", () => {

@@ -1,11 +1,11 @@
-import { type Clock, type Duration, type Json, systemClock } from "../../core/index.ts";
+import { type Clock, CutoverError, type Duration, type Json, systemClock } from "../../core/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
-import type { ProcessMark } from "../machine.ts";
+import { isOfThisMachine, type ProcessMark } from "../machine.ts";
 import { callable, duration, invalid, onlyKnown } from "../settings.ts";
 import { parseSize, type Size } from "../size.ts";
 import { exitCodes, textList, textMembers } from "./command-check.ts";
 import type { WorkOrder } from "./in-process.ts";
-import { claimMark, endProcesses, processesOf } from "./process-group.ts";
+import { claimMark, claimProcesses, endProcesses, pidList } from "./process-group.ts";
 import { processWatch } from "./process-watch.ts";
 import { Program } from "./program.ts";
 import type { Sandbox, WorkTools } from "./sandbox.ts";
@@ -116,16 +116,33 @@ function refuseCommand(command: Command): void {
   if (input !== undefined && typeof input !== "string") throw invalid("command.input", "a text", input);
 }
 
-/** Programs of an order whose worker is gone. Also finds one that was started but never recorded. */
+/**
+ * Programs of an order whose worker is gone. Also finds one that was started but never recorded.
+ * @throws CUTOVER_SANDBOX_UNAVAILABLE when nobody can tell whether something of it still runs
+ */
 export function findProgram(order: OrderRecord, clock: Clock): ReturnType<Sandbox["findOrphan"]> {
   const { pid, startTime } = order.sandbox ?? {};
-  const recorded: readonly ProcessMark[] =
-    typeof pid === "number" ? [{ pid, startTime: typeof startTime === "string" ? startTime : null }] : [];
-  const find = (): readonly ProcessMark[] => processesOf(claimMark(order), recorded);
-  const found = find();
-  if (found.length === 0) return undefined;
+  const leader: ProcessMark | undefined =
+    typeof pid === "number"
+      ? { pid, startTime: typeof startTime === "string" ? startTime : null }
+      : undefined;
+  const claim = claimMark(order);
+  const { own, doubtful } = claimProcesses(claim, leader);
+  // Of a program of another machine the number alone says nothing here.
+  if (doubtful.length > 0 && isOfThisMachine(order.worker ?? "")) throw unproven(order, doubtful);
+  if (own.length === 0) return undefined;
+  const find = (): readonly ProcessMark[] => claimProcesses(claim, leader).own;
   return {
-    description: `processes ${found.map((mark) => mark.pid).join(", ")}`,
-    end: (graceMs) => endProcesses(find, graceMs, clock),
+    description: pidList(own),
+    end: (graceMs) => endProcesses(find, graceMs, clock, own),
   };
 }
+
+const unproven = ({ id }: OrderRecord, doubtful: readonly ProcessMark[]): CutoverError =>
+  new CutoverError("CUTOVER_SANDBOX_UNAVAILABLE", {
+    message:
+      `expected to find what the program of work order ${id} left running, found ${pidList(doubtful)} in the group ` +
+      "that it led: it is gone itself, and nothing proves that they are its own",
+    details: { id, pids: doubtful.map(({ pid }) => pid) },
+    remedy: "end them if they are; the order goes on when none of them is left",
+  });
