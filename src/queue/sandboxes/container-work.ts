@@ -19,10 +19,20 @@ import { claimMark } from "./process-group.ts";
 import { type OutcomeSettings, outputEnds, type ProgramEnd, programResult } from "./program-outcome.ts";
 import type { Execution, Usage } from "./sandbox.ts";
 
-/** How long the output may go on after the container ended. */
-const drainMs = 2_000;
+/** How long the output may say nothing after the container ended before it is read again from the engine's log. */
+const quietMs = 2_000;
 /** The exit code of a program that SIGKILL ended: 128 + 9. */
 const killed = 137;
+
+/** What a container writes, as far as it was read. */
+interface Output {
+  readonly out: BoundedOutput;
+  readonly err: BoundedOutput;
+  /** False when the stream could not be had or was cut. */
+  readonly ended: Promise<boolean>;
+  /** When the last of it came. */
+  readonly heardAt: () => number;
+}
 
 /** One attempt of an order in a container. */
 export class ContainerWork implements Execution {
@@ -86,7 +96,8 @@ export class ContainerWork implements Execution {
     void this.#measure(container);
     const following = this.#follow(container);
     const code = await this.#exit(container);
-    const { out, err } = await this.#output(container, following);
+    const { out, err, whole } = await this.#output(container, following);
+    if (code === 0 && !whole) throw this.#unread();
     return this.#finish(container, { code, signal: null, stdout: out.text(), stderr: err.text() });
   }
 
@@ -194,26 +205,53 @@ export class ContainerWork implements Execution {
     );
   }
 
-  /** What it writes, as it comes; undefined when the stream was cut. */
-  async #follow(container: DockerContainer): Promise<{ out: BoundedOutput; err: BoundedOutput } | undefined> {
+  /** What it writes, as it comes. */
+  #follow(container: DockerContainer): Output {
     const out = new BoundedOutput(this.#settings.output);
     const err = new BoundedOutput(this.#settings.output);
     const frames = new ContainerOutput(out, err);
-    const whole = await this.#read("read output", frames, (abortSignal) =>
+    let heardAt = this.#clock.monotonic();
+    const write = (chunk: Buffer): void => {
+      heardAt = this.#clock.monotonic();
+      frames.write(chunk);
+    };
+    const ended = this.#read("read output", { write }, (abortSignal) =>
       container.logs({ follow: true, stdout: true, stderr: true, abortSignal }),
     );
-    return whole ? { out, err } : undefined;
+    return { out, err, ended, heardAt: () => heardAt };
   }
 
   /** The output that was followed, or read again from the engine's log when its stream was cut. */
   async #output(
     container: DockerContainer,
-    following: Promise<{ out: BoundedOutput; err: BoundedOutput } | undefined>,
-  ): Promise<{ out: BoundedOutput; err: BoundedOutput }> {
-    const late = (): Promise<undefined> => this.#pause(drainMs);
-    const found =
-      (await Promise.race([following, late()])) ?? (await Promise.race([this.#follow(container), late()]));
-    return found ?? { out: new BoundedOutput(0), err: new BoundedOutput(0) };
+    following: Output,
+  ): Promise<{ out: BoundedOutput; err: BoundedOutput; whole: boolean }> {
+    if (await this.#isWhole(following, quietMs)) return { ...following, whole: true };
+    const again = this.#follow(container);
+    if (await this.#isWhole(again, Math.max(quietMs, this.#engine.answerMs)))
+      return { ...again, whole: true };
+    return { ...(again.out.total + again.err.total > 0 ? again : following), whole: false };
+  }
+
+  /** False when the stream was cut, or said nothing for so long: one that delivers is not late. */
+  async #isWhole({ ended, heardAt }: Output, ms: number): Promise<boolean> {
+    const from = this.#clock.monotonic();
+    for (;;) {
+      const left = Math.max(from, heardAt()) + ms - this.#clock.monotonic();
+      if (left <= 0 || this.#closing.signal.aborted) return false;
+      const whole = await Promise.race([ended, this.#pause(left)]);
+      if (whole !== undefined) return whole;
+    }
+  }
+
+  /** Half an output is no result: it could be taken for a whole one. */
+  #unread(): CutoverError {
+    const { id } = this.#order;
+    return new CutoverError("CUTOVER_SANDBOX_UNAVAILABLE", {
+      message: `expected what the container of work order ${id} wrote, found that the Docker engine does not give it whole`,
+      details: { id, container: this.#container?.id ?? null },
+      remedy: "see whether `docker logs` works for containers with the log driver json-file",
+    });
   }
 
   async #measure(container: DockerContainer): Promise<void> {

@@ -1,12 +1,14 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
+import { PassThrough } from "node:stream";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { DockerEngineDouble, frame } from "../../../test/queue/docker-engine.ts";
 import { attempt, claimedOrder, type SandboxAttempt } from "../../../test/queue/sandbox-attempt.ts";
 import { CutoverError, sleep, systemClock } from "../../core/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { classify } from "../failure.ts";
 import { BoundedOutput } from "./bounded-output.ts";
 import { ContainerOutput } from "./container-streams.ts";
@@ -299,12 +301,54 @@ describe("an engine in trouble", () => {
     expect(await attempt(sandbox(["sleep", "300"])).outcome).toMatchObject({ exitCode: 0 });
   });
 
-  test("whose output or figures cannot be had still tells how the work ended", async () => {
-    double.fail("GET logs", "cut", "cut");
+  test("whose figures cannot be had still gives the result", async () => {
     double.fail("GET stats", { status: 500, message: "no cgroup" });
     const { outcome, execution } = attempt(sandbox(["echo", "a"]));
-    expect(await outcome).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+    expect(await outcome).toEqual({ exitCode: 0, stdout: "a\n", stderr: "" });
     expect((await execution).usage?.()).toBeUndefined();
+  });
+
+  test.each(["cut", { status: 501, message: "the log driver does not support reading" }] as const)(
+    "whose output cannot be had makes no result of it, and a failure stays one (%j)",
+    async (fault) => {
+      double.fail("GET logs", fault, fault);
+      const error = await failure(attempt(sandbox(["echo", "a"])).outcome);
+      expect(error).toMatchObject({
+        code: "CUTOVER_SANDBOX_UNAVAILABLE",
+        message: expect.stringContaining("what the container of work order order-1 wrote"),
+      });
+      expect(classify(error)).toEqual({ class: "retryable" });
+      double.fail("GET logs", fault, fault);
+      expect(await failure(attempt(sandbox(["fail", "3"])).outcome)).toMatchObject({
+        code: "CUTOVER_ORDER_FAILED",
+        details: { exitCode: 3 },
+      });
+    },
+  );
+
+  test("whose output takes its time is waited for as long as some of it comes", async () => {
+    const clock = new ManualClock();
+    const stream = new PassThrough();
+    const engine = {
+      getImage: () => ({ inspect: () => Promise.resolve({}) }),
+      createContainer: () =>
+        Promise.resolve({
+          id: "slow",
+          start: () => Promise.resolve(),
+          wait: () => Promise.resolve({ StatusCode: 0 }),
+          logs: () => Promise.resolve(stream),
+          stats: () => Promise.reject(new Error("none")),
+          remove: () => Promise.resolve(),
+        }),
+    };
+    const { outcome } = attempt(docker({ image: "slow", engine: engine as never }, clock));
+    for (let line = 0; line < 6; line++) {
+      await clock.advance(1_500);
+      stream.write(frame(1, `${line}\n`));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    stream.end();
+    expect(await outcome).toMatchObject({ stdout: "0\n1\n2\n3\n4\n5\n" });
   });
 
   test("from which somebody took the container says so", async () => {
