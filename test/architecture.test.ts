@@ -115,6 +115,8 @@ const processFacts: Readonly<Record<string, readonly string[]>> = {
   "metrics/http-figure.ts": ["env"],
   // The one place where the queue's sandboxes meet the machine: children, their groups and their environment.
   "queue/machine.ts": ["env", "kill", "pid"],
+  // In a thread it is the thread's own: what ends it is placed before it does.
+  "queue/sandboxes/thread-entry.ts": ["default"],
   // The monotonic clock that all threads of the process share; `performance` begins anew in each.
   "queue/heartbeat.ts": ["hrtime"],
   "queue/heartbeat-thread.ts": ["hrtime"],

@@ -3,7 +3,8 @@ import type { OrderChange, OrderRecord } from "../store/index.ts";
 import { askedReason } from "./cancellation.ts";
 import { insist, type QueueContext, sendEvent } from "./context.ts";
 import { endError, type EndReason } from "./end-reason.ts";
-import { type Classification, classify, decideFailure, errorRecord } from "./failure.ts";
+import { type Classification, classify, decideFailure, errorRecord, isLost } from "./failure.ts";
+import { lostOrder } from "./lost-order.ts";
 import { plainJson } from "./plain-json.ts";
 import { ProgressWriter } from "./progress-writer.ts";
 import type { Execution, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
@@ -239,11 +240,20 @@ export class Attempt {
     if (outcome !== undefined && "error" in outcome && hasCode(outcome.error, "CUTOVER_LEASE_LOST")) {
       throw outcome.error;
     }
+    if (outcome !== undefined && "error" in outcome && this.#why === undefined && isLost(outcome.error)) {
+      return this.#lost(outcome.error);
+    }
     return this.#failed(
       this.#why === "timeout" || outcome === undefined || "result" in outcome
         ? endError("timeout", this.#order)
         : outcome.error,
     );
+  }
+
+  async #lost(error: unknown): Promise<Recorded> {
+    const { event, set } = lostOrder(this.#order, true, this.#context.settings.poisonAfter, this.#now());
+    await this.#write(event, set, errorRecord(error).message);
+    return { event, error };
   }
 
   async #failed(error: unknown): Promise<Recorded> {

@@ -82,11 +82,17 @@ export function classify(error: unknown, own: Classify = () => undefined): Class
     if (mark === "fatal") return { class: "fatal" };
     if (isWait(retryAfterMs)) return { class: "retryable", retryAfterMs };
   }
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = member(at, "cause"), depth++) {
+  for (let at = error, depth = 0; isObject(at) && depth < 5; at = member(at, "cause"), depth++) {
     if (fatalCodes.has(text(member(at, "code")))) return { class: "fatal" };
   }
   return { class: "retryable" };
 }
+
+/** Anything can be thrown: what has a code says as much by it as an Error does. */
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/** True when what the work ran in was ended by another's fault: as with a worker that is gone, it costs no attempt. */
+export const isLost = (error: unknown): boolean => isCutoverError(error) && error.details["class"] === "lost";
 
 function checked(chosen: Classification): Classification {
   const { class: mark, retryAfterMs } = (chosen as Partial<Classification> | null) ?? {};
@@ -172,7 +178,7 @@ export function errorRecord(error: unknown): ErrorRecord {
 }
 
 /** A member of something foreign; one that cannot be read is not there. */
-function member(of: object, name: string): unknown {
+export function member(of: object, name: string): unknown {
   try {
     return (of as Readonly<Record<string, unknown>>)[name];
   } catch {

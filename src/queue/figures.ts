@@ -46,6 +46,10 @@ export class Figures {
       memoryTrouble: scheduler.memoryTrouble,
       usedSlots: scheduler.usedSlots,
       handlers: scheduler.sandboxes.size,
+      leftBehind: [...new Set(scheduler.sandboxes.values())].reduce(
+        (sum, sandbox) => sum + (sandbox.leftBehind?.() ?? 0),
+        0,
+      ),
       stopped,
       trouble: trouble ?? scheduler.trouble,
       waitingOrphans: recovered.waiting,

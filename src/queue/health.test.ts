@@ -24,6 +24,7 @@ const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
     memoryTrouble: undefined,
     unfinished: 10,
     usedSlots: 1,
+    leftBehind: 0,
     handlers: 1,
     findings: [],
     stopped: false,

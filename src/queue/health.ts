@@ -20,6 +20,7 @@ export interface HealthReason {
     | "depth"
     | "no-handlers"
     | "orphans"
+    | "left-behind"
     | "heartbeat";
   readonly message: string;
 }
@@ -42,6 +43,8 @@ export interface HealthInput {
   readonly unfinished: number;
   readonly usedSlots: number;
   readonly handlers: number;
+  /** Work that could not be ended and still runs here, beyond the slots. */
+  readonly leftBehind: number;
   /** What the record tells of the queue as a whole. */
   readonly findings: readonly QueueFinding[];
   readonly stopped: boolean;
@@ -88,6 +91,10 @@ export function judgeHealth(input: HealthInput): QueueHealth {
     say("heartbeat", `work that blocks its thread can lose its claim: ${input.heartbeatTrouble}`);
   }
   if (input.handlers === 0 && input.unfinished > 0) say("no-handlers", "no work() was registered here");
+  if (input.leftBehind > 0) {
+    const some = input.leftBehind === 1 ? "1 piece" : `${input.leftBehind} pieces`;
+    say("left-behind", `${some} of work could not be ended and still run here, beyond the slots`);
+  }
   if (input.waitingOrphans > 0) {
     say(
       "orphans",

@@ -1,8 +1,8 @@
-import { asError, faultPoint, hasCode, type JsonObject } from "../core/index.ts";
+import { asError, faultPoint, hasCode } from "../core/index.ts";
 import type { OrderRecord } from "../store/index.ts";
 import { askedReason, cancelledText } from "./cancellation.ts";
 import { type Guard, type QueueContext, sendOutside } from "./context.ts";
-import { decideCrash } from "./failure.ts";
+import { lostOrder } from "./lost-order.ts";
 import { isDeadWorker } from "./machine.ts";
 import type { Orphan } from "./sandboxes/sandbox.ts";
 import { listWorkers } from "./worker-list.ts";
@@ -141,31 +141,10 @@ async function lost(
   now: number,
   summary: Tally,
 ): Promise<void> {
-  const crashes = order.crashes + (order.state === "RUNNING" && !lives ? 1 : 0);
-  const { event } = decideCrash(order.state, crashes, context.settings.poisonAfter);
-  const details: JsonObject = { worker: order.worker, crashes };
-  if (event === "poisoned") {
-    const message = `work order ${order.id} was running ${crashes} times when its worker ended`;
-    await sendOutside(
-      context,
-      order,
-      event,
-      {
-        crashes,
-        endedAt: now,
-        sandbox: null,
-        error: { code: "CUTOVER_ORDER_POISON", message, details },
-      },
-      note,
-      guard,
-    );
-    summary.poisoned++;
-    return;
-  }
-  // The attempt that was begun is given back: it was not the work that failed.
-  const attempt = order.attempt - (order.state === "RUNNING" ? 1 : 0);
-  await sendOutside(context, order, event, { attempt, crashes, runAt: now, sandbox: null }, note, guard);
-  summary.lost++;
+  const { event, set } = lostOrder(order, !lives, context.settings.poisonAfter, now);
+  await sendOutside(context, order, event, set, note, guard);
+  if (event === "poisoned") summary.poisoned++;
+  else summary.lost++;
 }
 
 /** When each worker has told last that it is there, by the store's clock. */

@@ -1,4 +1,5 @@
 /** Functions that tests run in worker threads. */
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
 import { fatal } from "../../src/queue/failure.ts";
@@ -77,6 +78,48 @@ export function crashLater(): Promise<never> {
     throw Object.assign(new Error("nobody caught this"), { code: "ELATE" });
   }, 10);
   return new Promise(() => {});
+}
+
+const next = Promise.withResolvers<void>();
+
+/** The first order leaves something behind that comes while the second one runs. */
+export async function leftovers(
+  { payload }: WorkOrder<{ readonly leave?: "words" | "error" | "exit" }>,
+  { progress, log }: WorkTools,
+): Promise<string> {
+  const { leave } = payload;
+  if (leave === undefined) {
+    next.resolve();
+    await sleep(50);
+    return "second";
+  }
+  void next.promise.then(() => {
+    progress({ of: "first" });
+    log.info("of the first");
+    if (leave === "error") setTimeout(() => void fail("left behind"), 0);
+    if (leave === "exit") setTimeout(() => process.exit(9), 0);
+  });
+  return "first";
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+/** Blocks in a call of the system until somebody opens the pipe to write. */
+export function readPipe({ payload }: WorkOrder<{ readonly pipe: string }>, { progress }: WorkTools): string {
+  progress({ started: true });
+  return readFileSync(payload.pipe, "utf8");
+}
+
+export function throwOdd({ payload }: WorkOrder<{ readonly what: "plain" | "bare" | "secret" }>): never {
+  if (payload.what === "plain") throw { code: "ENOENT", message: "no such picture" };
+  if (payload.what === "bare") throw Object.create(null);
+  throw Object.defineProperty(new Error("x"), "message", {
+    get: () => {
+      throw new Error("not to be read");
+    },
+  });
 }
 
 export function strange(): unknown {

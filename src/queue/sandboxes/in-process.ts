@@ -15,12 +15,14 @@ export type Handler<Payload, Result> = (
  * the grace time, its slot is given on, and what it returns later is refused by the fence.
  */
 export function inProcess<Payload, Result>(handler: Handler<Payload, Result>, clock: Clock): Sandbox {
+  const left = { count: 0 };
   return {
     provider: "in-process",
     instant: true,
-    prepare: (order, tools) => Promise.resolve(execution(handler, order, tools, clock)),
+    prepare: (order, tools) => Promise.resolve(execution(handler, order, tools, clock, left)),
     // A function ends with its process.
     findOrphan: () => undefined,
+    leftBehind: () => left.count,
   };
 }
 
@@ -29,6 +31,7 @@ function execution<Payload, Result>(
   order: OrderRecord,
   tools: WorkTools,
   clock: Clock,
+  left: { count: number },
 ): Execution {
   let running: Promise<unknown> = Promise.resolve();
   return {
@@ -39,8 +42,14 @@ function execution<Payload, Result>(
     },
     cancel: (graceMs) =>
       new Promise((resolve) => {
-        const timer = clock.after(graceMs, resolve);
+        let late = false;
+        const timer = clock.after(graceMs, () => {
+          late = true;
+          left.count++;
+          resolve();
+        });
         void running.then(() => {
+          if (late) left.count--;
           timer.cancel();
           resolve();
         });

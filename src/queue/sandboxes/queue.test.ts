@@ -56,6 +56,21 @@ describe("an order in a sandbox", () => {
     }
   });
 
+  test("that loses its thread to what another left there goes on at no cost", async () => {
+    const queue = await open();
+    const leftovers = workerThread({ module: threadModule, export: "leftovers", threads: 1 });
+    queue.work("leftovers", leftovers);
+    const run = async (payload: { readonly leave?: string }) => {
+      const { id } = await queue.submit("leftovers", payload, { retries: 0 });
+      return queue.waitFor(id, { timeout: "20s" });
+    };
+    expect(await run({ leave: "error" })).toMatchObject({ state: "COMPLETED", result: "first" });
+    const second = await run({});
+    expect(second).toMatchObject({ state: "COMPLETED", result: "second", attempt: 1, crashes: 1 });
+    const lost = (await queue.timeline(second.id)).find(({ event }) => event === "lost");
+    expect(lost?.note).toContain("ended by what an earlier order left running in it: left behind");
+  });
+
   test("that blocks its thread runs out of time, while the queue does other work", async () => {
     const queue = await open();
     queue.work("blocking", workerThread({ module: threadModule, export: "spin" }));

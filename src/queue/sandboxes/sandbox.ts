@@ -38,6 +38,8 @@ export interface Sandbox {
    * nobody can tell now: the order must then not go on yet, and is looked at again later.
    */
   findOrphan(order: OrderRecord): Orphan | undefined | Promise<Orphan | undefined>;
+  /** How much work was left behind because it could not be ended, and still runs: health warns of it. */
+  leftBehind?(): number;
   /** Lets go of what is kept ready between orders, e.g. warm threads. It may be used again afterwards. */
   close?(): Promise<void>;
 }

@@ -1,4 +1,6 @@
 /** What runs in a worker thread: loads the module once, then does one order at a time as it is told to. */
+import { AsyncLocalStorage } from "node:async_hooks";
+import thread from "node:process";
 import { getHeapStatistics } from "node:v8";
 import { parentPort, workerData } from "node:worker_threads";
 import { CutoverError, type JsonObject, type Log } from "../../core/index.ts";
@@ -13,26 +15,29 @@ import {
 
 const { module, exportName } = workerData as ThreadSetup;
 let abort = new AbortController();
+let current = 0;
+/** Which run began what goes on now: also what it left behind knows. */
+const runs = new AsyncLocalStorage<number>();
 
 const tell = (message: FromThread): void => parentPort?.postMessage(message);
 
-function logger(level: keyof Log): Log[keyof Log] {
+function logger(run: number, level: keyof Log): Log[keyof Log] {
   return (message: string, data?: JsonObject) => {
     try {
-      tell({ type: "log", level, message, ...(data === undefined ? {} : { data }) });
+      tell({ type: "log", run, level, message, ...(data === undefined ? {} : { data }) });
     } catch {
       // Data that cannot be copied must not fail the work that wanted to tell of it.
-      tell({ type: "log", level, message });
+      tell({ type: "log", run, level, message });
     }
   };
 }
 
-const log: Log = {
-  debug: logger("debug"),
-  info: logger("info"),
-  warn: logger("warn"),
-  error: logger("error"),
-};
+const logOf = (run: number): Log => ({
+  debug: logger(run, "debug"),
+  info: logger(run, "info"),
+  warn: logger(run, "warn"),
+  error: logger(run, "error"),
+});
 
 /** Heap and buffers of this thread. */
 function memory(): number {
@@ -40,17 +45,18 @@ function memory(): number {
   return total_physical_size + external_memory;
 }
 
-async function run(
+async function work(
   handler: Handler<unknown, unknown>,
   message: Extract<ToThread, { type: "run" }>,
 ): Promise<void> {
-  const { order, fence, idempotencyKey, attempt } = message;
+  const { run, order, fence, idempotencyKey, attempt } = message;
   const { signal } = abort;
-  const progress = (state: JsonObject): void => tell({ type: "progress", state });
+  const progress = (state: JsonObject): void => tell({ type: "progress", run, state });
+  const log = logOf(run);
   try {
     const value = await handler(order, { signal, fence, idempotencyKey, attempt, progress, log });
     try {
-      tell({ type: "done", value, memory: memory() });
+      tell({ type: "done", run, value, memory: memory() });
     } catch (cause) {
       throw new CutoverError("CUTOVER_QUEUE_INVALID", {
         message: "result: expected plain data, found something that cannot be copied between threads",
@@ -59,7 +65,7 @@ async function run(
       });
     }
   } catch (error) {
-    tell({ type: "failed", error: thrownRecord(error), memory: memory() });
+    tell({ type: "failed", run, error: thrownRecord(error), memory: memory() });
   }
 }
 
@@ -72,12 +78,21 @@ async function load(): Promise<Handler<unknown, unknown>> {
   });
 }
 
+thread.on("uncaughtExceptionMonitor", (error) => {
+  tell({ type: "ending", run: runs.getStore(), error: thrownRecord(error) });
+});
+thread.on("exit", () => tell({ type: "ending", run: runs.getStore() }));
+
 load().then(
   (handler) => {
     parentPort?.on("message", (message: ToThread) => {
-      if (message.type === "abort") return abort.abort(thrownError(message.reason));
+      if (message.type === "abort") {
+        if (message.run === current) abort.abort(thrownError(message.reason));
+        return;
+      }
       abort = new AbortController();
-      void run(handler, message);
+      current = message.run;
+      void runs.run(current, () => work(handler, message));
     });
     tell({ type: "ready" });
   },

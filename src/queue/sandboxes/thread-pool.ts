@@ -26,6 +26,8 @@ export class ThreadPool {
   readonly #options: ThreadPoolOptions;
   readonly #all = new Set<WarmThread>();
   readonly #idle = new Map<WarmThread, Timer>();
+  /** Threads that could not be ended. They count no more among those there may be: others must not wait for them. */
+  readonly #leftBehind = new Set<WarmThread>();
   readonly #waiting: Waiting[] = [];
 
   constructor(options: ThreadPoolOptions) {
@@ -35,6 +37,11 @@ export class ThreadPool {
   /** Threads there are, with or without work. */
   get size(): number {
     return this.#all.size;
+  }
+
+  /** Threads that block in a call that cannot be ended, and go on with it. */
+  get leftBehind(): number {
+    return this.#leftBehind.size;
   }
 
   /** @param limit of its heap, bytes: set when a thread is made, so only one made with the same fits */
@@ -54,7 +61,6 @@ export class ThreadPool {
 
   /** Back for the next order. */
   async give(thread: WarmThread): Promise<void> {
-    thread.listener = () => {};
     if (!thread.alive || ++thread.orders >= this.#options.orders) return this.drop(thread);
     const next = this.#waiting.findIndex(({ limit }) => limit === thread.limit);
     // Only the first in line: one behind it that fits better must not go ahead for ever.
@@ -69,6 +75,10 @@ export class ThreadPool {
     this.#idle.delete(thread);
     await thread.end();
     this.#all.delete(thread);
+    if (thread.alive) {
+      this.#leftBehind.add(thread);
+      void thread.ended.then(() => this.#leftBehind.delete(thread));
+    }
     this.#serve();
   }
 
@@ -90,8 +100,11 @@ export class ThreadPool {
   }
 
   #make(limit: number): WarmThread {
-    const thread = new WarmThread(this.#options.setup, limit, this.#options.limits);
+    const { setup, limits, clock } = this.#options;
+    const thread = new WarmThread(setup, limit, limits, clock);
     this.#all.add(thread);
+    // What work left behind may still end a thread that rests.
+    void thread.ended.then(() => (this.#idle.has(thread) ? this.drop(thread) : undefined));
     return thread;
   }
 
@@ -100,8 +113,6 @@ export class ThreadPool {
     const timer = this.#options.clock.after(this.#options.idleMs, () => void this.drop(thread));
     timer.unref();
     this.#idle.set(thread, timer);
-    // What the work left behind may still end the thread.
-    void thread.ended.then(() => (this.#idle.has(thread) ? this.drop(thread) : undefined));
   }
 
   #wait(limit: number, signal: AbortSignal): Promise<WarmThread> {

@@ -2,7 +2,7 @@ import { type Clock, CutoverError, type Json, type Timer } from "../../core/inde
 import type { OrderRecord } from "../../store/index.ts";
 import { memoryError } from "./memory-error.ts";
 import type { Execution, Usage, WorkTools } from "./sandbox.ts";
-import { type FromThread, thrownError, thrownRecord } from "./thread-messages.ts";
+import { type OfRun, thrownError, thrownRecord } from "./thread-messages.ts";
 import type { ThreadPool } from "./thread-pool.ts";
 import type { ThreadEnd, WarmThread } from "./warm-thread.ts";
 
@@ -23,6 +23,7 @@ export class ThreadWork implements Execution {
   #cpuMs = 0;
   #memory = 0;
   #overBuffers: number | undefined;
+  #leftBehind = false;
 
   constructor(order: OrderRecord, tools: WorkTools, thread: WarmThread, pool: ThreadPool, clock: Clock) {
     this.#order = order;
@@ -35,11 +36,16 @@ export class ThreadWork implements Execution {
 
   async run(): Promise<Json | undefined> {
     const { signal, fence, idempotencyKey, attempt } = this.#tools;
-    const onAbort = (): void => this.#thread.tell({ type: "abort", reason: thrownRecord(signal.reason) });
+    const thread = this.#thread;
+    const run = thread.begin({
+      hear: (message) => this.#hear(message),
+      ended: (end) => this.#outcome.reject(this.#ended(end, run)),
+    });
+    const onAbort = (): void => thread.tell({ type: "abort", run, reason: thrownRecord(signal.reason) });
     this.#running = true;
-    this.#thread.listener = (message) => this.#hear(message);
-    void this.#thread.ended.then((end) => this.#outcome.reject(this.#ended(end)));
-    this.#thread.tell({ type: "run", order: this.#order, fence, idempotencyKey, attempt });
+    // It may have ended since it was taken, by what an earlier order left behind in it.
+    if (!thread.alive) void thread.ended.then((end) => this.#outcome.reject(this.#ended(end, run)));
+    thread.tell({ type: "run", run, order: this.#order, fence, idempotencyKey, attempt });
     this.#arm();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -47,6 +53,7 @@ export class ThreadWork implements Execution {
     } finally {
       this.#running = false;
       this.#look?.cancel();
+      thread.leave();
       signal.removeEventListener("abort", onAbort);
     }
   }
@@ -58,13 +65,13 @@ export class ThreadWork implements Execution {
     await Promise.race([this.#settled(), grace.promise]);
     timer.cancel();
     if (!this.#running) return;
-    await this.#thread.end();
+    await this.#endThread();
     await this.#settled();
   }
 
   async cleanup(): Promise<void> {
     // Work that is not over lost its claim; a thread that gives no answer blocks. Neither may get another order.
-    const usable = !this.#running && (await this.#answers());
+    const usable = !this.#running && !this.#leftBehind && (await this.#answers());
     this.#thread.cpuBefore += this.#cpuMs;
     await (usable ? this.#pool.give(this.#thread) : this.#pool.drop(this.#thread));
   }
@@ -73,10 +80,24 @@ export class ThreadWork implements Execution {
     return { cpuMs: Math.round(this.#cpuMs), maxRss: this.#memory };
   }
 
-  #hear(message: FromThread): void {
+  /** Settles the work in any case: a thread that cannot be ended is left behind. */
+  async #endThread(): Promise<void> {
+    await this.#thread.end();
+    if (!this.#thread.alive) return;
+    this.#leftBehind = true;
+    this.#outcome.reject(
+      this.#overBuffers === undefined
+        ? new CutoverError("CUTOVER_ORDER_FAILED", {
+            message: `the worker thread of work order ${this.#order.id} blocks in a call that cannot be ended; it was left behind`,
+          })
+        : memoryError(this.#order, this.#overBuffers),
+    );
+  }
+
+  #hear(message: OfRun): void {
     if (message.type === "progress") this.#tools.progress(message.state);
     else if (message.type === "log") this.#tools.log[message.level](message.message, message.data);
-    else if (message.type === "done" || message.type === "failed") {
+    else {
       this.#memory = Math.max(this.#memory, message.memory);
       if (message.type === "done") this.#outcome.resolve(message.value as Json | undefined);
       else this.#outcome.reject(thrownError(message.error));
@@ -118,20 +139,30 @@ export class ThreadWork implements Execution {
       this.#memory = Math.max(this.#memory, memory.heap + memory.buffers);
       if (thread.limit === 0 || memory.buffers <= thread.limit || !this.#running) return;
       this.#overBuffers = memory.buffers;
-      await thread.end();
+      await this.#endThread();
     } catch {
       // It ended while it was asked; what was seen before stands.
     }
   }
 
-  #ended({ code, error }: ThreadEnd): Error {
+  #ended({ code, error, run }: ThreadEnd, own: number): Error {
+    const { id } = this.#order;
     if (this.#overBuffers !== undefined) return memoryError(this.#order, this.#overBuffers);
     const reason = (error as NodeJS.ErrnoException | undefined)?.code;
     if (reason === "ERR_WORKER_OUT_OF_MEMORY") return memoryError(this.#order, undefined);
+    const what = error === undefined ? `exit code ${code}` : error.message;
+    // In a thread's first run there is nobody else whose fault it could be.
+    if (run !== own && (run !== undefined || own > 1)) {
+      const whose = run === undefined ? "nobody can tell which order" : "an earlier order";
+      return new CutoverError("CUTOVER_ORDER_FAILED", {
+        message: `the worker thread of work order ${id} was ended by what ${whose} left running in it: ${what}`,
+        details: { exitCode: code, class: "lost" },
+      });
+    }
     // What was thrown outside of the work's promise, with its own code.
     if (error !== undefined) return error;
     return new CutoverError("CUTOVER_ORDER_FAILED", {
-      message: `the worker thread of work order ${this.#order.id} ended with exit code ${code}`,
+      message: `the worker thread of work order ${id} ended with ${what}`,
       details: { exitCode: code },
     });
   }

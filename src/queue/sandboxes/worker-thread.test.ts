@@ -1,12 +1,16 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
-import { attempt, type SandboxAttempt } from "../../../test/queue/sandbox-attempt.ts";
+import { attempt, claimedOrder, type SandboxAttempt } from "../../../test/queue/sandbox-attempt.ts";
+import { throwOdd } from "../../../test/queue/thread-work.ts";
 import { CutoverError, sleep, systemClock } from "../../core/index.ts";
-import { classify } from "../failure.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { classify, errorRecord, isLost } from "../failure.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { workerThread, type WorkerThreadOptions } from "./worker-thread.ts";
 
@@ -140,6 +144,70 @@ describe("work that fails in a worker thread", () => {
   });
 });
 
+describe("whatever is thrown in a worker thread", () => {
+  test("is told and classified as in a function", async () => {
+    for (const what of ["plain", "bare", "secret"] as const) {
+      const here = (() => {
+        try {
+          return throwOdd(claimedOrder({ payload: { what } }) as never);
+        } catch (error) {
+          return error;
+        }
+      })();
+      const sandbox = threads({ export: "throwOdd", threads: 1 });
+      const there: unknown = await attempt(sandbox, { payload: { what } }).outcome.catch((e: unknown) => e);
+      expect(errorRecord(there), what).toEqual(errorRecord(here));
+      expect(classify(there), what).toEqual(classify(here));
+    }
+  });
+});
+
+describe("what an order leaves behind in a warm thread", () => {
+  const pair = async (leave: string): Promise<SandboxAttempt> => {
+    const sandbox = threads({ export: "leftovers", threads: 1 });
+    expect(await attempt(sandbox, { payload: { leave } }).outcome).toBe("first");
+    return attempt(sandbox, { payload: {} });
+  };
+
+  test("is not heard as the next one's progress and log", async () => {
+    const { outcome, progress, logged } = await pair("words");
+    expect(await outcome).toBe("second");
+    expect({ progress, logged }).toEqual({ progress: [], logged: [] });
+  });
+
+  test.each([
+    ["error", "left behind"],
+    ["exit", "exit code 9"],
+  ])(
+    "loses the next one's attempt when it ends the thread (%s), but is not its failure",
+    async (leave, how) => {
+      const { outcome } = await pair(leave);
+      const error: unknown = await outcome.catch((e: unknown) => e);
+      expect(error).toMatchObject({
+        message: `the worker thread of work order order-1 was ended by what an earlier order left running in it: ${how}`,
+      });
+      expect(isLost(error)).toBe(true);
+    },
+  );
+
+  test("is nothing of its own: payload and result are not kept as long as the thread is", async () => {
+    const sandbox = threads({ threads: 1 });
+    const forgotten = async (): Promise<WeakRef<object>> => {
+      const payload = { much: "x".repeat(1_000) };
+      await attempt(sandbox, { payload }).outcome;
+      return new WeakRef(payload);
+    };
+    const refs = [await forgotten(), await forgotten()];
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    for (let tries = 0; tries < 20 && refs.some((ref) => ref.deref() !== undefined); tries++) {
+      await sleep(systemClock, 1);
+      collect();
+    }
+    expect(refs.map((ref) => ref.deref())).toEqual([undefined, undefined]);
+  });
+});
+
 describe("limits of work in a worker thread", () => {
   test("its heap: the thread is ended, the process and other threads go on", async () => {
     const beside = attempt(threads({ export: "spin" }), { payload: { ms: 300 } });
@@ -205,6 +273,32 @@ describe("limits of work in a worker thread", () => {
     await (await blocked.execution).cancel(50);
     await expect(blocked.outcome).rejects.toMatchObject({ code: "CUTOVER_ORDER_FAILED" });
     expect(await attempt(sandbox, { payload: { ms: 1 } }).outcome).toBe("spun");
+  });
+
+  test("time: a thread that blocks in a call of the system is left behind, and another takes its place", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cutover-pipe-"));
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    const clock = new ManualClock();
+    const sandbox = workerThread({ module, threads: 1, export: "readPipe" }, clock);
+    const blocked = attempt(sandbox, { payload: { pipe } });
+    await begun(blocked);
+    blocked.abort.abort(cancelled);
+    let over = false;
+    const ending = (await blocked.execution).cancel(50).then(() => (over = true));
+    for (let tries = 0; tries < 1_000 && !over; tries++) await clock.advance(10);
+    await ending;
+    await expect(blocked.outcome).rejects.toThrow(
+      "blocks in a call that cannot be ended; it was left behind",
+    );
+    expect(sandbox.leftBehind?.()).toBe(1);
+    const beside = attempt(sandbox, { payload: { pipe: "/dev/null" } });
+    expect(await beside.outcome).toBe("");
+    closeSync(openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK));
+    for (let tries = 0; tries < 500 && sandbox.leftBehind?.() !== 0; tries++) await sleep(systemClock, 10);
+    expect(sandbox.leftBehind?.()).toBe(0);
+    await sandbox.close?.();
+    rmSync(folder, { recursive: true });
   });
 
   test("what each order took is told for itself, in a thread that did others before", async () => {

@@ -46,7 +46,8 @@ const leastHeap = 16 * 2 ** 20;
 /**
  * Runs a function of a module in a worker thread: `(order, tools) => result`, as in `queue.work`, with order, result,
  * progress and errors copied between threads. Code that blocks harms no other order, and can be ended: after the grace
- * time the thread is.
+ * time the thread is. Only one that blocks in a call of the system or in native code cannot be, and is left behind until that
+ * call returns: its slot is given on, health says so.
  *
  * The order's memory (`needs.memory`, else that behind its slots; at least 16 MB, 0 is no limit) limits the thread's heap,
  * kept by the engine itself, and likewise its buffers outside the heap, looked at ten times a second (Node 24.6 or newer):
@@ -81,6 +82,7 @@ export function workerThread(options: WorkerThreadOptions, clock: Clock = system
     // A thread ends with its process.
     findOrphan: () => undefined,
     close: () => pool.close(),
+    leftBehind: () => pool.leftBehind,
   };
 }
 
