@@ -2,6 +2,7 @@ import { hostname, userInfo } from "node:os";
 import { CutoverError, errorCatalog, systemClock } from "../core/index.ts";
 import { commands } from "./commands.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
+import { endAtOnce } from "./end-at-once.ts";
 import { printError, toCutoverError } from "./print-error.ts";
 import { storeAddress } from "./store-place.ts";
 import { processTerminal } from "./terminal.ts";
@@ -133,7 +134,7 @@ function interruptSignal(name: string): AbortSignal {
   const onSignal = (): void => {
     if (controller.signal.aborted) {
       if (process.stdout.isTTY) process.stdout.write(showCursor);
-      process.exit(130);
+      endAtOnce(130);
     }
     controller.abort(
       new CutoverError("CUTOVER_INTERRUPTED", {

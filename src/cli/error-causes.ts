@@ -101,7 +101,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_ORDER_TIMEOUT: "The work took longer than its timeout.",
   CUTOVER_ORDER_CANCELLED: "Somebody cancelled the work order.",
   CUTOVER_ORDER_MEMORY: "The work took more memory than the order declared, and was ended.",
-  CUTOVER_SANDBOX_UNAVAILABLE: "What the sandbox runs on, such as the Docker engine, gave no usable answer.",
+  CUTOVER_SANDBOX_UNAVAILABLE:
+    "What the sandbox runs on, such as the Docker engine, gave no usable answer; or the processes of the machine could not be looked at, or not be ended.",
   CUTOVER_ORDER_POISON: "The work order ended its worker's process three times.",
   CUTOVER_DATA_MISSING: "The old system's data folder is not there.",
   CUTOVER_DATA_UNMAPPED: "The old data holds a value that the mapping does not name.",

@@ -286,6 +286,66 @@ describe("a worker", () => {
   });
 });
 
+describe("a worker with work that cannot be ended", () => {
+  /** A thread that blocks in a call of the system, until somebody writes to the pipe: nobody does. */
+  beforeEach(() => {
+    newProject("sqlite");
+    execFileSync("mkfifo", [`${project.dir}/pipe`]);
+    project.write(
+      "thread.mjs",
+      `import { readFileSync, writeFileSync } from "node:fs";
+      export default ({ payload }) => { writeFileSync("begun", ""); readFileSync(payload); };`,
+    );
+    project.write(
+      "worker.ts",
+      `import { defineWorker, workerThread } from "cutover/queue";
+      export default defineWorker({
+        queue: "jobs", stagger: 0, grace: "100ms",
+        kinds: {
+          read: workerThread({ module: new URL("./thread.mjs", import.meta.url) }),
+          /** A sandbox that never says that its work ended. */
+          endless: {
+            provider: "endless", findOrphan: () => undefined,
+            prepare: async () => ({ run: () => new Promise(() => {}), cancel: () => new Promise(() => {}), cleanup: async () => {} }),
+          },
+        },
+      });`,
+    );
+  });
+  afterEach(() => project[Symbol.dispose]());
+
+  async function reading(...more: readonly string[]): Promise<Running> {
+    submitOrders(["read", "pipe"]);
+    const running = work(...more);
+    await until(() => existsSync(`${project.dir}/begun`), "it reads");
+    return running;
+  }
+
+  test("drains without it, and ends", async () => {
+    const running = await reading("--drain", "0s");
+    running.child.kill("SIGTERM");
+    const { code, stderr } = await running.ended;
+    expect([code, stderr]).toEqual([0, expect.stringContaining("drained: nothing of this worker runs")]);
+  });
+
+  test("ends at once at the second signal", async () => {
+    const running = await reading("--drain", "1h");
+    running.child.kill("SIGTERM");
+    await until(() => running.output().includes("draining"), "it drains");
+    running.child.kill("SIGTERM");
+    expect((await running.ended).code).toBe(130);
+  });
+
+  test("names the orders that hold it up, not the store", async () => {
+    const [id = ""] = submitOrders(["endless", null]);
+    const running = work("--drain", "0s");
+    await until(() => running.output().includes(id), "it runs");
+    running.child.kill("SIGTERM");
+    const { code, stderr } = await running.ended;
+    expect([code, stderr]).toEqual([6, expect.stringContaining(`1 order did not end: ${id} (endless)`)]);
+  }, 60_000);
+});
+
 describe.each<Kind>(["sqlite", "postgres"])("a run on %s", (kind) => {
   beforeEach(() => newProject(kind));
   afterEach(() => project[Symbol.dispose]());

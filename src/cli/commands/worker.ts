@@ -11,6 +11,8 @@ import { watchQueue } from "../queue/queue-watch.ts";
 import { numberOf } from "../queue/use-orders.ts";
 import { carriedBy, carrierOf, openBeside, shownStore } from "../reach-store.ts";
 import { hearEveryMs } from "../session.ts";
+import { endAtOnce } from "../end-at-once.ts";
+import { leaveBehind, leftBehind } from "../worker/leave-behind.ts";
 import { loadWork, type Work } from "../worker/load-work.ts";
 import { OrderLog } from "../worker/order-log.ts";
 import { RunKeeper } from "../worker/run-keeper.ts";
@@ -18,7 +20,7 @@ import { RunKeeper } from "../worker/run-keeper.ts";
 const manyFiles = 100;
 /** What `openQueue` takes where a file says nothing. */
 const defaultGrace: Duration = "30s";
-/** So long after all work has to be over the store is still waited for. */
+/** So long after all work has to be over it is still waited for: ending takes its time, and so may the store. */
 const storeMs = 5_000;
 
 export const command: Command = {
@@ -43,34 +45,45 @@ export const command: Command = {
   },
   words: manyFiles,
   async run(context) {
-    const drainMs = parseDuration(context.args.text("drain") ?? "30s");
-    const asked = askedFor(context);
-    const work = await loadWork(context.args.positionals, context.cwd);
-    if (context.shared === undefined) {
-      if (work.migrations.length > 0) throw needsShared(work);
-      mkdirSync(context.store, { recursive: true });
-    }
-    await using opened = new AsyncDisposableStack();
-    const store = opened.use(await openBeside(context, logOf(context)));
-    const queues = await openQueues(context, store, work, asked, opened);
-    const keeper = opened.use(keepRuns(context, store, work));
-    const names = new Set(queues.map((queue) => queue.workerId));
-    greet(context, work, queues);
-    const log = watchWork(context, store, work, names);
-    keeper.start();
-    const done = ["drained: nothing of this worker runs any more"];
-    try {
-      await untilOver(context, queues, keeper);
-      await log.hush();
-      done.push(...(await leftWaiting(context, store, work)));
-      await drain(context, queues, keeper, { drainMs, graceMs: longestGrace(work) });
-    } finally {
-      await log.stop();
-    }
-    say(context, "drained", [span("✔ ", "good"), span(done.join(" · "))]);
+    // What was left behind in a thread must not hold up the end.
+    if ((await work(context)) === "left-behind") endAtOnce(0);
     return 0;
   },
 };
+
+async function work(context: CommandContext): Promise<"ended" | "left-behind"> {
+  const drainMs = parseDuration(context.args.text("drain") ?? "30s");
+  const asked = askedFor(context);
+  const loaded = await loadWork(context.args.positionals, context.cwd);
+  if (context.shared === undefined) {
+    if (loaded.migrations.length > 0) throw needsShared(loaded);
+    mkdirSync(context.store, { recursive: true });
+  }
+  await using opened = new AsyncDisposableStack();
+  const store = opened.use(await openBeside(context, logOf(context)));
+  const queues = await openQueues(context, store, loaded, asked, opened);
+  const keeper = opened.use(keepRuns(context, store, loaded));
+  const names = new Set(queues.map((queue) => queue.workerId));
+  greet(context, loaded, queues);
+  const log = watchWork(context, store, loaded, names);
+  keeper.start();
+  const done = ["drained: nothing of this worker runs any more"];
+  try {
+    await untilOver(context, queues, keeper);
+    await log.hush();
+    done.push(...(await leftWaiting(context, store, loaded)));
+    await drain(context, queues, keeper, {
+      drainMs,
+      graceMs: longestGrace(loaded),
+      leave: () =>
+        void leaveBehind(context, store, [...new Set(loaded.workers.map(({ queue }) => queue))], names),
+    });
+  } finally {
+    await log.stop();
+  }
+  say(context, "drained", [span("✔ ", "good"), span(done.join(" · "))]);
+  return (await leftBehind(queues)) ? "left-behind" : "ended";
+}
 
 /** What the command says of this machine, over what its files say. */
 interface Asked {
@@ -273,20 +286,15 @@ async function leftWaiting(
 const longestGrace = ({ workers }: Work): number =>
   Math.max(0, ...workers.map(({ options }) => parseDuration(options.grace ?? defaultGrace)));
 
-/** With the store away the end of work could not be recorded, and nothing here can change that. */
-function leaveBehind(context: CommandContext): never {
-  say(context, "left", [
-    span("✖ ", "bad"),
-    span("the store does not answer: left as after a crash; what ran here goes on when its lease is over"),
-  ]);
-  process.exit(6);
-}
-
 async function drain(
   context: CommandContext,
   queues: readonly Queue[],
   keeper: RunKeeper,
-  { drainMs, graceMs }: { readonly drainMs: number; readonly graceMs: number },
+  {
+    drainMs,
+    graceMs,
+    leave,
+  }: { readonly drainMs: number; readonly graceMs: number; readonly leave: () => void },
 ): Promise<void> {
   const wait: Duration = drainMs;
   if (context.interrupted.aborted)
@@ -294,7 +302,7 @@ async function drain(
       span("◐ ", "wait"),
       span(`draining: nothing new is claimed; what runs has ${drainMs / 1_000} s · once more ends at once`),
     ]);
-  const late = context.clock.after(drainMs + graceMs + storeMs, () => leaveBehind(context));
+  const late = context.clock.after(drainMs + graceMs + storeMs, leave);
   const stopped = Promise.all(queues.map((queue) => queue.stop({ wait }))).finally(() => late.cancel());
   await Promise.all([stopped, keeper.stop()]);
 }
