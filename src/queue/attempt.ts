@@ -19,6 +19,8 @@ type Outcome = { readonly result: Json } | { readonly error: unknown };
 
 /** Who runs attempts. One object for all of them: an attempt makes no closures for it. */
 export interface AttemptHost {
+  /** It was made ready and its work begins: the time that it was given counts from now. */
+  started(attempt: Attempt): void;
   /** The work has ended, its outcome is not recorded yet: its room can be given on. */
   ended(attempt: Attempt): void;
   /** The outcome is recorded, or the claim was lost. */
@@ -36,6 +38,7 @@ export class Attempt {
   #order: OrderRecord;
   readonly #context: QueueContext;
   readonly #sandbox: Sandbox;
+  #host: AttemptHost | undefined;
   #abort: AbortController | undefined;
   #progress: ProgressWriter | undefined;
   #execution: Execution | undefined;
@@ -84,6 +87,7 @@ export class Attempt {
 
   async run(host: AttemptHost): Promise<void> {
     const { clock, log } = this.#context.settings;
+    this.#host = host;
     let end: OrderEvent | "late" = "late";
     let failure: unknown;
     let retryAt: number | undefined;
@@ -188,6 +192,7 @@ export class Attempt {
     this.#order = await sendEvent(this.#context, this.#order, "started", { attempt: attempt + 1, startedAt });
     faultPoint("queue.start.after-commit");
     this.#begun();
+    this.#host?.started(this);
   }
 
   #begun(): void {

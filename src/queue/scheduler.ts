@@ -1,9 +1,10 @@
 import { asError, faultPoint, formatDuration, type Timer } from "../core/index.ts";
+import type { OrderRecord } from "../store/index.ts";
 import { type Admission, admission } from "./capacity.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
 import type { QueueContext } from "./context.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { EndReason } from "./end-reason.ts";
+import { type EndReason, preparingMs } from "./end-reason.ts";
 import { Leases } from "./leases.ts";
 import { checkedMemory, type CheckedReading, type MemoryReading } from "./memory.ts";
 import { NextDue } from "./next-due.ts";
@@ -14,6 +15,9 @@ import type { WorkerList } from "./worker-list.ts";
 
 /** How long a reading of the machine's memory is good for. */
 const readingMs = 200;
+
+const timeGiven = (order: OrderRecord): number =>
+  order.state === "PREPARING" ? preparingMs(order) : order.timeoutMs;
 
 /** What a scheduler needs from the queue around it. */
 export interface SchedulerParts {
@@ -175,9 +179,15 @@ export class Scheduler implements AttemptHost {
     await this.#leases.stop();
   }
 
+  started(attempt: Attempt): void {
+    const { order } = attempt;
+    this.#deadlines.delete(attempt, preparingMs(order));
+    if (attempt.working) this.#deadlines.add(attempt, order.timeoutMs);
+  }
+
   ended(attempt: Attempt): void {
     const { order } = attempt;
-    this.#deadlines.delete(attempt, order.timeoutMs);
+    this.#deadlines.delete(attempt, timeGiven(order));
     this.#used.slots -= order.slots;
     this.#used.memory -= order.memory;
     this.#freed = true;
@@ -293,7 +303,7 @@ export class Scheduler implements AttemptHost {
       this.#reserved.given(order.id);
       this.#running.add(attempt);
       this.#leases.hold(attempt, before);
-      this.#deadlines.add(attempt, order.timeoutMs);
+      this.#deadlines.add(attempt, timeGiven(order));
       void attempt.run(this);
     }
     return orders.length;

@@ -43,7 +43,7 @@ export interface QueueOptions {
     readonly floor?: Duration;
     readonly jitter?: number;
   };
-  /** Time an attempt may take when its order names none. Default `"1h"`. */
+  /** Time the work of an attempt may take, from its start, when its order names none. Default `"1h"`. */
   readonly timeout?: Duration;
   /** Time between asking work to end (abort signal, SIGTERM) and ending it (SIGKILL, abandon). Default `"30s"`. */
   readonly grace?: Duration;

@@ -1,3 +1,6 @@
+import type { Clock } from "../../core/index.ts";
+import type { OrderRecord } from "../../store/index.ts";
+import { overdue } from "../end-reason.ts";
 import { invalid } from "../settings.ts";
 
 /** What plain JavaScript may hand in for a program, refused where it is said and not by the system call that gets it. */
@@ -29,4 +32,19 @@ export function exitCodes(value: readonly number[] | undefined): readonly number
     Array.isArray(value) && value.every((code) => Number.isInteger(code) && code >= 0 && code <= 255);
   if (good) return value;
   throw invalid("fatalExitCodes", "a list of whole numbers from 0 to 255", value);
+}
+
+/**
+ * Waits for what the order's own code makes ready, e.g. its command: that has the order's time, not the longer one for being made
+ * ready.
+ * @throws CUTOVER_ORDER_TIMEOUT
+ */
+export async function madeInTime<T>(making: T | Promise<T>, order: OrderRecord, clock: Clock): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = clock.after(order.timeoutMs, () => late.reject(overdue({ ...order, state: "RUNNING" })));
+  try {
+    return await Promise.race([making, late.promise]);
+  } finally {
+    timer.cancel();
+  }
 }

@@ -2,7 +2,7 @@ import { type Clock, type Duration, type Json, systemClock } from "../../core/in
 import type { OrderRecord } from "../../store/index.ts";
 import { callable, duration, invalid, onlyKnown, whole } from "../settings.ts";
 import { parseSize, type Size } from "../size.ts";
-import { exitCodes, textList, textMembers } from "./command-check.ts";
+import { exitCodes, madeInTime, textList, textMembers } from "./command-check.ts";
 import { ContainerWork } from "./container-work.ts";
 import { type DockerEngineOptions, openDocker } from "./docker-client.ts";
 import { containerLabels, DockerEngine } from "./docker-engine.ts";
@@ -126,7 +126,9 @@ export function docker<Payload = Json>(options: DockerOptions<Payload>, clock: C
       await engine.provide(options.image, pull);
       const { command = {} } = options;
       const chosen =
-        typeof command === "function" ? await command(order as WorkOrder<Payload>, tools) : command;
+        typeof command === "function"
+          ? await madeInTime(command(order as WorkOrder<Payload>, tools), order, clock)
+          : command;
       refuseCommand(chosen);
       const host = { network: options.network ?? "none", pids, cpus };
       return new ContainerWork(

@@ -3,7 +3,7 @@ import type { OrderRecord } from "../../store/index.ts";
 import { isOfThisMachine, type ProcessMark } from "../machine.ts";
 import { callable, duration, invalid, onlyKnown } from "../settings.ts";
 import { parseSize, type Size } from "../size.ts";
-import { exitCodes, textList, textMembers } from "./command-check.ts";
+import { exitCodes, madeInTime, textList, textMembers } from "./command-check.ts";
 import type { WorkOrder } from "./in-process.ts";
 import { claimMark, claimProcesses, endProcesses, pidList } from "./process-group.ts";
 import { processWatch } from "./process-watch.ts";
@@ -96,7 +96,8 @@ export function subprocess<Payload = Json>(
   return {
     provider: "subprocess",
     async prepare(order, tools) {
-      const command = await options.command(order as WorkOrder<Payload>, tools);
+      const making = options.command(order as WorkOrder<Payload>, tools);
+      const command = await madeInTime(making, order, clock);
       refuseCommand(command);
       return new Program(order, tools, command, settings, clock, watch);
     },

@@ -44,12 +44,19 @@ export class ThreadPool {
     return this.#leftBehind.size;
   }
 
-  /** @param limit of its heap, bytes: set when a thread is made, so only one made with the same fits */
-  async take(limit: number, signal: AbortSignal): Promise<WarmThread> {
+  /**
+   * @param limit of its heap, bytes: set when a thread is made, so only one made with the same fits
+   * @param loaded waits for the module: unlike the wait for a thread that others have, that is the order's own
+   */
+  async take(
+    limit: number,
+    signal: AbortSignal,
+    loaded: (ready: Promise<void>) => Promise<void>,
+  ): Promise<WarmThread> {
     signal.throwIfAborted();
     const thread = this.#free(limit) ?? (await this.#wait(limit, signal));
     try {
-      await untilAborted(thread.ready, signal);
+      await untilAborted(loaded(thread.ready), signal);
       // Loading the module is not the work of the order that came first.
       if (thread.orders === 0) thread.cpuBefore = await untilAborted(thread.cpuMs(), signal);
       return thread;

@@ -35,6 +35,18 @@ async function begun({ progress }: SandboxAttempt): Promise<void> {
   expect(progress[0]).toEqual({ started: true });
 }
 
+/** Waits for somebody who reads a pipe, and opens it to write. */
+async function reader(pipe: string): Promise<number> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    try {
+      return openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch {
+      await sleep(systemClock, 10);
+    }
+  }
+  throw new Error("nobody reads the pipe");
+}
+
 const cancelled = new CutoverError("CUTOVER_ORDER_CANCELLED", { message: "not wanted any more" });
 
 describe("work in a worker thread", () => {
@@ -70,7 +82,7 @@ describe("work in a worker thread", () => {
 
   test("runs beside other work up to the number of threads; the others wait their turn", async () => {
     const sandbox = threads({ export: "spin", threads: 2 });
-    const all = [0, 1, 2].map((i) => attempt(sandbox, { id: `o${i}`, payload: { ms: 150 } }));
+    const all = [0, 1, 2].map((i) => attempt(sandbox, { id: `o${i}`, payload: { ms: 600 } }));
     await begun(all[0] as SandboxAttempt);
     await begun(all[1] as SandboxAttempt);
     expect(all[2]?.progress).toEqual([]);
@@ -256,6 +268,14 @@ describe("limits of work in a worker thread", () => {
     expect((await execution).usage?.()?.maxRss).toBeGreaterThan(64 * MB);
   });
 
+  test("time: a module that does not come to its end while it is loaded has the order's, and no more", async () => {
+    const clock = new ManualClock();
+    const never = new URL("data:text/javascript,await new Promise((resolve) => setTimeout(resolve, 1e9))");
+    const { execution } = attempt(workerThread({ module: never }, clock));
+    await clock.advance(60_000);
+    await expect(execution).rejects.toMatchObject({ code: "CUTOVER_ORDER_TIMEOUT" });
+  });
+
   test("time: asked to end with the reason, and its result is still given back", async () => {
     const polite = attempt(threads({ export: "polite" }));
     await begun(polite);
@@ -282,7 +302,8 @@ describe("limits of work in a worker thread", () => {
     const clock = new ManualClock();
     const sandbox = workerThread({ module, threads: 1, export: "readPipe" }, clock);
     const blocked = attempt(sandbox, { payload: { pipe } });
-    await begun(blocked);
+    // Only with somebody at the other end can it be opened so: from then on the thread waits for what is never written.
+    const writer = await reader(pipe);
     blocked.abort.abort(cancelled);
     let over = false;
     const ending = (await blocked.execution).cancel(50).then(() => (over = true));
@@ -294,7 +315,7 @@ describe("limits of work in a worker thread", () => {
     expect(sandbox.leftBehind?.()).toBe(1);
     const beside = attempt(sandbox, { payload: { pipe: "/dev/null" } });
     expect(await beside.outcome).toBe("");
-    closeSync(openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK));
+    closeSync(writer);
     for (let tries = 0; tries < 500 && sandbox.leftBehind?.() !== 0; tries++) await sleep(systemClock, 10);
     expect(sandbox.leftBehind?.()).toBe(0);
     await sandbox.close?.();

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { ResourceLimits } from "node:worker_threads";
 import { type Clock, type Duration, systemClock } from "../../core/index.ts";
 import { duration, invalid, onlyKnown, whole } from "../settings.ts";
+import { madeInTime } from "./command-check.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { ThreadPool } from "./thread-pool.ts";
 import { ThreadWork } from "./thread-work.ts";
@@ -76,7 +77,7 @@ export function workerThread(options: WorkerThreadOptions, clock: Clock = system
     provider: "worker-thread",
     async prepare(order, tools) {
       const limit = order.memory === 0 ? 0 : Math.max(leastHeap, order.memory);
-      const thread = await pool.take(limit, tools.signal);
+      const thread = await pool.take(limit, tools.signal, (ready) => madeInTime(ready, order, clock));
       return new ThreadWork(order, tools, thread, pool, clock);
     },
     // A thread ends with its process.
