@@ -1,5 +1,5 @@
 import { join, relative } from "node:path";
-import { type JsonObject, type Log, sleep } from "../core/index.ts";
+import { type JsonObject, type Log, sleep, visible } from "../core/index.ts";
 import type { RunHandle } from "../engine/index.ts";
 import type { RunViewer, RunView } from "../report/index.ts";
 import type { RunRecord } from "../store/index.ts";
@@ -195,7 +195,7 @@ function sayingLog(context: CommandContext, presenter: Presenter): Log {
   const say = (message: string, data?: JsonObject): void => {
     const facts = data === undefined ? "" : ` ${JSON.stringify(data)}`;
     if (context.terminal.live && !context.json) presenter.hint(message);
-    else context.terminal.aside(`${message}${facts}`);
+    else context.terminal.aside(visible(`${message}${facts}`));
   };
   return { debug: () => {}, info: () => {}, warn: say, error: say };
 }

@@ -15,19 +15,26 @@ export class LiveScreen {
   #shown: readonly Line[] = [];
   #text = "";
   #begun = false;
+  /** Whatever ends the process must not leave it without a cursor. */
+  readonly #atExit = (): void => this.#terminal.write(showCursor);
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
   }
 
-  /** Paints `lines` in place of those painted before; does nothing when they look the same. */
+  /**
+   * Paints `lines` in place of those painted before; does nothing when they look the same. At most as many as the terminal
+   * has rows but one, and columns but one.
+   */
   paint(lines: readonly Line[]): void {
     const columns = this.#terminal.columns();
-    const fitted = lines.map((line) => fit(line, columns - 1));
+    // What is higher than the terminal scrolls out of reach, and would be painted below itself ever after.
+    const fitted = lines.slice(0, this.#terminal.rows() - 1).map((line) => fit(line, columns - 1));
     const text = fitted.map((line) => `${clearLine}${paint(line, this.#terminal.colour)}\n`).join("");
     if (text === this.#text) return;
     const start = this.#begun ? this.#back(columns) : hideCursor;
     this.#terminal.write(`${beginFrame}${start}${text}${clearBelow}${endFrame}`);
+    if (!this.#begun) process.once("exit", this.#atExit);
     this.#begun = true;
     this.#shown = fitted;
     this.#text = text;
@@ -42,6 +49,7 @@ export class LiveScreen {
   clear(): void {
     if (!this.#begun) return;
     this.#terminal.write(`${this.#back(this.#terminal.columns())}${clearBelow}${showCursor}`);
+    process.off("exit", this.#atExit);
     this.#begun = false;
     this.#shown = [];
     this.#text = "";

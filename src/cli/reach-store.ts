@@ -55,8 +55,9 @@ export function hasStore(place: StorePlace): boolean {
   }
 }
 
+/** A file without a byte is none yet: opening it would make one of it. */
 const isMissingFile = (url: string): boolean =>
-  url.startsWith("sqlite:") && statSync(url.slice("sqlite:".length), { throwIfNoEntry: false }) === undefined;
+  url.startsWith("sqlite:") && !statSync(url.slice("sqlite:".length), { throwIfNoEntry: false })?.size;
 
 const unavailable = (place: StorePlace, found: string): CutoverError =>
   new CutoverError("CUTOVER_STORE_UNAVAILABLE", {

@@ -26,6 +26,13 @@ export interface Terminal {
 export const lineWidthOf = (terminal: Terminal): number =>
   terminal.live ? terminal.columns() : Number.POSITIVE_INFINITY;
 
+/** The same document: what JSON lets through and a terminal would obey stands only in its texts, where it can be escaped. */
+export const quietJson = (json: string): string =>
+  json.replace(
+    /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   const { stdin, stdout, stderr, env } = process;
@@ -48,7 +55,8 @@ export function processTerminal(): Terminal {
     rows: () => (stdout.isTTY ? Math.max(5, stdout.rows || 24) : 10_000),
     line: (line) => void stdout.write(`${asText(line, colour)}\n`),
     aside: (line) => void stderr.write(`${asText(line, stderr.isTTY && wanted)}\n`),
-    json: (value, compact = false) => void stdout.write(`${JSON.stringify(value, null, compact ? 0 : 2)}\n`),
+    json: (value, compact = false) =>
+      void stdout.write(`${quietJson(JSON.stringify(value, null, compact ? 0 : 2))}\n`),
     write: (text) => void stdout.write(text),
     onResize: (listener) => {
       stdout.on("resize", listener);

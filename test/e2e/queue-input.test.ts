@@ -104,6 +104,37 @@ describe("bad input to the commands of a queue", () => {
     expect(notes.stdout).toContain("ls --kind note --limit 1 --after");
   });
 
+  test("an id that looks like an option is an id in each command that is printed for it", async () => {
+    project.write(
+      "seed.mjs",
+      seed.replace("queue.submitAll([", 'queue.submitAll([{ kind: "note", id: "--all" },'),
+    );
+    execFileSync(process.execPath, ["seed.mjs"], { cwd: project.dir, timeout: 20_000, stdio: "pipe" });
+    const first = await project.run("queue", "ls", "--limit", "1", ...sqlite);
+    expect(first.stdout).toContain("--after=--all");
+    const shown = await project.run("queue", "show", ...sqlite, "--", "--all");
+    const next = /next: npx cutover (.*)/.exec(shown.stdout)?.[1] ?? "";
+    expect(next).toMatch(/^queue cancel --reason "…" .* -- --all$/);
+    const words = next.split(" ").map((word) => word.replaceAll('"', ""));
+    const cancelled = await project.run(...words);
+    expect(cancelled.stdout).toContain("✔ --all is cancelled");
+    const left = await project.run("queue", "ls", ...sqlite);
+    expect(left.stdout).not.toContain("cancelled");
+    expect(left.stdout.match(/pending/g)).toHaveLength(2);
+  });
+
+  test("a queue that nobody ever used is paused with a warning that names those there are", async () => {
+    withOrders();
+    const where = ["--store", "sqlite:work.db"];
+    const misspelt = await project.run("queue", "pause", "--queue", "job", "--reason", "x", ...where);
+    expect([misspelt.code, misspelt.stderr]).toEqual([
+      0,
+      expect.stringContaining("nothing was ever seen of queue job; the store has jobs"),
+    ]);
+    const meant = await project.run("queue", "pause", "--reason", "x", ...sqlite);
+    expect([meant.code, meant.stderr]).toEqual([0, ""]);
+  });
+
   test("a command makes no store, and says how to name one", async () => {
     for (const words of [["queue"], ["queue", "ls"], ["queue", "pause", "--reason", "x"]]) {
       const ended = await project.run(...words, "--store", "sqlite:none.db");
@@ -111,6 +142,9 @@ describe("bad input to the commands of a queue", () => {
       expect(ended.stderr).toContain("CUTOVER_STORE_UNAVAILABLE");
     }
     expect(project.read("none.db")).toBe("");
+    project.write("none.db", "");
+    const empty = await project.run("queue", "ls", "--store", "sqlite:none.db");
+    expect([empty.code, project.read("none.db")]).toEqual([6, ""]);
     expect((await project.run("queue", "--store", "mysql://ann:s3cret@host/db")).stderr).not.toContain(
       "s3cret",
     );

@@ -5,9 +5,9 @@ import type { OrderRecord } from "../../store/index.ts";
 import type { Command } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
-import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
 import {
+  orderCommand,
   ownOrderOf,
   queueCommand,
   queueOption,
@@ -38,7 +38,7 @@ export const command: Command = {
     const { terminal } = context;
     if (id !== undefined) {
       const { order, already } = await useQueue(context, async (queue, store) => {
-        const found = await ownOrderOf(context, store, id, (its) => `cancel ${its} --reason "…"`);
+        const found = await ownOrderOf(context, store, id, "cancel", ' --reason "…"');
         return { order: await queue.cancel(found.id, reason), already: found.state === "CANCELLED" };
       });
       if (context.json) terminal.json(order);
@@ -50,10 +50,7 @@ export const command: Command = {
             already ? " was cancelled already; nothing was recorded" : ` ${cancelText(order)} · ${reason}`,
           ),
         ]);
-        terminal.line([
-          span("  next: ", "dim"),
-          span(queueCommand(context, `show ${shellWord(order.id)}`), "bold"),
-        ]);
+        terminal.line([span("  next: ", "dim"), span(orderCommand(context, "show", order.id), "bold")]);
       }
       return 0;
     }

@@ -7,6 +7,7 @@ import { shellWord } from "../store-place.ts";
 import { lineWidthOf } from "../terminal.ts";
 import {
   numberOf,
+  orderCommand,
   queueCommand,
   queueName,
   queueOption,
@@ -101,10 +102,13 @@ function show(
       args.text(name) === undefined ? [] : [` --${name} ${shellWord(args.text(name) ?? "")}`],
     )
     .join("");
-  const next = more ? `ls${filter} --after ${shellWord(last)}` : `show ${shellWord(first.id)}`;
+  // With a sign of equality an id that begins with a dash is a value, too.
+  const next = more
+    ? queueCommand(context, `ls${filter} --after=${shellWord(last)}`)
+    : orderCommand(context, "show", first.id);
   const shown = total === undefined ? "shown, more follow" : `of ${count(total)}`;
   terminal.line([
     span(more ? `  ${count(found.length)} ${shown} · next: ` : "  next: ", "dim"),
-    span(queueCommand(context, next), "bold"),
+    span(next, "bold"),
   ]);
 }

@@ -2,9 +2,8 @@ import { plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import { reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
-import { shellWord } from "../store-place.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
-import { ownOrderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
+import { orderCommand, ownOrderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
 
 export const command: Command = {
   usage: "queue retry ID | --failed [--kind KIND] [--code CODE]",
@@ -26,7 +25,7 @@ export const command: Command = {
     const { terminal } = context;
     if (id !== undefined) {
       const order = await useQueue(context, async (queue, store) =>
-        queue.retry((await ownOrderOf(context, store, id, (found) => `retry ${found}`)).id, reason),
+        queue.retry((await ownOrderOf(context, store, id, "retry")).id, reason),
       );
       if (context.json) terminal.json(order);
       else {
@@ -35,10 +34,7 @@ export const command: Command = {
           span(order.id, "bold"),
           span(` waits for a worker again · ${reason}`),
         ]);
-        terminal.line([
-          span("  next: ", "dim"),
-          span(queueCommand(context, `show ${shellWord(order.id)}`), "bold"),
-        ]);
+        terminal.line([span("  next: ", "dim"), span(orderCommand(context, "show", order.id), "bold")]);
       }
       return 0;
     }

@@ -3,9 +3,8 @@ import type { OrderRecord } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { orderPage } from "../draw/order-lines.ts";
-import { orderOf, queueOption, typedId, useOrders } from "../queue/use-orders.ts";
+import { orderCommand, orderOf, queueOption, typedId, useOrders } from "../queue/use-orders.ts";
 import { lineWidthOf } from "../terminal.ts";
-import { inStore, shellWord } from "../store-place.ts";
 
 export const command: Command = {
   usage: "queue show ID",
@@ -40,10 +39,10 @@ export const command: Command = {
 
 /** What a person may want to do with it now. */
 function nextFor(context: CommandContext, { id, state, queue, error }: OrderRecord): string {
-  const flag = queue === "default" ? "" : ` --queue ${queue}`;
-  const command = (words: string): string => `npx ${inStore(`cutover queue ${words}${flag}`, context)}`;
   const withAnother = state === "CANCELLED" && error?.details?.["after"] !== undefined;
-  if (state === "FAILED" || withAnother) return command(`retry ${shellWord(id)} --reason "…"`);
-  if (state === "COMPLETED" || state === "CANCELLED") return "";
-  return command(`cancel ${shellWord(id)} --reason "…"`);
+  if (state === "COMPLETED" || (state === "CANCELLED" && !withAnother)) return "";
+  return orderCommand(context, state === "FAILED" || withAnother ? "retry" : "cancel", id, {
+    options: ' --reason "…"',
+    queue,
+  });
 }

@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { CutoverError, type Duration, type Log, parseDuration, sleep } from "../../core/index.ts";
+import { CutoverError, type Duration, type Log, parseDuration, sleep, visible } from "../../core/index.ts";
 import { createEngine } from "../../engine/index.ts";
 import { openQueue, type Queue } from "../../queue/index.ts";
 import { livingDeclarations, type Store } from "../../store/index.ts";
@@ -315,6 +315,6 @@ const needsShared = ({ migrations }: Work): CutoverError =>
 
 function logOf(context: CommandContext): Log {
   const log = (message: string, data?: unknown): void =>
-    context.terminal.aside(`${message}${data === undefined ? "" : ` ${JSON.stringify(data)}`}`);
+    context.terminal.aside(visible(`${message}${data === undefined ? "" : ` ${JSON.stringify(data)}`}`));
   return { debug: () => {}, info: () => {}, warn: log, error: log };
 }

@@ -13,8 +13,10 @@ const leastReason = 36;
 
 /** An order's id, kind, state, attempt, and what it does or waits for now: in one line where there is room, else in two. */
 export function orderTable(orders: readonly OrderRecord[], at: number, columns: number): readonly Line[] {
-  const idWidth = Math.min(40, Math.max(0, ...orders.map(({ id }) => textWidth(id))));
-  const kindWidth = Math.min(20, Math.max(0, ...orders.map(({ kind }) => textWidth(kind))));
+  // Where nothing is cut off, in a pipe, an id is copied from: two long ones may differ in their last letter.
+  const most = (width: number): number => (Number.isFinite(columns) ? width : Number.POSITIVE_INFINITY);
+  const idWidth = Math.min(most(40), Math.max(0, ...orders.map(({ id }) => textWidth(id))));
+  const kindWidth = Math.min(most(20), Math.max(0, ...orders.map(({ kind }) => textWidth(kind))));
   const inOne = columns - (3 + idWidth + 2 + kindWidth + 2 + 13 + 8) >= leastText;
   return orders.flatMap((order) => {
     const face = orderFaces[order.state];

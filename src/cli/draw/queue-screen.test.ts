@@ -152,11 +152,29 @@ describe("the screen of a queue", () => {
     ]);
   });
 
-  test("fits every width, and the height where workers can give way", () => {
+  test("fits every width and height: workers, empty lines, empty states and times give way, its name does not", () => {
+    const reasons = [
+      { level: "critical", code: "no-worker", message: "nobody is there", command: "cutover worker FILE" },
+      { level: "warning", code: "failed", message: "3 failed", command: "cutover queue ls --state FAILED" },
+    ] as const;
+    const low = queueScreen(view({ reasons, workers: [] }), { ...options, rows: 13 });
+    expect(text(low)).toContain("queue pictures");
+    expect(text(low)).toContain("cutover queue ls --state FAILED");
+    expect([low.length <= 13, text(low).includes("pending"), text(low).includes("preparing")]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     const many = Array.from({ length: 60 }, (_, index) => worker(`host-with-a-long-name:${index}:12345678`));
     fc.assert(
-      fc.property(fc.integer({ min: 20, max: 140 }), fc.integer({ min: 22, max: 60 }), (columns, rows) => {
-        const shown = queueScreen(view({ workers: many }), { ...options, columns, rows, keys: "q leave" });
+      fc.property(fc.integer({ min: 20, max: 140 }), fc.integer({ min: 2, max: 60 }), (columns, rows) => {
+        const shown = queueScreen(view({ workers: many, reasons }), {
+          ...options,
+          columns,
+          rows,
+          keys: "q leave",
+        });
+        expect(text(shown.slice(0, 1))).toContain("queue pictures".slice(0, columns - 1));
         expect(Math.max(...shown.map(lineWidth))).toBeLessThanOrEqual(columns);
         expect(shown.length).toBeLessThanOrEqual(rows);
       }),

@@ -27,10 +27,32 @@ const statusFaces: Readonly<Record<QueueView["status"], { readonly text: string;
 
 /** One queue as it stands now: rates, orders by state, times, workers, and what to do. */
 export function queueScreen(view: QueueView, options: ScreenOptions): readonly Line[] {
+  const layouts = [
+    { gaps: true, empty: true, times: true },
+    { gaps: false, empty: true, times: true },
+    { gaps: false, empty: false, times: true },
+    { gaps: false, empty: false, times: false },
+  ];
+  for (const layout of layouts) {
+    const lines = laidOut(view, options, layout);
+    if (lines.length <= options.rows) return lines;
+  }
+  return laidOut(view, options, { gaps: false, empty: false, times: false }).slice(0, options.rows);
+}
+
+/** What gives way on a low terminal, in this order: empty lines, states that hold nothing, times. */
+interface Layout {
+  readonly gaps: boolean;
+  readonly empty: boolean;
+  readonly times: boolean;
+}
+
+function laidOut(view: QueueView, options: ScreenOptions, { gaps, empty, times }: Layout): readonly Line[] {
   const { columns } = options;
-  const top = [header(view, options), rates(view), [], ...stateLines(view, columns)];
-  const middle = [[], ...spreadLines(view, columns), []];
-  const bottom = reasonLines(view, options);
+  const gap: readonly Line[] = gaps ? [[]] : [];
+  const top = [header(view, options), rates(view), ...gap, ...stateLines(view, columns, empty)];
+  const middle = times ? [...gap, ...spreadLines(view, columns), ...gap] : [];
+  const bottom = reasonLines(view, options, gap);
   const room = Math.max(1, options.rows - top.length - middle.length - bottom.length - 1);
   const fitted = [...top, ...middle, ...workerLines(view, columns, room)].map((line) => fit(line, columns));
   // What stays on the screen is copied from: a command that is cut leads nowhere, a long one goes on in the next line.
@@ -58,11 +80,12 @@ function rates({ flow: rate }: QueueView): Line {
   ];
 }
 
-function stateLines(view: QueueView, columns: number): readonly Line[] {
+function stateLines(view: QueueView, columns: number, empty: boolean): readonly Line[] {
   const total = orderStateNames.reduce((sum, state) => sum + view.counts[state], 0);
   const barWidth = columns >= 72 ? 24 : columns >= 56 ? 12 : 0;
   const numbers = Math.max(6, ...orderStateNames.map((state) => count(view.counts[state]).length));
-  return orderStateNames.map((state) => {
+  const shown = orderStateNames.filter((state) => empty || view.counts[state] > 0);
+  return shown.map((state) => {
     const face = orderFaces[state];
     const n = view.counts[state];
     const age =
@@ -146,7 +169,11 @@ function workerLine(worker: WorkerView, idWidth: number, columns: number): Line 
   ];
 }
 
-function reasonLines(view: QueueView, { columns, keys, storeFlag }: ScreenOptions): readonly Line[] {
+function reasonLines(
+  view: QueueView,
+  { columns, keys, storeFlag }: ScreenOptions,
+  gap: readonly Line[],
+): readonly Line[] {
   const lines: Line[] = view.reasons.flatMap(({ level, message, command }): readonly Line[] => {
     const tone: Tone = level === "critical" ? "bad" : "wait";
     const mark = level === "critical" ? "✖" : "⚠";
@@ -159,8 +186,8 @@ function reasonLines(view: QueueView, { columns, keys, storeFlag }: ScreenOption
       ? [[...head, span(" → ", "dim"), span(step, "bold")]]
       : [head, [span("   → ", "dim"), span(step, "bold")]];
   });
-  if (keys !== "") lines.push([], [span(` ${keys}`, "dim")]);
-  return lines.length === 0 ? [] : [[], ...lines];
+  if (keys !== "") lines.push(...gap, [span(` ${keys}`, "dim")]);
+  return lines.length === 0 ? [] : [...gap, ...lines];
 }
 
 /** The same as one line of a log. */

@@ -45,6 +45,17 @@ describe("what goes through a queue", () => {
     expect(flow.run.count).toBe(0);
   });
 
+  test("who was handed in before what is heard is looked up: as many as wanted, evenly spread", () => {
+    const tally = new FlowTally(0);
+    const ids = Array.from({ length: 10 }, (_, n) => `o${n}`);
+    tally.hear(moved(90_000, "started", "RUNNING", ids, { startedAt: 90_000 }));
+    const starts = tally.takeUnplaced(5);
+    expect(starts.map(({ id }) => id)).toEqual(["o0", "o2", "o4", "o6", "o8"]);
+    expect(tally.takeUnplaced(5)).toEqual([]);
+    starts.forEach((start, n) => tally.place(start, n === 0 ? 95_000 : 25_000));
+    expect(tally.flow(91_000).wait).toMatchObject({ count: 4, p50: 65_000, max: 65_000 });
+  });
+
   test("events of another shape are passed over", () => {
     const tally = new FlowTally(0);
     tally.hear({ type: "queue.configured", at: 1, data: { by: "ann" } });

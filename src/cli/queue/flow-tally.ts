@@ -55,6 +55,13 @@ const wordOf: Readonly<Record<string, Word>> = {
   cancelled: "cancelled",
 };
 
+/** An order that began, and whose submit lies before what was heard. */
+export interface Start {
+  readonly id: string;
+  readonly at: number;
+  readonly startedAt: number;
+}
+
 interface Second {
   readonly at: number;
   readonly counts: Record<Word, number>;
@@ -69,6 +76,7 @@ export class FlowTally {
   readonly #wait: { at: number; ms: number }[] = [];
   readonly #run: { at: number; ms: number }[] = [];
   #seconds: Second[] = [];
+  #unplaced: Start[] = [];
   readonly #since: number;
 
   /** @param since what is counted began then, milliseconds of the store's clock */
@@ -101,6 +109,24 @@ export class FlowTally {
     return { windowMs, ...rates, wait: spread(this.#wait), run: spread(this.#run) };
   }
 
+  /**
+   * Starts since the last call whose submit was not heard, at most `most` of them, evenly spread. Who waited longest is
+   * among these: without them the waits would look short just when they are long.
+   */
+  takeUnplaced(most: number): readonly Start[] {
+    const all = this.#unplaced;
+    this.#unplaced = [];
+    const step = Math.max(1, all.length / most);
+    return Array.from({ length: Math.min(most, all.length) }, (_, n) => all[Math.floor(n * step)]).filter(
+      (start) => start !== undefined,
+    );
+  }
+
+  /** @param due when it could have begun, as its row says; later than its start when it has been tried again since */
+  place({ at, startedAt }: Start, due: number): void {
+    if (due <= startedAt) keep(this.#wait, at, startedAt - due);
+  }
+
   #transition(transition: OrdersTransition, at: number): void {
     const { event } = transition;
     const orders = ordersTold(transition);
@@ -112,6 +138,7 @@ export class FlowTally {
       if (event === "started") {
         const startedAt = told.startedAt ?? at;
         if (known !== undefined) keep(this.#wait, at, startedAt - known.due);
+        else if (this.#unplaced.length < mostTimes) this.#unplaced.push({ id, at, startedAt });
         this.#remember(id, { due: known?.due ?? startedAt, startedAt });
         continue;
       }

@@ -40,6 +40,8 @@ export interface QueueView {
 /** Events of the past read at the first look: enough for a minute of most queues. */
 const pastEvents = 1_000;
 const pageSize = 100;
+/** Orders whose rows are read at each look, because they were handed in before what was heard. */
+const mostLookedUp = 200;
 const types: readonly string[] = ["orders.submitted", "orders.transition"];
 
 /** Looks at one queue again and again: of the events only what is new since the last look. */
@@ -113,8 +115,15 @@ export class QueueViewer {
         this.#tally.hear(event);
         this.#after = event.seq;
       }
-      if (page.length < pageSize) return this.#tally;
+      if (page.length < pageSize) break;
     }
+    const starts = this.#tally.takeUnplaced(mostLookedUp);
+    const rows = await Promise.all(starts.map(({ id }) => this.#store.orders.get(id)));
+    starts.forEach((start, n) => {
+      const row = rows[n];
+      if (row !== undefined) this.#tally?.place(start, Math.max(row.createdAt, row.runAt));
+    });
+    return this.#tally;
   }
 }
 

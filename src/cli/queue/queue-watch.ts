@@ -69,7 +69,12 @@ function showQueue(
   let foot = keys;
   const draw = (): void => {
     if (last !== undefined)
-      screen.paint(queueScreen(last, screenOptions(context, foot, terminal.rows() - 1)));
+      screen.paint(
+        queueScreen(last, {
+          ...screenOptions(context, foot, terminal.rows() - 1),
+          columns: terminal.columns() - 1,
+        }),
+      );
   };
   const offResize = terminal.onResize(() => {
     screen.invalidate();

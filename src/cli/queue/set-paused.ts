@@ -10,7 +10,9 @@ export async function setPaused(context: CommandContext, paused: boolean): Promi
     ? reasonOf(context, "queue pause")
     : (context.args.text("reason") ?? "resumed by hand");
   const queue = queueName(context);
-  const { before, config, counts } = await useOrders(context, async ({ orders }) => ({
+  const { used, workers, before, config, counts } = await useOrders(context, async ({ orders }) => ({
+    used: await orders.queues(),
+    workers: await orders.workers(queue),
     before: await orders.config(queue),
     config: await orders.configure(queue, { paused }, context.by, reason),
     counts: await orders.counts(queue),
@@ -20,6 +22,14 @@ export async function setPaused(context: CommandContext, paused: boolean): Promi
     terminal.json({ queue, config, counts });
     return 0;
   }
+  // Pausing a queue before its first order is a wish one may have; a misspelt name leaves the one that was meant as it is.
+  if (workers.length === 0 && used.length > 0 && !used.includes(queue))
+    terminal.aside([
+      span("⚠ ", "wait"),
+      span(
+        `nothing was ever seen of queue ${queue}; the store has ${used.slice(0, 5).join(", ")}${used.length > 5 ? ", …" : ""}`,
+      ),
+    ]);
   const word = paused ? "paused" : "goes on";
   const same = before.paused === paused ? " (it was already)" : "";
   terminal.line([

@@ -32,6 +32,23 @@ export function queueCommand(context: CommandContext, words: string): string {
 }
 
 /**
+ * A command about one order, to be copied, that goes on in the same store. An id that begins with a dash comes last: where
+ * it stands among options it would be one, and `--all` is an id that somebody may give.
+ * @param options what else the command says, each word with a blank before it
+ * @param queue the queue it names; by default the one that this command was told
+ */
+export function orderCommand(
+  context: CommandContext,
+  verb: string,
+  id: string,
+  { options = "", queue = queueName(context) }: { readonly options?: string; readonly queue?: string } = {},
+): string {
+  const [among, last] = id.startsWith("-") ? ["", ` -- ${shellWord(id)}`] : [` ${shellWord(id)}`, ""];
+  const flag = queue === "default" ? "" : ` --queue ${queue}`;
+  return `npx ${inStore(`cutover queue ${verb}${among}${options}${flag}`, context)}${last}`;
+}
+
+/**
  * Opens the store for a command that looks at orders or steers them. Nobody needs to own it for that: orders are written
  * by many processes, each write guarded by what it saw.
  * @throws CUTOVER_STORE_UNAVAILABLE when there is no store: a command of a queue makes none
@@ -130,14 +147,15 @@ export async function orderOf(context: CommandContext, store: Store, typed: stri
 
 /**
  * The same for a command that changes the order: it is done by the queue that the command names.
- * @param words the command to type for an order of another queue, without its `--queue`
+ * @param verb with `options` the command to type for an order of another queue
  * @throws CUTOVER_QUEUE_UNKNOWN_ORDER also when the order is another queue's, naming that one
  */
 export async function ownOrderOf(
   context: CommandContext,
   store: Store,
   typed: string,
-  words: (id: string) => string,
+  verb: string,
+  options = "",
 ): Promise<OrderRecord> {
   const found = await orderOf(context, store, typed);
   const queue = queueName(context);
@@ -145,6 +163,6 @@ export async function ownOrderOf(
   throw new CutoverError("CUTOVER_QUEUE_UNKNOWN_ORDER", {
     message: `expected an order of queue ${queue}, found ${found.id} in queue ${found.queue}`,
     details: { id: found.id, queue, found: found.queue },
-    remedy: `name its queue: \`cutover queue ${words(shellWord(found.id))} --queue ${found.queue}\``,
+    remedy: `name its queue: \`${orderCommand(context, verb, found.id, { options, queue: found.queue }).slice(4)}\``,
   });
 }
