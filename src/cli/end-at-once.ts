@@ -6,6 +6,11 @@
 export function endAtOnce(code: number): never {
   // What the end of the process would do: the other program leaves the terminal as it finds it.
   if (process.stdin.isTTY) process.stdin.setRawMode(false);
+  try {
+    process.emit("exit", code);
+  } catch {
+    // Who has something to do at the end has had its turn.
+  }
   const { NODE_OPTIONS: _, ...env } = process.env;
   try {
     process.execve?.(process.execPath, [process.execPath, "-e", `process.exit(${code})`], env);

@@ -40,6 +40,13 @@ export class LiveScreen {
     this.#text = text;
   }
 
+  /** Writes `text` above the block, which is painted anew below it. */
+  above(text: string): void {
+    const start = this.#begun ? `${this.#back(this.#terminal.columns())}${clearBelow}` : "";
+    const whole = text === "" || text.endsWith("\n") ? text : `${text}\n`;
+    this.#terminal.write(`${beginFrame}${start}${whole}${this.#begun ? this.#text : ""}${endFrame}`);
+  }
+
   /** Forgets what stands there, so that the next paint is complete: after a change of size. */
   invalidate(): void {
     this.#text = "";

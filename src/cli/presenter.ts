@@ -57,6 +57,7 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
     screen.invalidate();
     draw();
   });
+  const offOthers = terminal.divert((text) => screen.above(text));
   return {
     gapMs: 100,
     show: async (view) => {
@@ -70,6 +71,7 @@ function treePresenter(terminal: Terminal, keys: string): Presenter {
     },
     end: () => {
       offResize();
+      offOthers();
       screen.clear();
       if (last === undefined || treeOf === undefined) return;
       // What was live stays as it was last, complete and without keys.
@@ -96,10 +98,11 @@ function plainPresenter(terminal: Terminal, since: number): Presenter {
 }
 
 function jsonPresenter(terminal: Terminal): Presenter {
+  const offOthers = terminal.divert();
   return {
     gapMs: 500,
     show: (view) => Promise.resolve(terminal.json({ type: "view", view }, true)),
     hint: () => {},
-    end: () => {},
+    end: offOthers,
   };
 }

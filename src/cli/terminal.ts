@@ -15,6 +15,11 @@ export interface Terminal {
   json(value: unknown, compact?: boolean): void;
   /** Raw text, for the live tree. */
   write(text: string): void;
+  /**
+   * Hands to `take` what anybody else in this process writes to stdout, and on a terminal to stderr, until it is called off:
+   * a handler's `console.log` must break neither a picture nor NDJSON. Without `take` it goes to stderr.
+   */
+  divert(take?: (text: string) => void): () => void;
   /** Aborts when whoever read stdout has gone: who only shows something may end. */
   readonly unread: AbortSignal;
   onResize(listener: () => void): () => void;
@@ -45,6 +50,9 @@ export function processTerminal(): Terminal {
   const wanted = env["NO_COLOR"] === undefined || env["NO_COLOR"] === "";
   const live = stdout.isTTY && env["TERM"] !== "dumb";
   const colour = live && wanted;
+  // Our own writes pass by what is diverted.
+  const own = stdout.write.bind(stdout) as (text: string) => boolean;
+  const ownAside = stderr.write.bind(stderr) as (text: string) => boolean;
   const asText = (line: Line | string, coloured: boolean): string =>
     typeof line === "string" ? line : paint(line, coloured);
   return {
@@ -53,11 +61,20 @@ export function processTerminal(): Terminal {
     unread: unread.signal,
     columns: () => (stdout.isTTY ? Math.max(20, stdout.columns || 80) : 80),
     rows: () => (stdout.isTTY ? Math.max(5, stdout.rows || 24) : 10_000),
-    line: (line) => void stdout.write(`${asText(line, colour)}\n`),
+    line: (line) => void own(`${asText(line, colour)}\n`),
     aside: (line) => void stderr.write(`${asText(line, stderr.isTTY && wanted)}\n`),
     json: (value, compact = false) =>
-      void stdout.write(`${quietJson(JSON.stringify(value, null, compact ? 0 : 2))}\n`),
-    write: (text) => void stdout.write(text),
+      void own(`${quietJson(JSON.stringify(value, null, compact ? 0 : 2))}\n`),
+    write: (text) => void own(text),
+    divert: (take) => {
+      const offs = [
+        divertStream(stdout, take ?? ownAside),
+        ...(take !== undefined && stderr.isTTY ? [divertStream(stderr, take)] : []),
+      ];
+      return () => {
+        for (const off of offs) off();
+      };
+    },
     onResize: (listener) => {
       stdout.on("resize", listener);
       return () => stdout.off("resize", listener);
@@ -80,5 +97,18 @@ export function processTerminal(): Terminal {
         stdin.pause();
       };
     },
+  };
+}
+
+function divertStream(stream: NodeJS.WriteStream, take: (text: string) => void): () => void {
+  const before = stream.write;
+  stream.write = ((chunk: string | Uint8Array, encoding?: unknown, written?: unknown): boolean => {
+    take(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8"));
+    const done = typeof encoding === "function" ? encoding : written;
+    if (typeof done === "function") queueMicrotask(() => void (done as () => void)());
+    return true;
+  }) as typeof stream.write;
+  return () => {
+    stream.write = before;
   };
 }

@@ -326,6 +326,69 @@ describe.skipIf(!hasScript)("a queue on a terminal (needs the program `script`)"
   );
 });
 
+const chatty = `
+import { defineWorker } from "cutover/queue";
+console.log("read by hand");
+export default defineWorker({ queue: "jobs", stagger: 0, kinds: {
+  note: async (order) => {
+    console.log("handler says " + order.payload);
+    process.stdout.write("half a line");
+    console.error("handler complains");
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+  },
+  other: () => {},
+} });
+`;
+
+test("what a handler prints is no part of a worker's NDJSON: it goes to stderr", async () => {
+  withOrders();
+  project.write("chatty.mjs", chatty);
+  const ended = await project.run(
+    ...["worker", "chatty.mjs", "--until-empty", "--json", "--store", "sqlite:work.db"],
+  );
+  expect(ended.code).toBe(0);
+  const lines = ended.stdout.trim().split("\n");
+  expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toContain("drained");
+  for (const text of ["read by hand", "handler says a", "half a line", "handler complains"])
+    expect(ended.stderr).toContain(text);
+});
+
+test.skipIf(!hasScript)(
+  "on a terminal what a handler prints stands above the picture, whole and once",
+  () => {
+    withOrders();
+    project.write("chatty.mjs", chatty);
+    const main = join(root, "dist/cli/main.js");
+    const work = `"${process.execPath}" "${main}" worker chatty.mjs --until-empty --store sqlite:work.db`;
+    const written = execFileSync("script", ["-qec", `stty cols 80 rows 30; ${work}`, "/dev/null"], {
+      cwd: project.dir,
+      encoding: "utf8",
+      timeout: 25_000,
+      env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "", TERM: "xterm-256color" },
+    });
+    const page = screenOf(written);
+    for (const text of ["handler says a", "half a line", "handler complains"])
+      expect(page.filter((line) => line === text)).toHaveLength(1);
+    expect(page.filter((line) => line.startsWith("queue jobs"))).toHaveLength(1);
+  },
+);
+
+/** The page as a terminal without an end shows it: what was painted over is gone. */
+function screenOf(written: string): readonly string[] {
+  const page: string[] = [""];
+  let row = 0;
+  // eslint-disable-next-line no-control-regex
+  for (const [token] of written.matchAll(/\u001b\[[?\d;]*[a-zA-Z]|\r|\n|[^\u001b\r\n]+/g)) {
+    const up = /^\u001b\[(\d+)A$/.exec(token)?.[1];
+    if (up !== undefined) row = Math.max(0, row - Number(up));
+    else if (token === "\u001b[2K") page[row] = "";
+    else if (token === "\u001b[0J") page.splice(row, page.length, "");
+    else if (token === "\n") page[++row] ??= "";
+    else if (!token.startsWith("\u001b") && token !== "\r") page[row] += token;
+  }
+  return page;
+}
+
 test("in a pipe stats --watch prints a line each time, with --json NDJSON; a signal ends it with 0", async () => {
   withOrders();
   const words = [

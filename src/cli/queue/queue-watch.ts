@@ -80,6 +80,7 @@ function showQueue(
     screen.invalidate();
     draw();
   });
+  const offOthers = terminal.divert((text) => screen.above(text));
   return {
     show: (view) => {
       last = view;
@@ -93,6 +94,7 @@ function showQueue(
     },
     end: () => {
       offResize();
+      offOthers();
       screen.clear();
       if (last === undefined) return;
       for (const line of queueScreen(last, screenOptions(context, "", Number.POSITIVE_INFINITY)))
