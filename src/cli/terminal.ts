@@ -101,11 +101,11 @@ export function processTerminal(): Terminal {
 }
 
 function divertStream(stream: NodeJS.WriteStream, take: (text: string) => void): () => void {
-  const before = stream.write;
+  const before = stream.write.bind(stream);
   stream.write = ((chunk: string | Uint8Array, encoding?: unknown, written?: unknown): boolean => {
     take(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8"));
     const done = typeof encoding === "function" ? encoding : written;
-    if (typeof done === "function") queueMicrotask(() => void (done as () => void)());
+    if (typeof done === "function") queueMicrotask(done as () => void);
     return true;
   }) as typeof stream.write;
   return () => {

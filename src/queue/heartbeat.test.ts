@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, type TestC
 import { connectClient } from "../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../test/postgres/server.ts";
 import { type Clock, silentLog, sleep, systemClock } from "../core/index.ts";
-import { openPostgresStore, openSqliteStore, type OrderRecord, type Store } from "../store/index.ts";
+import { openPostgresStore, openStore, openSqliteStore, type OrderRecord, type Store } from "../store/index.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { openQueue } from "./index.ts";
@@ -101,8 +101,7 @@ describe.each(stores)("on %s", (_, open) => {
     const [kept, alsoKept] = await claim(store, "one", [60_000, 60_000]);
     const [tooLong] = await claim(store, "one", [200]);
     const [ofAnother] = await claim(store, "two", [60_000]);
-    heartbeat.held(before);
-    heartbeat.beat(before, true);
+    heartbeat.beat(before);
     block(2 * leaseMs);
     const lost = new Set(await orphans(store));
     expect(lost).toEqual(new Set([tooLong?.id, ofAnother?.id]));
@@ -123,7 +122,7 @@ describe.concurrent.each(stores)("on %s", (_, open) => {
     const heartbeat = watch(store, { ending });
     const [order] = await claim(store, "one", [60_000]);
     for (let i = 0; i < 5; i++) {
-      heartbeat.beat(systemClock.monotonic(), true);
+      heartbeat.beat(systemClock.monotonic());
       await sleep(systemClock, leaseMs / 4);
     }
     heartbeat.idle();
@@ -140,7 +139,7 @@ describe.concurrent.each(stores)("on %s", (_, open) => {
     const heartbeat = watch(store, { ending });
     const [order] = await claim(store, "one", [60_000]);
     await sleep(systemClock, leaseMs + 100);
-    heartbeat.beat(systemClock.monotonic() - 2 * leaseMs, true);
+    heartbeat.beat(systemClock.monotonic() - 2 * leaseMs);
     await sleep(systemClock, leaseMs);
     expect(await orphans(store)).toEqual([order?.id]);
     expect(heartbeat.renewedAt).toBe(Number.NEGATIVE_INFINITY);
@@ -161,7 +160,7 @@ test.concurrent(
     // As a heartbeat of the queue that waits for its turn, orders in its hands.
     const locked = `SELECT 1 FROM "${schema}".orders WHERE id = $1 FOR NO KEY UPDATE`;
     await other.query(locked, [orders[0]?.id]);
-    heartbeat.beat(systemClock.monotonic() - leaseMs / 2, true);
+    heartbeat.beat(systemClock.monotonic() - leaseMs / 2);
     await sleep(systemClock, leaseMs / 2);
     expect(heartbeat.renewedAt).toBe(Number.NEGATIVE_INFINITY);
     const ends = await Promise.all(
@@ -172,14 +171,19 @@ test.concurrent(
   },
 );
 
-test.concurrent(
-  "work that blocks its thread for two leases completes once, though another worker looks for it",
-  async ({ expect, onTestFinished }) => {
-    const schema = server.schema();
-    const store = await openPostgresStore({ url: server.url(), schema });
+test.concurrent.for(["PostgreSQL", "SQLite"])(
+  "work that blocks its thread for two leases from its first line completes once on %s, though another worker looks for it",
+  async (database, { expect, onTestFinished }) => {
+    const folder = mkdtempSync(join(tmpdir(), "cutover-heartbeat-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const address =
+      database === "SQLite"
+        ? `sqlite:${join(folder, "work.db")}`
+        : `${server.url()}?schema=${server.schema()}`;
+    const store = await openStore(address);
     onTestFinished(() => store.close());
     const worker = new URL("../../test/queue/blocked-worker.ts", import.meta.url);
-    const child = fork(worker, [server.url(), schema, `${leaseMs}ms`], { execArgv: [] });
+    const child = fork(worker, [address, `${leaseMs}ms`], { execArgv: [] });
     onTestFinished(() => void child.kill("SIGKILL"));
     const other = await openQueue({ store }, { slots: 4, stagger: 0, poll: "50ms", lease: leaseMs });
     onTestFinished(() => other.stop());
@@ -208,7 +212,7 @@ test("a store that the thread cannot reach is told as trouble until it can", asy
   const path = join(folder, "away", "work.db");
   const told: string[] = [];
   const heartbeat = watch({ reach: { kind: "sqlite", path }, clock: systemClock } as Store, { told });
-  heartbeat.beat(systemClock.monotonic() - leaseMs, true);
+  heartbeat.beat(systemClock.monotonic() - leaseMs);
   await until(() => heartbeat.trouble !== undefined);
   expect(told).toEqual([JSON.stringify({ reason: heartbeat.trouble })]);
   expect(heartbeat.renewedAt).toBe(Number.NEGATIVE_INFINITY);
@@ -225,8 +229,7 @@ test.each([
   ],
 ])("%s has no thread, and that is no trouble", async (_, store, options) => {
   const heartbeat = watch({ clock: new ManualClock(), ...store } as unknown as Store, options);
-  heartbeat.held(systemClock.monotonic() - 10_000);
-  heartbeat.beat(systemClock.monotonic() - 10_000, true);
+  heartbeat.beat(systemClock.monotonic() - 10_000);
   await sleep(systemClock, 300);
   expect(heartbeat.trouble).toBeUndefined();
   expect(heartbeat.renewedAt).toBe(Number.NEGATIVE_INFINITY);

@@ -63,17 +63,14 @@ export class Heartbeat {
     return at === 0 ? Number.NEGATIVE_INFINITY : at - this.#offset;
   }
 
-  /** Something is held again, claimed at this monotonic time or later. */
-  held(at: number): void {
-    this.#mark(at, this.#context.store.reach?.kind === "postgres");
-  }
-
-  /**
-   * All that is held was claimed or renewed at this monotonic time or later.
-   * `lasting`: some of it is held for longer than a third of the lease.
-   */
-  beat(at: number, lasting: boolean): void {
-    this.#mark(at, lasting);
+  /** All that is held was claimed or renewed at this monotonic time or later. */
+  beat(at: number): void {
+    if (!this.#possible) return;
+    Atomics.store(this.#numbers, 0, BigInt(Math.floor(at + this.#offset)));
+    Atomics.store(this.#numbers, 1, 1n);
+    // With the first claim: work that blocks from its first line gives no second chance. One that failed is not started
+    // again and again: the timer goes on alone.
+    if (this.#thread === undefined && this.#trouble === undefined && !this.#stopped) this.#start();
   }
 
   /** Nothing is held. */
@@ -91,14 +88,6 @@ export class Heartbeat {
     const timer = this.#context.settings.clock.after(1_000, () => void thread.terminate());
     await ended;
     timer.cancel();
-  }
-
-  #mark(at: number, needed: boolean): void {
-    if (!this.#possible) return;
-    Atomics.store(this.#numbers, 0, BigInt(Math.floor(at + this.#offset)));
-    Atomics.store(this.#numbers, 1, 1n);
-    // One that failed is not started again and again: the timer goes on alone.
-    if (needed && this.#thread === undefined && this.#trouble === undefined && !this.#stopped) this.#start();
   }
 
   #start(): void {

@@ -5,8 +5,6 @@ import { Heartbeat } from "./heartbeat.ts";
 
 interface Held {
   readonly attempt: Attempt;
-  /** Monotonic time right before the claim was asked for. */
-  readonly since: number;
   /** Monotonic time at which the lease ends as far as is known here: counted from before the store was asked. */
   until: number;
 }
@@ -35,9 +33,9 @@ export class Leases {
 
   /** `claimedAt`: monotonic time right before the claim was asked for. */
   hold(attempt: Attempt, claimedAt: number): void {
-    if (this.#held.size === 0) this.#watch.held(claimedAt);
+    if (this.#held.size === 0) this.#watch.beat(claimedAt);
     const until = claimedAt + this.#context.settings.leaseMs;
-    this.#held.set(attempt.order.id, { attempt, since: claimedAt, until });
+    this.#held.set(attempt.order.id, { attempt, until });
     this.#arm();
   }
 
@@ -84,9 +82,8 @@ export class Leases {
         if (lost.has(entry.attempt.order.id)) entry.attempt.end("lease-lost", leaseMs / 6);
         else entry.until = before + leaseMs;
       }
-      const lasting = held.some(({ since }) => before - since > leaseMs / 3);
       // What was claimed meanwhile was claimed after `before`.
-      if (this.#held.size > 0) this.#watch.beat(before, lasting);
+      if (this.#held.size > 0) this.#watch.beat(before);
     } catch (error) {
       settings.log.warn("a heartbeat could not be written", { orders: held.length, reason: String(error) });
       this.#endExpiring();

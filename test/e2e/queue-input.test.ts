@@ -343,9 +343,8 @@ export default defineWorker({ queue: "jobs", stagger: 0, kinds: {
 test("what a handler prints is no part of a worker's NDJSON: it goes to stderr", async () => {
   withOrders();
   project.write("chatty.mjs", chatty);
-  const ended = await project.run(
-    ...["worker", "chatty.mjs", "--until-empty", "--json", "--store", "sqlite:work.db"],
-  );
+  const words = ["worker", "chatty.mjs", "--until-empty", "--json", "--store", "sqlite:work.db"];
+  const ended = await project.run(...words);
   expect(ended.code).toBe(0);
   const lines = ended.stdout.trim().split("\n");
   expect(lines.map((line) => (JSON.parse(line) as { type: string }).type)).toContain("drained");
@@ -373,11 +372,11 @@ test.skipIf(!hasScript)(
   },
 );
 
+/* eslint-disable no-control-regex */
 /** The page as a terminal without an end shows it: what was painted over is gone. */
 function screenOf(written: string): readonly string[] {
   const page: string[] = [""];
   let row = 0;
-  // eslint-disable-next-line no-control-regex
   for (const [token] of written.matchAll(/\u001b\[[?\d;]*[a-zA-Z]|\r|\n|[^\u001b\r\n]+/g)) {
     const up = /^\u001b\[(\d+)A$/.exec(token)?.[1];
     if (up !== undefined) row = Math.max(0, row - Number(up));
@@ -388,6 +387,7 @@ function screenOf(written: string): readonly string[] {
   }
   return page;
 }
+/* eslint-enable no-control-regex */
 
 test("in a pipe stats --watch prints a line each time, with --json NDJSON; a signal ends it with 0", async () => {
   withOrders();
