@@ -7,7 +7,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, type TestC
 import { connectClient } from "../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../test/postgres/server.ts";
 import { type Clock, silentLog, sleep, systemClock } from "../core/index.ts";
-import { openPostgresStore, openStore, openSqliteStore, type OrderRecord, type Store } from "../store/index.ts";
+import {
+  openPostgresStore,
+  openStore,
+  openSqliteStore,
+  type OrderRecord,
+  type Store,
+} from "../store/index.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { openQueue } from "./index.ts";

@@ -77,7 +77,8 @@ function firstRound(jobs: readonly OrderJob[], known: Gathered): Needs {
  */
 function spareCandidates(jobs: readonly OrderJob[]): number {
   // Claims and ends take nothing from each other that was not counted: a worker that asks for one order reads three.
-  if (jobs.every((job) => job.do === "claim" || (job.do === "change" && job.changes.every(isOfHeld)))) return 2;
+  if (jobs.every((job) => job.do === "claim" || (job.do === "change" && job.changes.every(isOfHeld))))
+    return 2;
   let spare = 16;
   for (const job of jobs) {
     if (job.do === "prioritise") spare++;
