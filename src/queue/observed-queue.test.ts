@@ -61,6 +61,30 @@ test("an observed queue shows an order from its submit through all attempts in o
   expect(value("cutover.queue.slots.total")).toEqual([4]);
 });
 
+test("a span of a submit names the order that there is, and a refusal has one, too", async () => {
+  const { otel, spans } = collectTelemetry();
+  const { queue, pass } = await open({ telemetry: otel, slots: 1, memoryPerSlot: "1 GB" });
+  queue.work("job", () => null);
+  const { id } = await queue.submit("job", null, { key: "k" });
+  await queue.submit("job", null, { key: "k" });
+  await expect(queue.submit("job", null, { id: "" })).rejects.toThrow();
+  await expect(queue.submit("job", null, { needs: { memory: "2 GB" } })).rejects.toThrow();
+  await pass(0);
+  const sends = spans().filter(({ name }) => name === "send default");
+  expect(sends.map(({ attributes }) => attributes["messaging.message.id"])).toEqual([
+    id,
+    id,
+    undefined,
+    undefined,
+  ]);
+  expect(sends.map(({ attributes }) => attributes["error.type"])).toEqual([
+    undefined,
+    undefined,
+    "CUTOVER_QUEUE_INVALID",
+    "CUTOVER_QUEUE_TOO_LARGE",
+  ]);
+});
+
 test("an order that is cancelled while it waits, and work that comes back late, are counted", async () => {
   const { otel, metrics, spans } = collectTelemetry();
   const { queue, store, pass } = await open({ telemetry: otel });

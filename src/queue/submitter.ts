@@ -84,9 +84,14 @@ export class Submitter {
 
   #checked(orders: readonly Submission[]): readonly NewOrder[] {
     const { settings, store } = this.#context;
-    if (!Array.isArray(orders)) throw invalid("orders", "a list of work orders", orders);
-    const now = store.clock.now();
-    return orders.map((order) => newOrder(order, settings, now));
+    try {
+      if (!Array.isArray(orders)) throw invalid("orders", "a list of work orders", orders);
+      const now = store.clock.now();
+      return orders.map((order) => newOrder(order, settings, now));
+    } catch (error) {
+      this.#context.telemetry?.refused(error);
+      throw error;
+    }
   }
 
   #allFit(orders: readonly NewOrder[]): boolean {
@@ -97,7 +102,9 @@ export class Submitter {
   async #refuseTooLarge(orders: readonly NewOrder[]): Promise<void> {
     for (const order of orders) {
       if (fitsHere(order, this.#context.settings) || (await this.#workers.othersMayTake(order))) continue;
-      throw tooLarge(order, this.#context.settings);
+      const error = tooLarge(order, this.#context.settings);
+      this.#context.telemetry?.refused(error);
+      throw error;
     }
   }
 

@@ -6,15 +6,17 @@ export function addressed(queue: string): TelemetryAttributes {
   return { "messaging.system": "cutover", "messaging.destination.name": queue };
 }
 
+export const sendAttributes = (destination: TelemetryAttributes): TelemetryAttributes => ({
+  ...destination,
+  "messaging.operation.name": "send",
+  "messaging.operation.type": "send",
+});
+
 export function orderAttributes(
   destination: TelemetryAttributes,
   orders: readonly NewOrder[],
 ): TelemetryAttributes {
-  const operation = {
-    ...destination,
-    "messaging.operation.name": "send",
-    "messaging.operation.type": "send",
-  };
+  const operation = sendAttributes(destination);
   const [first, second] = orders;
   if (first === undefined || second !== undefined)
     return { ...operation, "messaging.batch.message_count": orders.length };

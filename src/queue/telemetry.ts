@@ -1,7 +1,7 @@
 import { asError, type JsonObject, type Log } from "../core/index.ts";
 import type { NewOrder, OrderRecord } from "../store/index.ts";
 import { errorRecord } from "./failure.ts";
-import { addressed, orderAttributes, processAttributes } from "./telemetry-attributes.ts";
+import { addressed, orderAttributes, processAttributes, sendAttributes } from "./telemetry-attributes.ts";
 import { spanKind, spanStatusError, type TelemetryApi, type TelemetrySpan } from "./telemetry-api.ts";
 import { type AttemptEnd, Instruments, type QueueGauges } from "./telemetry-instruments.ts";
 
@@ -17,6 +17,8 @@ export interface Telemetry {
    * Returns and throws what `store` does.
    */
   send<T>(orders: readonly NewOrder[], store: (orders: readonly NewOrder[]) => Promise<T>): Promise<T>;
+  /** A submit that never came to the store: its `send` span, with what it was refused for. */
+  refused(error: unknown): void;
   /** An attempt begins: a `process` span, child of the `send` span. `waitedMs`: from due to claimed. */
   attempt(order: OrderRecord, waitedMs: number): AttemptTrace;
   /** A transition outside of an attempt, e.g. `cancelled` of an order that waited: counted only. */
@@ -44,6 +46,14 @@ export function openTelemetry(api: TelemetryApi, queue: string, worker: string, 
 
   return {
     send: (orders, store) => sendTraced(orders, store),
+    refused: (error) =>
+      guard.do(() => {
+        const attributes = sendAttributes(destination);
+        const options = { kind: spanKind.producer, attributes };
+        const span = tracer?.startSpan(`send ${queue}`, options, api.context.active());
+        markFailed(span, error);
+        span?.end();
+      }),
     attempt: (order, waitedMs) => {
       guard.do(() => instruments?.claimed(order.kind, waitedMs));
       const started = guard.do(() => {
@@ -76,7 +86,10 @@ export function openTelemetry(api: TelemetryApi, queue: string, worker: string, 
     let failure: unknown;
     try {
       const stored = await store(sending?.orders ?? orders);
-      guard.do(() => instruments?.sent(orders, stored));
+      guard.do(() => {
+        instruments?.sent(orders, stored);
+        nameKnown(sending?.span, orders, stored);
+      });
       return stored;
     } catch (error) {
       failure = error;
@@ -108,6 +121,14 @@ export function openTelemetry(api: TelemetryApi, queue: string, worker: string, 
       orders: orders.map((order) => ({ ...order, carrier: { ...order.carrier, ...carrier } as JsonObject })),
     };
   }
+}
+
+/** An order whose key was known is not stored: the one that has the key is what this submit led to. */
+function nameKnown(span: TelemetrySpan | undefined, orders: readonly NewOrder[], stored: unknown): void {
+  if (orders.length !== 1 || !Array.isArray(stored)) return;
+  const [entry] = stored as readonly { readonly order?: { readonly id: string } }[];
+  const id = entry?.order?.id;
+  if (id !== undefined && id !== orders[0]?.id) span?.setAttributes({ "messaging.message.id": id });
 }
 
 function endAttempt(
