@@ -10,6 +10,7 @@ import {
 import { missingStore } from "./missing-store.ts";
 import { checkAddress } from "./postgres/address.ts";
 import { openPostgresStore } from "./postgres/open.ts";
+import { databasePath } from "./sqlite/database-path.ts";
 import { openSqliteStore } from "./sqlite/open.ts";
 import type { Store } from "./store.ts";
 
@@ -40,7 +41,7 @@ export async function openStore(where: string, options: OpenStoreOptions = {}): 
     const path = where.slice("sqlite:".length);
     const problem = sqliteAddressProblem(path);
     if (problem !== undefined) throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", problem);
-    if (!make && statSync(path, { throwIfNoEntry: false }) === undefined) throw missingStore(path);
+    if (!make && statSync(databasePath(path), { throwIfNoEntry: false }) === undefined) throw missingStore(path);
     return openSqliteStore({ ...rest, clock, path });
   }
   if (/^postgres(ql)?:\/\//.test(where)) {

@@ -13,6 +13,7 @@ import { listRoutes, sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Store } from "../store.ts";
 import { Connection } from "./connection.ts";
+import { databasePath } from "./database-path.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { sqliteOrders } from "./orders.ts";
 import { Reader } from "./reader.ts";
@@ -23,7 +24,7 @@ import { isBusy, storeError } from "./sqlite-error.ts";
 import { WorkBell } from "./work-bell.ts";
 
 export interface SqliteStoreOptions {
-  /** A file, made when it is missing (its folder is not), or `":memory:"`. */
+  /** A file, made when it is missing (its folder is not), or `":memory:"`. A relative one counts from the folder of the opening. */
   readonly path: string;
   readonly clock: Clock;
   /** How long a call tries while another process holds the write lock, milliseconds. Default 5000. */
@@ -43,18 +44,19 @@ export interface SqliteStoreOptions {
  * promise resolves; writes of one turn of the event loop share one commit.
  * @throws CUTOVER_STORE_CORRUPT when the file is damaged or not a store; it is left as it is
  * @throws CUTOVER_STORE_NEWER when a newer Cutover changed it in a way this one cannot read
- * @throws CUTOVER_STORE_UNAVAILABLE when the file cannot be opened or written
+ * @throws CUTOVER_STORE_UNAVAILABLE when the file cannot be opened or written, or has a name that no store can have
  * @throws CUTOVER_STORE_FULL when there is no room to make it
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
-  const { path, clock, busyMs = 5_000, random = Math.random } = options;
+  const { clock, busyMs = 5_000, random = Math.random } = options;
+  const path = databasePath(options.path);
   const since = clock.monotonic();
   for (let tries = 0; ; tries++) {
     let db: Connection | undefined;
     try {
       db = new Connection(path);
       migrateSchema(db, clock, path);
-      return sqliteStore(db, options);
+      return sqliteStore(db, { ...options, path });
     } catch (error) {
       db?.close();
       if (!isBusy(error) || clock.monotonic() - since >= busyMs) throw storeError(error, path);
