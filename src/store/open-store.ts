@@ -41,7 +41,8 @@ export async function openStore(where: string, options: OpenStoreOptions = {}): 
     const path = where.slice("sqlite:".length);
     const problem = sqliteAddressProblem(path);
     if (problem !== undefined) throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", problem);
-    if (!make && statSync(databasePath(path), { throwIfNoEntry: false }) === undefined) throw missingStore(path);
+    if (!make && statSync(databasePath(path), { throwIfNoEntry: false }) === undefined)
+      throw missingStore(path);
     return openSqliteStore({ ...rest, clock, path });
   }
   if (/^postgres(ql)?:\/\//.test(where)) {

@@ -27,11 +27,14 @@ test("a relative path names the file of the opening, wherever the process goes a
   expect(existsSync(join(folder, "work.db"))).toBe(true);
 });
 
-test.each(["file:y.db?mode=memory", "file::memory:", "file:y.db"])("%s is the name of a file", async (path) => {
-  await using store = await openSqliteStore({ path, clock });
-  expect(readdirSync(folder)).toContain(path);
-  expect(store.reach).toEqual({ kind: "sqlite", path: join(folder, path) });
-});
+test.each(["file:y.db?mode=memory", "file::memory:", "file:y.db"])(
+  "%s is the name of a file",
+  async (path) => {
+    await using store = await openSqliteStore({ path, clock });
+    expect(readdirSync(folder)).toContain(path);
+    expect(store.reach).toEqual({ kind: "sqlite", path: join(folder, path) });
+  },
+);
 
 test.each([
   { what: "a NUL", path: "a\0b.db", message: "NUL" },
