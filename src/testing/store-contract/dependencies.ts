@@ -52,6 +52,43 @@ export function dependencyContract({ describe, expect, withStore }: ContractCase
       expect(await store.orders.counts("q")).toMatchObject({ PENDING: 0, CANCELLED: 4, FAILED: 1 });
     });
 
+    withStore("are all cancelled in the end, also those of many followers", async ({ store }) => {
+      const below = Array.from({ length: 3_000 }, (_, n) => after(`c${n}`, [`b${n % 5}`]));
+      await store.orders.submit([newOrder("a"), ...[0, 1, 2, 3, 4].map((n) => after(`b${n}`, ["a"]))]);
+      for (let from = 0; from < below.length; from += 1_000)
+        await store.orders.submit(below.slice(from, from + 1_000));
+      await claimIds(store, 1);
+      await end(store, "a", "FAILED");
+      for (let claim = 0; claim < 30; claim++) expect(await claimIds(store, 9)).toEqual([]);
+      expect(await store.orders.counts("q")).toMatchObject({ PENDING: 0, CANCELLED: 3_005, FAILED: 1 });
+    });
+
+    withStore("keep the one they wait for until each of them was told", async ({ store, clock }) => {
+      const followers = Array.from({ length: 2_500 }, (_, n) => after(`f${n}`, ["a"]));
+      await store.orders.submit([newOrder("a"), ...followers.slice(0, 1_000)]);
+      await store.orders.submit(followers.slice(1_000));
+      await claimIds(store, 1);
+      await end(store, "a");
+      await clock.advance(10_000);
+      const prune = (): Promise<number> => store.orders.prune("q", clock.now(), 10);
+      expect(await prune()).toBe(0);
+      const claimed = new Set<string>();
+      for (let claim = 0; claim < 30; claim++) for (const id of await claimIds(store, 500)) claimed.add(id);
+      expect(claimed.size).toBe(2_500);
+      expect(await prune()).toBe(1);
+    });
+
+    withStore("wait after a rebuild for who has not ended, and for nobody else", async ({ store }) => {
+      await store.orders.submit([newOrder("a"), newOrder("b"), after("f", ["a", "b"])]);
+      expect(await claimIds(store, 9)).toEqual(["a", "b"]);
+      await end(store, "a");
+      await store.rebuild();
+      for (let claim = 0; claim < 3; claim++) expect(await claimIds(store, 9)).toEqual([]);
+      expect(await store.orders.get("f")).toMatchObject({ blockedBy: 1, waits: "orders" });
+      await end(store, "b");
+      expect(await claimIds(store, 9)).toEqual(["f"]);
+    });
+
     withStore(
       "are refused when they wait for each other, for nobody, or for one that failed",
       async ({ store }) => {
