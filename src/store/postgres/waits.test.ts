@@ -94,11 +94,13 @@ test("what is stored while another process builds the rows anew is in them as we
   await store.orders.change([completed("b")]);
   await other.query("BEGIN");
   await other.query("LOCK TABLE queue_configs IN ACCESS EXCLUSIVE MODE");
+  const waiting = async (): Promise<number> =>
+    (await server.query("SELECT pid FROM pg_locks WHERE NOT granted")).length;
   const rebuilt = rebuilding.rebuild();
-  await pause(200);
+  while ((await waiting()) < 1) await pause(10);
   const before = sent.length;
   const ended = store.orders.change([completed("a")]);
-  await pause(200);
+  while ((await waiting()) < 2) await pause(10);
   expect(sent[before]).toMatch(/^WITH head AS/);
   await other.query("COMMIT");
   await rebuilt;
