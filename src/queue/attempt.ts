@@ -1,21 +1,17 @@
-import { faultPoint, hasCode, isCutoverError, type Json, type JsonObject } from "../core/index.ts";
-import type { OrderChange, OrderRecord } from "../store/index.ts";
-import { askedReason } from "./cancellation.ts";
-import { insist, type QueueContext, sendEvent } from "./context.ts";
+import { faultPoint, hasCode, type Json, type JsonObject } from "../core/index.ts";
+import type { OrderRecord } from "../store/index.ts";
+import { type QueueContext, sendEvent } from "./context.ts";
 import { endError, type EndReason } from "./end-reason.ts";
-import { type Classification, classify, decideFailure, errorRecord, isLost } from "./failure.ts";
-import { lostOrder } from "./lost-order.ts";
+import { errorRecord } from "./failure.ts";
+import { type EndedWork, type Outcome, OutcomeRecord } from "./outcome.ts";
 import { plainJson } from "./plain-json.ts";
 import { ProgressWriter } from "./progress-writer.ts";
 import type { Execution, Sandbox, Usage, WorkTools } from "./sandboxes/sandbox.ts";
 import type { OrderEvent } from "./states.ts";
 import type { AttemptTrace } from "./telemetry.ts";
-import { isUnstorable, unstored } from "./unstored.ts";
 
 /** Longest wait for what work that was ended leaves: it must not run beside the next attempt, nor hold up the order for ever. */
 const cleanupMs = 10_000;
-
-type Outcome = { readonly result: Json } | { readonly error: unknown };
 
 /** Who runs attempts. One object for all of them: an attempt makes no closures for it. */
 export interface AttemptHost {
@@ -34,7 +30,7 @@ export interface AttemptHost {
  * Thousands of short ones run each second, so what most of them never use (abort controller, progress) is made when it
  * is asked for.
  */
-export class Attempt {
+export class Attempt implements EndedWork {
   #order: OrderRecord;
   readonly #context: QueueContext;
   readonly #sandbox: Sandbox;
@@ -53,8 +49,7 @@ export class Attempt {
   #startedAt: number | undefined;
   #ranMs = 0;
   #working = true;
-  /** The store has refused the outcome, also without its progress: what it is sure to take is recorded instead. */
-  #isPlain = false;
+  #record: OutcomeRecord | undefined;
   #cleaning = false;
 
   constructor(order: OrderRecord, sandbox: Sandbox, context: QueueContext) {
@@ -70,6 +65,14 @@ export class Attempt {
     return this.#order;
   }
 
+  get usage(): Usage | undefined {
+    return this.#usage;
+  }
+
+  get progress(): ProgressWriter | undefined {
+    return this.#progress;
+  }
+
   /** False once the work has ended and only its outcome has to be recorded: its room can be given on. */
   get working(): boolean {
     return this.#working;
@@ -77,6 +80,7 @@ export class Attempt {
 
   /** Asks the work to end. The first reason counts; `graceMs` shortens the time it is given. */
   end(why: EndReason, graceMs: number = this.#context.settings.graceMs, reason?: string): void {
+    this.#record?.end(why, reason);
     if (this.#why !== undefined) return;
     this.#why = why;
     this.#reason = reason;
@@ -99,10 +103,11 @@ export class Attempt {
       this.#context.meter.run.add(this.#ranMs);
     }
     this.#working = false;
+    this.#record = new OutcomeRecord(this.#context, this, this.#why, this.#reason);
     // The next claim and this outcome then share a commit.
     host.ended(this);
     try {
-      ({ event: end, error: failure, retryAt } = await this.#record(outcome));
+      ({ event: end, error: failure, retryAt } = await this.#record.record(outcome));
     } catch (error) {
       failure = error;
       if (hasCode(error, "CUTOVER_LEASE_LOST")) {
@@ -118,8 +123,8 @@ export class Attempt {
   }
 
   /** What the work came to, or undefined when it did not return in time after it was asked to end. */
-  async #outcome(): Promise<Outcome | undefined> {
-    let outcome: Outcome | undefined;
+  async #outcome(): Promise<Outcome> {
+    let outcome: Outcome;
     const work = this.#perform().then(
       (result) => void (outcome = { result }),
       (error: unknown) => void (outcome = { error }),
@@ -215,124 +220,6 @@ export class Attempt {
     faultPoint("queue.cleanup.after");
   }
 
-  async #record(outcome: Outcome | undefined): Promise<Recorded> {
-    try {
-      return await this.#recordAs(outcome);
-    } catch (error) {
-      if (!this.#isPlain && isUnstorable(error)) {
-        this.#tell("error", `what work order ${this.#order.id} came to cannot be stored`, error);
-        this.#isPlain = this.#progress === undefined;
-        this.#progress = undefined;
-        return this.#record(this.#isPlain ? unstored(outcome, error) : outcome);
-      }
-      if (!hasCode(error, "CUTOVER_ORDER_CANCELLED")) throw error;
-      // Asked for by another process, and not heard of here yet: as little as if it had been, this outcome counts.
-      this.#why = "cancelled";
-      return this.#record(outcome);
-    }
-  }
-
-  async #recordAs(outcome: Outcome | undefined): Promise<Recorded> {
-    if (this.#why === "lease-lost") throw endError("lease-lost", this.#order);
-    if (this.#why === "cancelled") return this.#cancelled();
-    if (outcome !== undefined && "result" in outcome && this.#why !== "timeout") {
-      faultPoint("queue.run.before-result");
-      await this.#write("completed", { endedAt: this.#now(), error: null, result: outcome.result });
-      faultPoint("queue.run.after-result");
-      return completed;
-    }
-    if (this.#why === "stopping") return this.#release();
-    if (outcome !== undefined && "error" in outcome && hasCode(outcome.error, "CUTOVER_LEASE_LOST")) {
-      throw outcome.error;
-    }
-    if (outcome !== undefined && "error" in outcome && this.#why === undefined && isLost(outcome.error)) {
-      return this.#lost(outcome.error);
-    }
-    return this.#failed(
-      this.#why === "timeout" || outcome === undefined || "result" in outcome
-        ? endError("timeout", this.#order)
-        : outcome.error,
-    );
-  }
-
-  async #lost(error: unknown): Promise<Recorded> {
-    const { event, set } = lostOrder(this.#order, true, this.#context.settings.poisonAfter, this.#now());
-    await this.#write(event, set, errorRecord(error).message);
-    return { event, error };
-  }
-
-  async #failed(error: unknown): Promise<Recorded> {
-    const { settings } = this.#context;
-    const { state, maxRetries } = this.#order;
-    // An attempt that failed while it was prepared counts too, or a broken sandbox would be tried for ever.
-    const attempt = this.#order.attempt + (state === "PREPARING" ? 1 : 0);
-    const failure = this.#classified(error);
-    const { event, runAt } = decideFailure(
-      failure,
-      { state, attempt, maxRetries },
-      settings.backoff,
-      this.#now(),
-      settings.random,
-    );
-    const record = errorRecord(error);
-    if (runAt !== undefined) {
-      faultPoint("queue.retry.before-commit");
-      await this.#write(event, { attempt, runAt, error: record, sandbox: null });
-      faultPoint("queue.retry.after-commit");
-      return { event, error, retryAt: runAt };
-    }
-    const note = event === "exhausted" ? `all ${attempt} attempts failed` : "another attempt would not help";
-    faultPoint("queue.fail.before-commit");
-    await this.#write(event, { attempt, endedAt: this.#now(), error: record, sandbox: null }, note);
-    faultPoint("queue.fail.after-commit");
-    return { event, error };
-  }
-
-  /** A rule of the user that fails must not keep the attempt from being recorded: the order would run again and again. */
-  #classified(error: unknown): Classification {
-    try {
-      return classify(error, this.#context.settings.classify);
-    } catch (trouble) {
-      this.#tell("warn", "classify failed; the built-in rules decide", trouble);
-      return classify(error);
-    }
-  }
-
-  async #cancelled(): Promise<Recorded> {
-    faultPoint("queue.cancel.before-commit");
-    const reason = this.#reason ?? (await askedReason(this.#context, this.#order.id));
-    const error = errorRecord(endError("cancelled", this.#order, reason));
-    await this.#write("cancelled", { endedAt: this.#now(), error, sandbox: null });
-    faultPoint("queue.cancel.after-commit");
-    return { event: "cancelled" };
-  }
-
-  /** Back to PENDING; the attempt that was begun is not counted. */
-  async #release(): Promise<Recorded> {
-    const attempt = this.#order.attempt - (this.#order.state === "RUNNING" ? 1 : 0);
-    faultPoint("queue.release.before-commit");
-    await this.#write("released", { attempt, runAt: this.#now(), sandbox: null }, "the queue stopped");
-    faultPoint("queue.release.after-commit");
-    return { event: "released" };
-  }
-
-  async #write(event: OrderEvent, set: NonNullable<OrderChange["set"]>, note?: string): Promise<void> {
-    let all = set;
-    if (this.#usage !== undefined) all = { ...all, usage: this.#usage };
-    if (this.#progress !== undefined) {
-      await this.#progress.settled();
-      const progress = this.#progress.unwritten;
-      if (progress !== undefined) all = { ...all, progress };
-    }
-    const { clock, leaseMs } = this.#context.settings;
-    const limit = clock.monotonic() + leaseMs;
-    this.#order = await insist(
-      this.#context,
-      () => sendEvent(this.#context, this.#order, event, all, note, event === "cancelled" ? {} : ifWanted),
-      (error) => (!isCutoverError(error) || error.exitCode === 6) && clock.monotonic() < limit,
-    );
-  }
-
   #tools(): WorkTools {
     const { id, fence, attempt, state } = this.#order;
     const signal = (): AbortSignal => this.#signal();
@@ -373,10 +260,6 @@ export class Attempt {
     this.#trace = telemetry.attempt(this.#order, Math.max(0, waited));
   }
 
-  #now(): number {
-    return this.#context.store.clock.now();
-  }
-
   #tell(level: "warn" | "error", message: string, error: unknown): void {
     this.#context.settings.log[level](message, { ...this.#facts(), error: errorRecord(error).message });
   }
@@ -386,13 +269,3 @@ export class Attempt {
     return { id, kind, fence, attempt };
   }
 }
-
-/** The transition that was recorded, for those who watch. */
-interface Recorded {
-  readonly event: OrderEvent;
-  readonly error?: unknown;
-  readonly retryAt?: number;
-}
-
-const ifWanted = { unlessCancelled: true } as const;
-const completed: Recorded = { event: "completed" };

@@ -1,4 +1,3 @@
-import type { JsonObject } from "../core/index.ts";
 import { CutoverError, sleep } from "../core/index.ts";
 import type { OrderChange, OrderRecord, Store } from "../store/index.ts";
 import type { Meter } from "./metrics.ts";
@@ -67,8 +66,11 @@ export async function sendOutside(
   return changed;
 }
 
+/** Between two lines of the log about one write that does not succeed. */
+const tellEveryMs = 30_000;
+
 /**
- * Runs `write` until it succeeds, with growing waits, for as long as `again` allows: a full disk or a busy store
+ * Runs `write` until it succeeds, with growing waits, for as long as `again` allows: a full disk or a store that is away
  * must not cost a result that is there already.
  */
 export async function insist<T>(
@@ -76,14 +78,20 @@ export async function insist<T>(
   write: () => Promise<T>,
   again: (error: unknown) => boolean,
 ): Promise<T> {
+  const { clock, log } = context.settings;
+  let toldAt = Number.NEGATIVE_INFINITY;
   for (let wait = 50; ; wait = Math.min(2_000, wait * 2)) {
     try {
       return await write();
     } catch (error) {
       if (!again(error)) throw error;
-      const data: JsonObject = { reason: error instanceof Error ? error.message : String(error), wait };
-      context.settings.log.warn("writing to the store failed, trying again", data);
-      await sleep(context.settings.clock, wait);
+      const now = clock.monotonic();
+      if (now - toldAt >= tellEveryMs) {
+        toldAt = now;
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn("writing to the store failed, trying again", { reason, wait });
+      }
+      await sleep(clock, wait);
     }
   }
 }

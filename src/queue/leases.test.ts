@@ -1,21 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { failing } from "../../test/queue/failing-store.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 import { CutoverError } from "../core/index.ts";
 import type { OrderStore, Store } from "../store/index.ts";
 import { openQueue } from "./index.ts";
-
-/** The same store, with some of its order calls failing while told to. */
-function failing(store: Store, broken: () => readonly (keyof OrderStore)[]): Store {
-  const orders = new Proxy(store.orders, {
-    get: (target, name: keyof OrderStore) =>
-      broken().includes(name)
-        ? () => Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "the disk is away" }))
-        : target[name].bind(target),
-  });
-  return new Proxy(store, {
-    get: (target, name: keyof Store) => (name === "orders" ? orders : target[name]),
-  });
-}
 
 describe("a claim", () => {
   test("is kept by heartbeats for as long as the work takes", async () => {
