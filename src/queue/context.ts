@@ -36,6 +36,7 @@ export async function sendEvent(
   const change: OrderChange = {
     id: order.id,
     fence: order.fence,
+    worker: order.worker,
     from: [order.state],
     to,
     event,

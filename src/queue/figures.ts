@@ -55,6 +55,7 @@ export class Figures {
       waitingOrphans: recovered.waiting,
       orphanTrouble: recovered.waitingReason,
       heartbeatTrouble: scheduler.heartbeatTrouble,
+      lostTail: this.#context.store.lostTail,
       ...waiting,
     });
   }

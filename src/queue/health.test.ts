@@ -32,6 +32,7 @@ const given = (share: number, more: Partial<HealthInput> = {}): HealthInput => {
     waitingOrphans: 0,
     orphanTrouble: undefined,
     heartbeatTrouble: undefined,
+    lostTail: undefined,
     ...more,
   };
 };

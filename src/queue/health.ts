@@ -1,3 +1,4 @@
+import type { LostTail } from "../store/index.ts";
 import type { Admission } from "./capacity.ts";
 import type { MemoryReading } from "./memory.ts";
 import type { QueueFinding } from "./findings.ts";
@@ -21,7 +22,8 @@ export interface HealthReason {
     | "no-handlers"
     | "orphans"
     | "left-behind"
-    | "heartbeat";
+    | "heartbeat"
+    | "lost-events";
   readonly message: string;
 }
 
@@ -55,6 +57,8 @@ export interface HealthInput {
   readonly orphanTrouble: string | undefined;
   /** Why nobody watches over the heartbeats. */
   readonly heartbeatTrouble: string | undefined;
+  /** What the database does not have any more of what was committed to it. */
+  readonly lostTail: LostTail | undefined;
 }
 
 const critical: ReadonlySet<HealthReason["code"]> = new Set(["stopped", "store", "memory-critical"]);
@@ -89,6 +93,13 @@ export function judgeHealth(input: HealthInput): QueueHealth {
   for (const { code, message } of input.findings) say(code, message);
   if (input.heartbeatTrouble !== undefined) {
     say("heartbeat", `work that blocks its thread can lose its claim: ${input.heartbeatTrouble}`);
+  }
+  if (input.lostTail !== undefined && input.lostTail.missing !== null) {
+    const { head, missing, at } = input.lostTail;
+    say(
+      "lost-events",
+      `the database does not have event ${missing}, which this process had committed; its log ended at ${head} on ${new Date(at).toISOString()}. It was restored, or failed over to a server that never got the last commits: orders and results among them are gone`,
+    );
   }
   if (input.handlers === 0 && input.unfinished > 0) say("no-handlers", "no work() was registered here");
   if (input.leftBehind > 0) {

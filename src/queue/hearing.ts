@@ -1,4 +1,4 @@
-import type { CancelRequest, OrdersTold, OrdersTransition, StoredEvent } from "../store/index.ts";
+import type { CancelRequest, LostTail, OrdersTold, OrdersTransition, StoredEvent } from "../store/index.ts";
 import type { QueueContext } from "./context.ts";
 
 /** What a queue wants to hear of. */
@@ -9,6 +9,8 @@ export interface Listener {
   finished(id: string): void;
   /** Somebody asked for the end of an order. */
   cancelAsked(id: string, reason: string): void;
+  /** The store has lost events, claims and requests to cancel among them: what is held has to be looked at again. */
+  tailLost(): Promise<void>;
 }
 
 /** Requests read in one go; more come with the next look. */
@@ -25,6 +27,7 @@ export class Hearing {
   readonly #stop: readonly (() => void)[];
   /** Everything up to here was looked at. */
   #seq = 0;
+  #lost: LostTail | undefined;
 
   constructor(context: QueueContext, listener: Listener) {
     const { store, settings } = context;
@@ -47,8 +50,14 @@ export class Hearing {
 
   /** Looks for requests to cancel that nobody told of. */
   async catchUp(): Promise<void> {
-    const { events } = this.#context.store;
+    const { events, lostTail } = this.#context.store;
+    if (lostTail !== undefined && lostTail !== this.#lost) {
+      await this.#listener.tailLost();
+      this.#seq = Math.min(this.#seq, lostTail.kept);
+      this.#lost = lostTail;
+    }
     const head = await events.count();
+    this.#seq = Math.min(this.#seq, head);
     const types = ["orders.cancel-requested"];
     const page = await events.read({ stream: this.#stream, types, after: this.#seq, limit: pageSize });
     this.#hear(page);

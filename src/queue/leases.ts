@@ -92,6 +92,18 @@ export class Leases {
     }
   }
 
+  /** Ends work whose claim the store does not have any more, or whose end was asked for, as no event may have told. */
+  async lookAtHeld(): Promise<void> {
+    const { settings, store } = this.#context;
+    for (const { attempt } of [...this.#held.values()]) {
+      const { id, fence, worker } = attempt.order;
+      const found = await store.orders.get(id);
+      const isOwn = found?.fence === fence && found.worker === worker && found.leaseUntil !== null;
+      if (!isOwn) attempt.end("lease-lost", settings.leaseMs / 6);
+      else if (found.cancelRequested) attempt.end("cancelled");
+    }
+  }
+
   /** Ends work whose lease would end before the next heartbeat: it must be over before somebody else may claim it. */
   #endExpiring(): void {
     const { clock, leaseMs } = this.#context.settings;

@@ -179,6 +179,11 @@ export class Scheduler implements AttemptHost {
     await this.#leases.stop();
   }
 
+  /** Ends work whose claim the store does not have any more. */
+  lookAtHeld(): Promise<void> {
+    return this.#leases.lookAtHeld();
+  }
+
   started(attempt: Attempt): void {
     const { order } = attempt;
     this.#deadlines.delete(attempt, preparingMs(order));

@@ -68,6 +68,7 @@ export class StoreQueue implements Queue {
         this.#waiters.wakeSoon(empty);
       },
       cancelAsked: this.#askEnd,
+      tailLost: () => this.#scheduler.lookAtHeld(),
     });
     this.#figures = new Figures(context, this.#scheduler, this.#workers);
     context.telemetry?.observe(() => this.#figures.gauges());

@@ -57,4 +57,4 @@ export { hasEnded } from "./run-state.ts";
 export { storeLink, type StoreLink, type StoreLinkOptions } from "./store-link.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite/open.ts";
 export { declarationLifeMs } from "./store.ts";
-export type { ChainReport, EventLog, RouteStore, RunStore, Store, StoreReach } from "./store.ts";
+export type { ChainReport, EventLog, LostTail, RouteStore, RunStore, Store, StoreReach } from "./store.ts";

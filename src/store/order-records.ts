@@ -117,6 +117,8 @@ export interface OrderChange {
   readonly event: string;
   readonly set?: OrderSet;
   readonly note?: string;
+  /** Who holds it, or nobody: refused when it is somebody else. Default: whoever it is. */
+  readonly worker?: string | null;
   /** Of a rescue: refused as well while the lease of the row still runs by the store's time. */
   readonly leaseOver?: true;
   /** Of an outcome: refused with CUTOVER_ORDER_CANCELLED when somebody has asked for the order's end. */

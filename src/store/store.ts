@@ -36,9 +36,26 @@ export interface Store extends AsyncDisposable {
   readonly description: string;
   /** How another thread or process of this machine gets to the same rows; undefined when it cannot (memory). */
   readonly reach?: StoreReach | undefined;
+  /**
+   * Set when the database turns out not to have what this process has committed to it: it was restored, or failed over to a
+   * server that never got the last of it (PostgreSQL). The newest such find; a new object for each.
+   */
+  readonly lostTail?: LostTail | undefined;
   /** Rebuilds all projections of runs, routes and orders from the events. */
   rebuild(): Promise<{ readonly events: number }>;
   close(): Promise<void>;
+}
+
+/** Events that were committed, and are not in the log. */
+export interface LostTail {
+  /** Where the log ended when it was found out. */
+  readonly head: number;
+  /** The newest event that this process had seen and that is still there. */
+  readonly kept: number;
+  /** The last event that this process had committed; null where it had only heard of what is gone. */
+  readonly missing: number | null;
+  /** When, by the clock of the store. */
+  readonly at: number;
 }
 
 /** `path` is a file; `url` and `schema` are those the store was opened with. */

@@ -11,6 +11,8 @@ export function changeOrder(view: View, change: OrderChange): void {
   const set = change.set === undefined ? undefined : canonicalForm(change.set);
   const row = view.row(id);
   if (row === undefined || row.fence !== fence || !from.includes(row.state)) throw lost(change, row);
+  // A database that was set back may give a fence again.
+  if (change.worker !== undefined && row.worker !== change.worker) throw lost(change, row);
   if (change.leaseOver === true && row.leaseUntil !== null && row.leaseUntil >= view.now)
     throw stillHeld(row, view.now);
   if (change.unlessCancelled === true && row.cancelRequested) throw cancelAsked(row);
@@ -52,8 +54,11 @@ function stillHeld({ id, fence, worker, leaseUntil }: OrderRow, now: number): Cu
 }
 
 function lost(change: OrderChange, found: OrderRow | undefined): CutoverError {
-  const expected = `${change.from.join(" or ")} with fence ${change.fence}`;
-  const seen = found === undefined ? "no such order" : `${found.state} with fence ${found.fence}`;
+  const isOthers = change.worker !== undefined && found?.worker !== change.worker;
+  const of = (worker: string | null | undefined): string => (isOthers ? ` of ${worker ?? "no worker"}` : "");
+  const expected = `${change.from.join(" or ")} with fence ${change.fence}${of(change.worker)}`;
+  const seen =
+    found === undefined ? "no such order" : `${found.state} with fence ${found.fence}${of(found.worker)}`;
   return new CutoverError("CUTOVER_LEASE_LOST", {
     message: `expected work order ${change.id} in ${expected}, found ${seen}`,
     details: {

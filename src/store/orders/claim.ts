@@ -77,7 +77,7 @@ function promote(view: View, row: OrderRow | undefined): void {
 
 function give(view: View, row: OrderRow, job: ClaimJob, starts: boolean): void {
   const { now } = view;
-  const fence = row.fence + 1;
+  const fence = Math.max(row.fence + 1, job.leastFence ?? 0);
   const { worker } = job;
   const claimed = movedOrder(row, "PREPARING", { fence, worker });
   view.tell(row.queue, { type: "orders.transition", event: "claimed", entry: claimed });

@@ -17,6 +17,8 @@ export type OrderJob =
       readonly worker: string;
       readonly capacity: Capacity;
       readonly leaseMs: number;
+      /** The fence is this at least: of a server whose chain may have lost claims with the fences below. Default 0. */
+      readonly leastFence?: number;
     }
   | { readonly do: "change"; readonly changes: readonly OrderChange[] }
   | { readonly do: "cancel"; readonly id: string; readonly reason: string }

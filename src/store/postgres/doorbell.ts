@@ -100,6 +100,11 @@ export class Doorbell {
     this.#tellAt(this.#when(told));
   }
 
+  /** The chain ends here: what was told of before, and lies behind it, is gone. */
+  setBack(seq: number): void {
+    this.#seq = Math.min(this.#seq, seq);
+  }
+
   /** Somebody here begins to follow what others commit: they are to tell of it soon. */
   followed(): void {
     if (this.#session !== undefined) this.#sayHello({});

@@ -20,6 +20,7 @@ export const notableTypes: ReadonlySet<string> = new Set([
  */
 export class EventFollower {
   readonly #log: SqlEventLog;
+  readonly #saw: (events: readonly StoredEvent[]) => void;
   /** Everything up to here was told, or happened while nobody listened. */
   #upTo: number;
   /** Events that were told before others' between them and `upTo` were read: own ones, and notable ones. */
@@ -35,9 +36,11 @@ export class EventFollower {
   /** What `newest` was at the last look at the end of the chain. */
   #believed = 0;
 
-  constructor(log: SqlEventLog, upTo: number) {
+  /** @param saw told of the events of others that were read */
+  constructor(log: SqlEventLog, upTo: number, saw: (events: readonly StoredEvent[]) => void = () => {}) {
     this.#log = log;
     this.#upTo = upTo;
+    this.#saw = saw;
   }
 
   /** Newest position this process knows of. */
@@ -74,6 +77,17 @@ export class EventFollower {
     }
     this.#believed = this.newest;
     this.others(seq);
+  }
+
+  /** Up to here the chain is what it was; what follows is new, whatever was heard: another server is there, or this one was set back. */
+  setBack(seq: number): void {
+    this.#upTo = Math.min(this.#upTo, seq);
+    this.#target = Math.min(this.#target, seq);
+    this.#noted = Math.min(this.#noted, seq);
+    this.#believed = this.#upTo;
+    this.#unread.length = 0;
+    this.#ahead.clear();
+    for (const own of this.#ownNotable) if (own > seq) this.#ownNotable.delete(own);
   }
 
   /** Somebody else has committed events up to this one. */
@@ -135,6 +149,7 @@ export class EventFollower {
         const events = await this.#log.read({ after: this.#upTo, limit: chunk });
         const last = events.at(-1);
         if (last === undefined) break;
+        this.#saw(events);
         const fresh = events.filter(({ seq }) => seq > this.#upTo && !this.#ahead.has(seq));
         this.#upTo = Math.max(this.#upTo, last.seq);
         this.#advance();

@@ -1,8 +1,8 @@
 import { genesis } from "../chain.ts";
 import type { StoredEvent } from "../run-events.ts";
 import { type EventRow, toEvent } from "../run-rows.ts";
+import { type CommitMark, likeMark } from "./commit-mark.ts";
 import type { Session } from "./session.ts";
-import { type CommitMark, likeMark } from "./transaction.ts";
 
 /**
  * The events of a commit that the server has linked and whose answer was lost: where it has put them is not known here

@@ -63,6 +63,10 @@ export class HeldRows {
     for (const { id } of rows) this.#rows.delete(id);
   }
 
+  forgetAll(): void {
+    this.#rows.clear();
+  }
+
   #keep(row: OrderRow, xact: string): void {
     const payload = typeof row.payload === "object" ? JSON.stringify(row.payload) : null;
     if (payload !== null && payload.length > longestPayload) return;

@@ -16,6 +16,15 @@ export interface Job {
   readonly reject: (error: Error) => void;
 }
 
+/** @param least what a claim's fence is at least on this server */
+export function withFences(jobs: readonly Job[], least: number): readonly Job[] {
+  if (least === 0) return jobs;
+  return jobs.map((job) => {
+    const { order } = job;
+    return order?.do === "claim" ? { ...job, order: { ...order, leastFence: least } } : job;
+  });
+}
+
 /**
  * Orders that are named, and will be written: in the hands of somebody who waits for the end of the chain, each would be
  * waited for with that end locked.

@@ -6,9 +6,11 @@ import type { Gathered } from "../orders/gathered.ts";
 import type { JobOutcome, Loaded, Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
 import { isHeld, type OrderRow, toRecord } from "../orders/row.ts";
+import type { OrderRecord } from "../order-records.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Answer, SqlValue, Statement } from "../sql/program.ts";
 import { lotOf } from "./arrays.ts";
+import type { CommitMark } from "./commit-mark.ts";
 import { writesWithin } from "./foreseen-commit.ts";
 import type { HeldRows } from "./held-rows.ts";
 import { writtenAfter } from "./joined.ts";
@@ -21,7 +23,7 @@ import { isHead } from "./schema.ts";
 import type { Recollection } from "./recollection.ts";
 import { clockNow } from "./server-clock.ts";
 import { answersOf, plain, rollBack, type Session } from "./session.ts";
-import { type CommitMark, CommitUnknown, lockHead, newEvents } from "./transaction.ts";
+import { CommitUnknown, lockHead, newEvents } from "./transaction.ts";
 
 /** What a commit is to be. */
 export interface Linkable {
@@ -232,10 +234,16 @@ const claimed = (rows: readonly OrderRow[]): readonly JobOutcome[] => [
 ];
 
 /** Of a claim that was not answered and got through: what it got, if that was not taken away since. */
-export async function lookAgain(session: Session, { id }: Offer): Promise<readonly JobOutcome[]> {
+export async function lookAgain(
+  session: Session,
+  { id }: Offer,
+  outcomes: readonly JobOutcome[],
+): Promise<readonly JobOutcome[]> {
   const [answer] = await session.send([rowOf(id)]);
-  // The first fence is that of the first claim: a later one is somebody else's.
-  return claimed(rowsIn(answer).filter(({ fence, state }) => fence === 1 && isHeld(state)));
+  const decided = outcomes.flatMap((one) => (one.ok ? (one.value as readonly OrderRecord[]) : []));
+  // The fence is that of this claim: a later one is somebody else's.
+  const own = new Set(decided.map(({ fence }) => fence));
+  return claimed(rowsIn(answer).filter(({ fence, state }) => own.has(fence) && isHeld(state)));
 }
 
 /** Not the transaction's id: one that was lost with the server, before it wrote anything, may be given to another again. */

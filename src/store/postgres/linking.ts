@@ -80,6 +80,11 @@ export class Linking {
     return wasDense || (hasOthers && orders.some(({ waits }) => waits === "room"));
   }
 
+  /** Nothing that is remembered of the queues holds any more. */
+  forget(): void {
+    this.#recollection.forget();
+  }
+
   /** Somebody else has told of a new order. */
   offered(offer: Offer, now: number): void {
     this.#offers.keep(offer, now);

@@ -5,12 +5,13 @@ import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
 import type { StoredEvent } from "../run-events.ts";
-import type { Store, StoreReach } from "../store.ts";
+import type { LostTail, Store, StoreReach } from "../store.ts";
 import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import { Doorbell, type Told } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
 import { EventFollower, notableTypes } from "./event-follower.ts";
+import { Lineage } from "./lineage.ts";
 import type { Offer } from "./offers.ts";
 import { postgresOrders } from "./orders.ts";
 import { type Persistence, Tries } from "./persistence.ts";
@@ -133,12 +134,13 @@ function assemble(given: Given, first: Session, head: number): Store {
     most: options.readers ?? 3,
     open: () => connections.open("read"),
   });
+  const ask = (statement: Statement): Promise<Answer> =>
+    reader.read(function* (): Program<Answer> {
+      return yield statement;
+    });
   const secondLook = new SecondLook({
     timers,
-    ask: (statement) =>
-      reader.read(function* (): Program<Answer> {
-        return yield statement;
-      }),
+    ask,
     ring: (queue) => work.ring([queue], false),
   });
   const writer = new Writer({
@@ -157,7 +159,9 @@ function assemble(given: Given, first: Session, head: number): Store {
       const last = events?.at(-1);
       return last === undefined ? tellOfNext(channel, payload, offer) : tellOf(channel, payload, last);
     },
+    returned: (session) => lookBack(async (statement) => (await session.send([statement]))[0]),
     committed(events, ring, announced) {
+      lineage.saw(events, true);
       const [first, last] = [events[0]?.seq ?? 0, events.at(-1)?.seq ?? 0];
       sinceLook.own += Math.max(0, last - Math.max(first - 1, sinceLook.seq));
       if (events.length > 0) follower.own(events);
@@ -169,12 +173,38 @@ function assemble(given: Given, first: Session, head: number): Store {
     read: (program) => reader.read(program),
     write: (work) => writer.write(work),
   };
-  const events = new SqlEventLog(sql, postgresDialect, log, () => bell.followed());
-  const follower = new EventFollower(events, head);
+  const lineage = new Lineage();
+  let lost: LostTail | undefined;
+  const events = new SqlEventLog(
+    sql,
+    postgresDialect,
+    log,
+    () => bell.followed(),
+    (end) => lineage.heard(end),
+  );
+  const follower = new EventFollower(events, head, (seen) => lineage.saw(seen, false));
   const work = new WorkListeners(log);
   /** Where the chain ended at the last look, and how many events of this process came since. */
   let sinceLook = { seq: head, own: 0 };
+  /** Another server may stand behind the address, or this one was set back. */
+  const lookBack = async (ask: Parameters<Lineage["look"]>[0]): Promise<void> => {
+    const known = Math.max(follower.newest, lineage.newest);
+    const found = await lineage.look(ask);
+    if (found === undefined) return;
+    const { head, kept, missing } = found;
+    if (missing === null && head >= known) return;
+    follower.setBack(kept);
+    bell.setBack(head);
+    sinceLook = { seq: head, own: 0 };
+    lost = { head, kept, missing, at: time.now() };
+    if (missing !== null) {
+      const message = `events that this process had committed are gone: the log of ${place} ends at ${head}, and does not have event ${missing} as it was written`;
+      log.error(message, { head, missing });
+    }
+    work.ring(null, true);
+  };
   const lookAround = async (): Promise<void> => {
+    await lookBack(ask);
     const sent = timers.monotonic();
     const { now, seq, inbox } = await sql.read(lookOnce);
     serverClock.learn(now, sent, timers.monotonic());
@@ -226,6 +256,9 @@ function assemble(given: Given, first: Session, head: number): Store {
   const store = {
     description: `postgres ${place}`,
     clock: time,
+    get lostTail(): LostTail | undefined {
+      return lost;
+    },
     runs: sqlRuns(sql),
     routes: sqlRoutes(sql, () => shortId("", 16, options.randomBytes)),
     orders: postgresOrders(sql, postgresDialect, writer, work, {

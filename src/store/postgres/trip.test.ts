@@ -6,12 +6,12 @@ import { writerSession } from "../../../test/postgres/writer-session.ts";
 import { systemClock } from "../../core/index.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { claimIds, end, newOrder } from "../../testing/store-contract/tools.ts";
+import { wasCommitted } from "./commit-mark.ts";
 import { Connections } from "./connections.ts";
 import { loadDriver, type PgClient, type PgDriver, type PgOptions } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 import { troubleOf } from "./postgres-error.ts";
 import type { Session, Settled } from "./session.ts";
-import { wasCommitted } from "./transaction.ts";
 
 let server: TestServer;
 let proxy: Proxy;

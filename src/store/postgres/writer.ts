@@ -7,6 +7,7 @@ import { commitOf } from "../orders/weight.ts";
 import type { StoredEvent } from "../run-events.ts";
 import type { Program, Statement } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
+import { wasCommitted } from "./commit-mark.ts";
 import type { Ring } from "./doorbell.ts";
 import { clockMs, commitForeseen, otherwise } from "./foreseen-commit.ts";
 import type { Learned } from "./foreseen.ts";
@@ -14,7 +15,7 @@ import { Foresight } from "./foresight.ts";
 import { foundEvents } from "./found-events.ts";
 import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
-import { finish, type Job, locksOf, runAll } from "./jobs.ts";
+import { finish, type Job, locksOf, runAll, withFences } from "./jobs.ts";
 import { lookAgain } from "./linked-commit.ts";
 import { Linking } from "./linking.ts";
 import { NotAllNew } from "./large-submit.ts";
@@ -27,7 +28,8 @@ import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
 import type { ServerClock } from "./server-clock.ts";
 import { rollBack, type Session } from "./session.ts";
-import { CommitUnknown, Transaction, wasCommitted } from "./transaction.ts";
+import { CommitUnknown, Transaction } from "./transaction.ts";
+import { WritingLine, type WritingLineOptions } from "./writing-line.ts";
 
 interface Decided {
   readonly tx: Transaction;
@@ -44,12 +46,7 @@ type Announce = (
   events?: readonly StoredEvent[],
 ) => Statement | undefined;
 
-export interface WriterOptions extends Persistence {
-  /** The connection the store was opened with; others follow when it is lost. */
-  readonly first: Session;
-  readonly open: () => Promise<Session>;
-  /** Ends what an earlier connection of this writer left open on the server. */
-  readonly endOthers: (session: Session) => Promise<void>;
+export interface WriterOptions extends Persistence, WritingLineOptions {
   readonly serverClock: ServerClock;
   /** Stands in for the server's time. */
   readonly clock: Clock | undefined;
@@ -78,14 +75,14 @@ export class Writer {
   readonly #fresh = new FreshLook(this.#foresight);
   readonly #linking: Linking;
   #jobs: Job[] = [];
-  #session: Session | undefined;
+  readonly #line: WritingLine;
   #running: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: WriterOptions) {
     this.#options = options;
     this.#linking = new Linking(this.#held, options.company);
-    this.#session = options.first;
+    this.#line = new WritingLine({ ...options, returned: (session) => this.#returned(session) });
   }
 
   /** Runs `work` in the next transaction; resolves with its value after the commit. */
@@ -113,7 +110,7 @@ export class Writer {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
-    await this.#session?.end();
+    await this.#line.session?.end();
   }
 
   #add<T>(job: Pick<Job, "order" | "task" | "writes">): Promise<T> {
@@ -143,7 +140,7 @@ export class Writer {
   #lookSoon(): void {
     if (this.#running !== undefined || !this.#foresight.isPassed) return;
     setImmediate(() => {
-      const session = this.#session;
+      const { session } = this.#line;
       if (this.#running !== undefined || this.#closed || session?.lost !== undefined) return;
       if (session !== undefined) this.#fresh.begin(session);
     });
@@ -167,7 +164,7 @@ export class Writer {
           return;
         }
         // Also one that answers, and takes no writes any more: another may stand behind the address by now.
-        if (troubleOf(error) === "lost") this.#session?.destroy(asError(error).message);
+        if (troubleOf(error) === "lost") this.#line.session?.destroy(asError(error).message);
         const last = await tries.next(error).then(() => undefined, asError);
         if (last === undefined) continue;
         for (const job of jobs) job.reject(last);
@@ -177,8 +174,9 @@ export class Writer {
   }
 
   /** @param allNew see `Knowledge` */
-  async #attempt(jobs: readonly Job[], tries: Tries, allNew: boolean): Promise<readonly JobOutcome[]> {
-    const session = await this.#connected();
+  async #attempt(asked: readonly Job[], tries: Tries, allNew: boolean): Promise<readonly JobOutcome[]> {
+    const session = await this.#line.connected();
+    const jobs = withFences(asked, this.#line.leastFence);
     await this.#ahead.take();
     await this.#fresh.take();
     const foreseen = await this.#commitForeseen(session, jobs, tries);
@@ -296,7 +294,9 @@ export class Writer {
     }
     const { cause, mark } = unknown;
     committed(await this.#ask(cause, tries, (again) => foundEvents(again, mark)), ring, announced);
-    return offer === undefined ? outcomes : this.#ask(cause, tries, (again) => lookAgain(again, offer));
+    return offer === undefined
+      ? outcomes
+      : this.#ask(cause, tries, (again) => lookAgain(again, offer, outcomes));
   }
 
   /** Time of the store as far as it is known without asking. */
@@ -376,7 +376,7 @@ export class Writer {
   async #ask<T>(cause: Error, tries: Tries, question: (session: Session) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await question(await this.#connected());
+        return await question(await this.#line.connected());
       } catch (error) {
         try {
           await tries.next(error);
@@ -387,13 +387,11 @@ export class Writer {
     }
   }
 
-  async #connected(): Promise<Session> {
-    if (this.#session !== undefined && this.#session.lost === undefined) return this.#session;
-    this.#session = undefined;
-    const session = await this.#options.open();
-    this.#session = session;
-    // The server may not have noticed yet that the connection before is gone, and its transaction holds the chain.
-    await this.#options.endOthers(session);
-    return session;
+  /** What is known of the rows was known of another server, perhaps: it may give a transaction's id again. */
+  async #returned(session: Session): Promise<void> {
+    this.#held.forgetAll();
+    this.#foresight.forget();
+    this.#linking.forget();
+    await this.#options.returned(session);
   }
 }

@@ -35,10 +35,21 @@ export class SqlEventLog implements EventLog {
   readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
   readonly #followers = new Set<object>();
   readonly #followed: () => void;
+  readonly #counted: (head: number) => void;
 
-  /** `followed` is called when somebody begins to follow what other processes commit, and nobody did before. */
-  constructor(sql: Sql, dialect: Dialect, log: Log, followed: () => void = () => {}) {
+  /**
+   * `followed` is called when somebody begins to follow what other processes commit, and nobody did before; `counted` with
+   * each answer of `count`.
+   */
+  constructor(
+    sql: Sql,
+    dialect: Dialect,
+    log: Log,
+    followed: () => void = () => {},
+    counted: (head: number) => void = () => {},
+  ) {
     this.#followed = followed;
+    this.#counted = counted;
     this.#sql = sql;
     this.#log = log;
     this.#columns = `e.seq, e.at, e.stream, e.type, ${dialect.eventData("e")}, ${dialect.hex("e.hash")} AS hash`;
@@ -76,10 +87,12 @@ export class SqlEventLog implements EventLog {
     return end === undefined ? { whole: true, events, head: head.hash } : broken(end);
   }
 
-  count(): Promise<number> {
-    return this.#sql.read(function* () {
+  async count(): Promise<number> {
+    const head = await this.#sql.read(function* () {
       return (yield* one<{ readonly n: number }>("SELECT seq AS n FROM chain_head"))?.n ?? 0;
     });
+    this.#counted(head);
+    return head;
   }
 
   subscribe(
