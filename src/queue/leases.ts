@@ -95,7 +95,7 @@ export class Leases {
   /** Ends work whose claim the store does not have any more, or whose end was asked for, as no event may have told. */
   async lookAtHeld(): Promise<void> {
     const { settings, store } = this.#context;
-    for (const { attempt } of [...this.#held.values()]) {
+    for (const { attempt } of this.#held.values()) {
       const { id, fence, worker } = attempt.order;
       const found = await store.orders.get(id);
       const isOwn = found?.fence === fence && found.worker === worker && found.leaseUntil !== null;

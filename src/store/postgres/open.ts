@@ -196,7 +196,7 @@ function assemble(given: Given, first: Session, head: number): Store {
     follower.setBack(kept);
     bell.setBack(head);
     sinceLook = { seq: head, own: 0 };
-    lost = { head, kept, missing, at: time.now() };
+    lost = { head, kept, missing: missing ?? lost?.missing ?? null, at: time.now() };
     if (missing !== null) {
       const message = `events that this process had committed are gone: the log of ${place} ends at ${head}, and does not have event ${missing} as it was written`;
       log.error(message, { head, missing });
