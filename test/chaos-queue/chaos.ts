@@ -3,10 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Queue } from "../../src/queue/index.ts";
+import type { Span } from "./book.ts";
 import { disturb } from "./disturbances.ts";
 import { makePlace } from "./place.ts";
 import { type Plan, queueName } from "./plan.ts";
-import { insist, produce } from "./producer.ts";
+import { insist, produce, type Produced } from "./producer.ts";
 import { loadRooms } from "./rooms.ts";
 import { judge, type Verdict } from "./verdict.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -28,16 +29,17 @@ export async function runChaos(plan: Plan, say: (line: string) => void = () => {
   const store = await place.open();
   const pool = new WorkerPool(plan, place.where, folder);
   const failed = new AbortController();
+  const away: Span[] = [];
   let closed = false;
   try {
     const queue = await rooms.queue.openQueue(
       { store },
       { name: queueName, depth: 10_000_000, memory: anyMemory },
     );
-    const disturbing = disturb(plan, place, pool, say, failed.signal);
+    const disturbing = disturb(plan, place, pool, say, { away, signal: failed.signal });
     // Looked at when all orders are submitted; until then nobody waits for it.
     disturbing.catch(() => {});
-    const produced = await produce(plan, queue).catch(async (error: unknown) => {
+    const produced = await produce(plan, queue, away).catch(async (error: unknown) => {
       failed.abort();
       await disturbing.catch(() => {});
       throw error;
@@ -67,7 +69,7 @@ const anyMemory = { warning: 1, critical: 1 };
 /** Waits until no order is unfinished. What still is by then is stuck. */
 async function finished(
   queue: Queue,
-  produced: { again: number },
+  produced: Produced,
   limitMs: number,
   say: (line: string) => void,
 ): Promise<readonly string[]> {

@@ -1,4 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
+import type { Span } from "./book.ts";
+import { ledgerTime } from "./ledger.ts";
 import type { Place } from "./place.ts";
 import { between, leaseMs, type Plan, seeded } from "./plan.ts";
 import type { WorkerPool } from "./worker-pool.ts";
@@ -20,13 +22,16 @@ const weights: Readonly<Record<Plan["store"], readonly (readonly [Disturbance, n
   ],
 };
 
+const disturbsStore = (what: Disturbance): boolean =>
+  what === "end connections" || what === "restart the server";
+
 /** Disturbs until `forMs` are over, one thing after the other at random times, several at once. Counts what it did. */
 export async function disturb(
   plan: Plan,
   place: Place,
   pool: WorkerPool,
   say: (line: string) => void,
-  signal: AbortSignal,
+  { away, signal }: { readonly away: Span[]; readonly signal: AbortSignal },
 ): Promise<Readonly<Record<string, number>>> {
   const random = seeded(plan.seed);
   const done: Record<string, number> = {};
@@ -34,19 +39,27 @@ export async function disturb(
   const until = performance.now() + plan.forMs;
   // A soak is not disturbed so often that nothing but starting processes happens.
   const [least, most] = plan.forMs > 120_000 ? [500, 4_000] : [250, 1_200];
-  for (;;) {
-    const wait = between(random, least, most);
-    if (performance.now() + wait > until) break;
-    await pause(wait, undefined, { signal });
-    const what = draw(random, weights[plan.store]);
-    const worker = between(random, 0, pool.size);
-    const ms = random();
-    done[what] = (done[what] ?? 0) + 1;
-    say(`${what}${what === "kill" || what === "stand still" || what === "drain" ? ` ${worker}` : ""}`);
-    const one = act(what, place, pool, worker, ms).finally(() => running.delete(one));
-    running.add(one);
+  try {
+    for (;;) {
+      const wait = between(random, least, most);
+      if (performance.now() + wait > until) break;
+      await pause(wait, undefined, { signal });
+      const what = draw(random, weights[plan.store]);
+      const worker = between(random, 0, pool.size);
+      const ms = random();
+      done[what] = (done[what] ?? 0) + 1;
+      say(`${what}${what === "kill" || what === "stand still" || what === "drain" ? ` ${worker}` : ""}`);
+      const from = ledgerTime();
+      const one = act(what, place, pool, worker, ms).finally(() => {
+        running.delete(one);
+        // Who had a connection finds it out with its next call, and makes another.
+        if (disturbsStore(what)) away.push({ from, to: ledgerTime() + leaseMs / 3 });
+      });
+      running.add(one);
+    }
+  } finally {
+    await Promise.all(running);
   }
-  await Promise.all(running);
   return done;
 }
 

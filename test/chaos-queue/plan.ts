@@ -15,6 +15,8 @@ export interface Plan {
 }
 
 export const leaseMs = 3_000;
+/** Of each limit key. */
+export const limitConcurrency = 2;
 export const queueName = "chaos";
 
 /** Repeatable numbers in [0, 1): mulberry32 (Tommy Ettinger, public domain). */
@@ -33,3 +35,25 @@ export const between = (random: () => number, least: number, most: number): numb
 
 export const pick = <T>(random: () => number, list: readonly T[]): T | undefined =>
   list[Math.floor(random() * list.length)];
+
+/** What an order of the chaos asks for. */
+export interface Work {
+  readonly n: number;
+  /** Its limit key: the work of these lasts long enough that a key's orders meet. */
+  readonly limit?: string;
+  /** It lasts longer than two leases, so many times that it is done. */
+  readonly long?: number;
+}
+
+/** Two in a second, and none so late that all others would wait for its end. */
+export function isLong({ orders, forMs }: Plan, n: number): boolean {
+  const every = Math.ceil((orders * 500) / forMs);
+  return n % every === 0 && (n / orders) * forMs < forMs - 3 * leaseMs;
+}
+
+/** How long the work of an attempt lasts, in milliseconds. Most is short, some lasts long enough to be hit by whatever comes. */
+export function workMs({ limit, long }: Work, fence: number, random: () => number): number {
+  if (fence <= (long ?? 0)) return leaseMs * (2.1 + 0.3 * random());
+  if (limit !== undefined) return 60 + random() * 140;
+  return random() < 0.1 ? 50 + random() * 300 : random() * 8;
+}

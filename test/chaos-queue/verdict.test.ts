@@ -1,11 +1,11 @@
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { openSqliteStore, type OrderChange, type Store } from "../../src/store/index.ts";
 import { ManualClock } from "../../src/testing/manual-clock.ts";
 import { newOrder } from "../model/shelf.ts";
-import { Ledger } from "./ledger.ts";
+import { effectsOf, Ledger, ledgerTime, note } from "./ledger.ts";
 import { queueName } from "./plan.ts";
 import type { Produced } from "./producer.ts";
 import { judge } from "./verdict.ts";
@@ -32,13 +32,14 @@ async function done(): Promise<Done> {
   });
   const ledger = new Ledger(folder, "1");
   const ids = new Map([0, 1].map((n) => [n, `o${n}`]));
-  const produced = { ids, cancelled: new Set<number>(), prioritised: 0, again: 0 };
+  const produced: Produced = { ids, cancelled: new Set(), prioritised: 0, again: 0, away: [] };
   await store.orders.submit([...ids.values()].map((id) => ({ ...newOrder(id), queue: queueName })));
   const work: Done["work"] = async (n, result) => {
     const [order] = await store.orders.claim(queueName, "w", capacity, 1_000);
     const { id = "", fence = 0 } = order ?? {};
     ledger.begin({ n, key: id, fence, attempt: 1 });
-    ledger.effect(n, id);
+    ledger.effect(n, id, fence);
+    ledger.end(n, fence, "done");
     const set = { result: { ...(result ?? { n, fence }) }, endedAt: 1 };
     await store.orders.change([{ id, fence, from: ["RUNNING"], to: "COMPLETED", event: "completed", set }]);
   };
@@ -79,10 +80,10 @@ test("an order that nobody did is stuck, one that was cancelled unasked is wrong
 test("an effect under two keys, and a result without an effect, are found", async () => {
   const { work, wrong, ledger, folder } = await done();
   await work(1);
-  ledger.effect(1, "another key");
-  rmSync(
-    join(folder, "effects", readdirSync(join(folder, "effects")).find((name) => name.startsWith("0~")) ?? ""),
-  );
+  ledger.begin({ n: 1, key: "another key", fence: 2, attempt: 2 });
+  ledger.effect(1, "another key", 2);
+  ledger.end(1, 2, "done");
+  rmSync(effectsOf(folder, 0), { recursive: true });
   expect(await wrong()).toEqual([
     "o0: COMPLETED without an effect",
     expect.stringMatching(/^o1: effects under the keys .*another key/),
@@ -92,10 +93,20 @@ test("an effect under two keys, and a result without an effect, are found", asyn
 test("two attempts under one fence, and a result of another claim, are found", async () => {
   const { work, wrong, folder } = await done();
   await work(1, { n: 1, fence: 7 });
-  appendFileSync(join(folder, "attempts-2"), "0 o0 1 1\n");
+  note(folder, "2", { what: "begin", at: ledgerTime(), n: 0, key: "o0", fence: 1, attempt: 1 });
   expect(await wrong()).toEqual([
     "two attempts of 0 under fence 1",
     'o1: its result {"fence":7,"n":1} is not of its newest claim, 1',
+  ]);
+});
+
+test("a result of an attempt that the ledger had shut out is found", async () => {
+  const { work, wrong, ledger } = await done();
+  ledger.begin({ n: 1, key: "o1", fence: 2, attempt: 1 });
+  await work(1);
+  expect(await wrong()).toEqual([
+    "o1: COMPLETED without an effect",
+    "o1: completed by an attempt that the ledger had shut out",
   ]);
 });
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { ledgerTime, note } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
 import type { WorkerStart } from "./worker.ts";
 
@@ -9,12 +10,16 @@ const clockJump = join(import.meta.dirname, "clock-jump.ts");
 
 interface Place {
   readonly index: number;
-  life: number;
+  readonly life: number;
+  /** Of its process, in the ledger. */
+  readonly name: string;
   child: ChildProcess;
   ended: Promise<void>;
   /** It was told to end, by whatever signal. */
   doomed: boolean;
   stopped: boolean;
+  /** By the ledger's time; undefined for one that ends in another way. */
+  killedAt: number | undefined;
   said: string;
 }
 
@@ -25,13 +30,16 @@ export class WorkerPool {
   readonly #plan: Plan;
   readonly #where: string;
   readonly #folder: string;
+  readonly #own: { readonly name: string; readonly slots: number };
   readonly #places: Place[];
   #closing = false;
 
-  constructor(plan: Plan, where: string, folder: string) {
+  /** @param own what its processes' names in the ledger begin with, where there are several pools; the slots of each */
+  constructor(plan: Plan, where: string, folder: string, own = { name: "", slots: 8 }) {
     this.#plan = plan;
     this.#where = where;
     this.#folder = folder;
+    this.#own = own;
     this.#places = Array.from({ length: plan.workers }, (_, index) => this.#start(index, 0));
   }
 
@@ -54,9 +62,11 @@ export class WorkerPool {
     const place = this.#places[index];
     if (place === undefined || place.doomed || place.stopped) return;
     place.stopped = true;
+    const from = ledgerTime();
     place.child.kill("SIGSTOP");
     await pause(forMs);
     place.child.kill("SIGCONT");
+    note(this.#folder, "driver", { what: "still", process: place.name, from, to: ledgerTime() });
     place.stopped = false;
   }
 
@@ -86,6 +96,7 @@ export class WorkerPool {
     const place = this.#places[index];
     if (place === undefined || place.doomed || place.stopped) return;
     place.doomed = true;
+    if (signal === "SIGKILL") place.killedAt = ledgerTime();
     place.child.kill(signal);
     const hang = setTimeout(() => {
       this.ownEnds.push(`worker ${index} did not end within 30 s of ${signal}`);
@@ -100,9 +111,12 @@ export class WorkerPool {
   #start(index: number, life: number): Place {
     const { seed, built, store } = this.#plan;
     const elsewhere = store === "postgres" && index % 2 === 1;
+    const name = `${this.#own.name}${index}.${life}`;
     const start: WorkerStart = {
       where: this.#where,
       folder: this.#folder,
+      name,
+      slots: this.#own.slots,
       seed,
       ...(built === undefined ? {} : { built }),
       ...(elsewhere ? { workerId: `machine-${index}-${life}` } : {}),
@@ -121,16 +135,20 @@ export class WorkerPool {
     const place: Place = {
       index,
       life,
+      name,
       child,
       ended: ended.promise,
       doomed: false,
       stopped: false,
+      killedAt: undefined,
       said: "",
     };
     child.stderr?.on("data", (chunk: Buffer) => {
       place.said = (place.said + chunk.toString()).slice(-2_000);
     });
     child.once("exit", (code, signal) => {
+      const at = place.killedAt ?? ledgerTime();
+      note(this.#folder, "driver", { what: "ended", process: name, at });
       const asked = place.doomed && (signal !== null || code === 0);
       if (!asked) this.ownEnds.push(`worker ${index} ended by itself (${signal ?? code}): ${place.said}`);
       ended.resolve();
