@@ -14,7 +14,7 @@ export function change(
   seen: OrderRow,
   event: OrderEvent,
   set: OrderSet,
-  guard: Pick<OrderChange, "leaseOver"> = {},
+  guard: Pick<OrderChange, "leaseOver" | "unlessCancelled"> = {},
 ): Applied {
   const to = nextState(seen.id, seen.state, event);
   const one = { id: seen.id, fence: seen.fence, from: [seen.state], to, event, set, ...guard };
@@ -52,15 +52,17 @@ export function ending(
   }
 }
 
-/** The world after a call, its truth kept up. */
-export function recorded(world: World, { orders, moved }: Applied): World {
+/** The world after a call, its truth kept up. `told`: the worker that lost its claim had told that it lives. */
+export function recorded(world: World, { orders, moved }: Applied, told = false): World {
   const truth = world.truth.map((known, at) =>
-    moved.filter(({ id }) => id === world.orders[at]?.id).reduce(happened, known),
+    moved
+      .filter(({ id }) => id === world.orders[at]?.id)
+      .reduce((before, one) => happened(before, one, told), known),
   );
   return { ...world, orders, truth };
 }
 
-function happened(truth: Truth, { event, from }: Moved): Truth {
+function happened(truth: Truth, { event, from }: Moved, told: boolean): Truth {
   switch (event) {
     case "claimed":
       return { ...truth, claims: truth.claims + 1 };
@@ -70,7 +72,7 @@ function happened(truth: Truth, { event, from }: Moved): Truth {
       return { ...truth, failures: truth.failures + 1 };
     case "lost":
     case "poisoned":
-      return from === "RUNNING" ? { ...truth, crashes: truth.crashes + 1 } : truth;
+      return from === "RUNNING" && !told ? { ...truth, crashes: truth.crashes + 1 } : truth;
     case "completed":
       return { ...truth, completions: truth.completions + 1 };
     case "requeued":

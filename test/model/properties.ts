@@ -1,6 +1,6 @@
 import { isFinished, orderTransitions, type OrderEvent } from "../../src/queue/states.ts";
 import type { OrderRow } from "../../src/store/orders/row.ts";
-import { type Applied, nameOf, poisonAfter, type World } from "./world.ts";
+import { type Applied, believesUntil, nameOf, poisonAfter, type World } from "./world.ts";
 
 /** Who writes: by which of the order's claims, and under which name when it is the holder itself. */
 export interface Writer {
@@ -19,7 +19,8 @@ function rowWrong(row: OrderRow, world: World, at: number): string | undefined {
   const { now, workers } = world;
   const { failures = 0, crashes = 0, completions = 0 } = world.truth[at] ?? {};
   const acting = workers.filter(
-    ({ claim }) => claim?.order.id === row.id && claim.outcome === undefined && now < claim.until,
+    (worker) =>
+      worker.claim?.order.id === row.id && worker.claim.outcome === undefined && now < believesUntil(worker),
   );
   if (acting.length > 1) return `${row.id}: ${acting.map(nameOf).join(" and ")} both believe they hold it`;
   if (completions > 1) return `${row.id}: its result was recorded ${completions} times`;
@@ -31,6 +32,7 @@ function rowWrong(row: OrderRow, world: World, at: number): string | undefined {
   if (isFinished(row.state)) return undefined;
   const counted = failures + (row.state === "RUNNING" ? 1 : 0);
   if (row.attempt !== counted) return `${row.id}: attempt ${row.attempt}, but ${counted} count`;
+  if (row.crashes !== crashes) return `${row.id}: ${row.crashes} crashes are counted, but ${crashes} count`;
   if (crashes >= poisonAfter) return `${row.id}: ${row.state} after it took ${crashes} workers down`;
   return undefined;
 }
@@ -42,10 +44,23 @@ export function judge(before: World, applied: Applied, writer: Writer | undefine
   return notInTable(before, applied) ?? (writer === undefined ? undefined : notAllowed(before, writer));
 }
 
+/** What counts for nothing once somebody has asked for the end of an order. */
+const outcomes: ReadonlySet<string> = new Set([
+  "completed",
+  "failed",
+  "exhausted",
+  "retry-scheduled",
+  "released",
+  "lost",
+  "poisoned",
+]);
+
 function notInTable(before: World, { moved, orders }: Applied): string | undefined {
   const states = new Map(before.orders.map(({ id, state }) => [id, state]));
+  const asked = new Set(before.orders.filter((row) => row.cancelRequested).map(({ id }) => id));
   for (const { id, event, from, to } of moved) {
     const state = states.get(id);
+    if (asked.has(id) && outcomes.has(event)) return `${id}: ${event} although its end was asked for`;
     const next = state === undefined ? null : orderTransitions[state][event as OrderEvent];
     if (state !== from || next !== to) return `${id}: ${event} led from ${from} (was ${state}) to ${to}`;
     states.set(id, to);

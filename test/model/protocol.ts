@@ -5,16 +5,19 @@ import type { Model, Step } from "./explorer.ts";
 import { change, ending, recorded } from "./calls.ts";
 import { peopleSteps } from "./people.ts";
 import { judge, type Writer, wrongWith } from "./properties.ts";
-import type { Rules } from "./rules.ts";
+import { type Rules, rules as truly } from "./rules.ts";
 import { newRows } from "./shelf.ts";
+import { threadSteps } from "./thread.ts";
 import {
   type Applied,
+  believesUntil,
   type Claim,
   claimsOf,
   type Found,
   keyOf,
   lease,
   nameOf,
+  newWorker,
   type Outcome,
   replaced,
   type Sight,
@@ -34,6 +37,10 @@ export interface Case {
   readonly people: boolean;
   /** A call succeeds, but its answer never comes. */
   readonly lostAnswers: boolean;
+  /** Workers tell now and then that they are there, also when they have lost a claim. */
+  readonly tells: boolean;
+  /** Heartbeats of the first worker are watched over by a thread. */
+  readonly thread: boolean;
 }
 
 /**
@@ -45,12 +52,9 @@ export function protocol(rules: Rules, what: Case): Model<World> {
     initial: {
       now: 0,
       orders: newRows(what.orders),
-      workers: Array.from({ length: what.workers }, (_, place) => ({
-        place,
-        life: 0,
-        claim: undefined,
-        rescue: undefined,
-      })),
+      workers: Array.from({ length: what.workers }, (_, place) =>
+        newWorker(place, 0, what.thread && place === 0),
+      ),
       truth: Array.from({ length: what.orders }, () => ({
         claims: 0,
         failures: 0,
@@ -70,6 +74,8 @@ export function protocol(rules: Rules, what: Case): Model<World> {
   };
 }
 
+const ifWanted = { unlessCancelled: true } as const;
+
 /** One worker about to do something. */
 class Hand {
   readonly #rules: Rules;
@@ -85,16 +91,29 @@ class Hand {
   }
 
   *steps(): Generator<Step<World>> {
-    const { claim, rescue, life } = this.#worker;
+    const { claim, rescue, life, place, thread } = this.#worker;
     const involved = claim !== undefined || rescue !== undefined || this.#holdsUnknowingly();
     if (this.#case.crashes && involved) {
-      const to = this.#becomes({ life: life + 1, claim: undefined, rescue: undefined });
+      const to = this.#becomes(newWorker(place, life + 1, thread !== undefined));
       yield { name: this.#says("crashes"), to, bad: true };
     }
     if (claim === undefined) yield* this.#claim();
     else yield* this.#hold(claim);
+    yield* threadSteps(this.#rules.thread, this.#world, this.#worker);
     if (rescue === undefined) yield* this.#look();
     else yield* this.#rescue(rescue);
+    if (this.#case.tells) yield* this.#tell();
+  }
+
+  /** That it is there. It matters where its lease is over and it has not told since. */
+  *#tell(): Generator<Step<World>> {
+    const { now, orders } = this.#world;
+    const name = nameOf(this.#worker);
+    const news = orders.some(
+      ({ worker, leaseUntil }) =>
+        worker === name && leaseUntil !== null && leaseUntil < now && this.#worker.seenAt <= leaseUntil,
+    );
+    if (news) yield { name: this.#says("tells that it is there"), to: this.#becomes({ seenAt: now }) };
   }
 
   #holdsUnknowingly(): boolean {
@@ -112,14 +131,14 @@ class Hand {
     if (order === undefined) return;
     const claims = (truth[orders.findIndex(({ id }) => id === order.id)]?.claims ?? 0) + 1;
     const claim = { order, claims, until: now + lease, outcome: undefined };
-    yield* this.#writes("claims", applied, undefined, { claim }, {});
+    yield* this.#writes("claims", applied, undefined, { claim, ...this.#beaten() }, {});
   }
 
   *#hold(claim: Claim): Generator<Step<World>> {
     const { now, orders } = this.#world;
-    const { order, outcome, until } = claim;
+    const { order, outcome } = claim;
     yield* this.#beat(claim);
-    if (now >= until)
+    if (now >= believesUntil(this.#worker))
       yield { name: this.#says("sees that its lease is over"), to: this.#becomes({ claim: undefined }) };
     if (outcome !== undefined) {
       yield* this.#end(claim, outcome);
@@ -149,13 +168,22 @@ class Hand {
     );
     yield {
       name: this.#says("beats"),
-      to: { ...this.#becomes({ claim: { ...claim, until: now + lease } }), orders: renewed },
+      to: {
+        ...this.#becomes({ claim: { ...claim, until: now + lease }, ...this.#beaten() }),
+        orders: renewed,
+      },
       broken: judge(
         this.#world,
         { orders: renewed, moved: [], value: [], refused: false },
         this.#writer(claim),
       ),
     };
+  }
+
+  /** What its thread hears of a claim or a heartbeat. */
+  #beaten(): Partial<Worker> {
+    const { thread } = this.#worker;
+    return thread === undefined ? {} : { thread: { ...thread, beatAt: this.#world.now } };
   }
 
   *#start(claim: Claim): Generator<Step<World>> {
@@ -183,15 +211,20 @@ class Hand {
   *#end(claim: Claim, outcome: Outcome): Generator<Step<World>> {
     const { order } = claim;
     const { event, set } = ending(order, outcome, this.#world.now);
-    const applied = this.#change(order, event, set);
-    yield* this.#writes(`writes ${event}`, applied, this.#writer(claim), { claim: undefined }, { claim });
+    const guard = outcome !== "cancelled" && this.#rules.wanted("worker") ? ifWanted : {};
+    const applied = change(this.#rules, this.#world, order, event, set, guard);
+    // It was not heard of here that somebody asked for its end.
+    const next = applied.unwanted === true ? { ...claim, outcome: "cancelled" as const } : undefined;
+    yield* this.#writes(`writes ${event}`, applied, this.#writer(claim), { claim: next }, { claim });
   }
 
   *#look(): Generator<Step<World>> {
     for (const order of this.#world.orders) {
       if (order.id === this.#worker.claim?.order.id || !this.#rules.mayRescue(this.#world, order)) continue;
       const byLease = this.#rules.byLease(this.#world, order);
-      const rescue = { order, claims: claimsOf(this.#world, order.id), byLease };
+      const lives = this.#rules.lives(this.#world, order, this.#worker);
+      const told = truly.lives(this.#world, order, this.#worker);
+      const rescue = { order, claims: claimsOf(this.#world, order.id), byLease, lives, told };
       yield { name: this.#says(`finds ${order.id} without a worker`), to: this.#becomes({ rescue }) };
     }
   }
@@ -202,11 +235,15 @@ class Hand {
       yield { name: this.#says("was too late"), to: this.#becomes({ rescue: undefined }) };
       return;
     }
-    const { event, set } = this.#rules.rescue(seen.order, this.#world.now);
-    const guard = found.byLease ? { leaseOver: true as const } : {};
+    const { event, set } = this.#rules.rescue(seen.order, this.#world.now, found.lives);
+    const guard = {
+      ...(found.byLease ? { leaseOver: true as const } : {}),
+      ...(event !== "cancelled" && this.#rules.wanted("rescue") ? ifWanted : {}),
+    };
     const applied = change(this.#rules, this.#world, seen.order, event, set, guard);
     const writer = { name: undefined, claims: seen.claims, id: seen.order.id };
-    yield* this.#writes(`rescues: ${event}`, applied, writer, { rescue: undefined }, { rescue: undefined });
+    const done = { rescue: undefined };
+    yield* this.#writes(`rescues: ${event}`, applied, writer, done, done, found.told);
   }
 
   #change(order: OrderRow, event: OrderEvent, set: OrderSet): Applied {
@@ -224,9 +261,10 @@ class Hand {
     writer: Writer | undefined,
     after: Partial<Worker>,
     unanswered: Partial<Worker>,
+    told = false,
   ): Generator<Step<World>> {
     const broken = judge(this.#world, applied, writer);
-    const stored = recorded(this.#world, applied);
+    const stored = recorded(this.#world, applied, told);
     const says = this.#says(applied.refused ? `${name}, refused` : name);
     yield { name: says, to: this.#becomes(after, stored), broken };
     if (!this.#case.lostAnswers || applied.refused) return;

@@ -1,13 +1,15 @@
-import type { JsonObject } from "../../src/core/index.ts";
-import { decideCrash } from "../../src/queue/failure.ts";
+import { lostOrder } from "../../src/queue/lost-order.ts";
 import type { OrderSet } from "../../src/store/order-records.ts";
 import type { OrderRow } from "../../src/store/orders/row.ts";
 import type { OrderEvent } from "../../src/queue/index.ts";
 import { applyJob } from "./shelf.ts";
+import { type ThreadRules, watching } from "./thread.ts";
 import {
   type Apply,
   type Claim,
   claimsOf,
+  hasTold,
+  lease,
   lives,
   poisonAfter,
   type Sight,
@@ -26,7 +28,17 @@ export interface Rules {
   readonly byLease: (world: World, row: OrderRow) => boolean;
   /** What a rescuer has of the order it is about to take up. */
   readonly seen: (world: World, sight: Sight) => Sight;
-  readonly rescue: (seen: OrderRow, now: number) => { readonly event: OrderEvent; readonly set: OrderSet };
+  readonly rescue: (seen: OrderRow, now: number, lives: boolean) => Decided;
+  /** Whether its worker is taken for one that lives and lost only its claim. */
+  readonly lives: (world: World, row: OrderRow, rescuer: Worker) => boolean;
+  /** Whether the store is to refuse what was decided when the end of the order was asked for meanwhile. */
+  readonly wanted: (by: "worker" | "rescue") => boolean;
+  readonly thread: ThreadRules;
+}
+
+interface Decided {
+  readonly event: OrderEvent;
+  readonly set: OrderSet;
 }
 
 const isHeld = ({ state }: OrderRow): boolean => state === "PREPARING" || state === "RUNNING";
@@ -48,36 +60,33 @@ function byLease(world: World, row: OrderRow): boolean {
   return row.worker !== null && lives(world, row.worker);
 }
 
+/** What the queue's recovery reads from the list of workers: it told of itself since its lease ended. */
+function livesOn(world: World, row: OrderRow, rescuer: Worker): boolean {
+  return byLease(world, row) && hasTold(world, row, rescuer);
+}
+
 /** What the queue's recovery decides; the decision itself is the queue's own. */
-function rescue(seen: OrderRow, now: number): ReturnType<Rules["rescue"]> {
+function rescue(seen: OrderRow, now: number, lives: boolean): ReturnType<Rules["rescue"]> {
   if (seen.cancelRequested)
     return { event: "cancelled", set: { endedAt: now, error: cancelled, sandbox: null } };
-  const running = seen.state === "RUNNING" ? 1 : 0;
-  const crashes = seen.crashes + running;
-  const { event } = decideCrash(seen.state, crashes, poisonAfter);
-  return event === "poisoned"
-    ? { event, set: { crashes, endedAt: now, sandbox: null, error: poison } }
-    : { event, set: { attempt: seen.attempt - running, crashes, runAt: now, sandbox: null } };
+  return lostOrder(seen, !lives, poisonAfter, now);
 }
 
 export const cancelled: { readonly code: string; readonly message: string } = {
   code: "CUTOVER_ORDER_CANCELLED",
   message: "",
 };
-const poison: { readonly code: string; readonly message: string; readonly details: JsonObject } = {
-  code: "CUTOVER_ORDER_POISON",
-  message: "",
-  details: {},
-};
-
 export const rules: Rules = {
   starts: false,
   apply: applyJob,
   mayRenew,
   mayRescue,
   byLease,
+  lives: livesOn,
+  wanted: () => true,
   seen: (_, sight) => sight,
   rescue,
+  thread: watching,
 };
 
 const now = (orders: readonly OrderRow[], id: string): OrderRow | undefined =>
@@ -91,7 +100,8 @@ const renewsLate: Rules["mayRenew"] = ({ orders }, _, { order }) => {
 /** Either of these keeps two workers from holding one order, so taking one away does no harm. */
 export const spareRules: Readonly<Record<string, Rules>> = {
   "a heartbeat is accepted after the lease is over": { ...rules, mayRenew: renewsLate },
-  "a rescue does not look at the lease again": { ...rules, byLease: () => false },
+  "a rescue does not look at the lease again": { ...rules, byLease: () => false, lives: livesOn },
+  "the thread renews a lease that is over": { ...rules, thread: { ...watching, mayRenew: () => true } },
 };
 
 /** Small variations of the rules. Each of them must be found out, or the model proves nothing. */
@@ -127,17 +137,14 @@ export const mutants: Readonly<Record<string, Rules>> = {
   },
   "a rescue keeps the attempt that was begun": {
     ...rules,
-    rescue(seen, at) {
-      const { event, set } = rescue(seen, at);
+    rescue(seen, at, alive) {
+      const { event, set } = rescue(seen, at, alive);
       return { event, set: event === "lost" ? { ...set, attempt: seen.attempt } : set };
     },
   },
   "a rescue does not count the crash": {
     ...rules,
-    rescue(seen, at) {
-      const { event, set } = rescue({ ...seen, crashes: -1 }, at);
-      return { event, set: { ...set, crashes: seen.crashes } };
-    },
+    rescue: (seen, at) => rescue(seen, at, true),
   },
   "a rescue does not wait for the end of the lease": {
     ...rules,
@@ -183,5 +190,23 @@ export const mutants: Readonly<Record<string, Rules>> = {
         value: applied.value.map(same),
       };
     },
+  },
+  "a worker that has told that it lives is blamed": { ...rules, lives: () => false },
+  "a worker that may have died is not blamed": { ...rules, lives: byLease },
+  "an outcome is taken although the end of the order was asked for": {
+    ...rules,
+    wanted: (by) => by !== "worker",
+  },
+  "a rescue goes on with an order whose end was asked for meanwhile": {
+    ...rules,
+    wanted: (by) => by !== "rescue",
+  },
+  "the thread tells of a renewal although a lease may have ended before it": {
+    ...rules,
+    thread: { ...watching, mayTell: () => true },
+  },
+  "the thread reckons from when it found its worker silent": {
+    ...rules,
+    thread: { ...watching, unbroken: (_, at) => at + lease },
   },
 };

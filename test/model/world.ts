@@ -19,18 +19,38 @@ export interface Worker {
   /** Which of its lives it lives: a process that crashed is another one when it comes again. */
   readonly life: number;
   readonly claim: Claim | undefined;
+  /** When it told the others last that it is there. */
+  readonly seenAt: number;
+  /** Watches over its heartbeats; undefined where there is none. */
+  readonly thread: Thread | undefined;
   /** An order it saw without a worker, and is about to take up. */
   readonly rescue: Found | undefined;
 }
 
-/** `byLease`: taken for its lease alone, its worker may still live. */
 export interface Found extends Sight {
+  /** Taken for its lease alone: its worker may still live. */
   readonly byLease: boolean;
+  /** As the queue judges it: its worker lives, and lost only its claim. */
+  readonly lives: boolean;
+  /** Whether its worker had really told of itself since the lease ended, or is the one that takes it up. */
+  readonly told: boolean;
+}
+
+/** The thread that watches over a worker's heartbeats, and what it shares with it. */
+export interface Thread {
+  /** All that its worker holds was claimed or renewed then, or later. */
+  readonly beatAt: number;
+  /** No lease of its worker can have ended before; undefined while it finds its worker beating. */
+  readonly unbrokenUntil: number | undefined;
+  /** When it began the renewal that it has not told of yet. */
+  readonly askedAt: number | undefined;
+  /** The newest renewal that it told of. */
+  readonly renewedAt: number;
 }
 
 /** What a worker knows of the order it holds, right or wrong by now. */
 export interface Claim extends Sight {
-  /** It may act as the only one until then, as far as it knows. */
+  /** It may act as the only one until then, as far as it knows by itself. */
   readonly until: number;
   /** Set once the work has ended and only its outcome has to be written. */
   readonly outcome: Outcome | undefined;
@@ -48,7 +68,7 @@ export type Outcome = "completed" | "fails" | "fails for good" | "released" | "c
 export interface Truth {
   readonly claims: number;
   readonly failures: number;
-  /** Rescues of it while it was RUNNING. */
+  /** Rescues of it while it was RUNNING, but for those whose worker had told that it lives. */
   readonly crashes: number;
   readonly completions: number;
 }
@@ -64,6 +84,29 @@ export function lives(world: World, name: string): boolean {
   return world.workers.some((worker) => nameOf(worker) === name);
 }
 
+/** Whether the worker that holds an order has told of itself since its lease ended, or is the one who asks. */
+export function hasTold({ workers }: World, { worker, leaseUntil }: OrderRow, asking: Worker): boolean {
+  if (worker === nameOf(asking)) return true;
+  const holder = workers.find((one) => nameOf(one) === worker);
+  return holder !== undefined && leaseUntil !== null && holder.seenAt > leaseUntil;
+}
+
+/** Until when a worker believes that nobody else may have what it holds. */
+export const believesUntil = ({ claim, thread }: Worker): number =>
+  Math.max(claim?.until ?? 0, thread === undefined ? 0 : thread.renewedAt + lease);
+
+/** A worker that begins its life. */
+export const newWorker = (place: number, life: number, watched: boolean): Worker => ({
+  place,
+  life,
+  claim: undefined,
+  seenAt: -1,
+  thread: watched
+    ? { beatAt: 0, unbrokenUntil: undefined, askedAt: undefined, renewedAt: -lease }
+    : undefined,
+  rescue: undefined,
+});
+
 export interface Moved extends MovedOrder {
   readonly event: string;
 }
@@ -76,13 +119,16 @@ export interface Applied {
   /** Orders it returned. */
   readonly value: readonly OrderRow[];
   readonly refused: boolean;
+  /** Refused because somebody had asked for the end of the order. */
+  readonly unwanted?: boolean;
 }
 
 export type Apply = (orders: readonly OrderRow[], job: OrderJob, now: number) => Applied;
 
 export function refusal(orders: readonly OrderRow[], error: unknown): Applied {
   if (!isCutoverError(error)) throw error;
-  return { orders, moved: [], value: [], refused: true };
+  const unwanted = error.code === "CUTOVER_ORDER_CANCELLED";
+  return { orders, moved: [], value: [], refused: true, ...(unwanted ? { unwanted } : {}) };
 }
 
 export function replaced<T>(list: readonly T[], index: number, item: T): readonly T[] {
@@ -121,18 +167,31 @@ export function keyOf(world: World): string {
   });
   // Sorted: workers differ in nothing but their names.
   const people = workers
-    .map(({ place, life, claim, rescue }) =>
+    .map(({ place, life, claim, seenAt, thread, rescue }) =>
       [
         orders
-          .map((row) => (row.leaseUntil !== null && row.worker === nameOf({ place, life }) ? "h" : ""))
+          .map(({ leaseUntil, worker }) => {
+            if (leaseUntil === null || worker !== nameOf({ place, life })) return "";
+            return seenAt > leaseUntil ? "told" : "h";
+          })
           .join("/"),
         claim === undefined ? "" : `${sight(claim)}~${ahead(claim.until)}~${claim.outcome ?? ""}`,
-        rescue === undefined ? "" : `${sight(rescue)}${rescue.byLease ? "l" : ""}`,
+        thread === undefined ? "" : threadKey(thread, now),
+        rescue === undefined
+          ? ""
+          : `${sight(rescue)}${rescue.byLease ? "l" : ""}${rescue.lives ? "v" : ""}${rescue.told ? "t" : ""}`,
       ].join(","),
     )
     .toSorted();
   const asked = person === undefined ? "" : sight({ order: person, claims: claimsOf(world, person.id) });
   return `${places.join("|")} ${people.join("|")} ${asked}`;
+}
+
+/** What lies so far back that nothing depends on how far is the same. */
+function threadKey({ beatAt, unbrokenUntil, askedAt, renewedAt }: Thread, now: number): string {
+  const since = (at: number): number => Math.min(lease, now - at);
+  const unbroken = unbrokenUntil === undefined ? "" : Math.max(0, unbrokenUntil - now);
+  return `${since(beatAt)}.${unbroken}.${askedAt === undefined ? "" : since(askedAt)}.${since(renewedAt)}`;
 }
 
 export const claimsOf = (world: World, id: string): number =>
