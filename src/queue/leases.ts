@@ -19,6 +19,8 @@ export class Leases {
   readonly #held = new Map<string, Held>();
   readonly #watch: Heartbeat;
   #timer: Timer | undefined;
+  /** The next moment at which work has to end, while heartbeats do not come through. */
+  #ending: Timer | undefined;
   #renewing = false;
 
   constructor(context: QueueContext) {
@@ -45,6 +47,8 @@ export class Leases {
     this.#watch.idle();
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#ending?.cancel();
+    this.#ending = undefined;
   }
 
   stop(): Promise<void> {
@@ -104,12 +108,19 @@ export class Leases {
     }
   }
 
-  /** Ends work whose lease would end before the next heartbeat: it must be over before somebody else may claim it. */
+  /** Ends work of whose lease a third is left: it must be over before somebody else may claim it. */
   #endExpiring(): void {
     const { clock, leaseMs } = this.#context.settings;
+    const now = clock.monotonic();
     const watched = this.#watch.renewedAt + leaseMs;
+    let next = Number.POSITIVE_INFINITY;
     for (const { attempt, until } of this.#held.values()) {
-      if (Math.max(until, watched) - clock.monotonic() <= leaseMs / 3) attempt.end("lease-lost", leaseMs / 6);
+      const left = Math.max(until, watched) - now - leaseMs / 3;
+      if (left <= 0) attempt.end("lease-lost", leaseMs / 6);
+      else next = Math.min(next, left);
     }
+    this.#ending?.cancel();
+    // What was claimed between two heartbeats has its moment between two others.
+    this.#ending = next < leaseMs / 3 ? clock.after(next, () => this.#endExpiring()) : undefined;
   }
 }
