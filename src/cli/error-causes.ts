@@ -48,6 +48,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_DRIVER_MISSING:
     "A store or sandbox needs a package that is an optional part of Cutover and is not installed.",
   CUTOVER_STORE_CLOSED: "A store was used after it was closed. Nothing was written.",
+  CUTOVER_STORE_GONE:
+    "An SQLite store's file, or the log beside it, was removed or replaced while it was open. Nothing is acknowledged from then on; a write that is refused with this may stand in the old file.",
   CUTOVER_STORE_OWNED: "Another process owns the store; only one may write.",
   CUTOVER_STORE_CONFLICT: "The record changed between reading and writing.",
   CUTOVER_AUDIT_BROKEN: "An event's hash does not fit: it, or one before it, was changed, removed or put in.",

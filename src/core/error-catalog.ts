@@ -73,6 +73,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   ),
   CUTOVER_DRIVER_MISSING: entry(6, "install the named package beside cutover, for example `npm install pg`"),
   CUTOVER_STORE_CLOSED: entry(2, "open the store again"),
+  CUTOVER_STORE_GONE: entry(
+    6,
+    "end every process that has the store open, put the file that is meant in its place, start them again",
+  ),
   CUTOVER_STORE_OWNED: entry(
     7,
     "wait until the other process ends, or speak to it with status, pause, rollback",
@@ -290,6 +294,7 @@ export type ErrorCode =
   | "CUTOVER_STORE_UNAVAILABLE"
   | "CUTOVER_DRIVER_MISSING"
   | "CUTOVER_STORE_CLOSED"
+  | "CUTOVER_STORE_GONE"
   | "CUTOVER_STORE_OWNED"
   | "CUTOVER_STORE_CONFLICT"
   | "CUTOVER_AUDIT_BROKEN"

@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { hrtime } from "node:process";
+import { pathToFileURL } from "node:url";
 import { parentPort, workerData } from "node:worker_threads";
 import { sleep, systemClock, type Timer } from "../core/index.ts";
 import type { HeartbeatOrder } from "./heartbeat-order.ts";
@@ -100,7 +101,9 @@ function connect(): Promise<Renewing> {
 }
 
 function sqlite(path: string): Renewing {
-  const db = new DatabaseSync(path, { timeout: 0 });
+  const file = pathToFileURL(path);
+  file.searchParams.set("mode", "rw"); // One that is gone is not made anew: it would stand where the next is put.
+  const db = new DatabaseSync(file, { timeout: 0 });
   // A renewal need not outlive the machine: nothing is synced. Commits of others that follow sync it with theirs.
   db.exec("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0");
   const statement = db.prepare(

@@ -1,4 +1,4 @@
-import { faultPoint, type Timer } from "../core/index.ts";
+import { faultPoint, hasCode, type Timer } from "../core/index.ts";
 import type { Attempt } from "./attempt.ts";
 import type { QueueContext } from "./context.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -51,6 +51,12 @@ export class Leases {
     this.#ending = undefined;
   }
 
+  /** Ends all work that is held: where its store is gone nothing says any more whose it is. */
+  endAll(): void {
+    const { leaseMs } = this.#context.settings;
+    for (const { attempt } of this.#held.values()) attempt.end("lease-lost", leaseMs / 6);
+  }
+
   stop(): Promise<void> {
     return this.#watch.stop();
   }
@@ -90,7 +96,8 @@ export class Leases {
       if (this.#held.size > 0) this.#watch.beat(before);
     } catch (error) {
       settings.log.warn("a heartbeat could not be written", { orders: held.length, reason: String(error) });
-      this.#endExpiring();
+      if (hasCode(error, "CUTOVER_STORE_GONE")) this.endAll();
+      else this.#endExpiring();
     } finally {
       this.#renewing = false;
     }

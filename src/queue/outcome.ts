@@ -8,7 +8,7 @@ import { lostOrder } from "./lost-order.ts";
 import type { ProgressWriter } from "./progress-writer.ts";
 import type { Usage } from "./sandboxes/sandbox.ts";
 import { nextState, type OrderEvent } from "./states.ts";
-import { isUnstorable, unstored } from "./unstored.ts";
+import { isUnstorable, mayPass, unstored } from "./unstored.ts";
 
 /** What work came to; undefined when it did not return in time after it was asked to end. */
 export type Outcome = { readonly result: Json } | { readonly error: unknown } | undefined;
@@ -178,10 +178,10 @@ export class OutcomeRecord {
     const send = (): Promise<unknown> =>
       sendEvent(this.#context, this.#work.order, event, all, note, event === "cancelled" ? {} : ifWanted);
     await insist(this.#context, send, (error) => {
-      if (!isAway(error) && isCutoverError(error)) return false;
+      if (!mayPass(error)) return false;
       tried = true;
       // Nobody can take the order while its store is away, so only a stop ends the wait for it.
-      return clock.monotonic() < until || (isAway(error) && !this.#stopping);
+      return clock.monotonic() < until || (isCutoverError(error) && !this.#stopping);
     }).catch((error: unknown) => {
       if (!tried || !this.#isWritten(error, event)) throw error;
       this.#context.meter.count(event);
@@ -215,6 +215,4 @@ export class OutcomeRecord {
 }
 
 const ifWanted = { unlessCancelled: true } as const;
-/** The store may be there again later. */
-const isAway = (error: unknown): boolean => isCutoverError(error) && error.exitCode === 6;
 const completed: Recorded = { event: "completed" };

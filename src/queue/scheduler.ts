@@ -1,4 +1,4 @@
-import { asError, faultPoint, formatDuration, type Timer } from "../core/index.ts";
+import { asError, faultPoint, formatDuration, hasCode, type Timer } from "../core/index.ts";
 import type { OrderRecord } from "../store/index.ts";
 import { type Admission, admission } from "./capacity.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
@@ -277,6 +277,7 @@ export class Scheduler implements AttemptHost {
   #failed(error: unknown): void {
     this.trouble = asError(error).message;
     this.#context.settings.log.error("the queue cannot claim work", { reason: this.trouble });
+    if (hasCode(error, "CUTOVER_STORE_GONE")) this.#leases.endAll();
   }
 
   async #claim(slots: number, memory: number, max: number): Promise<number> {

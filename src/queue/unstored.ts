@@ -1,9 +1,13 @@
-import { CutoverError, hasCode, type Json } from "../core/index.ts";
+import { CutoverError, hasCode, isCutoverError, type Json } from "../core/index.ts";
 import { classify, errorRecord } from "./failure.ts";
 
 /** True when the store refuses what is to be recorded, and would refuse it again after every other attempt. */
 export const isUnstorable = (error: unknown): boolean =>
   hasCode(error, "CUTOVER_STORE_CONFLICT") || hasCode(error, "CUTOVER_INTERNAL");
+
+/** True for trouble of a store or machine that may be over soon; a file that is gone does not come back. */
+export const mayPass = (error: unknown): boolean =>
+  !isCutoverError(error) || (error.exitCode === 6 && error.code !== "CUTOVER_STORE_GONE");
 
 /**
  * What is recorded in the place of an outcome that cannot be stored, in plain ASCII: left as it is, the work would be done

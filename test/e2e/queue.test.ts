@@ -202,6 +202,29 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
   });
 });
 
+describe("a worker whose file is replaced", () => {
+  beforeEach(() => newProject("sqlite"));
+  afterEach(() => project[Symbol.dispose]());
+
+  test.each([[[]], [["--until-empty"]]])("ends with its work, and says what to do (%j)", async (more) => {
+    submitOrders(["note", "early"], ["wait", "never"]);
+    const worker = work(...more);
+    await until(() => project.lines("ledger.txt").length === 2, "both were begun");
+    execFileSync("sh", ["-ec", "mkdir before; mv work.db* before/"], { cwd: project.dir });
+    submitOrders(["note", "late"]);
+    const { code, stderr } = await worker.ended;
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/CUTOVER_STORE_GONE[^]*end every process that has the store open/);
+    expect(project.lines("ledger.txt")).toHaveLength(2);
+    const next = work("--until-empty");
+    expect((await next.ended).code).toBe(0);
+    expect(project.lines("ledger.txt").at(-1)).toBe("late 1");
+    where = "sqlite:before/work.db";
+    const old = await queueJson<{ readonly orders: readonly Order[] }>("ls");
+    expect(old.orders).toMatchObject([{ kind: "wait", state: "RUNNING" }]);
+  });
+});
+
 describe("a worker", () => {
   afterEach(() => project[Symbol.dispose]());
 

@@ -1,5 +1,14 @@
 import { mkdirSync } from "node:fs";
-import { CutoverError, type Duration, type Log, parseDuration, sleep, visible } from "../../core/index.ts";
+import {
+  type Clock,
+  CutoverError,
+  type Duration,
+  hasCode,
+  type Log,
+  parseDuration,
+  sleep,
+  visible,
+} from "../../core/index.ts";
 import { createEngine } from "../../engine/index.ts";
 import { openQueue, type Queue } from "../../queue/index.ts";
 import { livingDeclarations, type Store } from "../../store/index.ts";
@@ -22,6 +31,8 @@ const manyFiles = 100;
 const defaultGrace: Duration = "30s";
 /** So long after all work has to be over it is still waited for: ending takes its time, and so may the store. */
 const storeMs = 5_000;
+/** How often the file of an embedded store is looked after. */
+const goneMs = 1_000;
 
 export const command: Command = {
   usage: "worker FILE… [--slots N] [--tags TAG,…] [--drain DURATION]",
@@ -70,7 +81,7 @@ async function work(context: CommandContext): Promise<"ended" | "left-behind"> {
   keeper.start();
   const done = ["drained: nothing of this worker runs any more"];
   try {
-    await untilOver(context, queues, keeper);
+    await untilOver(context, store, queues, keeper);
     await log.hush();
     done.push(...(await leftWaiting(context, store, loaded)));
     await drain(context, queues, keeper, {
@@ -234,6 +245,7 @@ function watchWork(
 /** Until somebody wants it to end, or nothing is left where that was asked for. */
 async function untilOver(
   { args, interrupted, terminal, clock }: CommandContext,
+  store: Store,
   queues: readonly Queue[],
   keeper: RunKeeper,
 ): Promise<void> {
@@ -261,11 +273,24 @@ async function untilOver(
       empty().catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
-    await (args.flag("until-empty") ? Promise.race([told, ended()]) : told);
+    const gone = untilGone(store, clock, signal);
+    await Promise.race(args.flag("until-empty") ? [told, gone, ended()] : [told, gone]);
   } finally {
     off();
     leave.abort();
   }
+}
+
+/** Rejects once the file of the store is gone, which never comes back; resolves when nobody wants to know any more. */
+async function untilGone({ events, reach }: Store, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (reach?.kind === "sqlite" && !signal.aborted) {
+    await events.count().catch((error: unknown) => {
+      if (hasCode(error, "CUTOVER_STORE_GONE")) throw error;
+    });
+    await sleep(clock, goneMs, signal).catch(() => {});
+  }
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
 /** Queues that count as empty since nobody may start what waits in them. */

@@ -112,7 +112,11 @@ export class OrderLog {
       line(countsLine(said));
       return;
     }
-    for (const each of said) line(orderLine(each, (await store.orders.get(each.id))?.kind ?? ""));
+    for (const each of said) {
+      // A store that does not answer keeps no line back, and its error is told by who needs the answer.
+      const order = await store.orders.get(each.id).catch(() => undefined);
+      line(orderLine(each, order?.kind ?? ""));
+    }
   }
 }
 

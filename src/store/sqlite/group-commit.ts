@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import { KnownRows } from "./known-rows.ts";
 import { runOrderJobs } from "./order-batch.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
+import type { StandingFiles } from "./standing-files.ts";
 import { Transaction } from "./transaction.ts";
 
 interface Job {
@@ -21,6 +22,7 @@ export interface GroupCommitOptions {
   /** How long a batch tries to get the write lock, milliseconds. */
   readonly busyMs: number;
   readonly place: string;
+  readonly files: StandingFiles;
   /** Called after a commit, before its promises resolve; must not throw. */
   readonly committed: (events: readonly StoredEvent[], routesChanged: boolean) => void;
   /** Called after that with the queues that may have new work; must not throw. */
@@ -76,8 +78,10 @@ export class GroupCommit {
   }
 
   #flush(since: number, tries: number): void {
-    const { clock, random, busyMs } = this.#options;
+    const { clock, random, busyMs, files } = this.#options;
     try {
+      // Where it is gone already others write there: not even what is refused may go where they do.
+      files.glance();
       faultPoint("store.commit.before-begin");
       this.#db.run("BEGIN IMMEDIATE");
     } catch (error) {
@@ -100,6 +104,8 @@ export class GroupCommit {
       tx.seal();
       faultPoint("store.commit.before");
       this.#db.run("COMMIT");
+      // Nothing is acknowledged before it is known where it went.
+      files.check();
       faultPoint("store.commit.after");
     } catch (error) {
       failure = error ?? new Error("the transaction failed without a reason");

@@ -21,6 +21,7 @@ import { rebuildProjections } from "./rebuild.ts";
 import { migrateSchema } from "./schema.ts";
 import { runProgram, sqliteDialect, sqliteSql } from "./sql.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
+import { fileAt, StandingFiles } from "./standing-files.ts";
 import { WorkBell } from "./work-bell.ts";
 
 export interface SqliteStoreOptions {
@@ -46,6 +47,7 @@ export interface SqliteStoreOptions {
  * @throws CUTOVER_STORE_NEWER when a newer Cutover changed it in a way this one cannot read
  * @throws CUTOVER_STORE_UNAVAILABLE when the file cannot be opened or written, or has a name that no store can have
  * @throws CUTOVER_STORE_FULL when there is no room to make it
+ * @throws CUTOVER_STORE_GONE when the file is replaced meanwhile; from then on, of each call, when that happens later
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { clock, busyMs = 5_000, random = Math.random } = options;
@@ -54,9 +56,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   for (let tries = 0; ; tries++) {
     let db: Connection | undefined;
     try {
+      const before = fileAt(path);
       db = new Connection(path);
+      const opened = before ?? fileAt(path);
       migrateSchema(db, clock, path);
-      return sqliteStore(db, { ...options, path });
+      return sqliteStore(db, { ...options, path }, opened);
     } catch (error) {
       db?.close();
       if (!isBusy(error) || clock.monotonic() - since >= busyMs) throw storeError(error, path);
@@ -65,14 +69,22 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-/** A store over a connection whose schema is up to date. */
-export function sqliteStore(db: Connection, options: SqliteStoreOptions): Store {
+/**
+ * A store over a connection whose schema is up to date.
+ * @param opened what the path named when it was opened
+ */
+export function sqliteStore(
+  db: Connection,
+  options: SqliteStoreOptions,
+  opened: ReturnType<typeof fileAt> = fileAt(options.path),
+): Store {
   const { path, clock, log = silentLog, routesFile } = options;
   const shared = {
     clock,
     random: options.random ?? Math.random,
     busyMs: options.busyMs ?? 5_000,
     place: path,
+    files: new StandingFiles(path, clock, opened),
   };
   const reader = new Reader(db, shared);
   let routesFileStale = routesFile !== undefined;

@@ -2,6 +2,7 @@ import { type Clock, type CutoverError, sleep } from "../../core/index.ts";
 import type { Connection } from "./connection.ts";
 import { closedStore } from "../closed-store.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
+import type { StandingFiles } from "./standing-files.ts";
 
 /** Reads at once on the store's connection, and waits only while another process repairs the write-ahead log. */
 export class Reader {
@@ -10,6 +11,7 @@ export class Reader {
   readonly #random: () => number;
   readonly #busyMs: number;
   readonly #place: string;
+  readonly #files: StandingFiles;
   #closed = false;
 
   constructor(
@@ -19,6 +21,7 @@ export class Reader {
       readonly random: () => number;
       readonly busyMs: number;
       readonly place: string;
+      readonly files: StandingFiles;
     },
   ) {
     this.#db = db;
@@ -26,6 +29,7 @@ export class Reader {
     this.#random = options.random;
     this.#busyMs = options.busyMs;
     this.#place = options.place;
+    this.#files = options.files;
   }
 
   /** @throws CUTOVER_STORE_* as a `CutoverError` */
@@ -34,6 +38,7 @@ export class Reader {
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw this.closedError();
       try {
+        this.#files.glance();
         return query(this.#db);
       } catch (error) {
         if (!isBusy(error) || this.#clock.monotonic() - since >= this.#busyMs)
