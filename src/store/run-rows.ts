@@ -127,7 +127,10 @@ export function eventText({ seq, data, packed = null }: EventData): string {
   });
 }
 
-export function toEvent(row: EventRow): StoredEvent {
+export const toEvent = (row: EventRow): StoredEvent => eventOf(row, eventText(row));
+
+/** @param text its data, as `eventText` reads them */
+export function eventOf(row: EventRow, text: string): StoredEvent {
   const { packed: _, ...event } = row;
-  return { ...event, data: json<JsonObject>(eventText(row)) };
+  return { ...event, data: json<JsonObject>(text) };
 }

@@ -41,7 +41,10 @@ export interface Store extends AsyncDisposable {
    * server that never got the last of it (PostgreSQL). The newest such find; a new object for each.
    */
   readonly lostTail?: LostTail | undefined;
-  /** Rebuilds all projections of runs, routes and orders from the events. */
+  /**
+   * Rebuilds all projections of runs, routes and orders from the events, each of which is held against the chain.
+   * @throws CUTOVER_AUDIT_BROKEN naming the first event that was changed, removed or put in; all rows stay as they are
+   */
   rebuild(): Promise<{ readonly events: number }>;
   close(): Promise<void>;
 }

@@ -12,15 +12,16 @@ import { orderContract } from "./store-contract/orders.ts";
 import { rebuildContract } from "./store-contract/rebuild.ts";
 import { routeContract } from "./store-contract/routes.ts";
 import { runContract } from "./store-contract/runs.ts";
-import type { CallersTransaction, ContractTools, StoreCase } from "./store-contract/tools.ts";
+import type { CallersTransaction, ContractTools, StoreCase, Tamper } from "./store-contract/tools.ts";
 
-export type { CallersTransaction, ContractTools } from "./store-contract/tools.ts";
+export type { CallersTransaction, ContractTools, Tamper } from "./store-contract/tools.ts";
 
 /**
  * Declares the tests every `Store` must pass. Each test opens an empty store of its own and closes it.
  *
  * `open` is handed the clock the store must use for lease time and for the times of events.
- * `options.callersTransaction` opens a connection beside the store's, for `submitWithin`.
+ * `options.callersTransaction` opens a connection beside the store's, for `submitWithin`; `options.tamper` changes its
+ * database by another hand, for what has to be noticed then.
  * `tools` are the functions of the test runner; those of vitest and of jest have this shape.
  *
  * @example
@@ -33,7 +34,7 @@ export function storeContract(
   name: string,
   open: (clock: Clock) => Promise<Store>,
   tools: ContractTools,
-  options: { readonly callersTransaction?: CallersTransaction } = {},
+  options: { readonly callersTransaction?: CallersTransaction; readonly tamper?: Tamper } = {},
 ): void {
   const withStore = (title: string, body: (given: StoreCase) => Promise<void>): void =>
     tools.test(title, async () => {
@@ -45,7 +46,12 @@ export function storeContract(
         await store.close();
       }
     });
-  const given = { ...tools, withStore, callersTransaction: options.callersTransaction };
+  const given = {
+    ...tools,
+    withStore,
+    callersTransaction: options.callersTransaction,
+    tamper: options.tamper,
+  };
   tools.describe(`store contract: ${name}`, () => {
     runContract(given);
     routeContract(given);

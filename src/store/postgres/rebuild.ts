@@ -4,14 +4,13 @@ import { type LoggedOrderEvent, Replay, replayNeeds } from "../orders/replay.ts"
 import { project } from "../projection.ts";
 import { rowSql } from "../row-sql.ts";
 import type { StoredEvent } from "../run-events.ts";
-import { type EventRow, toEvent } from "../run-rows.ts";
-import type { SqlValue, Statement } from "../sql/program.ts";
+import type { Dialect, SqlValue, Statement } from "../sql/program.ts";
+import { CheckedLog } from "../sql/checked-log.ts";
 import {
   brokenEvent,
   emptyProjections,
   isOfQueue,
   recomputeDerived,
-  replayChunk,
   type WaitingLine,
 } from "../sql/rebuild.ts";
 import { streamName } from "../stream.ts";
@@ -29,35 +28,28 @@ const change = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sq
 /**
  * Empties all projections and replays the events; readers see the old rows until it commits. Order leases are no events,
  * so those still held with the same fence are carried over, and how far the rates of limit keys are used up.
+ * @throws CUTOVER_AUDIT_BROKEN when the log is not what was written; no row changes then
  */
-export async function rebuildProjections(tx: Transaction): Promise<number> {
+export async function rebuildProjections(tx: Transaction, dialect: Dialect): Promise<number> {
   tx.takeItsTime();
   await tx.ask([
     change("SET LOCAL statement_timeout = 0"),
     change("SET LOCAL idle_in_transaction_session_timeout = 0"),
   ]);
+  // Calls that share this commit have made rows, too, and those are emptied with the others.
+  tx.tellAhead();
   await tx.run(emptyProjections());
-  let events = 0;
-  for (let after = 0; ;) {
-    const [page] = await tx.ask([
-      {
-        sql: `SELECT seq, at, stream, type, data, encode(packed, 'hex') AS packed FROM events
-          WHERE seq > $1 ORDER BY seq LIMIT $2`,
-        values: [after, replayChunk],
-        wants: "rows",
-      },
-    ]);
-    const stored = ((page?.rows ?? []) as unknown as readonly EventRow[]).map(toEvent);
-    const last = stored.at(-1);
-    if (last === undefined) break;
+  const log = new CheckedLog(dialect);
+  for (;;) {
+    const stored = await tx.run(log.next());
+    if (stored.length === 0) break;
     await replayOrders(tx, stored.filter(isOfQueue));
     await replayRuns(tx, stored);
-    events += stored.length;
-    after = last.seq;
   }
+  await tx.run(log.end(tx.chain.events));
   for (const line of await tx.run(recomputeDerived(tx.now))) await letIn(tx, line);
   faultPoint("store.rebuild.before-commit");
-  return events;
+  return log.events;
 }
 
 async function replayRuns(tx: Transaction, events: readonly StoredEvent[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
-import { type CallersTransaction, storeContract } from "../../testing/index.ts";
+import { type CallersTransaction, storeContract, type Tamper } from "../../testing/index.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -21,9 +21,14 @@ const callersTransaction: CallersTransaction = async (store) => {
   return { connection, commit: () => end("COMMIT"), rollback: () => end("ROLLBACK") };
 };
 
+const tamper: Tamper = async ({ reach }, sql) => {
+  const schema = reach?.kind === "postgres" ? reach.schema : "";
+  await server.query(`SET search_path = ${schema}; ALTER TABLE events DISABLE TRIGGER ALL; ${sql}`);
+};
+
 storeContract(
   "postgres",
   (clock) => openPostgresStore({ url: server.url(), schema: server.schema(), clock }),
   { describe, expect, test },
-  { callersTransaction },
+  { callersTransaction, tamper },
 );

@@ -73,6 +73,7 @@ export class Transaction {
   readonly now: number;
   /** So many events of the draft are written or kept. */
   #told = 0;
+  #toldBefore = 0;
   #kept: JoinedStatement[] = [];
   /** Of one that was begun on an expectation: the answers to its beginning. */
   #opened: Promise<readonly Settled[]> | undefined;
@@ -220,6 +221,7 @@ export class Transaction {
   }
 
   savepoint(): void {
+    this.#toldBefore = this.#told;
     this.keep(plain("SAVEPOINT job"));
   }
 
@@ -228,6 +230,7 @@ export class Transaction {
   }
 
   takeBack(): void {
+    this.#told = this.#toldBefore;
     this.keep(plain("ROLLBACK TO job"));
     this.keep(plain("RELEASE job"));
   }

@@ -19,9 +19,6 @@ const projections = [
   "queue_configs",
 ];
 
-/** Events replayed together: their orders are loaded and written as one. */
-export const replayChunk = 200;
-
 /** A limit key behind which orders wait after a rebuild; it lets in what it has room for. */
 export interface WaitingLine {
   readonly queue: string;

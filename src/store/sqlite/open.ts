@@ -135,7 +135,7 @@ export function sqliteStore(
     events,
     clock,
     async rebuild() {
-      return { events: await writer.write((tx) => rebuildProjections(tx.db, clock.now())) };
+      return { events: await writer.write((tx) => rebuildProjections(tx, clock.now())) };
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -3,47 +3,40 @@ import { OrderBatch } from "../orders/batch.ts";
 import { gather } from "../orders/gather.ts";
 import type { OrderJob } from "../orders/order-io.ts";
 import { type LoggedOrderEvent, Replay, replayNeeds } from "../orders/replay.ts";
-import { type EventRow, toEvent } from "../run-rows.ts";
 import type { StoredEvent } from "../run-events.ts";
+import { CheckedLog } from "../sql/checked-log.ts";
 import {
   brokenEvent,
   emptyProjections,
   isOfQueue,
   recomputeDerived,
-  replayChunk,
   type WaitingLine,
 } from "../sql/rebuild.ts";
 import { streamName } from "../stream.ts";
 import type { Connection } from "./connection.ts";
 import { loadOrders } from "./order-load.ts";
 import { insertRow, updateRow, writeOrders } from "./order-write.ts";
-import { runProgram } from "./sql.ts";
-import { applyEvent } from "./transaction.ts";
+import { runProgram, sqliteDialect } from "./sql.ts";
+import { applyEvent, type Transaction } from "./transaction.ts";
 
 /**
  * Empties all projections and replays the events. Order leases are no events (a renewal a second would drown the
  * log), so those still held with the same fence are carried over, and how far the rates of limit keys are used up.
+ * @throws CUTOVER_AUDIT_BROKEN when the log is not what was written; no row changes then
  */
-export function rebuildProjections(db: Connection, now: number): number {
+export function rebuildProjections({ db, events: own }: Transaction, now: number): number {
+  const log = new CheckedLog(sqliteDialect);
   runProgram(db, emptyProjections());
-  let events = 0;
-  for (let after = 0; ;) {
-    const rows = db.all<EventRow>(
-      "SELECT seq, at, stream, type, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-      after,
-      replayChunk,
-    );
-    const stored = rows.map(toEvent);
-    const last = stored.at(-1);
-    if (last === undefined) break;
+  for (;;) {
+    const stored = runProgram(db, log.next());
+    if (stored.length === 0) break;
     replayOrders(db, stored.filter(isOfQueue));
     for (const event of stored) if (!isOfQueue(event) && !applyEvent(db, event)) throw brokenEvent(event);
-    events += stored.length;
-    after = last.seq;
   }
+  runProgram(db, log.end(own));
   for (const line of runProgram(db, recomputeDerived(now))) letIn(db, line, now);
   faultPoint("store.rebuild.before-commit");
-  return events;
+  return log.events;
 }
 
 function replayOrders(db: Connection, events: readonly StoredEvent[]): void {

@@ -1,5 +1,5 @@
 import type { ManualClock } from "../manual-clock.ts";
-import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
+import type { OrderRecord, OrderState, RunEvent, Store } from "../../store/index.ts";
 import { type ContractCase, created, newOrder, refusal, seededRandom, starting, stepMoved } from "./tools.ts";
 
 const steps = ["a", "b", "c"];
@@ -113,7 +113,29 @@ async function live(store: Store, random: () => number, turns: number, clock: Ma
   }
 }
 
-export function rebuildContract({ describe, expect, withStore }: ContractCase): void {
+/** What a hand with the database could do, and where that shows first. */
+const forgeries: readonly (readonly [title: string, brokenAt: number, sql: string])[] = [
+  ["an event was changed", 3, "UPDATE events SET at = at + 1 WHERE seq = 3"],
+  ["a later event was changed", 230, "UPDATE events SET stream = 'queue:q2' WHERE seq = 230"],
+  ["an event was removed", 4, "DELETE FROM events WHERE seq = 4"],
+  ["the first one was removed", 1, "DELETE FROM events WHERE seq = 1"],
+  ["the newest were removed", 241, "DELETE FROM events WHERE seq > 240"],
+  [
+    "the hash of an event was changed",
+    5,
+    "UPDATE events SET hash = (SELECT hash FROM events WHERE seq = 6) WHERE seq = 5",
+  ],
+];
+
+/** More events than are replayed together. */
+async function grow(store: Store): Promise<void> {
+  await store.orders.submit([newOrder("o1"), newOrder("o2")]);
+  await store.orders.claim("q", "w", starting(1), 1_000);
+  const note = (n: number): RunEvent => ({ type: "note.added", data: { by: "ana", text: `note ${n}` } });
+  await store.runs.commit("r0", [created, ...Array.from({ length: 240 }, (_, n) => note(n))]);
+}
+
+export function rebuildContract({ describe, expect, withStore, tamper }: ContractCase): void {
   describe("rebuilding", () => {
     for (const seed of [1, 2, 3]) {
       withStore(
@@ -135,6 +157,44 @@ export function rebuildContract({ describe, expect, withStore }: ContractCase): 
           expect(counted.PENDING).toBe(listed.filter(({ state }) => state === "PENDING").length);
         },
       );
+    }
+
+    withStore("takes in what is committed with it", async ({ store }) => {
+      await grow(store);
+      const [, rebuilt, late] = await Promise.all([
+        store.runs.commit("r1", [created]),
+        store.rebuild(),
+        store.runs.commit("r2", [created]),
+      ]);
+      expect(late.length).toBe(1);
+      expect(rebuilt.events > 240).toBe(true);
+      expect((await store.runs.list()).map(({ id }) => id).toSorted()).toEqual(["r0", "r1", "r2"]);
+    });
+
+    if (tamper === undefined) return;
+    for (const [title, brokenAt, sql] of forgeries) {
+      withStore(`is refused where ${title}, and leaves the rows as they are`, async ({ store }) => {
+        await grow(store);
+        await tamper(store, sql);
+        const before = await rows(store);
+        const report = await store.events.verify();
+        expect(report).toMatchObject({ whole: false, brokenAt });
+        const broken = {
+          code: "CUTOVER_AUDIT_BROKEN",
+          place: `event ${brokenAt}`,
+          details: { seq: brokenAt },
+        };
+        const [alone] = await Promise.allSettled([store.rebuild()]);
+        expect(alone).toMatchObject({ status: "rejected", reason: broken });
+        expect(await rows(store)).toEqual(before);
+        const [rebuilt, other] = await Promise.allSettled([
+          store.rebuild(),
+          store.orders.submit([newOrder("beside")]),
+        ]);
+        expect(rebuilt).toMatchObject({ status: "rejected", reason: broken });
+        expect(other).toMatchObject({ status: "fulfilled" });
+        expect((await store.orders.history("beside")).length).toBe(1);
+      });
     }
   });
 }

@@ -24,6 +24,12 @@ export type CallersTransaction = (store: Store) => Promise<{
   rollback(): Promise<void>;
 }>;
 
+/**
+ * Runs SQL on the store's database as somebody who has it in hand would: past the triggers that hold the events. A store
+ * that no second connection can reach leaves it out.
+ */
+export type Tamper = (store: Store, sql: string) => Promise<void>;
+
 /** What one test is given: an empty store and the clock it lives on. */
 export interface StoreCase {
   readonly store: Store;
@@ -33,6 +39,7 @@ export interface StoreCase {
 export interface ContractCase extends ContractTools {
   readonly withStore: (title: string, body: (given: StoreCase) => Promise<void>) => void;
   readonly callersTransaction: CallersTransaction | undefined;
+  readonly tamper: Tamper | undefined;
 }
 
 /** The code a promise is refused with; `"nothing thrown"` when it is not. */
