@@ -101,9 +101,12 @@ export async function readStore<T>(
 /** A server tells only when it is asked whether there is a store. */
 async function openFound(place: StorePlace): Promise<Store | undefined> {
   const { shared } = place;
-  if (shared === undefined) return openBeside(place, silentLog);
+  if (shared === undefined) {
+    const path = databaseOf(place.store);
+    return openSqliteStore({ path, clock: place.clock, look: true });
+  }
   try {
-    return await openShared(shared, place, { log: silentLog, make: false });
+    return await openShared(shared, place, { log: silentLog, make: false, look: true });
   } catch (error) {
     const missing = hasCode(error, "CUTOVER_STORE_UNAVAILABLE") && error.details["missing"] === true;
     if (missing) return undefined;
@@ -123,7 +126,7 @@ export function openBeside(place: StorePlace, log: Log): Promise<Store> {
 function openShared(
   { url }: SharedStore,
   { clock }: StorePlace,
-  options: { readonly log: Log; readonly make: boolean },
+  options: { readonly log: Log; readonly make: boolean; readonly look?: boolean },
 ): Promise<Store> {
   return openAddress(url, { clock, ...options });
 }

@@ -25,6 +25,8 @@ export interface OpenStoreOptions {
   readonly randomBytes?: RandomBytes;
   /** Whether a store that is not there is made. Default true. False, for who only looks: it is refused, and nothing is written. */
   readonly make?: boolean;
+  /** For who only looks: an SQLite file that may not be written is opened read only, and nothing is made beside it. Default false. */
+  readonly look?: boolean;
 }
 
 /**
@@ -36,14 +38,14 @@ export interface OpenStoreOptions {
  * await using store = await openStore("postgres://app@localhost/work?schema=jobs");
  */
 export async function openStore(where: string, options: OpenStoreOptions = {}): Promise<Store> {
-  const { clock = systemClock, make = true, ...rest } = options;
+  const { clock = systemClock, make = true, look = false, ...rest } = options;
   if (where.startsWith("sqlite:") && where.length > "sqlite:".length) {
     const path = where.slice("sqlite:".length);
     const problem = sqliteAddressProblem(path);
     if (problem !== undefined) throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", problem);
     if (!make && statSync(databasePath(path), { throwIfNoEntry: false }) === undefined)
       throw missingStore(path);
-    return openSqliteStore({ ...rest, clock, path });
+    return openSqliteStore({ ...rest, clock, path, look });
   }
   if (/^postgres(ql)?:\/\//.test(where)) {
     checkAddress(where, ["schema"]); // As it was written: what is read and written again looks in order.

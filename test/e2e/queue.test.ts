@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
-import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/index.ts";
 import { openSqliteStore } from "../../src/store/index.ts";
 import { postgresServer, type TestServer } from "../postgres/server.ts";
-import { Project, type Running, until } from "./command-line.ts";
+import { main, Project, type Running, until } from "./command-line.ts";
 import { copyRows, withApproval } from "./crossings.ts";
 import { submit, worker } from "./queues.ts";
 
@@ -200,6 +200,32 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
     expect(order.state).toBe("COMPLETED");
     expect(history.filter(({ event }) => event === "completed")).toHaveLength(1);
   });
+});
+
+test("a backup on a read-only disk is looked at, and nothing is made beside it", async () => {
+  newProject("sqlite");
+  using own = project;
+  where = "sqlite:backup/work.db";
+  mkdirSync(own.path("backup"));
+  const [id = ""] = submitOrders(["note", "early"]);
+  chmodSync(own.dir, 0o755);
+  chmodSync(own.path("backup"), 0o555);
+  // Root may write everywhere, so it looks as somebody else.
+  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  const look = (...words: readonly string[]): string => {
+    const env = { ...process.env, NO_COLOR: "1", NODE_OPTIONS: "" };
+    const options = { cwd: own.dir, encoding: "utf8" as const, env, ...user };
+    const { stdout, stderr } = spawnSync(process.execPath, [main, ...words, "--store", where], options);
+    return stdout + stderr;
+  };
+  expect(look("queue", "ls", "--queue", "jobs")).toContain(id);
+  expect(look("queue", "show", id, "--queue", "jobs")).toContain("submitted");
+  expect(look("queue", "stats", "--queue", "jobs")).toMatch(/pending +1/);
+  expect(look("queue", "workers", "--queue", "jobs")).not.toContain("CUTOVER_");
+  expect(look("audit", "verify")).toContain("chain whole");
+  expect(look("queue", "pause", "--queue", "jobs", "--reason", "x")).toContain("CUTOVER_STORE_UNAVAILABLE");
+  expect(readdirSync(own.path("backup"))).toEqual(["work.db"]);
+  chmodSync(own.path("backup"), 0o755);
 });
 
 describe("a worker whose file is replaced", () => {

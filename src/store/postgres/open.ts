@@ -268,7 +268,9 @@ function assemble(given: Given, first: Session, head: number): Store {
       place,
     }),
     events,
-    rebuild: async () => ({ events: await writer.task((tx) => rebuildProjections(tx, postgresDialect), "all") }),
+    rebuild: async () => ({
+      events: await writer.task((tx) => rebuildProjections(tx, postgresDialect), "all"),
+    }),
     close,
     [Symbol.asyncDispose]: close,
   };

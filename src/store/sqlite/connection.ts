@@ -1,4 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -8,9 +9,11 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>();
   readonly #arrayStatements = new Map<string, StatementSync>();
 
-  /** Zero timeout: waiting inside SQLite would block the event loop and starves other processes. */
-  constructor(path: string) {
-    this.database = new DatabaseSync(path, { timeout: 0 });
+  /** `look`: read only, see `Look`. Zero timeout: waiting inside SQLite would block the event loop and starves other processes. */
+  constructor(path: string, look?: { readonly immutable: boolean }) {
+    const place = look?.immutable === true ? pathToFileURL(path) : path;
+    if (typeof place !== "string") place.searchParams.set("immutable", "1");
+    this.database = new DatabaseSync(place, { timeout: 0, readOnly: look !== undefined });
   }
 
   /** Runs a statement that changes rows; the number of rows changed. */

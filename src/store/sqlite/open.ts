@@ -15,10 +15,11 @@ import type { Store } from "../store.ts";
 import { Connection } from "./connection.ts";
 import { databasePath } from "./database-path.ts";
 import { GroupCommit } from "./group-commit.ts";
+import { type Look, lookAt } from "./look.ts";
 import { sqliteOrders } from "./orders.ts";
 import { Reader } from "./reader.ts";
 import { rebuildProjections } from "./rebuild.ts";
-import { migrateSchema } from "./schema.ts";
+import { migrateSchema, requireSchema } from "./schema.ts";
 import { runProgram, sqliteDialect, sqliteSql } from "./sql.ts";
 import { isBusy, storeError } from "./sqlite-error.ts";
 import { fileAt, StandingFiles } from "./standing-files.ts";
@@ -32,6 +33,8 @@ export interface SqliteStoreOptions {
   readonly busyMs?: number;
   /** `routes.json`: replaced with every committed change of a route. None by default. */
   readonly routesFile?: string;
+  /** For who only looks: what may not be written is opened read only, and nothing is made beside it. Default false. */
+  readonly look?: boolean;
   /** Told when `routesFile` cannot be written or a listener throws. Silent by default. */
   readonly log?: Log;
   /** Spreads retries of a locked file. Default `Math.random`. */
@@ -57,10 +60,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     let db: Connection | undefined;
     try {
       const before = fileAt(path);
-      db = new Connection(path);
+      const look = options.look === true ? lookAt(path) : undefined;
+      db = new Connection(path, look);
       const opened = before ?? fileAt(path);
-      migrateSchema(db, clock, path);
-      return sqliteStore(db, { ...options, path }, opened);
+      if (look === undefined) migrateSchema(db, clock, path);
+      else requireSchema(db, path);
+      return sqliteStore(db, { ...options, path }, { opened, look });
     } catch (error) {
       db?.close();
       if (!isBusy(error) || clock.monotonic() - since >= busyMs) throw storeError(error, path);
@@ -71,12 +76,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
 
 /**
  * A store over a connection whose schema is up to date.
- * @param opened what the path named when it was opened
+ * @param how what the path named when it was opened, and how it is looked at where it may not be written
  */
 export function sqliteStore(
   db: Connection,
   options: SqliteStoreOptions,
-  opened: ReturnType<typeof fileAt> = fileAt(options.path),
+  how: { readonly opened: ReturnType<typeof fileAt>; readonly look?: Look | undefined } = {
+    opened: fileAt(options.path),
+  },
 ): Store {
   const { path, clock, log = silentLog, routesFile } = options;
   const shared = {
@@ -84,7 +91,8 @@ export function sqliteStore(
     random: options.random ?? Math.random,
     busyMs: options.busyMs ?? 5_000,
     place: path,
-    files: new StandingFiles(path, clock, opened),
+    files: new StandingFiles(path, clock, how.opened),
+    stillWhole: how.look?.stillWhole,
   };
   const reader = new Reader(db, shared);
   let routesFileStale = routesFile !== undefined;

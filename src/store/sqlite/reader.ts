@@ -12,6 +12,7 @@ export class Reader {
   readonly #busyMs: number;
   readonly #place: string;
   readonly #files: StandingFiles;
+  readonly #stillWhole: (() => void) | undefined;
   #closed = false;
 
   constructor(
@@ -22,6 +23,8 @@ export class Reader {
       readonly busyMs: number;
       readonly place: string;
       readonly files: StandingFiles;
+      /** Asked after each query; throws when what was read may not hold together. */
+      readonly stillWhole?: (() => void) | undefined;
     },
   ) {
     this.#db = db;
@@ -30,6 +33,7 @@ export class Reader {
     this.#busyMs = options.busyMs;
     this.#place = options.place;
     this.#files = options.files;
+    this.#stillWhole = options.stillWhole;
   }
 
   /** @throws CUTOVER_STORE_* as a `CutoverError` */
@@ -39,7 +43,9 @@ export class Reader {
       if (this.#closed) throw this.closedError();
       try {
         this.#files.glance();
-        return query(this.#db);
+        const answer = query(this.#db);
+        this.#stillWhole?.();
+        return answer;
       } catch (error) {
         if (!isBusy(error) || this.#clock.monotonic() - since >= this.#busyMs)
           throw storeError(error, this.#place);

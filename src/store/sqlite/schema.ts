@@ -21,6 +21,31 @@ const applicationId = 0x4375746f;
  * @throws CUTOVER_STORE_CORRUPT when it is a database, but not a store
  */
 export function migrateSchema(db: Connection, clock: Clock, place: string): void {
+  const missing = missingFiles(db, place);
+  // WAL lets others read while the owner writes; it is a property of the file. Memory databases keep their own.
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  // A checkpoint holds a commit up for as long as two syncs and all its pages take: every 8,000 pages (32 MB) instead of
+  // every 1,000 an eighth as often, and a page that was changed many times in between is copied once.
+  db.exec("PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000");
+  for (const file of missing) applyFile(db, file, clock);
+}
+
+/**
+ * For a database that is only looked at.
+ * @throws what `migrateSchema` throws, and CUTOVER_STORE_UNAVAILABLE when it has an older schema
+ */
+export function requireSchema(db: Connection, place: string): void {
+  const [missing] = missingFiles(db, place);
+  if (missing === undefined) return;
+  throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected a store of this version's schema, or the right to bring it there, found one without ${missing.name}, read only`,
+    remedy: `copy it, with the -wal beside it, to a folder that can be written, and look there: cp ${place}* DIR`,
+    place,
+  });
+}
+
+/** What the database has not seen yet. */
+function missingFiles(db: Connection, place: string): readonly SchemaFile[] {
   const files = schemaFiles();
   const newest = files.at(-1)?.version ?? 0;
   const applied = appliedVersions(db, place);
@@ -32,15 +57,8 @@ export function migrateSchema(db: Connection, clock: Clock, place: string): void
       place,
     });
   }
-  // WAL lets others read while the owner writes; it is a property of the file. Memory databases keep their own.
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  // A checkpoint holds a commit up for as long as two syncs and all its pages take: every 8,000 pages (32 MB) instead of
-  // every 1,000 an eighth as often, and a page that was changed many times in between is copied once.
-  db.exec("PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000");
   const present = new Set(applied.map((row) => row.version));
-  for (const file of files) {
-    if (!present.has(file.version)) applyFile(db, file, clock);
-  }
+  return files.filter(({ version }) => !present.has(version));
 }
 
 function applyFile(db: Connection, file: SchemaFile, clock: Clock): void {

@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from "node:fs";
+import { type BigIntStats, realpathSync, statSync } from "node:fs";
 import { asError, type Clock, CutoverError } from "../../core/index.ts";
 
 /** So long a read and the beginning of a commit trust the last look: who reads all the time looks next to never. */
@@ -19,7 +19,7 @@ interface Standing {
  * What a path names now; undefined where there is nothing, and for a database in memory.
  * @throws CUTOVER_STORE_UNAVAILABLE where the system does not say
  */
-export function fileAt(path: string): FileId | undefined {
+export function fileAt(path: string): BigIntStats | undefined {
   if (isInMemory(path)) return undefined;
   try {
     return statSync(path, { bigint: true, throwIfNoEntry: false });
