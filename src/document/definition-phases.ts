@@ -161,13 +161,21 @@ export function fillPhase(source: DefinitionSource, draft: PhaseDraft, key: stri
   }
   for (const ramp of ramps) work.push(rampStep(source, ramp, draft));
   draft.steps.push(...work.filter((item) => item !== undefined));
-  draft.steps.sort((a, b) => a.line - b.line);
-  for (const check of inside(inventory.checks)) {
+  const checks = inside(inventory.checks);
+  for (const check of checks) {
+    if (check.guards !== "task") continue;
     const claim = claimOfCheck(check);
-    if (check.guards === "entry") draft.entry.add(claim);
-    else if (check.guards === "task")
-      draft.steps.push(claimedStep(source, claim, { names: draft.stepNames, notes: claim.notes ?? [] }));
-    else draft.exit.add(claim);
+    draft.steps.push(claimedStep(source, claim, { names: draft.stepNames, notes: claim.notes ?? [] }));
+  }
+  // Only now: what is to be shown before a command stands before it, or something is deleted first.
+  draft.steps.sort((a, b) => a.line - b.line);
+  const first = draft.steps.findIndex(({ irreversible }) => irreversible);
+  // A phase that deletes at once has no part before that, at whose end it could be shown.
+  const goneAt = first === 0 || draft.forwardOnly ? (draft.steps[first]?.line ?? 0) : 0;
+  for (const check of checks) {
+    if (check.guards === "task") continue;
+    const before = check.guards === "entry" || check.place.line < goneAt;
+    (before ? draft.entry : draft.exit).add(claimOfCheck(check));
   }
   for (const criterion of inside(inventory.criteria))
     if (criterion.check === undefined) draft.exit.add(claimOfCriterion(criterion));

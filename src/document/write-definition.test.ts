@@ -45,6 +45,34 @@ describe("a definition written from a plan", () => {
     expect(triggers).toHaveLength(4);
   });
 
+  test("has what is to be shown before a deletion stand before it", () => {
+    const steps = (plan: string): unknown =>
+      loadText(written(plan)).default.phases.map(({ name, entry, steps: all, exit }) => [
+        name,
+        entry.map((check) => check.name),
+        all.map((step) => step.name),
+        exit.map((gate) => gate.name),
+      ]);
+    expect(
+      steps(
+        "# Move\n\n## Phase 1: Clean\n\n- [ ] Backup restores\n- [ ] All tests pass\n\n```bash\nrm -rf old\n```\n",
+      ),
+    ).toEqual([
+      ["clean", [], ["backup-restores", "all-tests-pass"], []],
+      ["clean-final", [], ["rm-old"], []],
+    ]);
+    expect(
+      steps(
+        "# Move\n\n## Phase 1: Clean\n\n**Checklist:**\n\n- [ ] Backup restores\n\n**Steps:**\n\n1. Delete the old tree: `rm -rf old`\n\n**Verification:**\n\n- [ ] Nothing refers to it\n",
+      ),
+    ).toEqual([["clean", ["Backup restores"], ["rm-old"], ["Nothing refers to it"]]]);
+    expect(
+      steps(
+        "# Move\n\n## Phase 1: Swap\n\n- [ ] Backup restores\n\n```bash\nsystemctl stop old\n```\n\n- [ ] Nobody complains\n",
+      ),
+    ).toEqual([["swap", [], ["backup-restores", "systemctl-stop-old", "nobody-complains"], []]]);
+  });
+
   test("makes every command a step that a person reads first, and what deletes one that a person approves", async () => {
     const plan =
       "# Move\n\n## Phase 1: Swap\n\n### Step 1: Move\n\n```bash\nmkdir -p new/{a,b}\nmv src/ old/\n```\n\n### Step 2: Clean\n\n```bash\nrm -rf old/\n```\n\n**Verification**:\n- [ ] Old tree unused\n\n## Rollback Plan\n\n```bash\ngit checkout before\n```\n";
