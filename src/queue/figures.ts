@@ -60,13 +60,14 @@ export class Figures {
     });
   }
 
-  async metrics(): Promise<QueueMetrics> {
-    const { meter, store, settings } = this.#context;
+  /** @param context of the call */
+  async metrics(context: QueueContext): Promise<QueueMetrics> {
+    const { meter, store, settings } = context;
     const counts = await store.orders.counts(settings.name);
     return {
       counts,
       depth: unfinished(counts),
-      ageMs: await this.#ageMs(),
+      ageMs: await this.#ageMs(context),
       wait: meter.wait.summary(),
       run: meter.run.summary(),
       throughput: meter.throughput(),
@@ -115,8 +116,7 @@ export class Figures {
     return { unfinished: unfinished(counts), findings };
   }
 
-  async #ageMs(): Promise<number> {
-    const { store, settings } = this.#context;
+  async #ageMs({ store, settings }: QueueContext = this.#context): Promise<number> {
     const oldest = await store.orders.oldestDue(settings.name);
     return oldest === undefined ? 0 : Math.max(0, store.clock.now() - oldest);
   }

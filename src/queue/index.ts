@@ -8,6 +8,7 @@ export {
   type FailureClass,
   retryAfter,
 } from "./failure.ts";
+export type { CallOptions } from "./calls.ts";
 export { headOfQueue, type QueueFacts, type QueueFinding, queueFindings } from "./findings.ts";
 export { queueFaultPoints } from "./fault-points.ts";
 export type { HealthReason, QueueHealth } from "./health.ts";

@@ -9,6 +9,7 @@ import type {
   WorkerRecord,
 } from "../store/index.ts";
 import type { AuditRecovery, AuditRecoveryOptions } from "./audit-recovery.ts";
+import type { CallOptions } from "./calls.ts";
 import type { QueueHealth } from "./health.ts";
 import type { QueueMetrics } from "./metrics.ts";
 import type { ConfigChange } from "./queue-config.ts";
@@ -47,6 +48,9 @@ export interface DeadLetterQuery {
  * Calls and ends of work of the same turn of the event loop share one commit: a hundred orders that end together cost
  * hardly more than one, without a call for it.
  *
+ * A store that is away is waited for, by `callTimeout` of `openQueue` less long, then a call is refused with
+ * CUTOVER_STORE_UNAVAILABLE. What it was to store may be stored all the same: with a `key` or an `id` it can be done again.
+ *
  * After `stop()` every call is refused with CUTOVER_QUEUE_CLOSED. A refusal is a rejected promise; only `work` throws.
  */
 export interface Queue extends AsyncDisposable {
@@ -69,17 +73,17 @@ export interface Queue extends AsyncDisposable {
    * here nor on a worker that was seen of late · CUTOVER_QUEUE_FULL with `details.retryAfterMs` ·
    * CUTOVER_QUEUE_UNKNOWN_ORDER when `after` names one that is not known
    */
-  submit(kind: string, payload?: unknown, options?: SubmitOptions): Promise<Submitted>;
+  submit(kind: string, payload?: unknown, options?: SubmitOptions & CallOptions): Promise<Submitted>;
   /**
    * Stores all of them or, when one is refused, none.
    * @throws as `submit`, and CUTOVER_QUEUE_CYCLE when they wait for each other · CUTOVER_QUEUE_INVALID when they are more than
    * the depth of the queue
    */
-  submitAll(orders: readonly Submission[]): Promise<readonly Submitted[]>;
+  submitAll(orders: readonly Submission[], options?: CallOptions): Promise<readonly Submitted[]>;
   /**
    * Submits inside a transaction of the caller on the same database: the order is there when that commits and never was
    * when it does not. It takes effect with the next claim by anybody; until then `get` shows it as PENDING, and an order
-   * whose id or key is known by then is dropped.
+   * whose id or key is known by then is dropped. How long it may take is said of the connection, not by `callTimeout`.
    * @param connection a `DatabaseSync` on the same file, or a client of `pg` inside a transaction
    * @throws as `submit`, save what depends on other orders: `after` is looked at when it takes effect, and the depth never
    * refuses it, since nobody would hear of that
@@ -102,14 +106,15 @@ export interface Queue extends AsyncDisposable {
     orders: readonly Submission[],
   ): Promise<readonly { readonly id: string }[]>;
 
-  get(id: string): Promise<OrderRecord | undefined>;
+  get(id: string, options?: CallOptions): Promise<OrderRecord | undefined>;
   /** By id, 100 unless told otherwise; `after` is the last id of the page before. */
   list(query?: {
     readonly states?: readonly OrderState[];
     readonly limit?: number;
     readonly after?: string;
+    readonly signal?: AbortSignal;
   }): Promise<readonly OrderRecord[]>;
-  counts(): Promise<OrderCounts>;
+  counts(options?: CallOptions): Promise<OrderCounts>;
 
   /**
    * Marks an order for cancellation and, when it runs, here or on another worker, asks it to end. An order that waits is
@@ -118,7 +123,11 @@ export interface Queue extends AsyncDisposable {
    * is refused and goes on undisturbed, one that is CANCELLED already is refused too
    * @throws CUTOVER_QUEUE_UNKNOWN_ORDER · CUTOVER_QUEUE_ILLEGAL_TRANSITION when it is finished, or not waiting
    */
-  cancel(id: string, reason: string, options?: { readonly onlyWaiting?: boolean }): Promise<OrderRecord>;
+  cancel(
+    id: string,
+    reason: string,
+    options?: CallOptions & { readonly onlyWaiting?: boolean },
+  ): Promise<OrderRecord>;
   /**
    * Cancels every unfinished order of this kind and in these states, some hundreds at a time; resolves with how many.
    * What is submitted meanwhile may be among them or not.
@@ -127,25 +136,30 @@ export interface Queue extends AsyncDisposable {
     readonly reason: string;
     readonly kind?: string;
     readonly states?: readonly OrderState[];
+    /** Those that are cancelled when it aborts stay so. */
+    readonly signal?: AbortSignal;
   }): Promise<number>;
   /**
    * Runs a FAILED order again from its first attempt, or one that waits for its retry now. One that was CANCELLED because an
    * order it waited for failed or was cancelled runs when all those are COMPLETED, retried before it; its key stays its own.
    * @throws CUTOVER_QUEUE_UNKNOWN_ORDER · CUTOVER_QUEUE_ILLEGAL_TRANSITION, also when it is running
    */
-  retry(id: string, reason?: string): Promise<OrderRecord>;
+  retry(id: string, reason?: string, options?: CallOptions): Promise<OrderRecord>;
   /** Orders that failed for good, by id. `after` is the last id of the page before. */
-  deadLetters(query?: DeadLetterQuery & { readonly after?: string }): Promise<readonly OrderRecord[]>;
+  deadLetters(
+    query?: DeadLetterQuery & CallOptions & { readonly after?: string },
+  ): Promise<readonly OrderRecord[]>;
   /**
    * Runs failed orders again from their first attempt; resolves with how many. `code`: only those that failed with it;
    * `ids`: only these, as far as they are FAILED.
    */
   resubmit(
-    query?: DeadLetterQuery & {
-      readonly code?: string;
-      readonly ids?: readonly string[];
-      readonly reason?: string;
-    },
+    query?: DeadLetterQuery &
+      CallOptions & {
+        readonly code?: string;
+        readonly ids?: readonly string[];
+        readonly reason?: string;
+      },
   ): Promise<number>;
   /** @throws CUTOVER_QUEUE_UNKNOWN_ORDER · CUTOVER_QUEUE_INVALID when it is finished */
   setPriority(id: string, priority: number): Promise<OrderRecord>;
@@ -214,7 +228,7 @@ export interface Queue extends AsyncDisposable {
   /** See `recoverFromAudit`. */
   recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery>;
   /** Removes orders that finished longer ago than this, in small batches; their events stay in the audit log. Resolves with how many. */
-  prune(options: { readonly olderThan: Duration }): Promise<number>;
+  prune(options: CallOptions & { readonly olderThan: Duration }): Promise<number>;
 
   /**
    * Claims nothing more, gives running work `wait` (default none) to end by itself, then asks it to, and ends it

@@ -1,5 +1,6 @@
 import { hasCode } from "../core/index.ts";
 import type { OrderRecord, OrderState } from "../store/index.ts";
+import { forCall } from "./calls.ts";
 import type { QueueContext } from "./context.ts";
 import type { Queue } from "./queue.ts";
 import { requeue } from "./requeue.ts";
@@ -17,15 +18,16 @@ export async function cancelMany(
   which: Parameters<Queue["cancelAll"]>[0],
   askEnd: AskEnd,
 ): Promise<number> {
-  onlyKnown(which, { reason: true, kind: true, states: true }, "cancelAll");
-  const { reason, kind, states = unfinishedStates } = which;
+  onlyKnown(which, { reason: true, kind: true, states: true, signal: true }, "cancelAll");
+  const { reason, kind, states = unfinishedStates, signal } = which;
+  const call = forCall(context, signal);
   reasonText(reason);
   refuseUnknownStates(states, unfinishedStates);
   if (kind !== undefined) kindName(kind);
   let cancelled = 0;
-  for await (const page of ordersIn(context, states)) {
+  for await (const page of ordersIn(call, states)) {
     const meant = page.filter((order) => kind === undefined || order.kind === kind);
-    cancelled += await forEach(meant, (order) => cancelOrder(context, order, reason, askEnd));
+    cancelled += await forEach(meant, (order) => cancelOrder(call, order, reason, askEnd));
   }
   return cancelled;
 }
@@ -34,35 +36,41 @@ export function deadLetters(
   context: QueueContext,
   query: NonNullable<Parameters<Queue["deadLetters"]>[0]>,
 ): Promise<readonly OrderRecord[]> {
-  onlyKnown(query, { kind: true, limit: true, after: true }, "deadLetters");
+  onlyKnown(query, { kind: true, limit: true, after: true, signal: true }, "deadLetters");
   const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
   if (query.kind !== undefined) kindName(query.kind);
   if (query.after !== undefined) isText(query.after, "after");
-  return failed(context, limit, query.after, ({ kind }) => query.kind === undefined || kind === query.kind);
+  const call = forCall(context, query.signal);
+  return failed(call, limit, query.after, ({ kind }) => query.kind === undefined || kind === query.kind);
 }
 
 /** @param known the order of an id, refused when there is none */
 export async function resubmitMany(
   context: QueueContext,
   query: NonNullable<Parameters<Queue["resubmit"]>[0]>,
-  known: (id: string) => Promise<OrderRecord>,
+  known: (call: QueueContext, id: string) => Promise<OrderRecord>,
 ): Promise<number> {
-  onlyKnown(query, { kind: true, limit: true, code: true, ids: true, reason: true }, "resubmit");
-  const { kind, code, ids, reason = "asked for by resubmit()" } = query;
+  onlyKnown(
+    query,
+    { kind: true, limit: true, code: true, ids: true, reason: true, signal: true },
+    "resubmit",
+  );
+  const { kind, code, ids, reason = "asked for by resubmit()", signal } = query;
   reasonText(reason);
   const limit = whole(query.limit ?? 1_000, "limit", 1, 100_000);
   if (kind !== undefined) kindName(kind);
   if (code !== undefined) isText(code, "code");
   if (ids !== undefined && !Array.isArray(ids)) throw invalid("ids", "a list of ids", ids);
+  const call = forCall(context, signal);
   const meant = (order: OrderRecord): boolean =>
     order.state === "FAILED" &&
     (kind === undefined || order.kind === kind) &&
     (code === undefined || order.error?.code === code);
   const found =
     ids === undefined
-      ? await failed(context, limit, undefined, meant)
-      : (await Promise.all(ids.map(known))).filter(meant).slice(0, limit);
-  return forEach(found, (order) => requeue(context, order, reason));
+      ? await failed(call, limit, undefined, meant)
+      : (await Promise.all(ids.map((id) => known(call, id)))).filter(meant).slice(0, limit);
+  return forEach(found, (order) => requeue(call, order, reason));
 }
 
 async function failed(

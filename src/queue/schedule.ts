@@ -1,5 +1,6 @@
 import { faultPoint, isCutoverError, type JsonObject, lastTime } from "../core/index.ts";
 import type { ScheduleRecord } from "../store/index.ts";
+import { forCall } from "./calls.ts";
 import type { QueueContext } from "./context.ts";
 import { plainJson } from "./plain-json.ts";
 import { scheduleTimes, type ScheduleWhen, storedTimes } from "./schedule-time.ts";
@@ -24,6 +25,8 @@ const nameShape = /^[\w.:/-]{1,100}$/;
  */
 export class Schedules {
   readonly #context: QueueContext;
+  /** That of `set`, `remove` and `list`. */
+  readonly #calls: QueueContext;
   readonly #submit: (submission: Submission) => Promise<unknown>;
   #lookAt = Number.NEGATIVE_INFINITY;
   #dueAt: number | undefined;
@@ -31,6 +34,7 @@ export class Schedules {
   /** @param submit stores one order like `Queue.submit`, telemetry included, however many wait already */
   constructor(context: QueueContext, submit: (submission: Submission) => Promise<unknown>) {
     this.#context = context;
+    this.#calls = forCall(context);
     this.#submit = submit;
   }
 
@@ -48,7 +52,7 @@ export class Schedules {
   ): Promise<ScheduleRecord> {
     scheduleName(name);
     const order = this.#order(kind, payload, options);
-    const { store, settings } = this.#context;
+    const { store, settings } = this.#calls;
     const times = scheduleTimes(when);
     const { text, timezone } = times;
     const first = times.first(store.clock.now());
@@ -63,14 +67,14 @@ export class Schedules {
   /** False when there was none. Orders that were submitted already stay. */
   async remove(name: string): Promise<boolean> {
     scheduleName(name);
-    const { store, settings } = this.#context;
+    const { store, settings } = this.#calls;
     const known = (await this.list()).some((other) => other.name === name);
     if (known) await store.orders.setSchedule(settings.name, name, undefined);
     return known;
   }
 
   list(): Promise<readonly ScheduleRecord[]> {
-    return this.#context.store.orders.schedules(this.#context.settings.name);
+    return this.#calls.store.orders.schedules(this.#calls.settings.name);
   }
 
   /**
@@ -87,7 +91,7 @@ export class Schedules {
     this.#lookAt = monotonic + settings.pollMs;
     try {
       let dueAt: number | undefined;
-      for (const schedule of await this.list()) {
+      for (const schedule of await store.orders.schedules(settings.name)) {
         const next = await this.#runOne(schedule, now);
         if (next !== undefined && (dueAt === undefined || next < dueAt)) dueAt = next;
       }

@@ -67,6 +67,11 @@ export interface QueueOptions {
   readonly keep?: Duration;
   /** Health warns when the order that waits longest has been due for so long. Default `"10m"`. */
   readonly ageLimit?: Duration;
+  /**
+   * Longest time that a call such as `submit`, `get` or `cancel` waits for an answer of the store; then it is refused with
+   * CUTOVER_STORE_UNAVAILABLE. Default: for as long as the store tries itself, on PostgreSQL that is away 30 s.
+   */
+  readonly callTimeout?: Duration;
   /** Schema of the tables, for `postgres://…` only. Default `"cutover"`. */
   readonly schema?: string;
   /** The object of `import * as otel from "@opentelemetry/api"`: traces and metrics are told to it. Default: nobody. */
@@ -107,6 +112,8 @@ export interface QueueSettings {
   /** Undefined: for ever. */
   readonly keepMs: number | undefined;
   readonly ageLimitMs: number;
+  /** Undefined: the store alone says. */
+  readonly callTimeoutMs: number | undefined;
   readonly schema: string | undefined;
   readonly telemetry: TelemetryApi | undefined;
   readonly classify: Classify;
@@ -136,6 +143,7 @@ const knownOptions: Readonly<Record<keyof QueueOptions, true>> = {
   claimBatch: true,
   keep: true,
   ageLimit: true,
+  callTimeout: true,
   schema: true,
   telemetry: true,
   classify: true,
@@ -206,6 +214,8 @@ function readOptions(options: QueueOptions): QueueSettings {
     claimBatch: whole(options.claimBatch ?? 250, "claimBatch", 1, 500),
     keepMs: options.keep === undefined ? undefined : duration(options.keep, "keep"),
     ageLimitMs: duration(options.ageLimit ?? defaultAgeLimitMs, "ageLimit", 1),
+    callTimeoutMs:
+      options.callTimeout === undefined ? undefined : duration(options.callTimeout, "callTimeout", 1),
     schema: options.schema,
     telemetry: telemetryApi(options.telemetry),
     classify: options.classify ?? (() => undefined),
@@ -312,19 +322,6 @@ export function whole(value: number, field: string, least: number, most: number)
 function between(value: number, field: string, least: number, most: number): number {
   if (typeof value === "number" && value >= least && value <= most) return value;
   throw invalid(field, `a number from ${least} to ${most}`, value);
-}
-
-const inEach = "say it in each order: { kind, payload, priority, … }";
-const saidElsewhere: Readonly<Record<"work" | "submitAll" | "submitAllWithin", string>> = {
-  work: "say how many orders run here with slots of openQueue, what one takes with needs of submit, and what holds for all workers with limits of configure",
-  submitAll: inEach,
-  submitAllWithin: inEach,
-};
-
-/** Refuses what nobody reads behind the last argument. @throws CUTOVER_QUEUE_INVALID naming the call */
-export function nothingMore(more: readonly unknown[], call: keyof typeof saidElsewhere): void {
-  const found = more.find((argument) => argument !== undefined);
-  if (found !== undefined) throw invalid(call, "no further argument", found, saidElsewhere[call]);
 }
 
 /**

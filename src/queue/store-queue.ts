@@ -1,7 +1,9 @@
 import { CutoverError, type Json } from "../core/index.ts";
 import type { OrderCounts, OrderRecord } from "../store/index.ts";
 import { type AuditRecovery, type AuditRecoveryOptions, recoverOwn } from "./audit-recovery.ts";
+import { type CallOptions, callSignal, forCall, inEach, nothingMore } from "./calls.ts";
 import type { QueueContext } from "./context.ts";
+import { isEmpty } from "./emptiness.ts";
 import { Figures } from "./figures.ts";
 import { Hearing } from "./hearing.ts";
 import type { QueueHealth } from "./health.ts";
@@ -18,10 +20,10 @@ import { type Handler, inProcess } from "./sandboxes/in-process.ts";
 import type { Sandbox } from "./sandboxes/sandbox.ts";
 import { Schedules } from "./schedule.ts";
 import { Scheduler } from "./scheduler.ts";
-import { duration, invalid, isText, nothingMore, onlyKnown, reasonText, whole } from "./settings.ts";
-import { isFinished, orderStates, refuseUnknownStates, unfinished } from "./states.ts";
-import { kindName, type Submission, submissionOf, type SubmitOptions } from "./submission.ts";
-import { Submitter, takeUpInbox } from "./submitter.ts";
+import { duration, invalid, isText, onlyKnown, reasonText, whole } from "./settings.ts";
+import { isFinished, orderStates, refuseUnknownStates } from "./states.ts";
+import { kindName, type Submission, submissionOf, type SubmitOptions, submitOptions } from "./submission.ts";
+import { Submitter } from "./submitter.ts";
 import { orderTimeline, type TimelineEntry } from "./timeline.ts";
 import { Upkeep } from "./upkeep.ts";
 import { Waiters, waitOptions } from "./waiters.ts";
@@ -33,6 +35,8 @@ const empty = "";
 /** The queue over a store. Made by `openQueue`. */
 export class StoreQueue implements Queue {
   readonly #context: QueueContext;
+  /** That of calls without a signal. */
+  readonly #calls: QueueContext;
   readonly #scheduler: Scheduler;
   readonly #schedules: Schedules;
   readonly #workers: WorkerList;
@@ -42,12 +46,12 @@ export class StoreQueue implements Queue {
   readonly #recoverer: Recoverer;
   readonly #figures: Figures;
   readonly #closeStore: () => Promise<void>;
-  #announcing: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(context: QueueContext, closeStore: () => Promise<void>) {
     const { settings } = context;
     this.#context = context;
+    this.#calls = forCall(context);
     this.#closeStore = closeStore;
     this.#workers = new WorkerList(context);
     this.#submitter = new Submitter(context, this.#workers, () => this.#scheduler.ringSoon());
@@ -95,7 +99,7 @@ export class StoreQueue implements Queue {
     if (typeof how !== "function" && typeof sandbox?.prepare !== "function")
       throw invalid("work", "a function or a sandbox", how);
     this.#scheduler.add(kind, typeof how === "function" ? inProcess(how, this.#context.settings.clock) : how);
-    this.#announce();
+    this.#workers.announce(() => (this.#stopped === undefined ? this.#scheduler.kinds : []));
     if (this.recovered.waiting === 0) this.#scheduler.ring();
     else {
       // Orders of a dead worker may have waited for just this sandbox; none may start before they were looked for.
@@ -109,18 +113,29 @@ export class StoreQueue implements Queue {
     }
   }
 
-  async submit(kind: string, payload?: unknown, options: SubmitOptions = {}): Promise<Submitted> {
-    const [stored] = await this.submitAll([submissionOf(kind, payload, options)]);
+  async submit(
+    kind: string,
+    payload?: unknown,
+    options: SubmitOptions & CallOptions = {},
+  ): Promise<Submitted> {
+    this.#refuseStopped();
+    submitOptions(options);
+    const { signal, ...about } = options;
+    const [stored] = await this.#submitter.submit([submissionOf(kind, payload, about)], signal);
     if (stored === undefined) {
       throw new CutoverError("CUTOVER_INTERNAL", { message: "the store returned no record for a new order" });
     }
     return stored;
   }
 
-  async submitAll(orders: readonly Submission[], ...more: readonly unknown[]): Promise<readonly Submitted[]> {
+  async submitAll(
+    orders: readonly Submission[],
+    options: CallOptions = {},
+    ...more: readonly unknown[]
+  ): Promise<readonly Submitted[]> {
     this.#refuseStopped();
     nothingMore(more, "submitAll");
-    return this.#submitter.submit(orders);
+    return this.#submitter.submit(orders, callSignal(options, "submitAll", inEach));
   }
 
   async submitWithin(
@@ -143,37 +158,37 @@ export class StoreQueue implements Queue {
     return this.#submitter.submitWithin(connection, orders);
   }
 
-  async get(id: string): Promise<OrderRecord | undefined> {
-    this.#refuseStopped();
-    if (typeof id !== "string") throw invalid("id", "the id of a work order", id);
-    const order = await this.#context.store.orders.get(id);
-    return order?.queue === this.#context.settings.name ? order : undefined;
+  async get(id: string, options: CallOptions = {}): Promise<OrderRecord | undefined> {
+    return this.#find(this.#call(callSignal(options, "get")), id);
   }
 
   async list(query: Parameters<Queue["list"]>[0] = {}): ReturnType<Queue["list"]> {
     this.#refuseStopped();
-    onlyKnown(query, { states: true, limit: true, after: true }, "list");
+    onlyKnown(query, { states: true, limit: true, after: true, signal: true }, "list");
+    const { signal, ...asked } = query;
     refuseUnknownStates(query.states, orderStates);
     if (query.after !== undefined) isText(query.after, "after");
     const limit = whole(query.limit ?? 100, "limit", 1, 100_000);
-    return this.#context.store.orders.list({ ...query, queue: this.#context.settings.name, limit });
+    const { store, settings } = this.#call(signal);
+    return store.orders.list({ ...asked, queue: settings.name, limit });
   }
 
-  async counts(): Promise<OrderCounts> {
-    this.#refuseStopped();
-    return this.#context.store.orders.counts(this.#context.settings.name);
+  async counts(options: CallOptions = {}): Promise<OrderCounts> {
+    const { store, settings } = this.#call(callSignal(options, "counts"));
+    return store.orders.counts(settings.name);
   }
 
   async cancel(
     id: string,
     reason: string,
-    options: { readonly onlyWaiting?: boolean } = {},
+    options: CallOptions & { readonly onlyWaiting?: boolean } = {},
   ): Promise<OrderRecord> {
-    onlyKnown(options, { onlyWaiting: true }, "cancel");
+    onlyKnown(options, { onlyWaiting: true, signal: true }, "cancel");
     reasonText(reason);
-    const found = await this.#known(id);
-    if (options.onlyWaiting === true) return cancelWaiting(this.#context, found, reason);
-    return cancelOrder(this.#context, found, reason, this.#askEnd);
+    const call = this.#call(options.signal);
+    const found = await this.#known(call, id);
+    if (options.onlyWaiting === true) return cancelWaiting(call, found, reason);
+    return cancelOrder(call, found, reason, this.#askEnd);
   }
 
   async cancelAll(which: Parameters<Queue["cancelAll"]>[0]): Promise<number> {
@@ -181,8 +196,9 @@ export class StoreQueue implements Queue {
     return cancelMany(this.#context, which, this.#askEnd);
   }
 
-  async retry(id: string, reason = "asked for by retry()"): Promise<OrderRecord> {
-    return requeue(this.#context, await this.#known(id), reasonText(reason));
+  async retry(id: string, reason = "asked for by retry()", options: CallOptions = {}): Promise<OrderRecord> {
+    const call = this.#call(callSignal(options, "retry"));
+    return requeue(call, await this.#known(call, id), reasonText(reason));
   }
 
   async deadLetters(query: Parameters<Queue["deadLetters"]>[0] = {}): Promise<readonly OrderRecord[]> {
@@ -192,21 +208,21 @@ export class StoreQueue implements Queue {
 
   async resubmit(query: Parameters<Queue["resubmit"]>[0] = {}): Promise<number> {
     this.#refuseStopped();
-    return resubmitMany(this.#context, query, (id) => this.#known(id));
+    return resubmitMany(this.#context, query, (call, id) => this.#known(call, id));
   }
 
   async setPriority(id: string, priority: number): Promise<OrderRecord> {
-    const order = await this.#known(id);
+    const order = await this.#known(this.#calls, id);
     if (isFinished(order.state))
       throw invalid("id", "an unfinished work order", `${id}, which is ${order.state}`);
     const wanted = whole(priority, "priority", -1_000_000, 1_000_000);
-    return (await this.#context.store.orders.setPriority(id, wanted)) ?? order;
+    return (await this.#calls.store.orders.setPriority(id, wanted)) ?? order;
   }
 
   async waitFor(id: string, options: WaitOptions = {}): Promise<OrderRecord> {
     this.#refuseStopped();
     return this.#waiters.until(id, waitOptions(options), async () => {
-      const order = await this.#known(id);
+      const order = await this.#known(this.#context, id);
       return isFinished(order.state) ? order : undefined;
     });
   }
@@ -214,7 +230,7 @@ export class StoreQueue implements Queue {
   async drain(options: WaitOptions = {}): Promise<void> {
     this.#refuseStopped();
     await this.#waiters.until(empty, waitOptions(options), async () =>
-      (await this.#isEmpty()) ? true : undefined,
+      (await isEmpty(this.#context, this.#scheduler)) ? true : undefined,
     );
   }
 
@@ -229,7 +245,7 @@ export class StoreQueue implements Queue {
 
   async config(): ReturnType<Queue["config"]> {
     this.#refuseStopped();
-    return this.#context.store.orders.config(this.#context.settings.name);
+    return this.#calls.store.orders.config(this.#calls.settings.name);
   }
 
   async configure(change: ConfigChange, reason = "asked for by configure()"): ReturnType<Queue["configure"]> {
@@ -259,34 +275,34 @@ export class StoreQueue implements Queue {
 
   async metrics(): Promise<QueueMetrics> {
     this.#refuseStopped();
-    return this.#figures.metrics();
+    return this.#figures.metrics(this.#calls);
   }
 
   async workers(): ReturnType<Queue["workers"]> {
     this.#refuseStopped();
-    return listWorkers(this.#context.store, this.#context.settings.name);
+    return listWorkers(this.#calls.store, this.#calls.settings.name);
   }
 
   async timeline(id: string): Promise<readonly TimelineEntry[]> {
-    await this.#known(id);
-    return orderTimeline(this.#context.store, id);
+    await this.#known(this.#calls, id);
+    return orderTimeline(this.#calls.store, id);
   }
 
   async history(id: string): ReturnType<Queue["history"]> {
-    await this.#known(id);
-    return this.#context.store.orders.history(id);
+    await this.#known(this.#calls, id);
+    return this.#calls.store.orders.history(id);
   }
 
   async recoverFromAudit(options: AuditRecoveryOptions): Promise<AuditRecovery> {
     this.#refuseStopped();
-    const { settings, store } = this.#context;
+    const { settings, store } = this.#calls;
     return recoverOwn(store, settings.name, options);
   }
 
   async prune(options: Parameters<Queue["prune"]>[0]): Promise<number> {
     this.#refuseStopped();
-    onlyKnown(options, { olderThan: true }, "prune");
-    return prune(this.#context, duration(options.olderThan, "olderThan"), Infinity);
+    onlyKnown(options, { olderThan: true, signal: true }, "prune");
+    return prune(this.#call(options.signal), duration(options.olderThan, "olderThan"), Infinity);
   }
 
   async stop(options: Parameters<Queue["stop"]>[0] = {}): Promise<void> {
@@ -330,26 +346,9 @@ export class StoreQueue implements Queue {
     ]);
   }
 
-  /** Tells of this worker once for all that is registered in one turn. */
-  #announce(): void {
-    this.#announcing ??= new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => {
-        this.#announcing = undefined;
-        return this.#stopped === undefined ? this.#workers.seen(this.#scheduler.kinds) : undefined;
-      })
-      .catch((error: unknown) => {
-        this.#context.settings.log.warn(
-          "the queue could not tell that this worker is there; it is tried again",
-          {
-            reason: String(error),
-          },
-        );
-      });
-  }
-
   async #stop(waitMs: number): Promise<void> {
     await this.#scheduler.stop("stopping", waitMs);
-    await this.#announcing;
+    await this.#workers.announced();
     await this.#recoverer.settled();
     this.#hearing.stop();
     this.#context.telemetry?.close();
@@ -368,25 +367,26 @@ export class StoreQueue implements Queue {
     reason: string,
   ): ReturnType<Queue["config"]> {
     this.#refuseStopped();
-    const { store, settings, worker } = this.#context;
+    const { store, settings, worker } = this.#calls;
     return store.orders.configure(settings.name, change, worker, reasonText(reason));
   }
 
-  async #isEmpty(): Promise<boolean> {
-    if (this.#scheduler.attempts.size > 0) return false;
-    if (unfinished(await this.counts()) === 0) return true;
-    if (await takeUpInbox(this.#context)) {
-      this.#scheduler.ring();
-      // Some of it may have been dropped.
-      if (unfinished(await this.counts()) === 0) return true;
-    }
-    return (await this.config()).paused;
+  async #find({ store, settings }: QueueContext, id: string): Promise<OrderRecord | undefined> {
+    this.#refuseStopped();
+    if (typeof id !== "string") throw invalid("id", "the id of a work order", id);
+    const order = await store.orders.get(id);
+    return order?.queue === settings.name ? order : undefined;
   }
 
-  async #known(id: string): Promise<OrderRecord> {
-    const order = await this.get(id);
+  async #known(call: QueueContext, id: string): Promise<OrderRecord> {
+    const order = await this.#find(call, id);
     if (order !== undefined) return order;
     throw unknownOrder(this.#context, id);
+  }
+
+  #call(signal: AbortSignal | undefined): QueueContext {
+    this.#refuseStopped();
+    return signal === undefined ? this.#calls : forCall(this.#context, signal);
   }
 
   #refuseStopped(): void {

@@ -1,5 +1,6 @@
-import { CutoverError, faultPoint, formatDuration, hasCode } from "../core/index.ts";
+import { CutoverError, faultPoint, formatDuration, hasCode, untilAborted } from "../core/index.ts";
 import type { Capacity, NewOrder } from "../store/index.ts";
+import { forCall } from "./calls.ts";
 import type { QueueContext } from "./context.ts";
 import type { Submitted } from "./queue.ts";
 import { fitsHere, newOrder, type Submission, tooLarge } from "./submission.ts";
@@ -39,8 +40,11 @@ export class Submitter {
     this.#submitting = submitting;
   }
 
-  submit(orders: readonly Submission[]): Promise<readonly Submitted[]> {
-    return this.#submit(orders, { depthLimit: this.#context.settings.depth });
+  async submit(orders: readonly Submission[], signal?: AbortSignal): Promise<readonly Submitted[]> {
+    const call = forCall(this.#context, signal);
+    const submitted = this.#submit(orders, { depthLimit: this.#context.settings.depth }, call);
+    // What it asks to refuse them is shared with other calls, which go on.
+    return signal === undefined ? submitted : untilAborted(submitted, signal);
   }
 
   /**
@@ -48,16 +52,17 @@ export class Submitter {
    * of them out.
    */
   submitScheduled(order: Submission): Promise<readonly Submitted[]> {
-    return this.#submit([order], {});
+    return this.#submit([order], {}, this.#context);
   }
 
   async #submit(
     orders: readonly Submission[],
     limits: { readonly depthLimit?: number },
+    call: QueueContext,
   ): Promise<readonly Submitted[]> {
-    const { store } = this.#context;
+    const { store } = call;
     const fresh = this.#checked(orders);
-    if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh);
+    if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh, call);
     faultPoint("queue.submit.before-commit");
     try {
       const stored = await this.#send(fresh, (all) => {
@@ -77,7 +82,7 @@ export class Submitter {
     orders: readonly Submission[],
   ): Promise<readonly { readonly id: string }[]> {
     const fresh = this.#checked(orders);
-    if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh);
+    if (!this.#allFit(fresh)) await this.#refuseTooLarge(fresh, forCall(this.#context));
     await this.#send(fresh, (all) => this.#context.store.orders.submitWithin(connection, all));
     return fresh.map(({ id }) => ({ id }));
   }
@@ -99,9 +104,10 @@ export class Submitter {
   }
 
   /** Looks at the other workers only when something is too large for this one. */
-  async #refuseTooLarge(orders: readonly NewOrder[]): Promise<void> {
+  async #refuseTooLarge(orders: readonly NewOrder[], call: QueueContext): Promise<void> {
     for (const order of orders) {
-      if (fitsHere(order, this.#context.settings) || (await this.#workers.othersMayTake(order))) continue;
+      if (fitsHere(order, this.#context.settings) || (await this.#workers.othersMayTake(order, call)))
+        continue;
       const error = tooLarge(order, this.#context.settings);
       this.#context.telemetry?.refused(error);
       throw error;
@@ -151,7 +157,7 @@ export class Submitter {
   }
 
   async #note(at: number): Promise<void> {
-    const { store, settings } = this.#context;
+    const { store, settings } = forCall(this.#context);
     const { COMPLETED, FAILED, CANCELLED } = await store.orders.counts(settings.name);
     this.#refusals.push({ at, ended: COMPLETED + FAILED + CANCELLED });
   }

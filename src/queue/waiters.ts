@@ -1,6 +1,7 @@
 import { type Clock, CutoverError, formatDuration, hasCode, type Timer } from "../core/index.ts";
+import { abortSignal } from "./calls.ts";
 import type { WaitOptions } from "./queue.ts";
-import { duration, invalid, onlyKnown } from "./settings.ts";
+import { duration, onlyKnown } from "./settings.ts";
 
 export interface Waiter {
   /** Resolves at the next wake; rejects when the time is over, the signal aborts or the queue stops. */
@@ -187,14 +188,6 @@ const overdue = (name: string, ms: number): CutoverError =>
     details: { id: name, waitedMs: ms },
     remedy: "wait longer, or look at timeline() and health()",
   });
-
-/** By what it does, not by its class: one of another realm or of a library will do. */
-function abortSignal(value: AbortSignal): void {
-  const { aborted, addEventListener, signal } = ((value as unknown) ?? {}) as Record<string, unknown>;
-  if (typeof aborted === "boolean" && typeof addEventListener === "function") return;
-  const remedy = signal === undefined ? undefined : "hand in the signal of the controller: controller.signal";
-  throw invalid("signal", "an AbortSignal", value, remedy);
-}
 
 /** @throws CUTOVER_QUEUE_INVALID naming the option */
 export function waitOptions(options: WaitOptions): WaitEnd {

@@ -26,6 +26,7 @@ export class WorkerList {
   readonly #context: QueueContext;
   readonly #startedAt: number;
   #told = false;
+  #announcing: Promise<void> | undefined;
 
   constructor(context: QueueContext) {
     this.#context = context;
@@ -50,21 +51,44 @@ export class WorkerList {
     });
   }
 
+  /** The same once for all that is registered in one turn; tried again with the next look when it fails. */
+  announce(kinds: () => readonly string[]): void {
+    this.#announcing ??= new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => {
+        this.#announcing = undefined;
+        return this.seen(kinds());
+      })
+      .catch((error: unknown) => {
+        const data = { reason: String(error) };
+        this.#context.settings.log.warn(
+          "the queue could not tell that this worker is there; it is tried again",
+          data,
+        );
+      });
+  }
+
+  /** Resolves when nothing is about to be announced. */
+  async announced(): Promise<void> {
+    await this.#announcing;
+  }
+
   async gone(): Promise<void> {
     const { store, settings, worker } = this.#context;
     if (this.#told) await store.orders.gone(listedAs(worker, settings.name));
   }
 
   /** Those that were seen of late, this one among them. */
-  async alive(): Promise<readonly WorkerRecord[]> {
-    const { store, settings } = this.#context;
+  async alive({ store, settings }: QueueContext = this.#context): Promise<readonly WorkerRecord[]> {
     const since = store.clock.now() - missingAfterMs;
     return (await listWorkers(store, settings.name)).filter(({ seenAt }) => seenAt >= since);
   }
 
   /** Whether a worker other than this one is large enough. */
-  async othersMayTake(order: Pick<NewOrder, "kind" | "tags" | "slots" | "memory">): Promise<boolean> {
-    return (await this.alive()).some(
+  async othersMayTake(
+    order: Pick<NewOrder, "kind" | "tags" | "slots" | "memory">,
+    context: QueueContext = this.#context,
+  ): Promise<boolean> {
+    return (await this.alive(context)).some(
       (worker) =>
         worker.id !== this.#context.worker &&
         hasRoom(worker, order) &&
