@@ -69,7 +69,7 @@ export interface QueueOptions {
   readonly ageLimit?: Duration;
   /**
    * Longest time that a call such as `submit`, `get` or `cancel` waits for an answer of the store; then it is refused with
-   * CUTOVER_STORE_UNAVAILABLE. Default: for as long as the store tries itself, on PostgreSQL that is away 30 s.
+   * CUTOVER_STORE_UNAVAILABLE. Default: for as long as the store tries itself, on PostgreSQL 30 s where it is away, 70 s where it hangs.
    */
   readonly callTimeout?: Duration;
   /** Schema of the tables, for `postgres://…` only. Default `"cutover"`. */

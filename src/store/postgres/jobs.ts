@@ -1,4 +1,5 @@
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
+import { commitOf } from "../orders/weight.ts";
 import type { Statement } from "../sql/program.ts";
 import { namedBy } from "./order-batch.ts";
 import { lockOrders } from "./order-load.ts";
@@ -12,6 +13,8 @@ export interface Job {
   readonly task?: (tx: Transaction) => Promise<unknown>;
   /** Orders that the task writes. */
   readonly writes?: readonly string[] | "all";
+  /** When it came, by the local monotonic clock. */
+  readonly since: number;
   readonly resolve: (value: never) => void;
   readonly reject: (error: Error) => void;
 }
@@ -24,6 +27,16 @@ export function withFences(jobs: readonly Job[], least: number): readonly Job[] 
     return order?.do === "claim" ? { ...job, order: { ...order, leastFence: least } } : job;
   });
 }
+
+/** More units of work than this go into the next transaction. */
+const largestBatch = 512;
+
+/** Takes those out of the line that the next transaction is for. */
+export const nextBatch = (line: Job[]): readonly Job[] =>
+  line.splice(
+    0,
+    commitOf(line, largestBatch, ({ order }) => order),
+  );
 
 /**
  * Orders that are named, and will be written: in the hands of somebody who waits for the end of the chain, each would be

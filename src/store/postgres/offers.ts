@@ -1,9 +1,17 @@
 import type { Writes } from "../orders/order-io.ts";
 import { placed } from "../orders/move.ts";
 import { type OrderRow, submittedRow } from "../orders/row.ts";
+import type { StoredEvent } from "../run-events.ts";
 import type { SqlValue, Statement } from "../sql/program.ts";
 import { anyOf } from "./foreseen-commit.ts";
 import { isHead } from "./schema.ts";
+
+/** What tells others of a commit: of queues with new work, of what is offered to them, and of its events where they are known. */
+export type Announce = (
+  ring: readonly string[],
+  offer: Offer | undefined,
+  events?: readonly StoredEvent[],
+) => Statement | undefined;
 
 /**
  * What a claim of a new order is decided on, as other processes are told of it: who is rung need not look for the order.

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openProxy, type Proxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { setFaultHandler } from "../../core/index.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
 import { newOrder, refusal, seededRandom } from "../../testing/store-contract/tools.ts";
 import type { NewOrder, Store, StoredEvent } from "../index.ts";
 import { openPostgresStore } from "./open.ts";
@@ -211,6 +212,40 @@ describe("a server that is away", () => {
     proxy.fate = () => "pass";
     await store.orders.submit([order("o")]);
     await store.close();
+  });
+
+  test("is waited for by each call from its own beginning, however many stand before it", async () => {
+    const timers = new ManualClock();
+    const url = proxy.url(server.url());
+    const schema = server.schema();
+    // Hardly any waits between two tries: each call is tried again up to its end.
+    const store = await openPostgresStore({ url, schema, timers, retryMs: 1_000, random: () => 0.01 });
+    proxy.fate = () => "cut-before";
+    proxy.cutAll();
+    const waits: number[] = [];
+    const submit = async (id: string): Promise<void> => {
+      const since = timers.monotonic();
+      expect(await refusal(store.orders.submit([order(id)]))).toBe("CUTOVER_STORE_UNAVAILABLE");
+      waits.push(timers.monotonic() - since);
+    };
+    const calls = [submit("first")];
+    let isOver = false;
+    const passing = (async () => {
+      for (; !isOver; await new Promise((resolve) => setTimeout(resolve, 1))) await timers.advance(10);
+    })();
+    while (timers.monotonic() < 100) await new Promise((resolve) => setTimeout(resolve, 1));
+    // More than go into one commit, so that some stand behind others.
+    calls.push(...Array.from({ length: 1_600 }, (_, n) => submit(`o${n}`)));
+    while (timers.monotonic() < 900) await new Promise((resolve) => setTimeout(resolve, 1));
+    calls.push(submit("last"));
+    await Promise.all(calls);
+    expect(waits.length).toBe(1_602);
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
+    expect(Math.max(...waits)).toBeLessThan(1_900);
+    proxy.fate = () => "pass";
+    await store.close();
+    isOver = true;
+    await passing;
   });
 
   test("does not keep a store from closing", async () => {

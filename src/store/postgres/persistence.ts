@@ -15,21 +15,41 @@ const policy = { base: 10, factor: 2, cap: 1_000, floor: 1, jitter: 1 };
 /** Counts the tries of one call, waits between them, and says when it is enough. */
 export class Tries {
   readonly #with: Persistence;
-  readonly #since: number;
+  /** When the first of them began, by the local monotonic clock. */
+  readonly since: number;
   #count = 0;
 
   constructor(persistence: Persistence) {
     this.#with = persistence;
-    this.#since = persistence.timers.monotonic();
+    this.since = persistence.timers.monotonic();
   }
 
   /** Waits before the next try. @throws what the call ends with, when another try would not help or time is over. */
   async next(failure: unknown, trouble: Trouble = troubleOf(failure)): Promise<void> {
     const { timers, random, retryMs, place } = this.#with;
     if (trouble === "final") throw storeError(failure, place);
-    if (timers.monotonic() - this.#since >= retryMs) throw gaveUp(failure, retryMs, place);
+    if (timers.monotonic() - this.since >= retryMs) throw gaveUp(failure, retryMs, place);
     await sleep(timers, backoffDelay(policy, ++this.#count, random));
   }
+}
+
+/**
+ * Refuses the calls that have waited for a server as long as a call does, also those that stood in line behind another one.
+ * @param awaySince when it was first found away; what a call had waited before that was for its turn
+ * @returns the others
+ */
+export function refuseOverdue<T extends { readonly since: number; reject(error: Error): void }>(
+  calls: readonly T[],
+  failure: unknown,
+  awaySince: number,
+  { timers, retryMs, place }: Persistence,
+): T[] {
+  const now = timers.monotonic();
+  return calls.filter((call) => {
+    const isOver = now - Math.max(call.since, awaySince) >= retryMs;
+    if (isOver) call.reject(gaveUp(failure, retryMs, place));
+    return !isOver;
+  });
 }
 
 function gaveUp(failure: unknown, retryMs: number, place: string): CutoverError {

@@ -3,9 +3,8 @@ import type { ChainDraft } from "../chain-draft.ts";
 import { closedStore } from "../closed-store.ts";
 import type { JobOutcome, OrderJob } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
-import { commitOf } from "../orders/weight.ts";
 import type { StoredEvent } from "../run-events.ts";
-import type { Program, Statement } from "../sql/program.ts";
+import type { Program } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
 import { wasCommitted } from "./commit-mark.ts";
 import type { Ring } from "./doorbell.ts";
@@ -15,14 +14,14 @@ import { Foresight } from "./foresight.ts";
 import { foundEvents } from "./found-events.ts";
 import { FreshLook } from "./fresh-look.ts";
 import { HeldRows } from "./held-rows.ts";
-import { finish, type Job, locksOf, runAll, withFences } from "./jobs.ts";
+import { finish, type Job, locksOf, nextBatch, runAll, withFences } from "./jobs.ts";
 import { lookAgain } from "./linked-commit.ts";
 import { Linking } from "./linking.ts";
 import { NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
-import { type Offer, offerOf } from "./offers.ts";
+import { type Announce, type Offer, offerOf } from "./offers.ts";
 import { decideExpected, OrderWork } from "./order-batch.ts";
-import { type Persistence, Tries, unansweredError } from "./persistence.ts";
+import { type Persistence, refuseOverdue, Tries, unansweredError } from "./persistence.ts";
 import { isDuplicate, mayBeOfOne, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
@@ -40,12 +39,6 @@ interface Decided {
   readonly decided: Pick<Learned, "gathered" | "writes" | "looked"> | undefined;
 }
 
-type Announce = (
-  ring: readonly string[],
-  offer: Offer | undefined,
-  events?: readonly StoredEvent[],
-) => Statement | undefined;
-
 export interface WriterOptions extends Persistence, WritingLineOptions {
   readonly serverClock: ServerClock;
   /** Stands in for the server's time. */
@@ -59,9 +52,6 @@ export interface WriterOptions extends Persistence, WritingLineOptions {
   /** Called after a commit, before its promises resolve; must not throw. `announced`: others were told already. */
   readonly committed: (events: readonly StoredEvent[], ring: readonly string[], announced: boolean) => void;
 }
-
-/** More units of work than this go into the next transaction. */
-const largestBatch = 512;
 
 /**
  * Collects the writes of this process into one transaction after the other: while one is under way the next fills up.
@@ -77,6 +67,8 @@ export class Writer {
   #jobs: Job[] = [];
   readonly #line: WritingLine;
   #running: Promise<void> | undefined;
+  /** When the server was first found away, by the local monotonic clock; undefined while it answers. */
+  #awaySince: number | undefined;
   #closed = false;
 
   constructor(options: WriterOptions) {
@@ -116,7 +108,7 @@ export class Writer {
   #add<T>(job: Pick<Job, "order" | "task" | "writes">): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#closed) return reject(closedStore(this.#options.place));
-      this.#jobs.push({ ...job, resolve, reject });
+      this.#jobs.push({ ...job, since: this.#options.timers.monotonic(), resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -125,12 +117,7 @@ export class Writer {
     while (this.#jobs.length > 0) {
       // A turn of the event loop: everything that woke up from the commit before joins in.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      await this.#commit(
-        this.#jobs.splice(
-          0,
-          commitOf(this.#jobs, largestBatch, ({ order }) => order),
-        ),
-      );
+      await this.#commit(nextBatch(this.#jobs));
     }
     this.#running = undefined;
     this.#lookSoon();
@@ -147,12 +134,15 @@ export class Writer {
   }
 
   /** Settles every job, whatever happens to the connection meanwhile. */
-  async #commit(jobs: readonly Job[]): Promise<void> {
+  async #commit(batch: readonly Job[]): Promise<void> {
+    let jobs = batch;
     const tries = new Tries(this.#options);
     let allNew = true;
     for (;;) {
       try {
-        return finish(jobs, await this.#attempt(jobs, tries, allNew), this.#options.place);
+        const outcomes = await this.#attempt(jobs, tries, allNew);
+        this.#awaySince = undefined;
+        return finish(jobs, outcomes, this.#options.place);
       } catch (error) {
         if (allNew && (error instanceof NotAllNew || isDuplicate(error))) {
           allNew = false;
@@ -164,7 +154,13 @@ export class Writer {
           return;
         }
         // Also one that answers, and takes no writes any more: another may stand behind the address by now.
-        if (troubleOf(error) === "lost") this.#line.session?.destroy(asError(error).message);
+        if (troubleOf(error) === "lost") {
+          this.#line.session?.destroy(asError(error).message);
+          const away = (this.#awaySince ??= tries.since);
+          jobs = refuseOverdue(jobs, error, away, this.#options);
+          this.#jobs = refuseOverdue(this.#jobs, error, away, this.#options);
+          if (jobs.length === 0) return;
+        }
         const last = await tries.next(error).then(() => undefined, asError);
         if (last === undefined) continue;
         for (const job of jobs) job.reject(last);
