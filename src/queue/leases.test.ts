@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { failing } from "../../test/queue/failing-store.ts";
+import { failing, unanswered } from "../../test/queue/failing-store.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
-import { CutoverError } from "../core/index.ts";
+import { CutoverError, sleep } from "../core/index.ts";
 import type { OrderStore, Store } from "../store/index.ts";
 import { openQueue } from "./index.ts";
+
+const manual = { stagger: 0, random: () => 0 };
+const room = { slots: 1, memory: 1_000, max: 1, tags: [] };
 
 describe("a claim", () => {
   test("is kept by heartbeats for as long as the work takes", async () => {
@@ -77,6 +80,124 @@ describe("a claim", () => {
     await second.stop();
   });
 
+  test("whose heartbeat hangs in the store is given up before it ends, as one whose heartbeat fails", async () => {
+    const { store, clock, pass } = await open();
+    const hung = failing(store, () => ["renew"], unanswered);
+    const queue = await openQueue({ store: hung }, { clock, lease: "15s", ...manual });
+    const aborted: number[] = [];
+    queue.work("job", (_, { signal }) => {
+      signal.addEventListener("abort", () => aborted.push(clock.now()));
+      return unanswered();
+    });
+    const begin = clock.now();
+    await queue.submit("job");
+    for (let i = 0; i < 15; i++) await pass(1_000);
+    expect(aborted).toEqual([begin + 10_000]);
+    const stopping = queue.stop();
+    await clock.advance(60_000);
+    await stopping;
+  });
+
+  test.each([
+    ["claim", 6_000, 11_000],
+    ["renew", 4_000, 15_000],
+  ] as const)(
+    "counts from when the store was asked, not from its answer: a slow %s",
+    async (slow, ms, end) => {
+      const { store, clock, pass } = await open();
+      const calls = { claim: 0, renew: 0 };
+      const answerSlowly = async <T>(answer: Promise<T>): Promise<T> => {
+        await sleep(clock, ms);
+        return answer;
+      };
+      const orders: OrderStore = new Proxy(store.orders, {
+        get: (target, name: keyof OrderStore) => {
+          if (name !== "claim" && name !== "renew") return target[name].bind(target);
+          return (...call: never[]) => {
+            const isFirst = calls[name]++ === 0;
+            // One heartbeat comes through at most.
+            if (name === "renew" && !(isFirst && slow === "renew")) return refused();
+            const answer = (target[name] as (...of: never[]) => Promise<unknown>)(...call);
+            return name === slow && isFirst ? answerSlowly(answer) : answer;
+          };
+        },
+      });
+      const late = new Proxy(store, {
+        get: (of, name: keyof Store) => (name === "orders" ? orders : of[name]),
+      });
+      const queue = await openQueue({ store: late }, { clock, lease: "15s", ...manual });
+      const aborted: number[] = [];
+      const begin = clock.now();
+      await queue.submit("job");
+      queue.work("job", (_, { signal }) => {
+        signal.addEventListener("abort", () => aborted.push(clock.now() - begin));
+        return unanswered();
+      });
+      for (let i = 0; i < 20; i++) await pass(1_000);
+      expect(aborted).toEqual([end]);
+      const stopping = queue.stop();
+      await clock.advance(60_000);
+      await stopping;
+    },
+  );
+
+  test("that a heartbeat finds lost ends the work, which somebody else may have begun again", async () => {
+    const { queue, store, clock, pass } = await open({ lease: "15s", slots: 1 });
+    const aborted: number[] = [];
+    const begin = clock.now();
+    queue.work("job", (_, { signal }) => {
+      signal.addEventListener("abort", () => aborted.push(clock.now() - begin));
+      return unanswered();
+    });
+    const { id } = await queue.submit("job");
+    await pass(1_000);
+    await store.orders.change([{ id, fence: 1, from: ["RUNNING"], to: "PENDING", event: "released" }]);
+    await store.orders.claim(
+      "default",
+      "elsewhere:1:1",
+      { ...room, kinds: ["job"], starts: ["job"] },
+      60_000,
+    );
+    expect(await queue.get(id)).toMatchObject({ state: "RUNNING", fence: 2 });
+    expect(aborted).toEqual([]);
+    await pass(4_000);
+    expect(aborted).toEqual([5_000]);
+    await pass(10_000);
+    expect(await queue.get(id)).toMatchObject({ state: "RUNNING", fence: 2, worker: "elsewhere:1:1" });
+  });
+
+  test("whose lease ran out is not made anew here beside work that is still being ended", async () => {
+    const { store, clock, pass } = await open();
+    let away = true;
+    const cut = failing(store, () => (away ? ["renew"] : []));
+    const queue = await openQueue({ store: cut }, { clock, lease: "15s", workerId: "one", ...manual });
+    let running = 0;
+    let most = 0;
+    const ending = Promise.withResolvers<void>();
+    queue.work("job", {
+      provider: "stubborn",
+      prepare: (order) => {
+        most = Math.max(most, ++running);
+        return Promise.resolve({
+          run: () => (order.fence === 1 ? unanswered() : Promise.resolve("again")),
+          cancel: () => ending.promise.then(() => void running--),
+          cleanup: () => Promise.resolve(),
+        });
+      },
+      findOrphan: () => undefined,
+    });
+    const { id } = await queue.submit("job");
+    // Asked to end after two thirds of the lease; what a dead worker left is looked for each 15 s.
+    for (let i = 0; i < 9; i++) await pass(5_000);
+    expect(await queue.get(id)).toMatchObject({ state: "RUNNING", fence: 1, worker: "one" });
+    away = false;
+    ending.resolve();
+    for (let i = 0; i < 4; i++) await pass(5_000);
+    expect(await queue.get(id)).toMatchObject({ state: "COMPLETED", fence: 2, result: "again", crashes: 0 });
+    expect(most).toBe(1);
+    await queue.stop();
+  });
+
   test("keeps a result while the store is away for a moment, and writes it when it is back", async () => {
     const { store, clock, pass } = await open();
     let away = false;
@@ -117,7 +238,7 @@ describe("a claim", () => {
       ],
       depth: { unfinished: 1 },
     });
-    counts = () => new Promise(() => {});
+    counts = unanswered;
     const asked = queue.health();
     await pass(2_000);
     expect((await asked).reasons[0]).toEqual({

@@ -1,13 +1,14 @@
 import { CutoverError } from "../../src/core/index.ts";
 import type { OrderStore, Store } from "../../src/store/index.ts";
 
+const refused = (): Promise<never> =>
+  Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "the disk is away" }));
+export const unanswered = (): Promise<never> => new Promise(() => {});
+
 /** The same store, with some of its order calls failing while told to. */
-export function failing(store: Store, broken: () => readonly (keyof OrderStore)[]): Store {
+export function failing(store: Store, broken: () => readonly (keyof OrderStore)[], how = refused): Store {
   const orders = new Proxy(store.orders, {
-    get: (target, name: keyof OrderStore) =>
-      broken().includes(name)
-        ? () => Promise.reject(new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "the disk is away" }))
-        : target[name].bind(target),
+    get: (target, name: keyof OrderStore) => (broken().includes(name) ? how : target[name].bind(target)),
   });
   return new Proxy(store, {
     get: (target, name: keyof Store) => (name === "orders" ? orders : target[name]),
