@@ -112,6 +112,31 @@ test("an order whose lease was renewed after somebody found it lost stays with i
   });
 });
 
+test("an order whose end was asked for after somebody found it lost ends with the next look, and is not begun again", async () => {
+  const opened = await open({ lease: "15s", workerId: "one" });
+  const { store, clock, pass } = opened;
+  const [order] = await held(opened, 1);
+  const id = order?.id ?? "";
+  await pass(16_000);
+  const seen: OrderRecord[] = order === undefined ? [] : [order];
+  await store.orders.requestCancel(id, "customer left");
+  const late = lateLooks(store, () => seen);
+  const queue = await openQueue({ store: late }, { clock, lease: "15s", workerId: "two", stagger: 0 });
+  onTestFinished(() => queue.stop());
+  const work = shaky();
+  queue.work("job", work.sandbox);
+  await settle();
+  expect(await queue.get(id)).toMatchObject({ state: "RUNNING", fence: 1, worker: "elsewhere:1:1" });
+  seen.splice(0, 1, ...(await store.orders.orphans("default")));
+  await pass(20_000);
+  await pass(5_000);
+  expect(await queue.get(id)).toMatchObject({
+    state: "CANCELLED",
+    fence: 1,
+    error: { message: `work order ${id} was cancelled: customer left` },
+  });
+});
+
 test.each([
   ["is gone for all that is known", false, 1],
   ["has told of itself since", true, 0],
