@@ -5,6 +5,7 @@ import { postgresServer, type TestServer } from "../../../test/postgres/server.t
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { OrderChange, Store } from "../index.ts";
+import { clockMs } from "./foreseen-commit.ts";
 import { openPostgresStore } from "./open.ts";
 
 let server: TestServer;
@@ -34,12 +35,23 @@ async function serverNow(other: Client): Promise<number> {
   return Number((await other.query(`SELECT ${milliseconds} AS now`)).rows[0]?.["now"]);
 }
 
-/** Holds the end of the chain and leaves it as it is, as a heartbeat does, while `write` waits for it. */
+/** Resolves when so many wait for a lock. */
+async function untilWaiting(count: number): Promise<void> {
+  const waiting = (): ReturnType<TestServer["query"]> =>
+    server.query("SELECT pid FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0");
+  while ((await waiting()).length < count) await pause(10);
+}
+
+/**
+ * Holds the end of the chain and leaves it as it is, as a heartbeat does, while `write` waits for it, for longer than the
+ * store's clock may be from the server's.
+ */
 async function behind<T>(other: Client, write: () => Promise<T>): Promise<{ value: T; free: number }> {
   await other.query("BEGIN");
   await other.query("SELECT 1 FROM chain_head FOR UPDATE");
   const written = write();
-  await pause(400);
+  await untilWaiting(1);
+  await other.query("SELECT pg_sleep($1)", [(2 * clockMs) / 1_000]);
   const free = await serverNow(other);
   await other.query("COMMIT");
   return { value: await written, free };
@@ -75,7 +87,7 @@ test("a heartbeat that has waited never sets back a lease that another one has r
   const later = (await serverNow(other)) + 60_000;
   const { value: lost } = await behind(other, async () => {
     const renewed = store.orders.renew([{ id: "a", fence: 1 }], 1_000);
-    await pause(100);
+    await untilWaiting(1);
     await other.query("UPDATE orders SET lease_until = $1", [later]);
     return renewed;
   });
@@ -94,13 +106,11 @@ test("what is stored while another process builds the rows anew is in them as we
   await store.orders.change([completed("b")]);
   await other.query("BEGIN");
   await other.query("LOCK TABLE queue_configs IN ACCESS EXCLUSIVE MODE");
-  const waiting = async (): Promise<number> =>
-    (await server.query("SELECT pid FROM pg_locks WHERE NOT granted")).length;
   const rebuilt = rebuilding.rebuild();
-  while ((await waiting()) < 1) await pause(10);
+  await untilWaiting(1);
   const before = sent.length;
   const ended = store.orders.change([completed("a")]);
-  while ((await waiting()) < 2) await pause(10);
+  await untilWaiting(2);
   expect(sent[before]).toMatch(/^WITH head AS/);
   await other.query("COMMIT");
   await rebuilt;
