@@ -36,7 +36,8 @@ export async function openProxy(port: number): Promise<Proxy> {
       });
     }
     client.on("data", (sent: Buffer) => {
-      const fate = swallows ? "swallow" : deaf ? "cut-before" : proxy.fate(sent);
+      // What was sent with a request whose answer is lost is part of it: cut off here, it might take the request with it.
+      const fate = swallows ? "swallow" : deaf ? "pass" : proxy.fate(sent);
       if (fate === "cut-before") return cut();
       if (fate === "swallow") {
         swallows = true;
