@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { failing, unanswered } from "../../test/queue/failing-store.ts";
+import { failing, refused, unanswered } from "../../test/queue/failing-store.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 import { CutoverError, sleep } from "../core/index.ts";
 import type { OrderStore, Store } from "../store/index.ts";
