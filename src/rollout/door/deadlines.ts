@@ -40,6 +40,11 @@ export class Deadlines {
   #untimed: Bounded | undefined;
   #tick: Timer | undefined;
 
+  /** How long each has, milliseconds. */
+  get ms(): number {
+    return this.#ms;
+  }
+
   constructor(clock: Clock, ms: number) {
     this.#clock = clock;
     this.#ms = ms;

@@ -442,6 +442,24 @@ describe("shadow", () => {
     expect(other.counts()).toMatchObject({ compared: 1, mismatches: 1, shadowErrors: 1 });
   });
 
+  test("no answer in time is a mismatch where the old side answered, and none where it failed", async () => {
+    const hanging = (order: Order): Promise<string> =>
+      order.n === 1 ? new Promise(() => {}) : Promise.resolve(`old ${order.id}`);
+    const one = open({ ...reads, new: hanging, deadline: 100 }, "shadow");
+    await one.fn({ id: "a" });
+    await one.fn({ id: "b", n: 1 });
+    await turns();
+    expect(one.counts()).toMatchObject({ compared: 1, mismatches: 0, timeouts: 0 });
+    await one.clock.advance(250);
+    expect(one.counts()).toMatchObject({ compared: 2, mismatches: 1, timeouts: 1, shadowErrors: 0 });
+    expect(JSON.stringify(one.link.samples)).toContain("no answer within 200 ms");
+    const both = open({ ...reads, old: failing, new: hanging, deadline: 100 }, "shadow");
+    await both.fn({ id: "b", n: 1 }).catch(() => {});
+    await turns();
+    await both.clock.advance(250);
+    expect(both.counts()).toMatchObject({ compared: 0, mismatches: 0, timeouts: 1 });
+  });
+
   test("normalisers and own comparisons decide when given", async () => {
     const upper = open({ ...reads, normalize: (answer: string) => answer.slice(4) }, "shadow");
     await upper.fn({ id: "a" });

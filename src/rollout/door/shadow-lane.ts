@@ -1,4 +1,4 @@
-import type { Clock } from "../../core/index.ts";
+import { type Clock, formatDuration } from "../../core/index.ts";
 import { type AnyFunction, ApartCall, type Outcome } from "./apart.ts";
 import { Breaker } from "./breaker.ts";
 import type { CallNames } from "./call-names.ts";
@@ -304,7 +304,10 @@ export class ShadowLane {
       }
       tally.shadowTimeouts++;
       this.#breaker.failed(this.#now);
-      return undefined;
+      // Who got an answer would have got none: that is no agreement. Of a stream it is not known how it would have gone on.
+      if (!old.ok || old.stream !== undefined || other.late !== undefined) return undefined;
+      const error = new Error(`no answer within ${formatDuration(this.#deadlines.ms)}`);
+      return (task.other = { ok: false, error });
     }
     const failed = hasFailed(other);
     if (failed) tally.shadowErrors++;

@@ -268,10 +268,11 @@ function coverageOf(asked: ShadowInput["operations"], declared: readonly string[
   return { seen, wanted, missing: wanted.filter((operation) => !seen.includes(operation)) };
 }
 
-/** `7,714 compared · 0 differ · coverage 6 of 6 operations` */
-function line({ compared, mismatches }: Totals, { seen, wanted }: Coverage): string {
+/** `7,714 compared · 0 differ · coverage 6 of 6 operations`, and how many of those that differ gave no answer in time. */
+function line({ compared, mismatches, shadow: calls }: Totals, { seen, wanted }: Coverage): string {
+  const late = compared === 0 || calls.timeouts === 0 ? "" : ` · ${count(calls.timeouts)} timed out`;
   const covered = wanted.length === 0 ? "" : ` · coverage ${seen.length} of ${wanted.length} operations`;
-  return `${count(compared)} compared · ${count(mismatches)} differ${covered}`;
+  return `${count(compared)} compared · ${count(mismatches)} differ${late}${covered}`;
 }
 
 /** The line, and why nothing is compared when nothing is: the commonest question of a waiting shadow. */
