@@ -156,6 +156,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_REQUEST_TOO_LARGE: "A request's body is larger than the owner takes.",
   CUTOVER_CLI_UNKNOWN_COMMAND: "There is no such command.",
   CUTOVER_CLI_USAGE: "An option or a word of the command line could not be understood.",
+  CUTOVER_PROCESS_EXITED:
+    "A step, a definition or something that one of them imports has called process.exit and so ended the command in the middle.",
   CUTOVER_OUTPUT_LOST: "The answer could not be written to where it was sent, for instance to a full disk.",
   CUTOVER_FILE_EXISTS: "A file that would be written is there already; it was not touched.",
   CUTOVER_NODE_TOO_OLD: "This Node.js has no SQLite or cannot strip types.",

@@ -14,8 +14,11 @@ if (tooOld(process.versions.node)) {
 // else the temp folder, per user and version): a resume starts 70 ms sooner.
 process.getBuiltinModule("node:module").enableCompileCache();
 
+const { noticeForeignExit } = await import("./foreign-exit.ts");
 const { runCommandLine } = await import("./command-line.ts");
+const ended = noticeForeignExit();
 const exitCode = await runCommandLine(process.argv.slice(2));
+ended();
 // Work that a step left behind must not hold the process; what was said is written out first.
 process.stdout.write("", (lost: NodeJS.ErrnoException | null | undefined) => {
   // A reader that went away (`| head`) has what it wanted; with a full disk nobody has.

@@ -252,6 +252,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_REQUEST_TOO_LARGE: entry(2, "send it in smaller pieces"),
   CUTOVER_CLI_UNKNOWN_COMMAND: entry(2, "see `cutover help`"),
   CUTOVER_CLI_USAGE: entry(2, "see `cutover help COMMAND`"),
+  CUTOVER_PROCESS_EXITED: entry(
+    1,
+    "let the code that calls process.exit return or throw instead; what is recorded stays, `cutover status` says how to go on",
+  ),
   CUTOVER_OUTPUT_LOST: entry(1, "free space where the output goes, or send it elsewhere, and ask again"),
   CUTOVER_FILE_EXISTS: entry(2, "choose another folder or remove the file yourself"),
   CUTOVER_NODE_TOO_OLD: entry(6, "install Node.js 22.18 or newer and run it again"),
@@ -380,6 +384,7 @@ export type ErrorCode =
   | "CUTOVER_REQUEST_TOO_LARGE"
   | "CUTOVER_CLI_UNKNOWN_COMMAND"
   | "CUTOVER_CLI_USAGE"
+  | "CUTOVER_PROCESS_EXITED"
   | "CUTOVER_OUTPUT_LOST"
   | "CUTOVER_FILE_EXISTS"
   | "CUTOVER_NODE_TOO_OLD"

@@ -72,6 +72,22 @@ describe("a command line that cannot be understood", () => {
     }
   });
 
+  test("a definition or a step that ends the process is no success", async () => {
+    project.write("ends.ts", "process.exit(0);\n");
+    const loaded = await project.run("check", "ends.ts");
+    refusedWith(loaded, "CUTOVER_PROCESS_EXITED");
+    expect(loaded.stderr).toContain("ends.ts:1:9");
+    project.write(
+      "step.ts",
+      `import { defineMigration, phase, step } from "cutover";
+       const stop = step("stop", { run: () => process.exit(0), rollback: () => {} });
+       export default defineMigration({ name: "ends", phases: [phase("a", { steps: [stop] })] });\n`,
+    );
+    const run = await project.run("run", "step.ts", "--store", "ends");
+    refusedWith(run, "CUTOVER_PROCESS_EXITED");
+    expect(run.stderr).toContain("step.ts:2");
+  });
+
   test("with --json an error is one document on stdout", async () => {
     const ended = await project.run("statsu", "--json");
     expect(JSON.parse(ended.stdout)).toMatchObject({
