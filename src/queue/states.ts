@@ -4,7 +4,7 @@ import { invalid } from "./settings.ts";
 
 /**
  * What can happen to a work order. Persisted words: each stands as `event` in the record of a transition.
- * `claimed` and `retry-due` are sent by the store itself, the others by the queue.
+ * `claimed`, `retry-due` and `due` are sent by the store itself, the others by the queue.
  * Their meaning is in `docs/spec/work-order.md`, which a test holds against this table.
  */
 export type OrderEvent =
@@ -21,7 +21,8 @@ export type OrderEvent =
   | "released"
   | "cancelled"
   | "retry-due"
-  | "requeued";
+  | "requeued"
+  | "due";
 
 type Row = Readonly<Record<OrderEvent, OrderState | null>>;
 
@@ -40,11 +41,12 @@ const nothing: Row = {
   cancelled: null,
   "retry-due": null,
   requeued: null,
+  due: null,
 };
 
 /** State before × event → state after; `null` is illegal. Total: a new state or event does not compile without its cells. */
 export const orderTransitions: Readonly<Record<OrderState, Row>> = {
-  PENDING: { ...nothing, claimed: "PREPARING", failed: "FAILED", cancelled: "CANCELLED" },
+  PENDING: { ...nothing, claimed: "PREPARING", failed: "FAILED", cancelled: "CANCELLED", due: "PENDING" },
   PREPARING: {
     ...nothing,
     started: "RUNNING",

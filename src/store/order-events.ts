@@ -31,7 +31,7 @@ export interface SubmittedOrder extends NewOrder {
 }
 
 export interface OrdersTransition extends OrdersTold<MovedOrder> {
-  /** Event of the state table; the store itself sends `claimed` (and `started` with it), `retry-due` and `cancelled` of followers. */
+  /** Event of the state table; the store itself sends `claimed` (and `started` with it), `retry-due`, `due` and `cancelled` of followers. */
   readonly event: string;
 }
 

@@ -228,7 +228,8 @@ export interface OrderStore {
    * Claims orders that fit, best first: priority (higher first), then fairness between tenants, then age. Moves them
    * to PREPARING (event `claimed`) with a new fence and a lease; kinds in `capacity.starts` go on to RUNNING (event
    * `started`, attempt + 1). In the same call, before the choice: orders submitted within other transactions are
-   * taken up, orders of WAITING_RETRY that are due go back to PENDING (event `retry-due`). Nothing while paused.
+   * taken up, orders of WAITING_RETRY that are due go back to PENDING (event `retry-due`),
+   * those that waited for their time come to the end of their tenant's line (event `due`). Nothing is taken while paused.
    */
   claim(queue: string, worker: string, capacity: Capacity, leaseMs: number): Promise<readonly OrderRecord[]>;
   change(changes: readonly OrderChange[]): Promise<readonly OrderRecord[]>;

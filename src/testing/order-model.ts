@@ -87,7 +87,11 @@ export class OrderModel {
         ...order,
         blockers: new Set(blockers),
         state: "PENDING",
-        turn: this.#nextTurn(order.priority, order.tenant),
+        // What waits for its time alone comes to its line when it is due.
+        turn:
+          order.after.length === 0 && order.runAt > this.#now()
+            ? 0
+            : this.#nextTurn(order.priority, order.tenant),
         fence: 0,
         attempt: 0,
         timed: order.runAt > this.#now(),
@@ -100,7 +104,13 @@ export class OrderModel {
   claim(capacity: Capacity): readonly string[] {
     for (const order of this.orders.values()) {
       if (order.state === "WAITING_RETRY" && order.runAt <= this.#now()) this.#place(order);
-      if (order.timed && order.runAt <= this.#now()) order.timed = false;
+    }
+    const due = this.#ranked(
+      [...this.orders.values()].filter((one) => one.timed && one.runAt <= this.#now()),
+    );
+    for (const order of due.sort((a, b) => a.runAt - b.runAt)) {
+      order.timed = false;
+      if (order.turn === 0) order.turn = this.#nextTurn(order.priority, order.tenant);
     }
     if (this.paused) return [];
     let { slots, memory } = capacity;
@@ -147,7 +157,7 @@ export class OrderModel {
     const order = this.orders.get(id);
     if (order === undefined || finished(order.state) || order.priority === priority) return;
     order.priority = priority;
-    order.turn = this.#nextTurn(priority, order.tenant);
+    if (order.turn > 0) order.turn = this.#nextTurn(priority, order.tenant);
   }
 
   waits(order: Modelled): OrderRecord["waits"] {

@@ -129,6 +129,8 @@ export class FlowTally {
 
   #transition(transition: OrdersTransition, at: number): void {
     const { event } = transition;
+    // It waits since its time, not since somebody saw that it had come.
+    if (event === "due") return;
     const orders = ordersTold(transition);
     const word = wordOf[event];
     if (word !== undefined) this.#count(word, at, orders.length);

@@ -6,7 +6,8 @@ import { settleLine } from "./line.ts";
 import { arrivalAfter } from "./line-limit.ts";
 import { movedOrder, movedRow, placed } from "./move.ts";
 import type { ClaimFound, OrderJob } from "./order-io.ts";
-import type { OrderRow } from "./row.ts";
+import { byRank, type OrderRow } from "./row.ts";
+import { noTurn } from "./turns.ts";
 import { type View, waitsForRate } from "./view.ts";
 import { mayBeFull, mostTakenUp } from "./weight.ts";
 
@@ -19,7 +20,8 @@ export function claimOrders(view: View, job: ClaimJob): readonly string[] {
   const found = view.gathered.claims.get(job) ?? nothingFound;
   takeUpInbox(view);
   if (mayBeCut(view, found)) view.cutShort.add(job.queue);
-  for (const id of [...found.due, ...view.due.keys()]) promote(view, view.row(id));
+  const due = [...new Set([...found.due, ...view.due.keys()])].map((id) => view.row(id));
+  for (const row of due.filter((one) => one !== undefined).sort(byDue)) promote(view, row);
   for (const id of found.untold) {
     const row = view.row(id);
     if (row !== undefined && row.endedAt !== null) tellFollowers(view, row);
@@ -62,9 +64,12 @@ export function settleLines(view: View): void {
     for (const { queue, key } of keys) settleLine(view, queue, key);
 }
 
-/** An order whose time has come; a retry goes back to PENDING first. */
-function promote(view: View, row: OrderRow | undefined): void {
-  if (row === undefined || row.dueAt === null || row.dueAt > view.now || !view.mayPlace(row)) return;
+/** First due, first in line, whatever the order of an index says of those that are due at the same time. */
+const byDue = (a: OrderRow, b: OrderRow): number => (a.dueAt ?? 0) - (b.dueAt ?? 0) || byRank(a, b);
+
+/** An order whose time has come; a retry goes back to PENDING first, and one that has had no turn yet gets it now. */
+function promote(view: View, row: OrderRow): void {
+  if (row.dueAt === null || row.dueAt > view.now || !view.mayPlace(row)) return;
   if (row.state === "WAITING_RETRY") {
     const entry = movedOrder(row, "PENDING", {});
     view.put(placed(movedRow(row, entry, view.now), view.now));
@@ -72,7 +77,12 @@ function promote(view: View, row: OrderRow | undefined): void {
   } else if (waitsForRate(row)) {
     view.put({ ...row, waits: "room", dueAt: null });
     if (row.limitKey !== null) view.unsettle(row.queue, row.limitKey);
-  } else view.put(placed(row, view.now));
+  } else if (row.turn !== noTurn) view.put(placed(row, view.now));
+  else if (view.knowsLane(row)) {
+    const entry = movedOrder(row, "PENDING", { turn: view.nextTurn(row.queue, row.priority, row.tenant) });
+    view.put(placed(movedRow(row, entry, view.now), view.now));
+    view.tell(row.queue, { type: "orders.transition", event: "due", entry });
+  }
 }
 
 function give(view: View, row: OrderRow, job: ClaimJob, starts: boolean): void {

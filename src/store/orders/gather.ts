@@ -2,6 +2,7 @@ import type { NewOrder, OrderChange } from "../order-records.ts";
 import { Gathered } from "./gathered.ts";
 import { type Loaded, type Needs, type OrderJob, spareRows } from "./order-io.ts";
 import { isFinished, isHeld, type OrderRow } from "./row.ts";
+import { noTurn } from "./turns.ts";
 import { Wanted } from "./wanted.ts";
 import { mostTakenUp } from "./weight.ts";
 
@@ -146,7 +147,9 @@ function nextRound(jobs: readonly OrderJob[], known: Gathered): Needs | undefine
       const found = known.claims.get(job);
       for (const id of found?.due ?? []) {
         const row = known.rows.get(id);
-        if (row !== undefined) wantLine(wanted, row);
+        if (row === undefined) continue;
+        wantLine(wanted, row);
+        if (row.turn === noTurn) wanted.lane(row.queue, row.priority, row.tenant);
       }
       for (const id of found?.candidates ?? []) {
         const row = known.rows.get(id);

@@ -4,6 +4,7 @@ import { isInInbox, takeUpInbox } from "./inbox.ts";
 import { arrivalUnder } from "./line-limit.ts";
 import type { OrderJob } from "./order-io.ts";
 import { isFinished, type OrderRow } from "./row.ts";
+import { noTurn } from "./turns.ts";
 import { limitIn, type View, waitsForRate } from "./view.ts";
 
 /** An order by its id, also one that was submitted within another transaction and not taken up yet. */
@@ -23,7 +24,7 @@ export function requestCancel(view: View, id: string, reason: string): void {
 export function prioritise(view: View, id: string, priority: number): void {
   const row = find(view, id);
   if (row === undefined || row.priority === priority || isFinished(row.state)) return;
-  const turn = view.nextTurn(row.queue, priority, row.tenant);
+  const turn = row.turn === noTurn ? noTurn : view.nextTurn(row.queue, priority, row.tenant);
   view.put({ ...row, priority, turn });
   view.tell(row.queue, { type: "orders.prioritised", entry: { from: row.priority, id, to: priority, turn } });
   if (row.limitKey !== null) view.unsettle(row.queue, row.limitKey);

@@ -5,6 +5,7 @@ import { findCycles } from "./cycle.ts";
 import { cancelByStore, tellFollowers } from "./followers.ts";
 import { placed } from "./move.ts";
 import { isFinished, type OrderRow, submittedRow } from "./row.ts";
+import { noTurn } from "./turns.ts";
 import { whyUnfit, withoutUnfit } from "./unfit.ts";
 import type { View } from "./view.ts";
 
@@ -100,7 +101,9 @@ function leadersOf(
 }
 
 function submitted(view: View, order: NewOrder): SubmittedOrder {
-  const turn = view.nextTurn(order.queue, order.priority, order.tenant);
+  // One that waits for its time alone comes to its line when it is due, lest it push back those that could begin now.
+  const timed = order.after.length === 0 && order.runAt > view.now;
+  const turn = timed ? noTurn : view.nextTurn(order.queue, order.priority, order.tenant);
   // Its text is made for the row and for the event.
   return { ...order, turn, payload: canonicalForm(order.payload), carrier: canonicalForm(order.carrier) };
 }

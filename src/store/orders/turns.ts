@@ -15,6 +15,9 @@ export function turnAfter(lane: number, front: number, weight: number): number {
   }
 }
 
+/** Of an order that has not come to its line yet; turns that are given begin after it. */
+export const noTurn = 0;
+
 /** Two turns of one tenant are at least one apart. */
 const heaviest = 1_000;
 

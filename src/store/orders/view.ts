@@ -152,6 +152,11 @@ export class View {
     return turn;
   }
 
+  /** True when the end of the order's line was loaded, so that it may be given a turn. */
+  knowsLane({ queue, priority, tenant }: OrderRow): boolean {
+    return this.gathered.askedLanes.has(triple(queue, priority, tenant));
+  }
+
   serveTurn(queue: string, priority: number, turn: number): void {
     if (turn > this.#front(queue, priority))
       this.#journal.set(this.fronts, pair(queue, priority), { queue, priority, turn });

@@ -2,6 +2,7 @@ import { canonicalJson } from "../../core/index.ts";
 import { type Gathered, triple } from "../orders/gathered.ts";
 import type { Needs, OrderJob, Writes } from "../orders/order-io.ts";
 import type { OrderRow } from "../orders/row.ts";
+import { noTurn } from "../orders/turns.ts";
 import type { SqlValue } from "../sql/program.ts";
 import { jsonArray, numberArray, textArray } from "./arrays.ts";
 import { clockMs, isFree, nothingElse } from "./foreseen-commit.ts";
@@ -76,6 +77,7 @@ function configuredAlike({ needs, gathered }: Decided, place: Place): readonly s
 function turnsToCome({ writes, gathered, xact }: Decided, place: Place): readonly string[] {
   const firsts = new Map<string, number>();
   for (const { queue, priority, tenant, turn } of writes.inserted) {
+    if (turn === noTurn) continue;
     const name = triple(queue, priority, tenant);
     firsts.set(name, Math.min(turn, firsts.get(name) ?? turn));
   }

@@ -41,10 +41,11 @@ export function* emptyProjections(): Program<void> {
 /** After the replay: leases still held with the same fence, counts, turns, links, and who waits for what at `now`. */
 export function* recomputeDerived(now: number): Program<readonly WaitingLine[]> {
   for (const sql of derived) yield* run(sql);
+  // One without a turn was not sent to its line yet: the next claim does that.
   yield* run(
     `UPDATE orders SET
-       waits = CASE WHEN blocked_by > 0 THEN 'orders' WHEN run_at > ? THEN 'time' WHEN limit_key IS NULL THEN 'room' ELSE 'limit' END,
-       due_at = CASE WHEN blocked_by = 0 AND run_at > ? THEN run_at END
+       waits = CASE WHEN blocked_by > 0 THEN 'orders' WHEN run_at > ? OR turn = 0 THEN 'time' WHEN limit_key IS NULL THEN 'room' ELSE 'limit' END,
+       due_at = CASE WHEN blocked_by = 0 AND (run_at > ? OR turn = 0) THEN run_at END
      WHERE state = 'PENDING'`,
     now,
     now,

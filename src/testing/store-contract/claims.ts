@@ -114,6 +114,53 @@ export function claimContract({ describe, expect, withStore }: ContractCase): vo
       expect(ofA >= 139 && ofA <= 141).toBe(true);
     });
 
+    withStore(
+      "orders that wait for their time do not push back what their tenant wants now",
+      async ({ store, clock }) => {
+        const runAt = clock.now() + 60_000;
+        const late = Array.from({ length: 50 }, (_, n) =>
+          newOrder(`late${String(n).padStart(2, "0")}`, { tenant: "a", runAt }),
+        );
+        await store.orders.submit([...late, newOrder("now", { tenant: "a" })]);
+        await store.orders.submit(
+          Array.from({ length: 50 }, (_, n) => newOrder(`other${n}`, { tenant: "b", createdAt: n })),
+        );
+        expect([...(await claimIds(store, 2))].sort()).toEqual(["now", "other0"]);
+
+        // Due, they take turns with the others, in the line of their tenant, and step in front of nobody.
+        await clock.advance(60_000);
+        await store.orders.submit([newOrder("last", { tenant: "a" })]);
+        const next = await claimIds(store, 8);
+        expect(next.filter((id) => id.startsWith("other"))).toEqual(["other1", "other2", "other3", "other4"]);
+        expect(next.filter((id) => id.startsWith("la"))).toEqual(["last", "late00", "late01", "late02"]);
+        expect((await store.orders.history("late00")).map(({ event }) => event)).toEqual([
+          "submitted",
+          "due",
+          "claimed",
+          "started",
+        ]);
+      },
+    );
+
+    withStore(
+      "an order that is due and was seen by no claim gets its turn after a rebuild, too",
+      async ({ store, clock }) => {
+        const runAt = clock.now() + 1_000;
+        await store.orders.submit([newOrder("late", { tenant: "a", runAt })]);
+        await store.orders.submit(["x", "y", "z"].map((id, createdAt) => newOrder(id, { createdAt })));
+        expect(await claimIds(store, 2)).toEqual(["x", "y"]);
+        await clock.advance(1_000);
+        await store.rebuild();
+        expect(await store.orders.get("late")).toMatchObject({ state: "PENDING", waits: "time" });
+        await store.orders.submit([newOrder("early", { tenant: "b", createdAt: 0 })]);
+        await claimIds(store, 0);
+        const rows = await store.orders.list({ queue: "q", limit: 9 });
+        await store.rebuild();
+        expect(await store.orders.list({ queue: "q", limit: 9 })).toEqual(rows);
+        expect(await claimIds(store, 1)).toEqual(["early"]);
+      },
+    );
+
     withStore("a tenant that submits one order at a time gets no more than its part", async ({ store }) => {
       await store.orders.submit(Array.from({ length: 50 }, (_, n) => newOrder(`big${n}`, { tenant: "big" })));
       let small = 0;
