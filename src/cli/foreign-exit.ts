@@ -6,7 +6,7 @@ import { writeSync } from "node:fs";
  * @returns to be called when the command has ended by itself
  */
 export function noticeForeignExit(): () => void {
-  const { exit } = process;
+  const exit = process.exit.bind(process);
   let caller: string | undefined;
   const tell = (code: number): void => {
     if (caller === undefined) return;
@@ -22,7 +22,7 @@ export function noticeForeignExit(): () => void {
   process.once("exit", tell);
   process.exit = (code) => {
     caller ??= callerOf(new Error().stack ?? "");
-    return exit.call(process, code);
+    return exit(code);
   };
   return () => {
     process.exit = exit;

@@ -102,7 +102,8 @@ async function foundOf(ask: Ask, seen: readonly ChainEnd[]): Promise<Found | und
 export async function leastFence(session: Session): Promise<number | undefined> {
   try {
     const [answer] = await session.send([timeline]);
-    const number = Number.parseInt(String(answer?.rows[0]?.["timeline"] ?? ""), 16);
+    const { timeline: found = null } = (answer?.rows[0] ?? {}) as { readonly timeline?: string | null };
+    const number = Number.parseInt(found ?? "", 16);
     return Number.isNaN(number) ? undefined : Math.max(0, number - 1) * 2 ** 32;
   } catch (error) {
     // Servers that only speak like PostgreSQL may have no log of their own.
