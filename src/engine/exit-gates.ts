@@ -31,8 +31,8 @@ export async function judgeExit(desk: Desk, phase: CompiledPhase, signal: AbortS
       if (given.length > 0) desk.fault("engine.gate.before-verdict");
       await journal.write(...given);
       if (given.length > 0) desk.fault("engine.gate.after-verdict");
-      if (verdict.kind === "hold") held.push(`${gate.name}: ${verdict.reason}`);
-      if (verdict.kind === "hold" && isUnproven(gate)) hopeless.push(`${gate.name}: ${verdict.reason}`);
+      if (verdict.kind !== "pass") held.push(`${gate.name}: ${verdict.reason}`);
+      if (verdict.kind !== "pass" && isUnproven(gate)) hopeless.push(`${gate.name}: ${verdict.reason}`);
       continue;
     }
     // A failure that already led to a hold for want of a way back is not told again at every look.

@@ -6,6 +6,8 @@ import {
   type MeasuredGate,
   type Verdict,
 } from "../plan/index.ts";
+import { answeredWithin } from "./answered-within.ts";
+import { givenVerdict, undecided } from "./given-verdict.ts";
 import { recordable } from "./json-value.ts";
 import type { MeasuredJudge } from "./measured-judge.ts";
 import type { JudgeSources } from "./metric-judge.ts";
@@ -26,6 +28,9 @@ export interface Look {
 
 /** A gate of one's own is asked at most once a second while it holds, and every 10 s once it has decided. */
 const customPace = { hold: 1_000, decided: 10_000, longest: 60_000 } as const;
+
+/** A judge looks at evidence that is there; one that is silent for so long has given no verdict, milliseconds. */
+const longestJudge = 10_000;
 
 /**
  * Judges gates against what the store holds, incrementally: a look costs the intervals that are new since the last
@@ -97,10 +102,15 @@ export class Judges {
       };
     }
     try {
-      return { verdict: gate.judge(evidence), evidence };
+      const limits = { clock: this.#sources.clock, limitMs: longestJudge, signal };
+      // Plain JavaScript may judge in an async function, whatever the type says: what it resolves to is the answer.
+      return {
+        verdict: givenVerdict(await answeredWithin<unknown>(limits, () => gate.judge(evidence))),
+        evidence,
+      };
     } catch (thrown) {
-      const message = asError(thrown).message;
-      return { verdict: { kind: "hold", reason: `it cannot judge its evidence: ${message}` }, evidence };
+      if (signal.aborted) throw thrown;
+      return { verdict: undecided(thrown), evidence };
     }
   }
 }

@@ -38,7 +38,8 @@ export function check(
 
 /**
  * A gate of one's own. `collect` gathers evidence, which is stored; `judge` is a pure function from that evidence
- * to pass, fail or hold, so that a verdict can be repeated from the record.
+ * to pass, fail or hold, so that a verdict can be repeated from the record. It answers with
+ * `{ kind: "pass" | "fail" | "hold", reason }`: only that passes; any other answer, a throw, and none within 10 s hold.
  */
 export function gate(
   name: string,

@@ -26,12 +26,12 @@ export function waveGateKind(wave: WaveInput): StepKind {
         const held: string[] = [];
         for (const gate of gates) {
           const verdict = await context.judge(gate, { since });
-          if (verdict.kind === "hold") held.push(`${gate.name}: ${verdict.reason}`);
           if (verdict.kind === "fail")
             throw new CutoverError("CUTOVER_STEP_FAILED", {
               message: `wave "${wave.name}" failed its gate "${gate.name}": ${verdict.reason}`,
               details: { wave: wave.name, gate: gate.name, figures: verdict.figures },
             });
+          if (verdict.kind !== "pass") held.push(`${gate.name}: ${verdict.reason}`);
         }
         if (held.length === 0) return { wave: wave.name, gates: gates.map((gate) => gate.name) };
         context.progress({
