@@ -1,7 +1,8 @@
 import { asError, CutoverError, formatDuration, hasCode, type Json } from "../core/index.ts";
-import type { CompiledStep, StepOutcome } from "../plan/index.ts";
+import type { CompiledStep } from "../plan/index.ts";
 import type { ErrorRecord } from "../store/index.ts";
 import type { Desk } from "./desk.ts";
+import { givenOutcome } from "./given-outcome.ts";
 import { errorRecord, recordable } from "./json-value.ts";
 import { ActiveContext } from "./step-context.ts";
 
@@ -50,10 +51,9 @@ export async function askVerify(
   if (kind.verify === undefined) return { kind: "not-done" };
   desk.fault("engine.step.before-verify");
   const outcome = await limited(desk, step, controller, step.timeoutMs, async (context) => {
-    const answer: StepOutcome | undefined = await kind.verify?.(context);
-    if (answer?.kind === "done")
-      return { kind: "done", result: recordable(answer.result, `the result of step "${step.id}"`) };
-    return answer ?? { kind: "not-done" };
+    const answer = givenOutcome(await kind.verify?.(context));
+    if (answer.kind !== "done") return answer;
+    return { kind: "done", result: recordable(answer.result, `the result of step "${step.id}"`) };
   });
   if (outcome.kind !== "failed") return outcome;
   return { kind: "unknown", reason: `its check failed: ${outcome.error.message}` };

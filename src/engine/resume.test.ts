@@ -225,6 +225,54 @@ describe("a step in flight at a crash", () => {
   });
 });
 
+describe("a step whose verify answers with", () => {
+  // What plain JavaScript may answer, whatever the type says.
+  const odd: readonly (readonly [name: string, answer: unknown, found: string])[] = [
+    ["a word", "not-done", '"not-done"'],
+    ["a number", 1, "1"],
+    ["nothing", undefined, "nothing"],
+    ["another object", { done: false }, '{"done":false}'],
+    ["a kind that is none", { kind: "dunno" }, '{"kind":"dunno"}'],
+    ["unknown without a reason", { kind: "unknown" }, '{"kind":"unknown"}'],
+  ];
+
+  test.each(odd)(
+    "%s holds the run until somebody settles it, and is not done twice",
+    async (_, answer, found) => {
+      await using rig = await openRig({ isDead: () => true });
+      rig.engine();
+      const starts: number[] = [];
+      const migration = defineMigration({
+        name: "m",
+        phases: [
+          phase("p", {
+            steps: [
+              step("send", {
+                run: async ({ attempt, clock, signal }) => {
+                  starts.push(attempt);
+                  await sleep(clock, 3_600_000, signal);
+                },
+                verify: () => answer as boolean,
+              }),
+            ],
+          }),
+        ],
+      });
+      const first = await rig.start(migration);
+      await rig.clock.advance(1_000);
+      await kill(rig, first);
+      rig.engine();
+      const handle = await rig.resume(first.id, migration);
+      await rig.until(() => handle.live().state === "HOLDING", 60_000);
+      expect(handle.live().reason).toMatch(/expected \{ kind: "done", result \}, .*, found /);
+      expect(handle.live().reason).toContain(`found ${found}`);
+      await handle.settle("p/send", "done", "ann", "the customer has the mail");
+      expect(await rig.end(handle)).toMatchObject({ state: "COMPLETED" });
+      expect(starts).toEqual([1]);
+    },
+  );
+});
+
 describe("a changed definition", () => {
   const version = (text: string, more: readonly ReturnType<typeof step>[] = []) =>
     defineMigration({

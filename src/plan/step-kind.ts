@@ -36,8 +36,8 @@ export interface StepKind {
   start(context: StepContext): Promise<Json>;
   /**
    * After a crash or timeout: did `start` take effect? `done` records the result without running it again,
-   * `not-done` starts it again, `unknown` holds the run and asks a person. Without this function a step
-   * is started again (so `start` must then be safe to repeat).
+   * `not-done` starts it again, `unknown`, and any answer of another shape, holds the run and asks a person. Without
+   * this function a step is started again (so `start` must then be safe to repeat).
    */
   verify?(context: StepContext): Promise<StepOutcome>;
   /**

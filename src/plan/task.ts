@@ -11,7 +11,10 @@ export interface TaskOptions {
   readonly run: (context: StepContext) => Promise<Json | void> | Json | void;
   /** Undoes it, however far it came; may be called more than once. Without it there is nothing to undo. */
   readonly rollback?: (context: StepContext) => Promise<void> | void;
-  /** After a crash: did it take effect? `true` counts as done with the result null. Without it, `run` starts again. */
+  /**
+   * After a crash: did it take effect? `true` counts as done with the result null, any answer of another shape, nothing
+   * too, as unknown: the run holds. Without it, `run` starts again.
+   */
   readonly verify?: (context: StepContext) => Promise<StepOutcome | boolean> | StepOutcome | boolean;
   /** What would happen, in one line. Default: the step's name. */
   readonly summary?: string;
