@@ -1,4 +1,4 @@
-import { asError, canonicalJson, type JsonObject, untilAborted } from "../core/index.ts";
+import { asError, canonicalJson, type JsonObject } from "../core/index.ts";
 import {
   type CustomGate,
   type GateSpec,
@@ -11,6 +11,7 @@ import { givenVerdict, undecided } from "./given-verdict.ts";
 import { recordable } from "./json-value.ts";
 import type { MeasuredJudge } from "./measured-judge.ts";
 import type { JudgeSources } from "./metric-judge.ts";
+import { OpenQuestion } from "./open-question.ts";
 
 export interface Judgement {
   readonly verdict: Verdict;
@@ -29,6 +30,8 @@ export interface Look {
 /** A gate of one's own is asked at most once a second while it holds, and every 10 s once it has decided. */
 const customPace = { hold: 1_000, decided: 10_000, longest: 60_000 } as const;
 
+/** Evidence may take as long as a check; a look that has waited so long holds and lets patience count, milliseconds. */
+const longestCollect = 600_000;
 /** A judge looks at evidence that is there; one that is silent for so long has given no verdict, milliseconds. */
 const longestJudge = 10_000;
 
@@ -43,6 +46,8 @@ export class Judges {
     string,
     { readonly since: number; readonly due: number; readonly last: Judgement }
   >();
+
+  readonly #questions = new Map<string, OpenQuestion<unknown>>();
 
   constructor(sources: JudgeSources) {
     this.#sources = sources;
@@ -76,7 +81,7 @@ export class Judges {
     const now = this.#sources.clock.monotonic();
     const known = this.#customs.get(key);
     if (known !== undefined && known.since === since && now < known.due) return known.last;
-    const last = await this.#collect(gate, signal);
+    const last = await this.#collect(gate, key, signal);
     const { kind, waitMs } = last.verdict;
     const pace = kind === "hold" ? Math.max(customPace.hold, (waitMs ?? 0) / 10) : customPace.decided;
     const due = this.#sources.clock.monotonic() + Math.min(pace, customPace.longest);
@@ -84,16 +89,16 @@ export class Judges {
     return last;
   }
 
-  async #collect(gate: CustomGate, signal: AbortSignal): Promise<Judgement> {
+  async #collect(gate: CustomGate, key: string, outer: AbortSignal): Promise<Judgement> {
+    const { clock, runId } = this.#sources;
+    const question = this.#questions.get(key) ?? new OpenQuestion<unknown>(clock, longestCollect);
+    this.#questions.set(key, question);
     let evidence: JsonObject;
     try {
-      const asked = (async () => await gate.collect({ signal, runId: this.#sources.runId }))();
-      evidence = recordable(
-        await untilAborted(asked, signal),
-        `the evidence of gate "${gate.name}"`,
-      ) as JsonObject;
+      const collected = await question.answer(outer, (signal) => gate.collect({ signal, runId }));
+      evidence = recordable(collected, `the evidence of gate "${gate.name}"`) as JsonObject;
     } catch (thrown) {
-      if (signal.aborted) throw thrown;
+      if (outer.aborted) throw thrown;
       // No evidence is no verdict: it holds, visibly, instead of rolling back because a look failed.
       const message = asError(thrown).message;
       return {
@@ -102,14 +107,12 @@ export class Judges {
       };
     }
     try {
-      const limits = { clock: this.#sources.clock, limitMs: longestJudge, signal };
+      const limits = { clock, limitMs: longestJudge, signal: outer };
       // Plain JavaScript may judge in an async function, whatever the type says: what it resolves to is the answer.
-      return {
-        verdict: givenVerdict(await answeredWithin<unknown>(limits, () => gate.judge(evidence))),
-        evidence,
-      };
+      const answer = (async (): Promise<unknown> => await gate.judge(evidence))();
+      return { verdict: givenVerdict(await answeredWithin(limits, answer)), evidence };
     } catch (thrown) {
-      if (signal.aborted) throw thrown;
+      if (outer.aborted) throw thrown;
       return { verdict: undecided(thrown), evidence };
     }
   }

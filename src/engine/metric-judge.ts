@@ -4,7 +4,11 @@ import { measureToJson, type MetricGate, type Verdict } from "../plan/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Judgement } from "./judges.ts";
 import { MeanFeed } from "./mean-feed.ts";
+import { OpenQuestion } from "./open-question.ts";
 import { type Tally, tally } from "./tally.ts";
+
+/** A figure that has not come for so long cannot be read, as with the source of a mean, milliseconds. */
+const longestReading = 30_000;
 
 /** What judges read of a store. */
 export interface MeasuredStore {
@@ -56,6 +60,7 @@ export class MetricJudge {
   #nextReading = Number.NEGATIVE_INFINITY;
   /** Why the last reading failed; until one succeeds there is no verdict. */
   #trouble: string | undefined;
+  readonly #reading: OpenQuestion<number>;
   readonly #means: MeanFeed | undefined;
 
   constructor(sources: JudgeSources, gate: MetricGate, since: number) {
@@ -64,6 +69,7 @@ export class MetricJudge {
     this.since = since;
     this.#judge = createJudge(gate.rule, gate.measure);
     this.#tally = tally();
+    this.#reading = new OpenQuestion(sources.clock, longestReading);
     this.#means = gate.measure.of === "mean" ? new MeanFeed(gate.measure, sources, since) : undefined;
   }
 
@@ -71,7 +77,7 @@ export class MetricJudge {
   async look(signal: AbortSignal = new AbortController().signal): Promise<Judgement> {
     const { measure, rule } = this.#gate;
     let note = "";
-    if (measure.of === "memory" || measure.of === "value") await this.#read();
+    if (measure.of === "memory" || measure.of === "value") await this.#read(signal);
     else if (this.#means !== undefined) await this.#ask(this.#means, signal);
     else {
       if (measure.of === "coverage") note = await this.#expect(measure.route);
@@ -118,7 +124,8 @@ export class MetricJudge {
     }
   }
 
-  async #read(): Promise<void> {
+  /** Until the reader answers again there is no verdict; whoever stops the run does not wait for it. */
+  async #read(signal: AbortSignal): Promise<void> {
     const { measure, rule } = this.#gate;
     const { clock, readMemory } = this.#sources;
     if (clock.monotonic() < this.#nextReading) return;
@@ -126,10 +133,13 @@ export class MetricJudge {
     const pace = measure.of === "value" ? interval : interval / 10;
     this.#nextReading = clock.monotonic() + pace;
     try {
-      const value = measure.of === "value" ? await measure.read() : await (readMemory?.() ?? Number.NaN);
+      const value = await this.#reading.answer(signal, (given) =>
+        measure.of === "value" ? measure.read({ signal: given }) : (readMemory?.() ?? Number.NaN),
+      );
       this.#judge.addReadings([{ at: clock.now(), value }]);
       this.#trouble = undefined;
     } catch (thrown) {
+      if (signal.aborted) throw thrown;
       this.#trouble = `${this.#gate.name} cannot be read: ${asError(thrown).message}`;
     }
   }

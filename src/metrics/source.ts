@@ -9,8 +9,8 @@ import type { MeanWindow } from "../plan/index.ts";
  * A reading that fails rejects with `CUTOVER_METRIC_UNREADABLE`: its gate then holds, and says why.
  */
 export interface Source {
-  /** `window`: the stretch asked for, by sources whose figure belongs to a stretch of time. */
-  (window?: MeanWindow): Promise<number>;
+  /** A `MeanWindow` asks for the figure of that stretch, anything else for that of now. `signal` ends the reading. */
+  (asked?: MeanWindow | { readonly signal: AbortSignal }): Promise<number>;
   readonly problems: readonly string[];
 }
 
@@ -56,7 +56,11 @@ export function createSource(parts: SourceParts): Source {
   /** A reading whose deadline has passed may not have ended: nobody is asked twice at once. */
   let asked: { readonly of: string; readonly answer: Promise<number> } | undefined;
 
-  const ask = (window: MeanWindow | undefined, of: string): Promise<number> => {
+  const ask = (
+    window: MeanWindow | undefined,
+    outer: AbortSignal | undefined,
+    of: string,
+  ): Promise<number> => {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const abort = new AbortController();
     const late = clock.after(timeoutMs, () => {
@@ -64,12 +68,12 @@ export function createSource(parts: SourceParts): Source {
       reject(error);
       abort.abort(error);
     });
-    const stop = (): void => abort.abort(asError(window?.signal.reason));
-    window?.signal.addEventListener("abort", stop, { once: true });
+    const stop = (): void => abort.abort(asError(outer?.reason));
+    outer?.addEventListener("abort", stop, { once: true });
     const reading = (async () => finite(name, await parts.read({ signal: abort.signal, window })))();
     const over = (): void => {
       late.cancel();
-      window?.signal.removeEventListener("abort", stop);
+      outer?.removeEventListener("abort", stop);
       asked = undefined;
     };
     reading.then(
@@ -88,9 +92,10 @@ export function createSource(parts: SourceParts): Source {
     return promise;
   };
 
-  const source = async (window?: MeanWindow): Promise<number> => {
+  const source: (...given: Parameters<Source>) => Promise<number> = async (given) => {
     if (problems.length > 0)
       throw new CutoverError("CUTOVER_GATE_INPUT", { message: `${name}: ${problems.join("; ")}` });
+    const window = given !== undefined && "from" in given ? given : undefined;
     const of = window === undefined ? "" : `${window.from}-${window.to}`;
     if (kept !== undefined && kept.of === of && clock.monotonic() - kept.at < cacheMs) return kept.value;
     // Asked for another stretch: one after the other.
@@ -98,7 +103,7 @@ export function createSource(parts: SourceParts): Source {
     const waiting = underWay();
     if (waiting?.of === of) return await waiting.answer;
     if (waiting !== undefined) throw unreadable(name, "its last reading has not ended yet");
-    return await ask(window, of);
+    return await ask(window, given?.signal, of);
   };
   const underWay = (): typeof asked => asked;
   Object.defineProperty(source, "toString", { value: () => text });

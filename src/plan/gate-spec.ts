@@ -16,7 +16,7 @@ export type Measure =
   /** Part of the machine's or container's memory in use, 0 … 1. */
   | { readonly of: "memory" }
   /** A number the migration measures itself; `name` is looked up among its `measures`. */
-  | { readonly of: "value"; readonly name: string; readonly read: () => Promise<number> | number }
+  | { readonly of: "value"; readonly name: string; readonly read: ValueReader }
   /** A figure of business with many values a side; `read` is asked for one stretch of time after the other. */
   | { readonly of: "mean"; readonly name: string; readonly read: MeanReader; readonly everyMs: number }
   /** Part of the calls that each side gets, at stage `live`. */
@@ -30,6 +30,9 @@ export type Measure =
     }
   /** Second writes not done yet, of all doors together. */
   | { readonly of: "backlog"; readonly route: string };
+
+/** Answers with the figure as it is now. `signal` aborts when the run stops, pauses or goes back: nobody waits then. */
+export type ValueReader = (context: { readonly signal: AbortSignal }) => Promise<number> | number;
 
 /** The values of one side: themselves, or their number, sum and sum of squares, as a database adds them up. */
 export type SideValues =

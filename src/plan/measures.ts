@@ -1,6 +1,6 @@
 import type { Duration } from "../core/index.ts";
 import { parseDurationOrNaN } from "./durations.ts";
-import type { Measure, MetricGate, Rule } from "./gate-spec.ts";
+import type { Measure, MetricGate, Rule, ValueReader } from "./gate-spec.ts";
 
 /**
  * A gate that also knows how it reads as a bad sign. Standing in `exit`, a gate says what must be true; inside
@@ -93,9 +93,10 @@ export const memory = (): LimitMeasure => {
 
 /**
  * A number the migration measures itself, once an interval. As a gate the words say what must be true, in `when`
- * what is bad; the limit itself is neither below nor above.
+ * what is bad; the limit itself is neither below nor above. A reader that throws, gives no number, or has not answered
+ * for 30 s cannot be read: its gate holds and its trigger does not fire.
  */
-export const value = (name: string, read: () => Promise<number> | number): LimitMeasure => {
+export const value = (name: string, read: ValueReader): LimitMeasure => {
   const spec = (text: string, bad: "above" | "below", limit: number, options: LimitOptions): MetricGate =>
     metric(text, { of: "value", name, read }, limitRule(limit, bad, options));
   return {

@@ -163,6 +163,7 @@ describe("a wrong trigger is refused with what would be right", () => {
 });
 
 describe("a trigger", () => {
+  const { signal } = new AbortController();
   const hashOf = (trigger: Trigger): string =>
     compile(defineMigration(base([trigger], { contingencies: [mend] }))).hash;
 
@@ -201,7 +202,7 @@ describe("a trigger", () => {
           signal.addEventListener("abort", () => reject((told = signal.reason)));
         }),
     ).above(3, { interval: "20ms" });
-    expect(measure.of === "value" ? await measure.read() : undefined).toBe(1);
+    expect(measure.of === "value" ? await measure.read({ signal }) : undefined).toBe(1);
     expect(told).toMatchObject({ name: "TimeoutError" });
   });
 
@@ -212,9 +213,11 @@ describe("a trigger", () => {
     const reads = await Promise.all(
       [undefined, false, true, 0]
         .map((answer) => failuresInARow("h", () => answer).above(1))
-        .map(({ measure: m }) => (m.of === "value" ? Promise.resolve(m.read()) : Promise.resolve(-1))),
+        .map(({ measure: m }) =>
+          m.of === "value" ? Promise.resolve(m.read({ signal })) : Promise.resolve(-1),
+        ),
     );
-    expect(measure.of === "value" ? await measure.read() : undefined).toBe(1);
+    expect(measure.of === "value" ? await measure.read({ signal }) : undefined).toBe(1);
     expect(reads).toEqual([0, 1, 0, 0]);
     expect(when(value("x", depth).above(1)).then("alert").name).toBe("x > 1");
   });
