@@ -7,6 +7,7 @@ import { chooseRun } from "./choose-run.ts";
 import type { CommandContext, OptionSpec } from "./command.ts";
 import { type Line, span } from "./draw/line.ts";
 import { exitOf } from "./exit-code.ts";
+import { heldOptions, heldWatch, type HeldWatch } from "./held-watch.ts";
 import { listenToKeys } from "./keys.ts";
 import { lookOn } from "./look-on.ts";
 import type { OwnerClient } from "./owner-client.ts";
@@ -18,7 +19,7 @@ import { feedViews } from "./view-feed.ts";
 
 /** Options of every command that carries a run. */
 export const carryOptions: Readonly<Record<string, OptionSpec>> = {
-  "until-held": { type: "boolean", help: "end with exit code 3 when it waits for a person or for evidence" },
+  ...heldOptions,
   "no-report": { type: "boolean", help: "write no report at the end" },
 };
 
@@ -30,11 +31,13 @@ export async function carryRun(
   context: CommandContext,
   begin: (session: Session) => Promise<RunHandle>,
 ): Promise<number> {
+  // Before the store is owned: a time that cannot be read changes nothing.
+  const isHeld = heldWatch(context.args);
   const keys = "p pause · b roll back · q stop, resumable";
   const presenter = choosePresenter(context, keys);
   await using session = await openSession(context, sayingLog(context, presenter));
   const handle = await begin(session);
-  const end = await follow(context, session, handle, presenter);
+  const end = await follow(context, session, handle, presenter, isHeld);
   return await close(context, session, end);
 }
 
@@ -69,6 +72,7 @@ async function follow(
   session: Session,
   handle: RunHandle,
   presenter: Presenter,
+  isHeld: HeldWatch,
 ): Promise<End> {
   let stopped: End["stopped"];
   let last: RunView | undefined;
@@ -87,7 +91,7 @@ async function follow(
   const show = async (view: RunView): Promise<void> => {
     last = view;
     await presenter.show(view);
-    if (context.args.flag("until-held") && isHeld(view) && isLookedAt(view, since)) stop("held");
+    if (isHeld(view, { since, at: context.clock.monotonic() })) stop("held");
   };
   const feed = feedViews(context.clock, { firstMs: headStartMs, gapMs: presenter.gapMs }, build, show);
   const offChange = handle.onChange(() => feed.touch());
@@ -120,19 +124,6 @@ async function follow(
     view,
     stopped: exitOf(view.run.state) === 0 && view.run.state === "COMPLETED" ? undefined : stopped,
   };
-}
-
-/** Waits for a person or for evidence that nobody but time or a person can bring. */
-function isHeld({ run, wanted }: RunView): boolean {
-  return run.state === "HOLDING" || run.state === "PAUSED" || wanted.length > 0;
-}
-
-/** A run that is resumed still holds by its record: what it held for may be proven now, so its gates are judged first. */
-function isLookedAt({ phases }: RunView, since: number): boolean {
-  const judging = phases.find(({ state }) => state === "GATING");
-  return (
-    judging === undefined || judging.verdicts.some(({ verdict, at }) => verdict === "hold" && at >= since)
-  );
 }
 
 async function close(context: CommandContext, session: Session, { view, stopped }: End): Promise<number> {

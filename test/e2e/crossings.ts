@@ -47,6 +47,23 @@ export default defineMigration({
 });
 `;
 
+/** Its gate holds until the file `shown` is there. */
+export const withGate: string = `${ledger}
+import { gate } from "cutover";
+export default defineMigration({
+  name: "with-gate",
+  phases: [
+    phase("move", {
+      steps: [step("copy", { run: () => note("copy"), rollback: () => note("copy back") })],
+      exit: [gate("rows are shown", {
+        collect: () => ({ shown: existsSync(join(here, "shown")) }),
+        judge: ({ shown }) => ({ kind: shown ? "pass" : "hold", reason: "rows" }),
+      })],
+    }),
+  ],
+});
+`;
+
 /** The second step fails for good. */
 export const failing: string = `${ledger}
 export default defineMigration({

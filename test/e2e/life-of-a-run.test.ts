@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Status, Project, until } from "./command-line.ts";
-import { copyRows, failing, slowBack, withApproval } from "./crossings.ts";
+import { copyRows, failing, slowBack, withApproval, withGate } from "./crossings.ts";
 
 let project: Project;
 beforeEach(() => {
@@ -173,6 +173,20 @@ describe("a run that waits for a person", () => {
     await until(() => owner.output().includes("waits for approval"), "it says what it waits for");
     expect((await project.run("approve", "--phase", "retire", "--reason", "fine")).code).toBe(0);
     expect((await owner.ended).code).toBe(0);
+  });
+});
+
+describe("a run that its gate holds", () => {
+  test("--held-for ends with 3 and says why; it goes on when it is resumed", async () => {
+    project.write("crossing.ts", withGate);
+    expect((await project.run("run", "--held-for", "soon")).stderr).toContain("CUTOVER_DURATION_INVALID");
+    expect(project.lines("ledger.txt")).toEqual([]);
+    const held = await project.run("run", "--held-for", "200ms");
+    expect(held.code).toBe(3);
+    expect(held.stdout).toMatch(/held in move · run \w+ · hold: rows/);
+    project.write("shown", "");
+    expect((await project.run("resume", "--held-for", "1m")).code).toBe(0);
+    expect(project.lines("ledger.txt")).toEqual(["copy"]);
   });
 });
 

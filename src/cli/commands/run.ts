@@ -8,7 +8,7 @@ export const command: Command = {
   usage: "run [FILE] [--from PHASE]",
   help: [
     "Owns the store, runs the phases in order and shows them: a live tree on a terminal, timed lines elsewhere, NDJSON with --json. It waits where it has to wait: for evidence, for an approval, for a person.",
-    "Ctrl-C once stops cleanly, twice at once; both can be resumed. Exit codes: 0 finished, 3 held (with --until-held), 4 rolled back, 5 rollback stuck, 130 interrupted.",
+    "Ctrl-C once stops cleanly, twice at once; both can be resumed. Exit codes: 0 finished, 3 held (with --until-held or --held-for), 4 rolled back, 5 rollback stuck, 130 interrupted.",
     "Without FILE: crossing.ts or .mts, else the only *.crossing.ts here, else the source of the newest run.",
   ],
   options: {
