@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { CutoverError, errorCatalog, systemClock } from "../core/index.ts";
+import { CutoverError, errorCatalog, personProblem, systemClock } from "../core/index.ts";
 import { commands } from "./commands.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
 import { endAtOnce } from "./end-at-once.ts";
@@ -34,7 +34,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       terminal,
       clock: systemClock,
       cwd: process.cwd(),
-      by: args.text("by") ?? whoAmI(),
+      by: typedName(args.text("by")) ?? whoAmI(),
       json: args.flag("json"),
       version: packageVersion(),
       pid: process.pid,
@@ -98,6 +98,16 @@ async function unknownCommand(name: string): Promise<CutoverError> {
     message: `expected a command, found ${JSON.stringify(name.slice(0, 60))}`,
     details: { found: name.slice(0, 60), nearest: near ?? null },
     ...(near === undefined ? {} : { remedy: `did you mean \`cutover ${near}\`? see \`cutover help\`` }),
+  });
+}
+
+/** @throws CUTOVER_CLI_USAGE for a name that is none, before any command does anything under it. */
+function typedName(name: string | undefined): string | undefined {
+  const problem = name === undefined ? undefined : personProblem(name);
+  if (problem === undefined) return name;
+  throw new CutoverError("CUTOVER_CLI_USAGE", {
+    message: `expected --by to be ${problem}, found ${JSON.stringify(name)}`,
+    remedy: "write the name as people read it; it is kept in the record",
   });
 }
 

@@ -12,6 +12,7 @@ export type { Link, LinkedDoor } from "./link.ts";
 export { type Log, silentLog } from "./log.ts";
 export { type BacklogGauge, DoorBacklogs } from "./door-backlogs.ts";
 export { nameOneOf, nearest } from "./nearest.ts";
+export { personKey, personProblem } from "./person.ts";
 export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
   answeredByNew,

@@ -51,6 +51,48 @@ describe("an approval", () => {
     ]);
   });
 
+  test("of one person counts once, however the name is spelt", async () => {
+    await using rig = await openRig();
+    const two = defineMigration({
+      name: "two",
+      phases: [phase("move", { steps: [nothing("copy")], approval: { by: 2 } })],
+    });
+    const handle = await startWaiting(rig, two, "move");
+    await handle.approve("move", "alice", "counts are equal");
+    for (const by of [" alice ", "Alice", "ALICE", "ali\u200bce", "alice\ufeff"])
+      await expect(handle.approve("move", by, "still equal")).rejects.toMatchObject({
+        code: "CUTOVER_APPROVAL_INVALID",
+        message: expect.stringContaining("expected somebody who has not approved"),
+      });
+    for (const by of ["ali\nce", "\u001b[1malice", "\u200b"])
+      await expect(handle.approve("move", by, "still equal")).rejects.toMatchObject({
+        code: "CUTOVER_RUN_STATE",
+        place: "by",
+      });
+    await rig.clock.advance(5_000);
+    expect(handle.live().phases["move"]).toBe("AWAITING_APPROVAL");
+    await handle.approve("move", "bob", "I agree");
+    expect(await rig.end(handle)).toMatchObject({ state: "COMPLETED" });
+  });
+
+  test("given under several spellings by an earlier program is one approval", async () => {
+    await using rig = await openRig();
+    const handle = await startWaiting(rig, twoOfThree, "move");
+    await handle.approve("move", "Ann", "as the phase names her, in capitals");
+    const [given] = await rig.store.runs.approvals(handle.id);
+    await handle.stop();
+    const { fence } = await rig.store.runs.claim(handle.id, "earlier", 30_000);
+    const again = { type: "approval.given", data: { phase: "move", by: "ann ", reason: "again" } } as const;
+    const event = { ...again, data: { ...again.data, evidence: given?.evidence ?? "" } };
+    await rig.store.runs.commit(handle.id, [event], { fence });
+    await rig.store.runs.release(handle.id, "earlier", fence);
+    const next = await rig.resume(handle.id, twoOfThree);
+    await rig.clock.advance(5_000);
+    expect(next.live().phases["move"]).toBe("AWAITING_APPROVAL");
+    await next.approve("move", "bob", "I agree");
+    expect(await rig.end(next)).toMatchObject({ state: "COMPLETED" });
+  });
+
   test("is bound to a recorded document of the evidence that was seen", async () => {
     await using rig = await openRig();
     const handle = await startWaiting(rig, twoOfThree, "move");

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../core/index.ts";
+import { type JsonObject, personKey } from "../core/index.ts";
 import type { RunEvent } from "../store/index.ts";
 import { evidenceEvents } from "./records.ts";
 import type { RunMemory } from "./run-memory.ts";
@@ -39,11 +39,11 @@ export function refreshBasis(
   return { id, events: [...events, ...lapsed] };
 }
 
-/** People whose approval of exactly this basis stands. */
+/** People whose approval of exactly this basis stands, by `personKey`: another spelling is no other person. */
 export function approvers(memory: RunMemory, phase: string, basis: string): ReadonlySet<string> {
   return new Set(
     memory.approvals
       .filter((approval) => approval.phase === phase && !approval.lapsed && approval.evidence === basis)
-      .map(({ by }) => by),
+      .map(({ by }) => personKey(by)),
   );
 }

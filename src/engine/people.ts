@@ -1,4 +1,4 @@
-import { type Clock, CutoverError, type JsonObject } from "../core/index.ts";
+import { type Clock, CutoverError, type JsonObject, personKey, personProblem } from "../core/index.ts";
 import type { Approval } from "../plan/index.ts";
 import type { RunEvent } from "../store/index.ts";
 import { approvers, refreshBasis } from "./approvals.ts";
@@ -19,7 +19,7 @@ export interface Person {
   readonly reason: string;
 }
 
-/** Refuses an empty name or reason: the record must say who and why. */
+/** Refuses an empty name or reason, and control characters in a name: the record must say who and why. */
 export function requirePerson({ by, reason }: Person): void {
   for (const [what, text] of Object.entries({ by, reason })) {
     if (typeof text === "string" && text.trim() !== "") continue;
@@ -29,6 +29,13 @@ export function requirePerson({ by, reason }: Person): void {
       place: what,
     });
   }
+  const problem = personProblem(by);
+  if (problem === undefined) return;
+  throw new CutoverError("CUTOVER_RUN_STATE", {
+    message: `expected "by" to be ${problem}, found ${JSON.stringify(by)}`,
+    remedy: "write the name as people read it; it is kept in the record",
+    place: "by",
+  });
 }
 
 export function pauseEvents(memory: RunMemory, person: Person): readonly RunEvent[] {
@@ -119,14 +126,14 @@ export function approveEvents(
   if (memory.state !== "RUNNING" && memory.state !== "HOLDING" && memory.state !== "PAUSED")
     return refuse(`expected run ${memory.id} to go forward, found it ${memory.state}`);
   const { from } = approvalOf(memory, phase);
-  if (from !== undefined && !from.includes(by))
+  if (from !== undefined && !from.map(personKey).includes(personKey(by)))
     return refuse(`expected one of ${from.join(", ")} to approve phase "${phase}", found ${by}`);
   const basis = refreshBasis(memory, phase);
   if (seen !== undefined && seen !== basis.id)
     return refuse(
       `expected an approval of evidence ${basis.id}, found one of ${seen}, which no longer stands`,
     );
-  if (approvers(memory, phase, basis.id).has(by))
+  if (approvers(memory, phase, basis.id).has(personKey(by)))
     return refuse(
       `expected somebody who has not approved phase "${phase}" yet, found ${by} again`,
       "another person must approve it as well",

@@ -198,6 +198,14 @@ const refused: readonly Refused[] = [
     remedy: /name more people/,
   },
   {
+    title: "an approval by more people than are named, one under two spellings",
+    input: withPhases({ ...move, approval: { by: 2, from: ["ann", "Ann "] } }),
+    code: "CUTOVER_PLAN_INVALID",
+    message: "expected 2 different people in `from`, found 1",
+    place: 'phases[0] "move" › approval',
+    remedy: /name more people/,
+  },
+  {
     title: "patience that is no duration",
     input: withPhases({ ...move, patience: "long" }),
     code: "CUTOVER_DURATION_INVALID",

@@ -1,4 +1,4 @@
-import { parseDuration } from "../core/index.ts";
+import { parseDuration, personKey } from "../core/index.ts";
 import type { Approval, Phase, WaveInput } from "./definition.ts";
 import { findCycles, topologicalOrder } from "./dependencies.ts";
 import { expandPhase } from "./expand.ts";
@@ -102,10 +102,11 @@ function checkApproval(at: Scope, approval: Approval): void {
   const from = at.list(approval.from, "from");
   for (const person of from) at.text(person, "from", true);
   at.unique(from, "person");
-  if (approval.from !== undefined && new Set(from).size < approval.by)
+  const people = new Set(from.map((person) => (typeof person === "string" ? personKey(person) : person)));
+  if (approval.from !== undefined && people.size < approval.by)
     at.problem(
       "CUTOVER_PLAN_INVALID",
-      `expected ${approval.by} different people in \`from\`, found ${new Set(from).size}`,
+      `expected ${approval.by} different people in \`from\`, found ${people.size}`,
       { remedy: "name more people, or lower `by`" },
     );
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { declarationsBody, intervalsBody } from "./wire-shapes.ts";
+import {
+  decisionBody,
+  declarationsBody,
+  intervalsBody,
+  routeBody,
+  settleBody,
+  triggerBody,
+} from "./wire-shapes.ts";
 
 const side = { calls: 4, errors: 1, latency: [[3, 4]] };
 const interval = {
@@ -64,4 +71,19 @@ test("a declaration may name cohorts and what never goes to both sides, and noth
   expect(() => declarationsBody({ declarations: [{ ...declaration, nevr: {} }] }, "")).toThrow(
     expect.objectContaining({ place: "declarations[0].nevr" }) as Error,
   );
+});
+
+describe("a person's decision", () => {
+  const bodies = [
+    ["about a run", (by: unknown) => decisionBody({ by, reason: "r" }, "body")],
+    ["about a step", (by: unknown) => settleBody({ step: "a/b", outcome: "done", by, reason: "r" }, "body")],
+    ["about a trigger", (by: unknown) => triggerBody({ trigger: "t", by, reason: "r" }, "body")],
+    ["about a route", (by: unknown) => routeBody({ stage: "live", share: 1, by, reason: "r" }, "body")],
+  ] as const;
+
+  test.each(bodies)("%s has a name that people can read", (_, read) => {
+    expect(read("Zo\u00eb").by).toBe("Zo\u00eb");
+    for (const by of ["a\nb", "\u001b[2J", " ", "\u200b", ""])
+      expect(() => read(by)).toThrow(expect.objectContaining({ place: "body.by" }));
+  });
 });

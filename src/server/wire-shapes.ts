@@ -1,6 +1,7 @@
 import {
   type Interval,
   type MismatchSample,
+  personProblem,
   type RouteDeclaration,
   type Stage,
   stages,
@@ -18,6 +19,11 @@ const routeName = text(200);
 const doorName = text(200);
 const stage: Reader<Stage> = oneOf(stages);
 const count = whole();
+const personName: Reader<string> = (value, place) => {
+  const name = text(200)(value, place);
+  const problem = personProblem(name);
+  return problem === undefined ? name : refuse(place, problem, value);
+};
 
 const bucketCount: Reader<readonly [number, number]> = (value, place) => {
   if (!Array.isArray(value) || value.length !== 2) refuse(place, "a pair of bucket and count", value);
@@ -130,7 +136,7 @@ export interface RouteOrder {
   readonly reason: string;
 }
 export const routeBody: Reader<RouteOrder> = shape(
-  { stage, share: within(0, 100), by: text(200), reason: text(2_000) },
+  { stage, share: within(0, 100), by: personName, reason: text(2_000) },
   { epoch: count },
 );
 
@@ -143,7 +149,7 @@ export interface Decision {
   readonly evidence?: string;
 }
 export const decisionBody: Reader<Decision> = shape(
-  { by: text(200), reason: text(2_000, 0) },
+  { by: personName, reason: text(2_000, 0) },
   { phase: text(200), evidence: text(200) },
 );
 
@@ -157,7 +163,7 @@ export interface Settlement {
 export const settleBody: Reader<Settlement> = shape({
   step: text(500),
   outcome: oneOf(["done", "not-done"]),
-  by: text(200),
+  by: personName,
   reason: text(2_000),
 });
 
@@ -169,6 +175,6 @@ export interface TriggerOrder {
 }
 export const triggerBody: Reader<TriggerOrder> = shape({
   trigger: text(500),
-  by: text(200),
+  by: personName,
   reason: text(2_000),
 });

@@ -97,6 +97,13 @@ describe("a command line that cannot be understood", () => {
     expect(ended.stderr).toBe("");
   });
 
+  test("a name with control characters answers for nothing", async () => {
+    project.write("crossing.ts", withApproval);
+    for (const by of ["ann\u001b[2J", "ann\nbob", " "])
+      refusedWith(await project.run("run", "--by", by), "CUTOVER_CLI_USAGE");
+    expect(existsSync(project.path(".cutover"))).toBe(false);
+  });
+
   test("help explains commands and error codes, also without their prefix", async () => {
     expect((await project.run()).stdout).toContain("audit");
     expect((await project.run("help", "run")).stdout).toContain("--until-held");
