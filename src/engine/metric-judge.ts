@@ -7,7 +7,10 @@ import { MeanFeed } from "./mean-feed.ts";
 import { OpenQuestion } from "./open-question.ts";
 import { type Tally, tally } from "./tally.ts";
 
-/** A figure that has not come for so long cannot be read, as with the source of a mean, milliseconds. */
+/**
+ * A figure that has not come for so long cannot be read, as with the source of a mean, milliseconds. Where two of its
+ * intervals are longer it has those: a probe may take up to one, and that it did is a reading.
+ */
 const longestReading = 30_000;
 
 /** What judges read of a store. */
@@ -69,7 +72,8 @@ export class MetricJudge {
     this.since = since;
     this.#judge = createJudge(gate.rule, gate.measure);
     this.#tally = tally();
-    this.#reading = new OpenQuestion(sources.clock, longestReading);
+    const intervalMs = gate.rule.kind === "limit" ? gate.rule.intervalMs : 0;
+    this.#reading = new OpenQuestion(sources.clock, Math.max(longestReading, 2 * intervalMs));
     this.#means = gate.measure.of === "mean" ? new MeanFeed(gate.measure, sources, since) : undefined;
   }
 

@@ -98,4 +98,13 @@ describe("a reader of a value", () => {
     expect(await rig.end(handle, 30_000)).toMatchObject({ state: "COMPLETED" });
     expect(asked).toBeGreaterThan(4);
   });
+
+  test("has two of its intervals where they are longer than its usual time", async () => {
+    await using rig = await openRig();
+    const { migration } = guarded([value("errors", never).below(5, { interval: "1m" })]);
+    const handle = await rig.start(migration);
+    await rig.clock.advance(119_000);
+    await judging(rig, handle.id);
+    await rig.until(() => handle.live().state === "HOLDING", 10_000);
+  });
 });

@@ -94,7 +94,7 @@ export const memory = (): LimitMeasure => {
 /**
  * A number the migration measures itself, once an interval. As a gate the words say what must be true, in `when`
  * what is bad; the limit itself is neither below nor above. A reader that throws, gives no number, or has not answered
- * for 30 s cannot be read: its gate holds and its trigger does not fire.
+ * for 30 s (two intervals where that is longer) cannot be read: its gate holds and its trigger does not fire.
  */
 export const value = (name: string, read: ValueReader): LimitMeasure => {
   const spec = (text: string, bad: "above" | "below", limit: number, options: LimitOptions): MetricGate =>
