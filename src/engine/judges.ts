@@ -109,7 +109,7 @@ export class Judges {
     try {
       const limits = { clock, limitMs: longestJudge, signal: outer };
       // Plain JavaScript may judge in an async function, whatever the type says: what it resolves to is the answer.
-      const answer = (async (): Promise<unknown> => await gate.judge(evidence))();
+      const answer = new Promise<unknown>((resolve) => resolve(gate.judge(evidence)));
       return { verdict: givenVerdict(await answeredWithin(limits, answer)), evidence };
     } catch (thrown) {
       if (outer.aborted) throw thrown;
