@@ -5,8 +5,8 @@ import type { Session } from "./session.ts";
 
 type Listener = Parameters<DoorbellOptions["openListener"]>[0];
 
-/** A bell of which another process has heard, and what it has sent since. */
-async function bell(): Promise<{
+/** A bell of which another process has heard, if there is one, and what it has sent since. */
+async function bell(company = true): Promise<{
   bell: Doorbell;
   clock: ManualClock;
   sent: object[];
@@ -33,7 +33,7 @@ async function bell(): Promise<{
   await made.start();
   const hear = (told: object): void =>
     listener?.notified({ channel: "test", payload: JSON.stringify({ seq: 0, queues: [], ...told }) });
-  hear({ from: "other", hello: true, follows: false });
+  if (company) hear({ from: "other", hello: true, follows: false });
   sent.length = 0;
   return { bell: made, clock, sent, hear };
 }
@@ -88,6 +88,21 @@ test("an order that is too long to be told is left out before the names of queue
   const others = JSON.parse(made.announce({ ...work(2, ...many), offer: long }) ?? "") as unknown;
   expect(others).toEqual({ from: "self", seq: 2, queues: null });
   await made.close();
+});
+
+test("whoever has only begun to listen rings, and who was not answered does not", async () => {
+  const { bell: made, clock, sent } = await bell(false);
+  made.ring(work(1, "q"));
+  expect(sent).toEqual([{ from: "self", seq: 1, queues: ["q"] }]);
+  await clock.advance(1_000);
+  made.ring(work(2, "q"));
+  expect(sent).toHaveLength(1);
+  await made.close();
+  const { bell: brief, sent: told } = await bell(false);
+  brief.ring(work(1, "q"));
+  brief.ring(work(2, "p"));
+  await brief.close();
+  expect(told.slice(1)).toEqual([{ from: "self", seq: 2, queues: ["p"] }]);
 });
 
 test("who has rung before it listened is greeted when it asks, and nobody greets for ever", async () => {

@@ -40,6 +40,8 @@ const quietMs = 5;
 const slowMs = 250;
 /** Polling is only the net below: `netMs` and up to as much again. A process also says then that it is there. */
 const netMs = 3_000;
+/** Whoever is there has answered a greeting by then: a program that submits and ends has no longer. */
+const greetingMs = 1_000;
 /** Who was not heard of for so long is gone. */
 const goneMs = 5 * netMs;
 /** Payloads of NOTIFY end at 8000 bytes. The server may write spaces between the members, and a longer position. */
@@ -58,6 +60,8 @@ export class Doorbell {
   #queues = new Set<string>();
   #notable: number | undefined;
   #seq = 0;
+  /** When it asked last who is there. */
+  #greetedAt = Number.POSITIVE_INFINITY;
   /** When others were told last, and when they are to be told again; local, monotonic. */
   #last = Number.NEGATIVE_INFINITY;
   #dueAt: number | undefined;
@@ -94,8 +98,9 @@ export class Doorbell {
   /** Tells others of a commit of this process. */
   ring(told: Told): void {
     this.#seq = Math.max(this.#seq, told.seq);
-    // Not listening, it cannot know who is there.
-    if (this.#session !== undefined && !this.hasCompany()) return;
+    // Not listening, or only since a moment ago, it cannot know who is there.
+    const isAlone = this.#options.timers.monotonic() >= this.#greetedAt + greetingMs && !this.hasCompany();
+    if (this.#session !== undefined && isAlone) return;
     this.#add(told);
     this.#tellAt(this.#when(told));
   }
@@ -208,6 +213,7 @@ export class Doorbell {
       await session.script(`LISTEN "${channel}"`);
       this.#failures = 0;
       // Others may know of this one by rings from before it listened.
+      this.#greetedAt = this.#options.timers.monotonic();
       this.#sayHello({ asks: true });
       missed();
     } catch {
