@@ -136,7 +136,7 @@ export function placeLooseWork(
       /\bpost[- ]?(migration|cutover)|clean[- ]?up|aufräum|nettoyage|limpieza/i.test(headings)
     ) {
       addWork(source, [work], last);
-    } else last.exit.add(claim);
+    } else (deletesAfter(phases, work.place.line) ?? last).exit.add(claim);
   }
   // Shares told outside of the phases, where no phase has its own.
   const own = source.inventory.ramps.some((ramp) => !loose(ramp));
@@ -172,6 +172,10 @@ function named(
   return found === -1 ? undefined : found;
 }
 
+/** The first phase that takes something away for good below a line of the plan: what stands in that line is shown before it. */
+const deletesAfter = (phases: readonly PhaseDraft[], line: number): PhaseDraft | undefined =>
+  phases.find(({ steps }) => steps.some((step) => step.irreversible && step.line > line));
+
 /** Checks, criteria and limits that stand in no phase. */
 export function placeLooseProofs(source: DefinitionSource, phases: readonly PhaseDraft[]): void {
   const { inventory } = source;
@@ -181,7 +185,8 @@ export function placeLooseProofs(source: DefinitionSource, phases: readonly Phas
     if (!loose(check) || source.placed.has(check.key)) continue;
     const claim = claimOfCheck(check);
     if (check.guards === "entry") first.entry.add(claim);
-    else last.exit.add(claim);
+    else if (check.guards === "success") last.exit.add(claim);
+    else (deletesAfter(phases, check.place.line) ?? last).exit.add(claim);
   }
   for (const criterion of inventory.criteria)
     if (

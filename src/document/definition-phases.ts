@@ -161,22 +161,15 @@ export function fillPhase(source: DefinitionSource, draft: PhaseDraft, key: stri
   }
   for (const ramp of ramps) work.push(rampStep(source, ramp, draft));
   draft.steps.push(...work.filter((item) => item !== undefined));
-  const checks = inside(inventory.checks);
-  for (const check of checks) {
-    if (check.guards !== "task") continue;
+  for (const check of inside(inventory.checks)) {
     const claim = claimOfCheck(check);
-    draft.steps.push(claimedStep(source, claim, { names: draft.stepNames, notes: claim.notes ?? [] }));
+    if (check.guards === "entry") draft.entry.add(claim);
+    else if (check.guards === "task")
+      draft.steps.push(claimedStep(source, claim, { names: draft.stepNames, notes: claim.notes ?? [] }));
+    else draft.exit.add(claim);
   }
   // Only now: what is to be shown before a command stands before it, or something is deleted first.
   draft.steps.sort((a, b) => a.line - b.line);
-  const first = draft.steps.findIndex(({ irreversible }) => irreversible);
-  // A phase that deletes at once has no part before that, at whose end it could be shown.
-  const goneAt = first === 0 || draft.forwardOnly ? (draft.steps[first]?.line ?? 0) : 0;
-  for (const check of checks) {
-    if (check.guards === "task") continue;
-    const before = check.guards === "entry" || check.place.line < goneAt;
-    (before ? draft.entry : draft.exit).add(claimOfCheck(check));
-  }
   for (const criterion of inside(inventory.criteria))
     if (criterion.check === undefined) draft.exit.add(claimOfCriterion(criterion));
 }
@@ -267,16 +260,26 @@ export function phaseItems(draft: PhaseDraft, names: Names): readonly CodeItem[]
         code: code(draft.name, { entry, steps: draft.steps, exit, wayBack, approved: draft.approval }),
       },
     ];
-  // What is to be shown is shown before anything is gone for good.
   const final = { entry: [], wayBack: [], steps: draft.steps.slice(cut), forwardOnly: true, approved: true };
-  if (cut === 0) return [{ notes: draft.notes, code: code(draft.name, { ...final, entry, wayBack, exit }) }];
+  // What is to be shown is shown before anything is gone for good; what follows a phase that deletes at once can only end it.
+  const goneAt = lastGone(final.steps);
+  const shown = cut === 0 ? exit.filter(({ line }) => line < goneAt) : exit;
+  const after = cut === 0 ? exit.filter(({ line }) => line >= goneAt) : [];
+  if (cut === 0 && shown.length === 0)
+    return [{ notes: draft.notes, code: code(draft.name, { ...final, entry, wayBack, exit: after }) }];
   const begun = draft.steps.slice(0, cut);
-  const first = code(draft.name, { entry, wayBack, steps: begun, exit, approved: false });
-  const last = code(names.take(`${draft.name}-final`), { ...final, exit: [] });
+  const first = code(draft.name, { entry, wayBack, steps: begun, exit: shown, approved: false });
+  const last = code(names.take(`${draft.name}-final`), { ...final, exit: after });
   return [
     { notes: draft.notes, code: first },
     { notes: ["From here on nothing brings back what is gone: one person has to approve."], code: last },
   ];
+}
+
+/** Line of the last step that cannot be taken back: every one, where the plan knows no way back from a phase and no command says so. */
+function lastGone(steps: readonly StepItem[]): number {
+  const gone = steps.filter(({ irreversible }) => irreversible);
+  return Math.max(0, ...(gone.length > 0 ? gone : steps).map(({ line }) => line));
 }
 
 interface PhaseParts {

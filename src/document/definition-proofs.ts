@@ -14,9 +14,14 @@ export interface Claim {
   readonly notes?: readonly string[];
 }
 
+/** A check or gate, with the line of the plan that asks for it. */
+interface ProofItem extends CodeItem {
+  readonly line: number;
+}
+
 /** One list of checks or gates: each claim once, in the order of the document. */
 export class Proofs {
-  readonly #items: (CodeItem & { readonly line: number })[] = [];
+  readonly #items: ProofItem[] = [];
   readonly #taken = new Set<string>();
   readonly #source: DefinitionSource;
   /** Checks stand before a phase and are asked once; gates are judged, so a measure can take their place at once. */
@@ -28,7 +33,7 @@ export class Proofs {
   }
 
   /** In the order of the document. */
-  get items(): readonly CodeItem[] {
+  get items(): readonly ProofItem[] {
     return this.#items.toSorted((a, b) => a.line - b.line);
   }
 

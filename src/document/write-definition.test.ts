@@ -65,12 +65,41 @@ describe("a definition written from a plan", () => {
       steps(
         "# Move\n\n## Phase 1: Clean\n\n**Checklist:**\n\n- [ ] Backup restores\n\n**Steps:**\n\n1. Delete the old tree: `rm -rf old`\n\n**Verification:**\n\n- [ ] Nothing refers to it\n",
       ),
-    ).toEqual([["clean", ["Backup restores"], ["rm-old"], ["Nothing refers to it"]]]);
+    ).toEqual([
+      ["clean", [], [], ["Backup restores"]],
+      ["clean-final", [], ["rm-old"], ["Nothing refers to it"]],
+    ]);
     expect(
       steps(
         "# Move\n\n## Phase 1: Swap\n\n- [ ] Backup restores\n\n```bash\nsystemctl stop old\n```\n\n- [ ] Nobody complains\n",
       ),
     ).toEqual([["swap", [], ["backup-restores", "systemctl-stop-old", "nobody-complains"], []]]);
+    expect(
+      steps(
+        "# Move\n\n## Phase 1: Clean\n\nSuccess criteria:\n\n- Error rate below 1%\n\nThen:\n\n```bash\nrm -rf cache\n```\n\n**Checklist:**\n\n- [ ] Backup restores\n\n```bash\nrm -rf old\n```\n\n**Verification:**\n\n- [ ] Old is gone\n",
+      ),
+    ).toEqual([
+      ["clean", [], [], ["errors below 1 %", "Backup restores"]],
+      ["clean-final", [], ["rm-cache", "rm-old"], ["Old is gone"]],
+    ]);
+    expect(
+      steps(
+        "# Move\n\n## Checklist\n\n- [ ] Backup restores\n\n## Export\n\n```bash\npg_dump legacy > dump\n```\n\n## Acceptance\n\n- [ ] Support is calm\n\n## Phase 1: Copy\n\n1. Copy\n\n## Phase 2: Drop\n\n```bash\ndropdb legacy\n```\n\n## Phase 3: Watch\n\n- [ ] Nobody complains\n",
+      ),
+    ).toEqual([
+      ["copy", [], ["copy"], []],
+      ["drop", [], [], ["Backup restores", "pg_dump legacy > dump"]],
+      ["drop-final", [], ["dropdb-legacy"], []],
+      ["watch", [], ["nobody-complains"], ["Support is calm"]],
+    ]);
+    expect(
+      steps(
+        "# Move\n\n## Phase 1: Retire\n\n**Rollback:** none, this cannot be undone\n\n**Checklist:**\n\n- [ ] Backup restores\n\n**Steps:**\n\n1. Drop the old database\n",
+      ),
+    ).toEqual([
+      ["retire", [], [], ["Backup restores"]],
+      ["retire-final", [], ["drop-the-old-database"], []],
+    ]);
   });
 
   test("makes every command a step that a person reads first, and what deletes one that a person approves", async () => {
