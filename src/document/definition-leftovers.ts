@@ -1,9 +1,9 @@
 import type { DefinitionSource } from "./definition-source.ts";
 import { isWayBack } from "./definition-back.ts";
 import { PhaseDraft, rampStep } from "./definition-phases.ts";
-import { claimOfCheck, claimOfCriterion } from "./definition-proofs.ts";
+import { claimOfCheck, claimOfCriterion, stepOfCheck } from "./definition-proofs.ts";
 import type { Procedure } from "./definition-registers.ts";
-import { claimedStep, commandItem, stepItem } from "./definition-steps.ts";
+import { commandItem, stepItem } from "./definition-steps.ts";
 import { Names, slug } from "./definition-words.ts";
 import type { RampFinding } from "./figure-finding.ts";
 import type { Finding } from "./inventory.ts";
@@ -92,8 +92,7 @@ function addWork(
     }
     if (part.kind === "check") {
       source.placed.add(part.key);
-      const claim = claimOfCheck(part);
-      draft.steps.push(claimedStep(source, claim, { ...options, notes: claim.notes ?? [] }));
+      draft.steps.push(stepOfCheck(source, part, options));
       continue;
     }
     const item = part.kind === "step" ? stepItem(source, part, options) : commandItem(source, part, options);

@@ -1,7 +1,7 @@
 import { parseDuration, shareLimit } from "../core/index.ts";
 import { type Code, type CodeItem, list, object, text, words } from "./definition-code.ts";
 import { numbers } from "./definition-measures.ts";
-import { claimOfCheck, claimOfCriterion, Proofs } from "./definition-proofs.ts";
+import { claimOfCheck, claimOfCriterion, Proofs, stepOfCheck } from "./definition-proofs.ts";
 import type { DefinitionSource } from "./definition-source.ts";
 import {
   hasLetter,
@@ -162,11 +162,8 @@ export function fillPhase(source: DefinitionSource, draft: PhaseDraft, key: stri
   for (const ramp of ramps) work.push(rampStep(source, ramp, draft));
   draft.steps.push(...work.filter((item) => item !== undefined));
   for (const check of inside(inventory.checks)) {
-    const claim = claimOfCheck(check);
-    if (check.guards === "entry") draft.entry.add(claim);
-    else if (check.guards === "task")
-      draft.steps.push(claimedStep(source, claim, { names: draft.stepNames, notes: claim.notes ?? [] }));
-    else draft.exit.add(claim);
+    if (check.guards === "task") draft.steps.push(stepOfCheck(source, check, options));
+    else (check.guards === "entry" ? draft.entry : draft.exit).add(claimOfCheck(check));
   }
   // Only now: what is to be shown before a command stands before it, or something is deleted first.
   draft.steps.sort((a, b) => a.line - b.line);

@@ -1,7 +1,8 @@
 import { type Code, type CodeItem, print } from "./definition-code.ts";
+import { dangersOf } from "./danger.ts";
 import { gateOf } from "./definition-measures.ts";
 import type { DefinitionSource } from "./definition-source.ts";
-import { fromPlace } from "./definition-steps.ts";
+import { claimedStep, fromPlace, type StepItem, type StepOptions } from "./definition-steps.ts";
 import { evidenceFor, everySort, unprovenCode } from "./definition-words.ts";
 import type { Place } from "./finding.ts";
 import type { CheckFinding, CriterionFinding } from "./work-finding.ts";
@@ -82,6 +83,13 @@ export function claimOfCheck(check: CheckFinding): Claim {
       ? { notes: [`Ticked "${check.mark}" in the plan; a tick proves nothing.`] }
       : {}),
   };
+}
+
+/** A point of a checklist that is work: who does it by hand loses what a command in it deletes all the same. */
+export function stepOfCheck(source: DefinitionSource, check: CheckFinding, options: StepOptions): StepItem {
+  const claim = claimOfCheck(check);
+  const irreversible = check.mentions.flatMap(dangersOf).some((danger) => danger.irreversible);
+  return { ...claimedStep(source, claim, { ...options, notes: claim.notes ?? [] }), irreversible };
 }
 
 export const claimOfCriterion = (criterion: CriterionFinding): Claim => ({

@@ -1,6 +1,6 @@
 import { isWayBack } from "./definition-back.ts";
 import { PhaseDraft } from "./definition-phases.ts";
-import { claimOfCheck } from "./definition-proofs.ts";
+import { stepOfCheck } from "./definition-proofs.ts";
 import type { DefinitionSource } from "./definition-source.ts";
 import { claimedStep, commandItem, stepItem, type StepItem } from "./definition-steps.ts";
 import type { UnitsDraft } from "./definition-units.ts";
@@ -115,10 +115,7 @@ function workOf(
         : commandItem(source, part, { ...options, notes });
     if (item !== undefined) items.push(item);
   }
-  for (const check of inventory.checks.filter(inside)) {
-    const claim = claimOfCheck(check);
-    items.push(claimedStep(source, claim, { ...options, notes: claim.notes ?? [] }));
-  }
+  for (const check of inventory.checks.filter(inside)) items.push(stepOfCheck(source, check, options));
   for (const criterion of inventory.criteria.filter(inside))
     if (criterion.check === undefined)
       items.push(claimedStep(source, { words: criterion.text, place: criterion.place }, options));

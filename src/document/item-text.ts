@@ -13,6 +13,8 @@ export interface ItemText {
   readonly number?: string;
   readonly position: number;
   readonly ordered: boolean;
+  /** Some item of its list holds a command that nothing brings back: the items around that one are no remarks. */
+  readonly deleting: boolean;
   readonly rest: readonly Block[];
 }
 

@@ -1,4 +1,5 @@
-import type { Fence } from "./block.ts";
+import type { Block, Fence } from "./block.ts";
+import { dangersOf } from "./danger.ts";
 import type { Context } from "./draft.ts";
 import { readName } from "./heading.ts";
 import { tellFigures } from "./passage.ts";
@@ -98,7 +99,11 @@ function commentStep(reading: Reading, note: string, line: number, context: Cont
 }
 
 const programs: RegExp =
-  /^(?:sudo |\$ )?(?:\.{0,2}\/[\w./-]+|git|npm|npx|pnpm|yarn|node|bun|deno|cargo|rustup|go|make|cmake|mvn|gradle|\.\/gradlew|python3?|pip3?|poetry|pytest|tox|ruby|bundle|rake|rails|php|composer|docker|docker-compose|podman|kubectl|helm|terraform|ansible(?:-playbook)?|aws|gcloud|az|psql|pg_dump|pg_restore|mysql|mysqldump|redis-cli|mongodump|mongosh|sqlite3|curl|wget|ssh|scp|rsync|rm|mv|cp|mkdir|ln|chmod|chown|tar|systemctl|service|nginx|haproxy|cutover|flyway|liquibase|alembic|prisma|knex|dotnet|java|bazel|nx|turbo|just|bash|sh)(?=\s|$)/;
+  /^(?:sudo |\$ )?(?:\.{0,2}\/[\w./-]+|git|npm|npx|pnpm|yarn|node|bun|deno|cargo|rustup|go|make|cmake|mvn|gradle|\.\/gradlew|python3?|pip3?|poetry|pytest|tox|ruby|bundle|rake|rails|php|composer|docker|docker-compose|podman|kubectl|helm|terraform|ansible(?:-playbook)?|aws|gcloud|az|psql|pg_dump|pg_restore|mysql|mysqldump|dropdb|createdb|dropuser|redis-cli|mongodump|mongosh|sqlite3|curl|wget|ssh|scp|rsync|rm|rmdir|unlink|shred|mv|cp|mkdir|ln|chmod|chown|tar|systemctl|service|nginx|haproxy|cutover|flyway|liquibase|alembic|prisma|knex|dotnet|java|bazel|nx|turbo|just|bash|sh)(?=\s|$)/;
+
+/** What takes something away in a database, written without its client. */
+const statements =
+  /^(?:drop\s+(?:table|database|schema|index|view|column|user|collection)|truncate|delete\s+from)\s+[\w"`[]/i;
 
 /** Commands in backticks inside a sentence: those that begin with a known program and have something to do. */
 export function tellMentioned(
@@ -107,25 +112,31 @@ export function tellMentioned(
   line: number,
   context: Context,
 ): readonly string[] {
-  return codes
-    .filter(
-      (code) =>
-        programs.test(code) &&
-        (/\s/.test(code) || /^\.{1,2}\/\S+\.\w+$|^make$/.test(code)) &&
-        code.length < 500,
-    )
-    .map((code) => {
-      const shell = code.replace(/^\$ /, "");
-      const said = {
-        text: shell,
-        line,
-        written: code,
-        sureness: "likely",
-        why: "a command in backticks inside a sentence",
-      } as const;
-      const sense = senseOf({ shell, argv: argvOf(shell), cwd: null }, "");
-      return reading.draft.add("commands", "command", said, context, sense).key;
-    });
+  return codes.filter(isCommand).map((code) => {
+    const shell = code.replace(/^\$ /, "");
+    const said = {
+      text: shell,
+      line,
+      written: code,
+      sureness: "likely",
+      why: "a command in backticks inside a sentence",
+    } as const;
+    const sense = senseOf({ shell, argv: argvOf(shell), cwd: null }, statements.test(shell) ? "sql" : "");
+    return reading.draft.add("commands", "command", said, context, sense).key;
+  });
+}
+
+const isCommand = (code: string): boolean =>
+  (statements.test(code) ||
+    (programs.test(code) && (/\s/.test(code) || /^\.{1,2}\/\S+\.\w+$|^make$/.test(code)))) &&
+  code.length < 500;
+
+/** Whether words in backticks or a block below them hold a command that nothing brings back. */
+export function holdsDeletion(codes: readonly string[], below: readonly Block[]): boolean {
+  const blocks = below.flatMap((block) =>
+    block.type === "fence" && shells.has(block.language.toLowerCase()) ? [block.rows.join("\n")] : [],
+  );
+  return [...codes.filter(isCommand), ...blocks].flatMap(dangersOf).some(({ irreversible }) => irreversible);
 }
 
 export const startsWithProgram = (line: string): boolean => programs.test(line);

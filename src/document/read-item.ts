@@ -240,7 +240,7 @@ function byRole(reading: Reading, item: ItemText, context: Context): Context {
       )
         artifact(reading, item, context);
       else if (readName(text).named && readName(text).role === "step") return step(reading, item, context);
-      else if (item.ordered && reading.title !== "" && section?.level !== 1)
+      else if (item.deleting || (item.ordered && reading.title !== "" && section?.level !== 1))
         return step(reading, item, context, undefined, true);
       else return note(reading, item, context);
       return context;

@@ -5,12 +5,15 @@ import { type Context, type Growing, put } from "./draft.ts";
 import { readInline } from "./inline.ts";
 import { tellFigures } from "./passage.ts";
 import { type ItemText, nameOf } from "./item-text.ts";
+import { holdsDeletion } from "./read-commands.ts";
 import { readItem } from "./read-item.ts";
 import type { Reading } from "./reading.ts";
 import type { UnitFinding } from "./work-finding.ts";
 
 export function readList(reading: Reading, list: List, context: Context): void {
-  const items = list.items.map((item, index) => textOf(item, index + 1, list.ordered));
+  const read = list.items.map((item, index) => textOf(item, index + 1, list.ordered));
+  const deleting = read.some(({ inline, rest }) => holdsDeletion(inline.codes, rest));
+  const items = read.map((item) => ({ ...item, deleting }));
   if (readRamp(reading, items, context)) return readRests(reading, items, context);
   if (readOrder(reading, items, list, context)) return;
   for (const item of items) {
@@ -23,7 +26,7 @@ function readRests(reading: Reading, items: readonly ItemText[], context: Contex
   for (const { rest } of items) if (rest.length > 0) reading.below(rest, context);
 }
 
-function textOf(item: Item, position: number, ordered: boolean): ItemText {
+function textOf(item: Item, position: number, ordered: boolean): Omit<ItemText, "deleting"> {
   const [first, ...rest] = item.blocks;
   const own: Paragraph | undefined = first?.type === "paragraph" ? first : undefined;
   const heading = first?.type === "heading" ? first.raw : undefined;

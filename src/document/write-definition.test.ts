@@ -102,6 +102,37 @@ describe("a definition written from a plan", () => {
     ]);
   });
 
+  test("takes a deletion that stands inside a sentence for one, and what a list says around it for steps", () => {
+    const steps = (plan: string): unknown =>
+      loadText(written(plan)).default.phases.map(({ steps: all, forwardOnly }) => [
+        forwardOnly,
+        all.map((step) => step.name),
+      ]);
+    const before = [false, ["check-that-the-backup-restores"]];
+    expect(
+      steps("# Move\n\n1. Check that the backup restores\n2. Run `kubectl delete ns old`\n3. Tell support\n"),
+    ).toEqual([before, [true, ["kubectl-delete-ns-old", "tell-support"]]]);
+    expect(
+      steps(
+        "# Move\n\n- Check that the backup restores\n- Clean:\n\n  ```bash\n  rm -rf old\n  ```\n\n## Hosts\n\n- a\n",
+      ),
+    ).toEqual([before, [true, ["rm-old"]]]);
+    for (const [command, name] of [
+      ["dropdb legacy", "dropdb-legacy"],
+      ["DROP TABLE legacy", "drop-table-legacy"],
+    ] as const)
+      expect(
+        steps(
+          `# Move\n\n## Phase 1: Drop\n\n1. Check that the backup restores\n2. Then \`${command}\`\n3. Tell support\n`,
+        ),
+      ).toEqual([before, [true, [name, "tell-support"]]]);
+    expect(
+      steps(
+        "# Move\n\n## Phase 1: Drop\n\n- [ ] Check that the backup restores\n- [ ] Run `rm -rf old`\n- [ ] Tell support\n",
+      ),
+    ).toEqual([before, [true, ["run-rm-rf-old", "tell-support"]]]);
+  });
+
   test("makes every command a step that a person reads first, and what deletes one that a person approves", async () => {
     const plan =
       "# Move\n\n## Phase 1: Swap\n\n### Step 1: Move\n\n```bash\nmkdir -p new/{a,b}\nmv src/ old/\n```\n\n### Step 2: Clean\n\n```bash\nrm -rf old/\n```\n\n**Verification**:\n- [ ] Old tree unused\n\n## Rollback Plan\n\n```bash\ngit checkout before\n```\n";
