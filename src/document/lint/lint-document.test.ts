@@ -298,6 +298,26 @@ describe("order", () => {
     expect(told(order("make test", "rm -rf old_src/", "make test"), "delete-before-verify")).toEqual([]);
   });
 
+  test("a claim that can only be shown once something is deleted is told, where nothing is shown before", () => {
+    const clean = (...parts: readonly string[]): readonly string[] =>
+      told(plan("## Phase 2: Clean", ...parts), "delete-before-verify");
+    const [list, gone, back] = [
+      "**Verification:**",
+      "```sh\nrm -rf old_src/\n```",
+      "- [ ] Backup restores",
+    ] as const;
+    const late = ['warning delete-before-verify 14: "rm -rf old_src/" first'];
+    expect(clean(gone, list, back)).toEqual(late);
+    expect(clean(gone, back)).toEqual(late);
+    expect(clean(gone, "**Success criteria:**", "- Nobody reads the old tree")).toEqual(late);
+    expect(clean(back, gone, list, "- [ ] Nobody complains")).toEqual([]);
+    expect(clean("**Prerequisites:**", "- [ ] Traffic is off", "**Work:**", gone, list, back)).toEqual([]);
+    // A definition asks for these before the deletion: other work or another deletion comes first.
+    expect(clean("```sh\ncp -r old_src new_src\n```", gone, list, back)).toEqual([]);
+    expect(clean("```sh\nrm -rf old_docs/\n```", list, back, gone)).toEqual([]);
+    expect(clean(gone)).toEqual([]);
+  });
+
   test("a gap and a number that stands twice among the headings of steps are told", () => {
     const steps = (...numbers: readonly number[]): string =>
       plan(

@@ -1,4 +1,4 @@
-import type { Inventory } from "../inventory.ts";
+import type { Finding, Inventory } from "../inventory.ts";
 import type { Place } from "../finding.ts";
 import { deletes, isDerived } from "./deleting.ts";
 import { lineOf, quoted, type Tell } from "./finding.ts";
@@ -45,7 +45,9 @@ export function checkOrder(inventory: Inventory, tell: Tell): void {
       );
     }
   unknown(inventory, tell);
-  deleting(inventory, tell);
+  const acts = actsOf(inventory);
+  deleting(acts, tell);
+  showing(inventory, acts, tell);
 }
 
 interface Node {
@@ -120,38 +122,51 @@ interface Act {
   readonly text: string;
   readonly home: string;
   readonly section: string | undefined;
-  readonly does: "deletes" | "verifies";
+  readonly does: "deletes" | "verifies" | "other";
 }
 
-/** Something is deleted, and the first verification of its phase (or part, in a plan without phases) comes only after it. */
-function deleting(inventory: Inventory, tell: Tell): void {
-  const roles = new Map(inventory.sections.map((section) => [section.key, section]));
+/** The phase a finding stands in, or its part in a plan without phases; undefined on the way back. */
+function homes(inventory: Inventory): (item: Finding) => string | undefined {
+  const sections = new Map(inventory.sections.map((section) => [section.key, section]));
+  return (item) => {
+    const section = item.within.section === undefined ? undefined : sections.get(item.within.section);
+    if (section?.role === "rollback" || (item.kind === "step" && item.way === "rollback")) return undefined;
+    return item.within.phase ?? item.within.unit ?? section?.path[1] ?? section?.key ?? "";
+  };
+}
+
+/** What is done, in the order of the document. */
+function actsOf(inventory: Inventory): readonly Act[] {
+  const homeOf = homes(inventory);
+  const work = [...inventory.steps, ...inventory.commands];
+  // A heading over commands or steps of its own is their headline.
+  const headlines = new Set(work.map(({ within }) => within.step));
   const acts: Act[] = [];
-  const add = (
-    item: Inventory["steps"][number] | Inventory["commands"][number] | Inventory["checks"][number],
-  ): void => {
-    const section = item.within.section === undefined ? undefined : roles.get(item.within.section);
-    if (section?.role === "rollback" || (item.kind === "step" && item.way === "rollback")) return;
-    const home = item.within.phase ?? item.within.unit ?? section?.path[1] ?? section?.key ?? "";
-    const shell = item.kind === "command" ? item.shell : undefined;
+  for (const item of work) {
+    const home = homeOf(item);
+    if (home === undefined) continue;
     const kills =
-      shell === undefined
-        ? item.kind === "step" && deletes(item.text)
-        : !isDerived(shell) &&
-          item.kind === "command" &&
+      item.kind === "step"
+        ? deletes(item.text)
+        : !isDerived(item.shell) &&
           item.dangers.some(({ kind, irreversible }) => kind === "deletes" && irreversible);
     // A checklist is not an act in the order of the text; a comment on a command says what it is for.
     const looks =
       item.kind === "command"
         ? verifying.test(`${item.shell} ${item.note ?? ""}`)
-        : item.kind === "step" && verifying.test(item.text) && !keeping.test(item.text);
-    if (kills)
-      acts.push({ place: item.place, text: item.text, home, section: section?.key, does: "deletes" });
-    else if (looks)
-      acts.push({ place: item.place, text: item.text, home, section: section?.key, does: "verifies" });
-  };
-  for (const item of [...inventory.steps, ...inventory.commands]) add(item);
-  acts.sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
+        : verifying.test(item.text) && !keeping.test(item.text);
+    if (!kills && !looks && headlines.has(item.key)) continue;
+    const does = kills ? "deletes" : looks ? "verifies" : "other";
+    acts.push({ place: item.place, text: item.text, home, section: item.within.section, does });
+  }
+  return acts.toSorted(inOrder);
+}
+
+const inOrder = (a: { readonly place: Place }, b: { readonly place: Place }): number =>
+  a.place.line - b.place.line || a.place.column - b.place.column;
+
+/** Something is deleted, and the first verification of its phase (or part, in a plan without phases) comes only after it. */
+function deleting(acts: readonly Act[], tell: Tell): void {
   const told = new Set<string>();
   acts.forEach((act, at) => {
     if (act.does !== "deletes" || told.has(act.home)) return;
@@ -168,4 +183,40 @@ function deleting(inventory: Inventory, tell: Tell): void {
       also: [lineOf(later.place, quoted(later.text))],
     });
   });
+}
+
+/**
+ * All that a phase is to show stands below its first deletion: a definition can ask for it only when the thing is gone. What
+ * closes a phase in which other work comes first is asked for before the deletion; a task stays where it stands.
+ */
+function showing(inventory: Inventory, acts: readonly Act[], tell: Tell): void {
+  const homeOf = homes(inventory);
+  const claims = [
+    ...inventory.checks,
+    ...inventory.criteria.filter(({ check }) => check === undefined),
+  ].toSorted(inOrder);
+  for (const [home, own] of Map.groupBy(acts, (act) => act.home)) {
+    const at = own.findIndex(({ does }) => does === "deletes");
+    const gone = own[at];
+    if (gone === undefined || own.some(({ does }) => does === "verifies")) continue;
+    const asked = claims.filter((claim) => homeOf(claim) === home);
+    const last = Math.max(...own.filter(({ does }) => does === "deletes").map(({ place }) => place.line));
+    const shown = asked.some((claim) => {
+      const guards = claim.kind === "check" ? claim.guards : "exit";
+      // What does not stand as a step of its own is asked for before all deletions, when one of them comes below it.
+      return guards === "entry" || claim.place.line <= (guards === "task" ? gone.place.line : last);
+    });
+    if (shown) continue;
+    const late =
+      at === 0 ? asked : asked.filter((claim) => claim.kind === "check" && claim.guards === "task");
+    const [first] = late;
+    if (first === undefined) continue;
+    tell("delete-before-verify", gone, {
+      expected: `what is to be shown before it; ${quoted(first.text)} (line ${first.place.line}) can only be shown after it`,
+      found: `${quoted(gone.text)} first`,
+      remedy: "write above the deletion what must hold before it, and below it only what its result shows",
+      severity: "warning",
+      also: late.map(({ place, text }) => lineOf(place, quoted(text))),
+    });
+  }
 }
