@@ -52,7 +52,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
     "An SQLite store's file, or the log beside it, was removed or replaced while it was open. Nothing is acknowledged from then on; a write that is refused with this may stand in the old file.",
   CUTOVER_STORE_OWNED: "Another process owns the store; only one may write.",
   CUTOVER_STORE_CONFLICT: "The record changed between reading and writing.",
-  CUTOVER_AUDIT_BROKEN: "An event's hash does not fit: it, or one before it, was changed, removed or put in.",
+  CUTOVER_AUDIT_BROKEN:
+    "An event's hash does not fit: it, or one before it, was changed, removed or put in. Or a row is not what the events make of it.",
   CUTOVER_RUN_NOT_FOUND: "The store has no such run or incident, or more than one could be meant.",
   CUTOVER_RUN_STATE: "The run does not allow this in the state it is in.",
   CUTOVER_TRIGGER_UNKNOWN: "The run's migration declares no trigger of this name for people to fire.",

@@ -5,6 +5,7 @@ import type { Settings } from "./desk.ts";
 import { evidenceEvents } from "./records.ts";
 import { carriedEvidence, RunMemory } from "./run-memory.ts";
 import { phaseTransition, stepTransition } from "./transitions.ts";
+import { requireSoundRecord } from "./sound-record.ts";
 import { finalRunStates, unfinishedRunStates } from "./state-tables.ts";
 
 /** Records a new run, together with what it takes over from earlier ones, in one commit. */
@@ -65,6 +66,7 @@ async function carriedEvents(
       steps: await store.runs.steps(run.id),
     })),
   );
+  for (const run of earlier) await requireSoundRecord(store, run.id);
   return compiled.phases.slice(0, until).flatMap((phase) => {
     const newest = loaded.find(({ past }) => past.phase(phase.name) !== "PENDING");
     const state = newest?.past.phase(phase.name);

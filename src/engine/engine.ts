@@ -20,6 +20,7 @@ import { redefinition } from "./redefine.ts";
 import { routeChanges } from "./route-history.ts";
 import { handleOf, type RunHandle } from "./run-handle.ts";
 import { RunMemory } from "./run-memory.ts";
+import { requireSoundRecord } from "./sound-record.ts";
 import { finalRunStates } from "./state-tables.ts";
 
 export interface EngineOptions {
@@ -78,12 +79,14 @@ export interface Engine extends AsyncDisposable {
    * Creates a run and carries it.
    * @throws CUTOVER_RUN_ACTIVE while another run of this migration is unfinished
    * @throws CUTOVER_RUN_STATE, CUTOVER_PLAN_UNKNOWN_PHASE when `from` cannot be
+   * @throws CUTOVER_AUDIT_BROKEN when the record of an earlier run that `from` rests on was edited
    */
   start(migration: Migration, options: StartOptions): Promise<RunHandle>;
   /**
    * Carries a run on from its record. Steps that were in flight are first asked whether they took effect. A paused
    * run stays paused until somebody continues it; one that is over is answered by `done` at once.
    * @throws CUTOVER_RUN_NOT_FOUND
+   * @throws CUTOVER_AUDIT_BROKEN when its rows are not what its events make of them
    * @throws CUTOVER_PLAN_CHANGED with the difference, unless `acceptChanges`
    * @throws CUTOVER_STORE_OWNED while somebody else carries it
    * @throws CUTOVER_RUN_ACTIVE when a run that is over is to go back while another one of its migration is unfinished
@@ -163,7 +166,9 @@ async function openRun(
   resume?: ResumeOptions,
 ): Promise<{ carry(onOver: () => void): RunHandle }> {
   const { store, clock, owner, leaseMs } = settings;
-  // Refused before the claim: a refusal leaves no trace. An unchanged definition needs no look at the record.
+  // Refused before the claim: a refusal leaves no trace. A run that was just made here has no past that was edited.
+  if (resume !== undefined) await requireSoundRecord(store, found.id);
+  // An unchanged definition needs no look at the record.
   if (resume !== undefined && found.hash !== graph.compiled.hash)
     redefinition(await RunMemory.load(store, found), graph, resume);
   if (resume?.rollback !== undefined && finalRunStates.includes(found.state))

@@ -259,6 +259,7 @@ const approvalTable = (view: RunView): string =>
 /** `212 events, chain whole`, or where it breaks. */
 export function auditLine(audit: ChainReport): string {
   if (audit.whole) return `${count(audit.events)} events, chain whole`;
+  if (audit.row !== undefined) return `chain whole, rows edited: ${audit.reason} (event ${audit.brokenAt})`;
   return `chain broken at event ${audit.brokenAt}: ${audit.reason}`;
 }
 

@@ -7,7 +7,8 @@ export interface Statement {
   readonly exact: boolean;
 }
 
-const conflictKeys: Readonly<Record<Table, string>> = {
+/** The columns of the key of each table. */
+export const conflictKeys: Readonly<Record<Table, string>> = {
   runs: "id",
   run_graphs: "run",
   phases: "run, phase",

@@ -7,6 +7,7 @@ import type {
   RouteState,
 } from "../core/index.ts";
 import type { OrderStore } from "./order-records.ts";
+import type { RowDifference } from "./replayed-rows.ts";
 import type { RunEvent, RouteChange, RunState, StoredEvent } from "./run-events.ts";
 import type {
   ApprovalRecord,
@@ -74,8 +75,13 @@ export interface EventLog {
     readonly after?: number;
     readonly limit: number;
   }): Promise<readonly StoredEvent[]>;
-  /** Walks the whole chain. `brokenAt` is the first event that does not fit. */
-  verify(): Promise<ChainReport>;
+  /**
+   * Walks the whole chain, then holds the rows of runs and routes against what the events make of them, run by run.
+   * `brokenAt` is the first event that does not fit, or the one that a row, which then is named, should tell of.
+   * @param of `run`: the events and rows of this run alone, as far as they hold together by themselves; `events` and `head`
+   * are its own then
+   */
+  verify(of?: { readonly run?: string }): Promise<ChainReport>;
   count(): Promise<number>;
   /**
    * Calls `listener` after each commit with its events; returns the way to stop. Commits of this process are told at
@@ -96,7 +102,14 @@ export interface EventLog {
 
 export type ChainReport =
   | { readonly whole: true; readonly events: number; readonly head: string }
-  | { readonly whole: false; readonly events: number; readonly brokenAt: number; readonly reason: string };
+  | {
+      readonly whole: false;
+      readonly events: number;
+      readonly brokenAt: number;
+      readonly reason: string;
+      /** Set where all events fit, and a row does not follow from them. */
+      readonly row?: RowDifference;
+    };
 
 export interface RunStore {
   /**

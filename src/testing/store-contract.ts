@@ -4,6 +4,7 @@ import { ManualClock } from "./manual-clock.ts";
 import { careContract } from "./store-contract/care.ts";
 import { claimContract } from "./store-contract/claims.ts";
 import { dependencyContract } from "./store-contract/dependencies.ts";
+import { editedRowsContract } from "./store-contract/edited-rows.ts";
 import { eventContract } from "./store-contract/events.ts";
 import { inboxContract } from "./store-contract/inbox.ts";
 import { limitContract } from "./store-contract/limits.ts";
@@ -64,5 +65,6 @@ export function storeContract(
     careContract(given);
     eventContract(given);
     rebuildContract(given);
+    editedRowsContract(given);
   });
 }

@@ -12,7 +12,7 @@ const pageSize = 1_000;
 export const command: Command = {
   usage: "audit [verify | log]",
   help: [
-    "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Exit code 6 when the chain is broken.",
+    "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Then it makes the rows of runs and routes anew in memory and compares: the first that was edited is named. Exit code 6 when either does not hold.",
     "log prints the events, oldest first; with --run only those of one run.",
   ],
   options: {
@@ -41,9 +41,13 @@ export const command: Command = {
 function verify(context: CommandContext, chain: ChainReport): void {
   const { terminal, json } = context;
   if (!chain.whole) {
+    const { events, brokenAt, reason, row } = chain;
     throw new CutoverError("CUTOVER_AUDIT_BROKEN", {
-      message: `expected a whole chain of ${count(chain.events)} events, found it broken at event ${chain.brokenAt}: ${chain.reason}`,
-      details: { events: chain.events, brokenAt: chain.brokenAt, reason: chain.reason },
+      message:
+        row === undefined
+          ? `expected a whole chain of ${count(events)} events, found it broken at event ${brokenAt}: ${reason}`
+          : `expected rows as the ${count(events)} events of a whole chain tell them, found that ${reason} (event ${brokenAt})`,
+      details: { events, brokenAt, reason, ...(row === undefined ? {} : { row: { ...row } }) },
       place: shownStore(context),
     });
   }

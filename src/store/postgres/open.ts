@@ -56,6 +56,7 @@ export interface PostgresStoreOptions {
 const postgresDialect: Dialect = {
   name: "postgres",
   hex: (column) => `encode(${column}, 'hex')`,
+  text: (column) => `${column}::text`,
   eventData: (table) => `${table}.data, encode(${table}.packed, 'hex') AS packed`,
 };
 

@@ -1,9 +1,12 @@
 import { asError, type Log } from "../../core/index.ts";
 import { type Break, ChainWalk, genesis } from "../chain.ts";
+import type { Differing } from "../replayed-rows.ts";
 import type { StoredEvent } from "../run-events.ts";
 import { type EventRow, eventText, toEvent } from "../run-rows.ts";
 import type { ChainReport, EventLog } from "../store.ts";
 import { all, type Dialect, one, type Program } from "./program.ts";
+import { RouteCheck } from "./route-check.ts";
+import { brokenBy, RunCheck } from "./run-check.ts";
 import type { Sql } from "./write-context.ts";
 
 /** Events verified before other work gets its turn: about 5 ms. */
@@ -14,6 +17,15 @@ interface End {
   readonly hash: string;
   readonly last: number | null;
   readonly events: number;
+}
+
+const runStream = "run:";
+
+/** What a walk of the log has come by. */
+interface Walk {
+  readonly chain: ChainWalk;
+  readonly routes: RouteCheck;
+  readonly runs: Set<string>;
 }
 
 /** Empty when it cannot be read: no event was hashed like that. */
@@ -32,6 +44,8 @@ export class SqlEventLog implements EventLog {
   readonly #columns: string;
   readonly #hashOf: string;
   readonly #withPrevious: string;
+  readonly #runs: RunCheck;
+  readonly #routeCheck: () => RouteCheck;
   readonly #listeners = new Set<(events: readonly StoredEvent[]) => void>();
   readonly #followers = new Set<object>();
   readonly #followed: () => void;
@@ -58,6 +72,8 @@ export class SqlEventLog implements EventLog {
     this.#withPrevious = `SELECT ${this.#columns}, CASE WHEN e.seq = 1 THEN '${genesis}'
       ELSE coalesce((SELECT ${dialect.hex("p.hash")} FROM events p WHERE p.seq = e.seq - 1), '') END AS previous
       FROM events e`;
+    this.#runs = new RunCheck(sql, dialect, this.#withPrevious);
+    this.#routeCheck = () => new RouteCheck(dialect);
   }
 
   read(query: Parameters<EventLog["read"]>[0]): Promise<readonly StoredEvent[]> {
@@ -73,18 +89,30 @@ export class SqlEventLog implements EventLog {
     });
   }
 
-  async verify(): Promise<ChainReport> {
+  async verify({ run }: { readonly run?: string } = {}): Promise<ChainReport> {
+    if (run !== undefined) return this.#runs.check(run);
     // Head and newest row are read together: what is appended while the walk goes on does not concern it.
     const { last, events, ...head } = await this.#sql.read(() => this.#end());
-    const walk = new ChainWalk();
-    const broken = (found: Break): ChainReport => ({ whole: false, events, ...found });
-    while (walk.seq < (last ?? 0)) {
+    const walk: Walk = { chain: new ChainWalk(), routes: this.#routeCheck(), runs: new Set() };
+    const broken = (found: Break | Differing): ChainReport => brokenBy(events, found);
+    let differs: Differing | undefined;
+    while (walk.chain.seq < (last ?? 0)) {
       const found = await this.#sql.read(() => this.#walkChunk(walk, last ?? 0));
-      if (found !== undefined) return broken(found);
+      if (found !== undefined && "row" in found) differs ??= found;
+      else if (found !== undefined) return broken(found);
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    const end = walk.end(head);
-    return end === undefined ? { whole: true, events, head: head.hash } : broken(end);
+    const end = walk.chain.end(head);
+    if (end !== undefined) return broken(end);
+    // Rows are told of once the log that they follow from has turned out to be whole.
+    const routes = differs ?? (await this.#sql.read(() => walk.routes.end(last ?? 0)));
+    if (routes !== undefined) return broken(routes);
+    for (const each of await this.#sql.read(() => this.#runs.runs())) walk.runs.add(each);
+    for (const each of walk.runs) {
+      const found = await this.#runs.check(each);
+      if (!found.whole) return { ...found, events };
+    }
+    return { whole: true, events, head: head.hash };
   }
 
   async count(): Promise<number> {
@@ -145,17 +173,20 @@ export class SqlEventLog implements EventLog {
     return found ?? { seq: 0, hash: "", last: null, events: 0 };
   }
 
-  *#walkChunk(walk: ChainWalk, last: number): Program<Break | undefined> {
+  *#walkChunk(walk: Walk, last: number): Program<Break | Differing | undefined> {
+    const after = walk.chain.seq;
     const rows = yield* all<EventRow>(
       `SELECT ${this.#columns} FROM events e WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?`,
-      walk.seq,
+      after,
       last,
       chunk,
     );
-    for (const row of rows) {
-      const found = walk.next({ ...row, data: textOrNone(row) });
+    const events = rows.map((row) => ({ ...row, data: textOrNone(row) }));
+    for (const event of events) {
+      const found = walk.chain.next(event);
       if (found !== undefined) return found;
+      if (event.stream.startsWith(runStream)) walk.runs.add(event.stream.slice(runStream.length));
     }
-    return undefined;
+    return yield* walk.routes.walk(events, { after, until: walk.chain.seq });
   }
 }

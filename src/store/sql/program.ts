@@ -30,6 +30,8 @@ export interface Dialect {
   readonly name: "sqlite" | "postgres";
   /** An expression for a BLOB or bytea column as lower-case hexadecimal text. */
   hex(column: string): string;
+  /** A column as text, or as it is where rows of several tables may be read by one statement whatever they hold. */
+  text(column: string): string;
   /** The columns that hold the data of an event, of a table by this name: see `eventText`. */
   eventData(table: string): string;
 }

@@ -8,6 +8,7 @@ import type { Reader } from "./reader.ts";
 export const sqliteDialect: Dialect = {
   name: "sqlite",
   hex: (column) => `lower(hex(${column}))`,
+  text: (column) => column,
   eventData: (table) => `${table}.data`,
 };
 
