@@ -248,6 +248,26 @@ describe("a store that cannot be used", () => {
     expect((await project.run("doctor")).code).toBe(6);
   });
 
+  test("rows that somebody edited are found by audit verify, and made anew by audit rebuild", async () => {
+    await finished();
+    const edit = (sql: string): void => {
+      using db = disposable(new DatabaseSync(project.path(".cutover/cutover.db")));
+      db.it.exec(sql);
+    };
+    edit("UPDATE runs SET state = 'PAUSED'");
+    for (const command of [["audit", "verify"], ["resume"]]) {
+      const ended = await project.run(...command);
+      refusedWith(ended, "CUTOVER_AUDIT_BROKEN");
+      expect(ended.stderr.replaceAll(/\s+/g, " ")).toContain('has state "PAUSED"');
+    }
+    const rebuilt = await project.run("audit", "rebuild");
+    expect(rebuilt.code).toBe(0);
+    expect(rebuilt.stdout.replaceAll(/\s+/g, " ")).toContain('has state "PAUSED"');
+    expect((await project.run("audit", "verify")).code).toBe(0);
+    edit("DROP TRIGGER events_are_never_changed; UPDATE events SET at = at + 1 WHERE seq = 3");
+    refusedWith(await project.run("audit", "rebuild"), "CUTOVER_AUDIT_BROKEN");
+  });
+
   test("a full disk ends the run with its code; when there is room again resume finishes it", async () => {
     // Each row leaves 200 kB of evidence, so that a disk without room is noticed at the next one.
     const proof = `await its.evidence("row " + row, { text: String(row).repeat(200_000) });\n      note("row " + row);`;

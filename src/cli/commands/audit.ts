@@ -4,15 +4,16 @@ import type { ChainReport, Store, StoredEvent } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
-import { noRuns, readStore, shownStore } from "../reach-store.ts";
+import { needRecord, noRuns, ownStore, readStore, shownStore } from "../reach-store.ts";
 
 /** Events read at a time. */
 const pageSize = 1_000;
 
 export const command: Command = {
-  usage: "audit [verify | log]",
+  usage: "audit [verify | log | rebuild]",
   help: [
     "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Then it makes the rows of runs and routes anew in memory and compares: the first that was edited is named. Exit code 6 when either does not hold.",
+    "rebuild makes all rows anew from the events, whoever edited them, and says which was the first that differed. It is refused while the chain itself is broken.",
     "log prints the events, oldest first; with --run only those of one run.",
   ],
   options: {
@@ -22,11 +23,16 @@ export const command: Command = {
   words: 1,
   async run(context) {
     const word = context.args.positionals[0] ?? "verify";
-    if (word !== "verify" && word !== "log") {
+    if (word !== "verify" && word !== "log" && word !== "rebuild") {
       throw new CutoverError("CUTOVER_CLI_USAGE", {
-        message: `expected "verify" or "log" after audit, found ${JSON.stringify(word)}`,
-        remedy: "usage: cutover audit [verify | log]",
+        message: `expected "verify", "log" or "rebuild" after audit, found ${JSON.stringify(word)}`,
+        remedy: "usage: cutover audit [verify | log | rebuild]",
       });
+    }
+    if (word === "rebuild") {
+      await needRecord(context);
+      await ownStore(context, (store) => rebuild(context, store));
+      return 0;
     }
     const done = await readStore(context, async (store) => {
       if (word === "verify") verify(context, await store.events.verify());
@@ -46,9 +52,10 @@ function verify(context: CommandContext, chain: ChainReport): void {
       message:
         row === undefined
           ? `expected a whole chain of ${count(events)} events, found it broken at event ${brokenAt}: ${reason}`
-          : `expected rows as the ${count(events)} events of a whole chain tell them, found that ${reason} (event ${brokenAt})`,
+          : `expected rows as the events of a whole chain tell them, found that ${reason} (event ${brokenAt})`,
       details: { events, brokenAt, reason, ...(row === undefined ? {} : { row: { ...row } }) },
       place: shownStore(context),
+      ...(row === undefined ? {} : { remedy: "make the rows anew from the events: cutover audit rebuild" }),
     });
   }
   if (json) terminal.json(chain);
@@ -59,6 +66,19 @@ function verify(context: CommandContext, chain: ChainReport): void {
       span(` · head ${chain.head.slice(0, 16)}…`, "dim"),
     ]);
   }
+}
+
+/** @throws CUTOVER_AUDIT_BROKEN when the chain is broken: no rows are made of events that were edited */
+async function rebuild({ terminal, json }: CommandContext, store: Store): Promise<void> {
+  const before = await store.events.verify();
+  const { events } = await store.rebuild();
+  const edited = before.whole ? null : { reason: before.reason, row: { ...before.row } };
+  if (json) return terminal.json({ events, edited });
+  const first =
+    edited === null
+      ? "runs and routes were as the events tell them"
+      : `the first that differed: ${edited.reason}`;
+  terminal.line([span("✔", "good"), span(` all rows made anew from ${count(events)} events · ${first}`)]);
 }
 
 async function print(context: CommandContext, store: Store): Promise<void> {
