@@ -1,6 +1,7 @@
 import { type Statement } from "../sql/program.ts";
-import type { PgDriver, PgNotification } from "./driver.ts";
-import { Session, type SessionOptions } from "./session.ts";
+import type { PgClient, PgDriver, PgNotification } from "./driver.ts";
+import { refuseSharing } from "./pooler.ts";
+import { newClient, Session, type SessionOptions } from "./session.ts";
 
 export type Role = "write" | "read" | "listen";
 
@@ -56,7 +57,19 @@ export class Connections {
   ): Promise<Session> {
     const name = `${this.#options.name} ${role}`;
     const limits = { settings: settings[role], answerMs: statementMs + lockMs };
-    const session = await Session.open(this.#driver, { ...this.#options, ...limits, name }, hooks);
+    const options = { ...this.#options, ...limits, name };
+    const openOther = async (): Promise<PgClient> => {
+      const other = newClient(this.#driver, { ...options, name: `${this.#options.name} probe` });
+      other.on("error", () => {});
+      await other.connect();
+      return other;
+    };
+    const connected = (client: PgClient): Promise<void> =>
+      refuseSharing(client, name, openOther, this.#options.timers);
+    const session = await Session.open(this.#driver, options, {
+      ...hooks,
+      ...(role === "write" ? { connected } : {}),
+    });
     // Acknowledged is durable, whatever the database's own setting.
     if (role === "write") await session.send([durable]);
     return session;

@@ -62,6 +62,8 @@ export interface PgClient {
   /** True where pipelining is known. */
   readonly pipeline?: boolean;
   readonly connection?: Pick<PgParts, "stream">;
+  /** Of the server's process, as the answer to the login named it. */
+  readonly processID?: number | null;
   connect(): Promise<unknown>;
   query(query: PgQuery, callback: (error: Error | null, result: PgResult) => void): void;
   query(text: string): Promise<unknown>;

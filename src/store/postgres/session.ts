@@ -57,17 +57,11 @@ export class Session {
     hooks: {
       readonly lost?: (error: Error) => void;
       readonly notified?: (message: PgNotification) => void;
+      /** Before anything is set. */
+      readonly connected?: (client: PgClient) => Promise<void>;
     } = {},
   ): Promise<Session> {
-    const client = new driver.Client({
-      connectionString: options.url,
-      application_name: options.name,
-      connectionTimeoutMillis: options.connectMs,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 30_000,
-      pipeline: true,
-      types: numbersAsNumbers,
-    });
+    const client = newClient(driver, options);
     const session = new Session(client, tripClass(driver), options);
     client.on("error", (error) => {
       if (session.#lost !== undefined || session.#ending) return;
@@ -84,7 +78,10 @@ export class Session {
       throw error;
     }
     try {
-      await session.#answered(options.connectMs, () => client.query(setUp(options)));
+      await session.#answered(options.connectMs, async () => {
+        await hooks.connected?.(client);
+        await client.query(setUp(options));
+      });
     } catch (error) {
       await session.end();
       throw error;
@@ -200,6 +197,17 @@ export class Session {
     });
   }
 }
+
+export const newClient = (driver: PgDriver, options: SessionOptions): PgClient =>
+  new driver.Client({
+    connectionString: options.url,
+    application_name: options.name,
+    connectionTimeoutMillis: options.connectMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 30_000,
+    pipeline: true,
+    types: numbersAsNumbers,
+  });
 
 /** A statement without values, of which only the end is of interest. */
 export const plain = (sql: string): Statement => ({ sql, values: [], wants: "count" });
