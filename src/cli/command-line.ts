@@ -15,6 +15,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const terminal = processTerminal();
   const json = argv.includes("--json");
   let storeFlag = "";
+  let undivert = (): void => {};
   const { name, rest } = commandName(argv);
   try {
     const entry = commands[name];
@@ -28,6 +29,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     }
     const address = storeAddress(args.text("store"), process.env["CUTOVER_STORE"], process.cwd());
     storeFlag = address.storeFlag;
+    // What a definition or its steps print must not stand among the answers that a program reads.
+    if (args.flag("json")) undivert = terminal.divert();
     return await command.run({
       ...address,
       args,
@@ -50,6 +53,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
         storeFlag,
       });
     return error.exitCode;
+  } finally {
+    undivert();
   }
 }
 

@@ -65,7 +65,7 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_STORE_NEWER: entry(6, "use the newer Cutover that wrote it"),
   CUTOVER_STORE_FULL: entry(
     6,
-    "free disk space, then `cutover resume`; nothing that was acknowledged is lost",
+    "free disk space: a queue goes on by itself, a run with `cutover resume`; nothing that was acknowledged is lost",
   ),
   CUTOVER_STORE_UNAVAILABLE: entry(
     6,

@@ -88,6 +88,14 @@ describe("a command line that cannot be understood", () => {
     expect(run.stderr).toContain("step.ts:2");
   });
 
+  test("what a definition prints stands beside the answer with --json", async () => {
+    project.write("talks.ts", `console.log("hello from here");\n${withApproval}`);
+    const { stdout, stderr, code } = await project.run("check", "talks.ts", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toBeTypeOf("object");
+    expect(stderr).toContain("hello from here");
+  });
+
   test("with --json an error is one document on stdout", async () => {
     const ended = await project.run("statsu", "--json");
     expect(JSON.parse(ended.stdout)).toMatchObject({

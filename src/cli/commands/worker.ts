@@ -65,7 +65,6 @@ export const command: Command = {
 async function work(context: CommandContext): Promise<"ended" | "left-behind"> {
   const drainMs = parseDuration(context.args.text("drain") ?? "30s");
   const asked = askedFor(context);
-  using _undiverted = disposable(context.json ? context.terminal.divert() : () => {});
   const loaded = await loadWork(context.args.positionals, context.cwd);
   if (context.shared === undefined) {
     if (loaded.migrations.length > 0) throw needsShared(loaded);
@@ -96,8 +95,6 @@ async function work(context: CommandContext): Promise<"ended" | "left-behind"> {
   say(context, "drained", [span("✔ ", "good"), span(done.join(" · "))]);
   return (await leftBehind(queues)) ? "left-behind" : "ended";
 }
-
-const disposable = (off: () => void): Disposable => ({ [Symbol.dispose]: off });
 
 /** What the command says of this machine, over what its files say. */
 interface Asked {
