@@ -16,8 +16,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** Clients of a pooler over real sessions: the one that was given back last is given out first. */
-function pooler(mode: "transaction" | "session", size: number): () => PgClient {
+/** Clients of a pooler over real sessions: the one that was given back last is given out first, or each in turn. */
+function pooler(mode: "transaction" | "session", size: number, inTurn = false): () => PgClient {
   const idle = sessions.slice(0, size);
   const waiting: ((session: TestClient) => void)[] = [];
   const giveBack = (session: TestClient): void => {
@@ -27,11 +27,15 @@ function pooler(mode: "transaction" | "session", size: number): () => PgClient {
   };
   return () => {
     let held: TestClient | undefined;
+    let open = false;
     const query = async (text: string): Promise<unknown> => {
-      held ??= idle.pop() ?? (await new Promise<TestClient>((resolve) => waiting.push(resolve)));
+      held ??=
+        (inTurn ? idle.shift() : idle.pop()) ??
+        (await new Promise<TestClient>((resolve) => waiting.push(resolve)));
       const session = held;
       const answer: unknown = await session.query(text);
-      if (mode === "transaction" && !text.startsWith("BEGIN")) {
+      open = text === "BEGIN" || (open && text !== "ROLLBACK");
+      if (mode === "transaction" && !open) {
         held = undefined;
         giveBack(session);
       }
@@ -46,12 +50,19 @@ function pooler(mode: "transaction" | "session", size: number): () => PgClient {
   };
 }
 
+let asked = 0;
+// A name of its own each time, as a store has: the sessions keep the marks of before.
 const ask = (open: () => PgClient): Promise<void> =>
-  refuseSharing(open(), "mark", () => Promise.resolve(open()), systemClock);
+  refuseSharing(open(), `mark ${++asked}`, () => Promise.resolve(open()), systemClock);
 
 describe("a pooler", () => {
-  test.each([3, 1])("that shares %i connections between transactions is refused", async (size) => {
-    await expect(ask(pooler("transaction", size))).rejects.toMatchObject({
+  test.each([
+    [3, false],
+    [1, false],
+    [2, true],
+    [3, true],
+  ])("that shares %i connections between transactions is refused (in turn: %s)", async (size, inTurn) => {
+    await expect(ask(pooler("transaction", size, inTurn))).rejects.toMatchObject({
       code: "CUTOVER_STORE_UNAVAILABLE",
       remedy: expect.stringContaining("session mode"),
     });

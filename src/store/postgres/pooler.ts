@@ -3,6 +3,8 @@ import type { PgClient, PgResult } from "./driver.ts";
 
 /** A pooler that shares connections may have none to give while another one is held: then it does not answer in time. */
 const probeMs = 2_000;
+/** Poolers give out what was given back last, or each in turn: of both, with few connections, it shows within some rounds. */
+const rounds = 8;
 
 /**
  * Refuses a connection that is another one with each transaction: settings, prepared statements and even the schema would
@@ -10,7 +12,7 @@ const probeMs = 2_000;
  *
  * Straight to the server, its process is the one that it named when it let the client in, and nothing else is asked. Else a pooler
  * stands between. Whether it shares is seen by a mark of this session, while another client holds a connection: in session mode the
- * mark is still there.
+ * mark is still there, and nobody else sees it. A pooler that is asked by many others meanwhile may pass all the same.
  * @throws CUTOVER_STORE_UNAVAILABLE
  */
 export async function refuseSharing(
@@ -26,11 +28,20 @@ export async function refuseSharing(
   const timer = timers.after(probeMs, () => late.resolve(undefined));
   try {
     await client.query(`SET cutover.mark = '${name}'`);
-    await Promise.race([other.query("BEGIN; SELECT 1"), late.promise]);
-    const asked = client.query("SELECT current_setting('cutover.mark', true) AS mark");
-    const answer = await Promise.race([asked, late.promise]);
-    if (answer === undefined) void asked.catch(() => {});
-    if (answer !== undefined && rowsOf(answer)[0]?.["mark"] === name) return;
+    const inTime = async (asked: Promise<unknown>): Promise<unknown> => {
+      asked.catch(() => {}); // It may be given up.
+      return await Promise.race([asked, late.promise]);
+    };
+    let stays = true;
+    for (let round = 0; stays && round < rounds; round++) {
+      // Whichever connection it is given: sooner or later that is the marked one, or the client is given another.
+      if (round % 2 === 1) await client.query("SELECT 1");
+      await inTime(other.query("BEGIN"));
+      const [theirs, own] = [await inTime(other.query(markOf)), await inTime(client.query(markOf))];
+      await inTime(other.query("ROLLBACK"));
+      stays = own !== undefined && mark(own) === name && mark(theirs) !== name;
+    }
+    if (stays) return;
   } finally {
     timer.cancel();
     // Its transaction ends with it.
@@ -43,4 +54,6 @@ export async function refuseSharing(
   });
 }
 
+const markOf = "SELECT current_setting('cutover.mark', true) AS mark";
+const mark = (answer: unknown): unknown => (answer === undefined ? undefined : rowsOf(answer)[0]?.["mark"]);
 const rowsOf = (answer: unknown): PgResult["rows"] => (answer as PgResult).rows;
