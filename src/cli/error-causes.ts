@@ -67,6 +67,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_STEP_UNKNOWN: "After a crash it could not be found out whether a step had taken effect.",
   CUTOVER_CHECK_FAILED: "A check of a phase's entry checklist did not pass.",
   CUTOVER_ROLLBACK_STUCK: "A step could not be taken back, or the old side did not verify afterwards.",
+  CUTOVER_ROLLBACK_WAITS:
+    "The definition cannot be loaded, so steps cannot be undone; traffic went back as far as the record alone allows.",
   CUTOVER_WAY_BACK_UNPROVEN: "A proof of the way back failed, so the phase did not begin.",
   CUTOVER_APPROVAL_INVALID:
     "The approval is of older evidence, by somebody not asked, or by the same person twice.",
@@ -159,6 +161,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_CLI_USAGE: "An option or a word of the command line could not be understood.",
   CUTOVER_PROCESS_EXITED:
     "A step, a definition or something that one of them imports has called process.exit and so ended the command in the middle.",
+  CUTOVER_STRAY_ERROR:
+    "Code of a step, a definition or something that one of them imports threw an error that nobody waited for, and the process could not go on.",
   CUTOVER_OUTPUT_LOST: "The answer could not be written to where it was sent, for instance to a full disk.",
   CUTOVER_FILE_EXISTS: "A file that would be written is there already; it was not touched.",
   CUTOVER_NODE_TOO_OLD: "This Node.js has no SQLite or cannot strip types.",

@@ -14,9 +14,9 @@ if (tooOld(process.versions.node)) {
 // else the temp folder, per user and version): a resume starts 70 ms sooner.
 process.getBuiltinModule("node:module").enableCompileCache();
 
-const { noticeForeignExit } = await import("./foreign-exit.ts");
+const { noticeForeignEnd } = await import("./foreign-end.ts");
 const { runCommandLine } = await import("./command-line.ts");
-const ended = noticeForeignExit();
+const ended = noticeForeignEnd();
 const exitCode = await runCommandLine(process.argv.slice(2));
 ended();
 // Work that a step left behind must not hold the process; what was said is written out first.

@@ -1,3 +1,5 @@
+import type { ErrorCode } from "./error-code.ts";
+
 /**
  * Every code a door can throw, with its general remedy and the exit code of the command line.
  * `docs/errors.md` is held against this table by a test, both ways. Codes never change once released.
@@ -116,6 +118,10 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
   CUTOVER_ROLLBACK_STUCK: entry(
     5,
     "follow the incident's emergency procedure, then `cutover rollback` again",
+  ),
+  CUTOVER_ROLLBACK_WAITS: entry(
+    5,
+    "mend the definition, then `cutover rollback` again; `cutover route NAME --stage off` moves traffic by hand",
   ),
   CUTOVER_WAY_BACK_UNPROVEN: entry(3, "mend what the proof names, then `cutover resume`"),
   CUTOVER_APPROVAL_INVALID: entry(2, "approve the evidence that `cutover status` shows now"),
@@ -256,136 +262,12 @@ export const errorCatalog: Readonly<Record<ErrorCode, CatalogEntry>> = {
     1,
     "let the code that calls process.exit return or throw instead; what is recorded stays, `cutover status` says how to go on",
   ),
+  CUTOVER_STRAY_ERROR: entry(
+    1,
+    "await or catch the error in the code that threw it; what is recorded stays, `cutover status` says how to go on",
+  ),
   CUTOVER_OUTPUT_LOST: entry(1, "free space where the output goes, or send it elsewhere, and ask again"),
   CUTOVER_FILE_EXISTS: entry(2, "choose another folder or remove the file yourself"),
   CUTOVER_NODE_TOO_OLD: entry(6, "install Node.js 22.18 or newer and run it again"),
   CUTOVER_OWNER_UNREACHABLE: entry(6, "look at the process that owns the store, or at its server"),
 };
-
-export type ErrorCode =
-  | "CUTOVER_INTERNAL"
-  | "CUTOVER_DURATION_INVALID"
-  | "CUTOVER_FLAG_INVALID"
-  | "CUTOVER_SHARE_INVALID"
-  | "CUTOVER_PLAN_INVALID"
-  | "CUTOVER_PLAN_CYCLE"
-  | "CUTOVER_PLAN_UNKNOWN_UNIT"
-  | "CUTOVER_PLAN_UNKNOWN_STEP"
-  | "CUTOVER_PLAN_UNKNOWN_PHASE"
-  | "CUTOVER_PLAN_DUPLICATE"
-  | "CUTOVER_PLAN_UNREACHABLE"
-  | "CUTOVER_PLAN_FORWARD_ONLY"
-  | "CUTOVER_PLAN_NO_WAY_BACK"
-  | "CUTOVER_PLAN_CHANGED"
-  | "CUTOVER_PLAN_NOT_FOUND"
-  | "CUTOVER_PLAN_LOAD"
-  | "CUTOVER_DOCUMENT_UNREADABLE"
-  | "CUTOVER_DOCUMENT_FORMAT"
-  | "CUTOVER_DOCUMENT_ENCODING"
-  | "CUTOVER_DOCUMENT_TOO_LARGE"
-  | "CUTOVER_DOCUMENT_NESTED"
-  | "CUTOVER_DOCUMENT_EMPTY"
-  | "CUTOVER_DOCUMENT_DRIFT"
-  | "CUTOVER_CLAIM_UNKNOWN"
-  | "CUTOVER_CLAIM_AMBIGUOUS"
-  | "CUTOVER_BIND_INVALID"
-  | "CUTOVER_GATE_INPUT"
-  | "CUTOVER_SIMULATION_INPUT"
-  | "CUTOVER_METRIC_UNREADABLE"
-  | "CUTOVER_STORE_CORRUPT"
-  | "CUTOVER_STORE_NEWER"
-  | "CUTOVER_STORE_FULL"
-  | "CUTOVER_STORE_UNAVAILABLE"
-  | "CUTOVER_DRIVER_MISSING"
-  | "CUTOVER_STORE_CLOSED"
-  | "CUTOVER_STORE_GONE"
-  | "CUTOVER_STORE_OWNED"
-  | "CUTOVER_STORE_CONFLICT"
-  | "CUTOVER_AUDIT_BROKEN"
-  | "CUTOVER_RUN_NOT_FOUND"
-  | "CUTOVER_RUN_STATE"
-  | "CUTOVER_TRIGGER_UNKNOWN"
-  | "CUTOVER_RUN_ACTIVE"
-  | "CUTOVER_LEASE_LOST"
-  | "CUTOVER_STEP_FAILED"
-  | "CUTOVER_STEP_UNPROVEN"
-  | "CUTOVER_STEP_REVIEW"
-  | "CUTOVER_STEP_TIMEOUT"
-  | "CUTOVER_STEP_UNKNOWN"
-  | "CUTOVER_CHECK_FAILED"
-  | "CUTOVER_ROLLBACK_STUCK"
-  | "CUTOVER_WAY_BACK_UNPROVEN"
-  | "CUTOVER_APPROVAL_INVALID"
-  | "CUTOVER_INTERRUPTED"
-  | "CUTOVER_ROUTE_UNKNOWN"
-  | "CUTOVER_ROUTE_EPOCH"
-  | "CUTOVER_ROUTE_DUPLICATE"
-  | "CUTOVER_ROUTE_FAULT"
-  | "CUTOVER_ROUTE_INVALID"
-  | "CUTOVER_JOURNAL_UNAVAILABLE"
-  | "CUTOVER_JOURNAL_DAMAGED"
-  | "CUTOVER_WRITE_ASIDE"
-  | "CUTOVER_WRITE_LOST"
-  | "CUTOVER_EFFECT_ASTRAY"
-  | "CUTOVER_EFFECT_UNANSWERED"
-  | "CUTOVER_ROLLOUT_INVALID"
-  | "CUTOVER_STAGES_INVALID"
-  | "CUTOVER_STORE_OTHER"
-  | "CUTOVER_QUEUE_ILLEGAL_TRANSITION"
-  | "CUTOVER_QUEUE_FULL"
-  | "CUTOVER_QUEUE_TOO_LARGE"
-  | "CUTOVER_QUEUE_UNKNOWN_ORDER"
-  | "CUTOVER_QUEUE_UNKNOWN_KIND"
-  | "CUTOVER_QUEUE_CYCLE"
-  | "CUTOVER_QUEUE_UNKNOWN_TAG"
-  | "CUTOVER_QUEUE_INVALID"
-  | "CUTOVER_QUEUE_CLOSED"
-  | "CUTOVER_ORDER_FAILED"
-  | "CUTOVER_ORDER_TIMEOUT"
-  | "CUTOVER_ORDER_CANCELLED"
-  | "CUTOVER_ORDER_MEMORY"
-  | "CUTOVER_SANDBOX_UNAVAILABLE"
-  | "CUTOVER_ORDER_POISON"
-  | "CUTOVER_DATA_MISSING"
-  | "CUTOVER_DATA_UNMAPPED"
-  | "CUTOVER_DATA_DIFFERS"
-  | "CUTOVER_DATA_ADDRESS"
-  | "CUTOVER_DATA_LOCKED"
-  | "CUTOVER_DATA_DENIED"
-  | "CUTOVER_DATA_FORMAT"
-  | "CUTOVER_DATA_FULL"
-  | "CUTOVER_DATA_REFUSED"
-  | "CUTOVER_DATA_COLLECTION"
-  | "CUTOVER_DATA_FENCED"
-  | "CUTOVER_DATA_OPTIONS"
-  | "CUTOVER_DATA_NOT_EMPTY"
-  | "CUTOVER_DATA_JOB_CHANGED"
-  | "CUTOVER_DATA_SLOT_LOST"
-  | "CUTOVER_DATA_SCHEMA_CHANGED"
-  | "CUTOVER_DATA_UNAVAILABLE"
-  | "CUTOVER_DATA_CLOSED"
-  | "CUTOVER_DATA_IO"
-  | "CUTOVER_DATA_NO_CAPTURE"
-  | "CUTOVER_DATA_ORDER"
-  | "CUTOVER_DATA_PAUSED"
-  | "CUTOVER_DATA_NOT_FOLLOWED"
-  | "CUTOVER_DATA_PREFLIGHT"
-  | "CUTOVER_DATA_PAUSE_TOO_LONG"
-  | "CUTOVER_DATA_NO_WAY_BACK"
-  | "CUTOVER_DATA_LAG"
-  | "CUTOVER_DATA_EPOCH"
-  | "CUTOVER_DATA_CHANGED"
-  | "CUTOVER_DATA_BACKUP"
-  | "CUTOVER_PORT_IN_USE"
-  | "CUTOVER_LISTEN_FAILED"
-  | "CUTOVER_TOKEN_REQUIRED"
-  | "CUTOVER_REQUEST_INVALID"
-  | "CUTOVER_REQUEST_UNKNOWN"
-  | "CUTOVER_REQUEST_TOO_LARGE"
-  | "CUTOVER_CLI_UNKNOWN_COMMAND"
-  | "CUTOVER_CLI_USAGE"
-  | "CUTOVER_PROCESS_EXITED"
-  | "CUTOVER_OUTPUT_LOST"
-  | "CUTOVER_FILE_EXISTS"
-  | "CUTOVER_NODE_TOO_OLD"
-  | "CUTOVER_OWNER_UNREACHABLE";

@@ -1,4 +1,5 @@
-import { type ErrorCode, errorCatalog } from "./error-catalog.ts";
+import { errorCatalog } from "./error-catalog.ts";
+import type { ErrorCode } from "./error-code.ts";
 import type { JsonObject } from "./json.ts";
 
 export interface CutoverErrorInit {

@@ -36,3 +36,4 @@ export {
   stepTable,
   unfinishedRunStates,
 } from "./state-tables.ts";
+export { type RouteSteps, type Withdrawal, withdrawRecorded } from "./withdrawal.ts";

@@ -108,7 +108,8 @@ export function settleRecorded(
   });
 }
 
-async function standingOf(store: Store, run: RunRecord, random: RandomBytes): Promise<Standing> {
+/** A run as its record tells it, with the phases in their order. */
+export async function standingOf(store: Store, run: RunRecord, random: RandomBytes): Promise<Standing> {
   const memory = await RunMemory.load(store, run);
   const phases = memory.graph["phases"];
   const order = (Array.isArray(phases) ? (phases as readonly JsonObject[]) : []).map((phase) => ({
@@ -118,7 +119,8 @@ async function standingOf(store: Store, run: RunRecord, random: RandomBytes): Pr
   return { memory, holds: new Holds(), order, random };
 }
 
-async function mustExist(store: Store, run: string): Promise<RunRecord> {
+/** @throws CUTOVER_RUN_NOT_FOUND */
+export async function mustExist(store: Store, run: string): Promise<RunRecord> {
   const record = await store.runs.get(run);
   if (record !== undefined) return record;
   throw new CutoverError("CUTOVER_RUN_NOT_FOUND", {

@@ -1,4 +1,3 @@
-import type { CompiledPhase, CompiledStep } from "../plan/index.ts";
 import type { PhaseState, StepState } from "../store/index.ts";
 import type { RunMemory } from "./run-memory.ts";
 
@@ -40,11 +39,11 @@ export function rollbackScope(
  * The started steps of a phase in the order they are undone: a step after everything that came after it, and
  * among those that could be next the ones that moved a route, then the last in the graph's order.
  */
-export function undoOrder(
-  phase: CompiledPhase,
+export function undoOrder<S extends { readonly id: string; readonly after: readonly string[] }>(
+  phase: { readonly steps: readonly S[] },
   stateOf: (step: string) => StepState,
   movedRoute: (step: string) => boolean,
-): readonly CompiledStep[] {
+): readonly S[] {
   const started = phase.steps.filter(({ id }) => startedSteps.includes(stateOf(id)));
   const inside = new Set(started.map(({ id }) => id));
   const followers = new Map<string, number>(started.map(({ id }) => [id, 0]));
@@ -52,11 +51,11 @@ export function undoOrder(
     for (const before of after)
       if (inside.has(before)) followers.set(before, (followers.get(before) ?? 0) + 1);
   const byId = new Map(started.map((step) => [step.id, step]));
-  const movers: CompiledStep[] = [];
-  const others: CompiledStep[] = [];
-  const order: CompiledStep[] = [];
+  const movers: S[] = [];
+  const others: S[] = [];
+  const order: S[] = [];
   const position = new Map(started.map(({ id }, index) => [id, index]));
-  const offer = (step: CompiledStep): void => {
+  const offer = (step: S): void => {
     const list = movedRoute(step.id) ? movers : others;
     const at = position.get(step.id) ?? 0;
     let index = list.length;

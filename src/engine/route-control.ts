@@ -66,7 +66,7 @@ function raises(
 }
 
 /** Who changed a route, as it is recorded: the run and its step. */
-const routeAuthor = (run: string, step: string): string => `run ${run} ${step}`;
+export const routeAuthor = (run: string, step: string): string => `run ${run} ${step}`;
 
 /** The step behind a recorded change of a route, when this run made it. */
 export function authorStep(run: string, by: string): string | undefined {

@@ -5,9 +5,10 @@ import { authorStep } from "./route-control.ts";
 export type RunRouteChange = RouteChange & { readonly at: number; readonly step: string };
 
 /** Every route change this run made, oldest first. Read from the store, so a crash loses none. */
-export async function routeChanges(
-  desk: Pick<Desk, "settings" | "memory">,
-): Promise<readonly RunRouteChange[]> {
+export async function routeChanges(desk: {
+  readonly settings: Pick<Desk["settings"], "store">;
+  readonly memory: Pick<Desk["memory"], "id">;
+}): Promise<readonly RunRouteChange[]> {
   const { routes } = desk.settings.store;
   const all: RunRouteChange[] = [];
   for (const { route } of await routes.list()) {

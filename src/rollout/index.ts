@@ -30,5 +30,6 @@ export type { Write } from "./door/write-ids.ts";
 export { rolloutFaultPoints } from "./steps/fault-points.ts";
 export { quiet, type QuietOptions } from "./steps/quiet.ts";
 export { ramp, type RampOptions, type RampShare } from "./steps/ramp.ts";
+export { routeSteps } from "./steps/saved.ts";
 export { setStage, type SetStageOptions } from "./steps/set-stage.ts";
 export { shadow, type ShadowOptions } from "./steps/shadow.ts";

@@ -88,6 +88,29 @@ describe("a command line that cannot be understood", () => {
     expect(run.stderr).toContain("step.ts:2");
   });
 
+  test("an error of a step that nobody waits for ends the run with its name and place, and the run can go on", async () => {
+    const stray = (work: string): string =>
+      `import { defineMigration, phase, step } from "cutover";
+       const careless = step("careless", {
+         run: async (its) => { ${work}; await new Promise((end) => its.clock.after(200, end)); },
+         rollback: () => {},
+       });
+       export default defineMigration({ name: "stray", phases: [phase("a", { steps: [careless] })] });\n`;
+    for (const work of [
+      `void Promise.reject(new Error("nobody waits"))`,
+      `setTimeout(() => { throw new Error("nobody waits"); }, 10)`,
+    ]) {
+      project.write("stray.ts", stray(work));
+      const run = await project.run("run", "stray.ts", "--store", `stray-${work.length}`);
+      refusedWith(run, "CUTOVER_STRAY_ERROR");
+      expect(run.stderr).toContain("found one that nobody waited for: nobody waits");
+      expect(run.stderr).toMatch(/\n {2}in \S*stray\.ts:3/);
+      project.write("stray.ts", stray(""));
+      const resumed = await project.run("resume", "--accept-changes", "--store", `stray-${work.length}`);
+      expect(resumed.code).toBe(0);
+    }
+  });
+
   test("what a definition prints stands beside the answer with --json", async () => {
     project.write("talks.ts", `console.log("hello from here");\n${withApproval}`);
     const { stdout, stderr, code } = await project.run("check", "talks.ts", "--json");

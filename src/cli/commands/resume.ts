@@ -3,6 +3,7 @@ import { chooseRun } from "../choose-run.ts";
 import type { Command } from "../command.ts";
 import { needRecord } from "../reach-store.ts";
 import { recordedMigration } from "../recorded-migration.ts";
+import { migrationToUndo } from "../withdraw.ts";
 
 export const command: Command = {
   usage: "resume [RUN]",
@@ -21,7 +22,10 @@ export const command: Command = {
     return carryRun(context, async ({ engine, store }) => {
       const runs = await store.runs.list();
       const run = chooseRun(runs, { typed: context.args.positionals[0], otherwise: "unfinished" });
-      const migration = await recordedMigration(context, run);
+      const migration =
+        run.state === "ROLLING_BACK"
+          ? await migrationToUndo(context, store, run, undefined)
+          : await recordedMigration(context, run);
       return engine.resume(run.id, migration, {
         by: context.by,
         acceptChanges: context.args.flag("accept-changes"),

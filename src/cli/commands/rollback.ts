@@ -2,16 +2,17 @@ import { carryOptions, carryRun, followOwner } from "../carry-run.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
-import { recordedMigration } from "../recorded-migration.ts";
 import { exitOf } from "../exit-code.ts";
 import { lookOn } from "../look-on.ts";
 import { awaitOwner, carriedBy, needRecord, ownStore } from "../reach-store.ts";
 import { sharedRun } from "../run-source.ts";
+import { migrationToUndo } from "../withdraw.ts";
 
 export const command: Command = {
   usage: "rollback [RUN] --reason TEXT",
   help: [
     "Tells the process that carries the run and looks on until it is back. When nobody carries it, this process becomes the owner, loads the definition the run has it from, and takes it back itself: the new side is not needed for it.",
+    "When the definition cannot be loaded, traffic goes back by the record alone, as far as no step must be undone before; the rest waits for the definition (exit code 5).",
     "Also for a finished run and for one whose rollback is stuck. Exit code 4 when it is back, 5 when it is stuck.",
   ],
   options: {
@@ -31,7 +32,7 @@ export const command: Command = {
     if (elsewhere !== undefined) return elsewhere;
     return carryRun(context, async ({ engine, store }) => {
       const run = chooseRun(await store.runs.list(), { typed, otherwise: "newest" });
-      const migration = await recordedMigration(context, run);
+      const migration = await migrationToUndo(context, store, run, reason);
       const acceptChanges = context.args.flag("accept-changes");
       return engine.resume(run.id, migration, { by: context.by, acceptChanges, rollback: reason });
     });

@@ -10,7 +10,7 @@ import {
 import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
-import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
+import { askSaved, finish, goBack, routeKinds, save, type Saved, savedOrNew } from "./saved.ts";
 import { awaitSecondWrites, backlogLimit, SecondWrites } from "./second-writes.ts";
 import {
   gateText,
@@ -133,7 +133,7 @@ const errorGate = (route: string): GateSpec => ({
 
 function rampKind(gates: readonly GateSpec[], limit: number): StepKind {
   return {
-    kind: "ramp",
+    kind: routeKinds.ramp,
     reversible: true,
     // The step's own `atMost` ends it with the reason; the engine's limit is only the net below.
     timeoutMs: (Number.isFinite(limit) ? limit : 0) + 3_600_000,

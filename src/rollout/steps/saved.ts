@@ -47,3 +47,16 @@ export async function goBack(context: StepContext, route: string): Promise<void>
   const saved = context.checkpoint() as unknown as Saved | undefined;
   if (saved !== undefined) await returnRoute(context, route, saved.before);
 }
+
+/** Kinds of steps whose whole way back is the setting that their route had before. Persisted. */
+export const routeKinds = { ramp: "ramp", setStage: "set-stage", shadow: "shadow" } as const;
+
+/**
+ * The way back of steps that only move a route, from what their record keeps: enough to take traffic back where the
+ * definition is not at hand. `before`: the setting before the step, undefined when it has changed nothing yet.
+ */
+export const routeSteps = {
+  kinds: new Set<string>(Object.values(routeKinds)) as ReadonlySet<string>,
+  before: (checkpoint: Json | undefined): RouteSetting | undefined =>
+    (checkpoint as unknown as Saved | null | undefined)?.before,
+} as const;

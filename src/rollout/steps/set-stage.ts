@@ -9,7 +9,7 @@ import {
 import type { Step, StepContext, StepKind, StepProblem } from "../../plan/index.ts";
 import { moveRoute, requireStage } from "./change-route.ts";
 import { awaitDoors } from "./heard.ts";
-import { askSaved, finish, goBack, type Saved, savedOrNew } from "./saved.ts";
+import { askSaved, finish, goBack, routeKinds, type Saved, savedOrNew } from "./saved.ts";
 import { awaitSecondWrites, writesTwice } from "./second-writes.ts";
 import { given, ms, optionsOf, placement, Problems, type StepPlacement, unknownIn } from "./step-input.ts";
 
@@ -59,7 +59,7 @@ const summary = ({ route, stage, share }: SetStageInput): string =>
   `set ${route} to ${stage}${stage === "live" ? ` ${share} %` : ""}`;
 
 const setStageKind = (patience: number): StepKind => ({
-  kind: "set-stage",
+  kind: routeKinds.setStage,
   reversible: true,
   timeoutMs: (Number.isFinite(patience) ? patience : 0) + 3_600_000,
   validate: problems,

@@ -9,7 +9,7 @@ import {
 import type { GateSpec, Step, StepContext, StepKind, StepPlan, StepProblem } from "../../plan/index.ts";
 import { moveRoute, requireStage, requireUnchanged } from "./change-route.ts";
 import { RouteWatch } from "./route-watch.ts";
-import { askSaved, finish, goBack, save, type Saved, savedOrNew } from "./saved.ts";
+import { askSaved, finish, goBack, routeKinds, save, type Saved, savedOrNew } from "./saved.ts";
 import { awaitSecondWrites } from "./second-writes.ts";
 import {
   gateText,
@@ -112,7 +112,7 @@ const mismatchGate = (route: string, limit: number): GateSpec => ({
 
 function shadowKind(gate: GateSpec, patience: number): StepKind {
   return {
-    kind: "shadow",
+    kind: routeKinds.shadow,
     reversible: true,
     // The step's own patience ends it with the reason; the engine's limit is only the net below.
     timeoutMs: (Number.isFinite(patience) ? patience : 0) + 3_600_000,
