@@ -81,6 +81,7 @@ export class RunMemory {
   /** Steps whose newest attempt failed, or of which nobody knows whether it took effect; a new attempt does not clear it. */
   readonly failing: Set<string> = new Set();
   readonly #beganAt = new Map<string, number>();
+  readonly #firstEvents = new Map<string, number>();
   readonly #verdicts = new Map<string, VerdictMemory>();
   #definition: Pick<Compiled, "graph">;
 
@@ -117,8 +118,9 @@ export class RunMemory {
       memory.phases.set(phase, state);
       if (startedAt !== null) memory.#beganAt.set(phase, startedAt);
     }
-    for (const { step, phase, state, attempt, checkpoint, error } of steps) {
-      if (state === "DONE") memory.doneCount.set(phase, (memory.doneCount.get(phase) ?? 0) + 1);
+    for (const { step, phase, state, attempt, checkpoint, error, seq } of steps) {
+      if (state !== "DONE") memory.#firstEvents.set(step, seq);
+      else memory.doneCount.set(phase, (memory.doneCount.get(phase) ?? 0) + 1);
       const [saved, failed] = [checkpoint ?? undefined, error ?? undefined];
       memory.steps.set(step, { state, attempt, checkpoint: saved, error: failed });
     }
@@ -145,10 +147,10 @@ export class RunMemory {
   }
 
   async #recallFailing(store: Store): Promise<void> {
-    const again = new Set<string>();
+    const again = new Map<string, number>();
     for (const [id, { state, attempt }] of this.steps) {
       if (state === "FAILED" || state === "UNKNOWN") this.failing.add(id);
-      if (state === "RUNNING" && attempt > 1) again.add(id);
+      if (state === "RUNNING" && attempt > 1) again.set(id, this.firstEvent(id));
     }
     // Whether an attempt follows a failure or a crash, only the events tell.
     if (again.size > 0)
@@ -162,6 +164,11 @@ export class RunMemory {
 
   step(id: string): StepMemory {
     return this.steps.get(id) ?? untouched;
+  }
+
+  /** Position before which no event tells of a step; 1 for one that began in this process. */
+  firstEvent(step: string): number {
+    return this.#firstEvents.get(step) ?? 1;
   }
 
   phase(name: string): PhaseState {

@@ -89,7 +89,8 @@ export class StepPool {
       return retries > 0 && (state === "RUNNING" || state === "FAILED") && !this.#failures.has(id);
     });
     if (open.length > 0) {
-      const counts = await countFailures(settings.store, memory.id, new Set(open.map(({ id }) => id)));
+      const began = new Map(open.map(({ id }) => [id, memory.firstEvent(id)]));
+      const counts = await countFailures(settings.store, memory.id, began);
       for (const [id, count] of counts) this.#failures.set(id, count);
     }
     const held = (id: string): boolean => this.#inFlight.has(id) || this.#retries.has(id);

@@ -36,7 +36,11 @@ export function projectStep(run: string, seq: number, at: number, data: Data<"st
     state: to,
     attempt,
     ended_at: stepEnds.has(to) ? at : null,
-    ...(result !== undefined ? { result: canonicalJson(result) } : starts ? { result: null } : {}),
+    ...(result !== undefined
+      ? { result: result === null ? "null" : canonicalJson(result) }
+      : starts
+        ? { result: null }
+        : {}),
     ...(error !== undefined ? { error: canonicalJson(error) } : starts ? { error: null } : {}),
     ...(to === "ROLLED_BACK" ? { checkpoint: null } : {}),
   };

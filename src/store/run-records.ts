@@ -35,6 +35,8 @@ export interface StepRecord {
   readonly error: ErrorRecord | null;
   readonly startedAt: number | null;
   readonly endedAt: number | null;
+  /** Position of the event it began with: none before it tells of this step. */
+  readonly seq: number;
 }
 
 export interface EvidenceRecord {

@@ -43,9 +43,10 @@ export type StepRow = readonly [
   error: string | null,
   startedAt: number | null,
   endedAt: number | null,
+  seq: number,
 ];
 export const stepSelect: string =
-  "SELECT step, phase, state, attempt, checkpoint, result, error, started_at, ended_at FROM steps";
+  "SELECT step, phase, state, attempt, checkpoint, result, error, started_at, ended_at, seq FROM steps";
 export const toStep = (run: string, row: StepRow): StepRecord => ({
   run,
   step: row[0],
@@ -57,6 +58,7 @@ export const toStep = (run: string, row: StepRow): StepRecord => ({
   error: row[6] === null ? null : (JSON.parse(row[6]) as StepRecord["error"]),
   startedAt: row[7],
   endedAt: row[8],
+  seq: row[9],
 });
 
 export type EvidenceRow = Omit<EvidenceRecord, "data"> & { readonly data: string };

@@ -69,10 +69,10 @@ export class SqlEventLog implements EventLog {
     this.#columns = `e.seq, e.at, e.stream, e.type, ${dialect.eventData("e")}, ${dialect.hex("e.hash")} AS hash`;
     this.#hashOf = dialect.hex("hash");
     // `previous` is the hash of the row before; zeros before the first, empty when that row is gone.
-    this.#withPrevious = `SELECT ${this.#columns}, CASE WHEN e.seq = 1 THEN '${genesis}'
-      ELSE coalesce((SELECT ${dialect.hex("p.hash")} FROM events p WHERE p.seq = e.seq - 1), '') END AS previous
-      FROM events e`;
-    this.#runs = new RunCheck(sql, dialect, this.#withPrevious);
+    const previous = `CASE WHEN e.seq = 1 THEN '${genesis}'
+      ELSE coalesce((SELECT ${dialect.hex("p.hash")} FROM events p WHERE p.seq = e.seq - 1), '') END`;
+    this.#withPrevious = `SELECT ${this.#columns}, ${previous} AS previous FROM events e`;
+    this.#runs = new RunCheck(sql, dialect, previous);
     this.#routeCheck = () => new RouteCheck(dialect);
   }
 

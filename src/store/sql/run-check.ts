@@ -1,7 +1,8 @@
+import type { JsonObject } from "../../core/index.ts";
 import { type Break, genesis, linkHash } from "../chain.ts";
 import { type Differing, type FoundRow, ReplayedRows, tellDifference } from "../replayed-rows.ts";
 import type { RowValue, Table } from "../row-change.ts";
-import { eventOf, type EventRow, eventText } from "../run-rows.ts";
+import { eventText } from "../run-rows.ts";
 import type { ChainReport } from "../store.ts";
 import { all, arrays, type Dialect, type Program } from "./program.ts";
 import type { Sql } from "./write-context.ts";
@@ -63,10 +64,11 @@ export class RunCheck {
   readonly #rows: string;
   readonly #events: string;
 
-  /** @param withPrevious selects events `e` with the hash of the one before each */
-  constructor(sql: Sql, dialect: Dialect, withPrevious: string) {
+  /** @param previous the hash of the event before `e`, as an expression */
+  constructor(sql: Sql, dialect: Dialect, previous: string) {
     this.#sql = sql;
-    this.#events = `${withPrevious} WHERE e.stream = ? AND e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?`;
+    this.#events = `SELECT e.seq, e.at, e.type, ${dialect.hex("e.hash")}, ${previous}, ${dialect.eventData("e")}
+      FROM events e WHERE e.stream = ? AND e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?`;
     const padded = (cells: readonly string[]): string =>
       [...cells, ...Array<string>(widest - cells.length).fill(dialect.text("NULL"))].join(", ");
     this.#rows = [
@@ -113,12 +115,16 @@ export class RunCheck {
     );
     const found = new Map<string, FoundRow[]>(tables.map((table) => [table, []]));
     let newest = 0;
-    for (const [table, ...cells] of rows) {
-      if (table === "newest") newest = Number(cells[0] ?? 0);
+    for (const cells of rows) {
+      const [table] = cells;
+      if (table === "newest") newest = Number(cells[1] ?? 0);
       const names: readonly string[] = columns[table as keyof typeof columns] ?? [];
-      found
-        .get(table)
-        ?.push(Object.fromEntries(names.map((name, place) => [name, cell(name, cells[place])])));
+      const row: Record<string, RowValue> = {};
+      for (let place = 0; place < names.length; place++) {
+        const name = names[place] as string;
+        row[name] = cell(name, cells[place + 1]);
+      }
+      found.get(table)?.push(row);
     }
     return { newest, found };
   }
@@ -129,34 +135,50 @@ export class RunCheck {
     newest: number,
     state: { after: number; head: string; events: number },
   ): Program<Break | undefined> {
-    const page = yield* all<EventRow>(this.#events, stream, state.after, newest, chunk);
-    for (const row of page) {
-      const found = this.#take(replayed, row);
-      if (found !== undefined) return found;
-      state.head = row.hash;
-      state.after = row.seq;
+    const page = yield* arrays<EventCells>(this.#events, stream, state.after, newest, chunk);
+    for (const cells of page) {
+      const reason = takeEvent(replayed, stream, cells);
+      const [seq, , type, hash] = cells;
+      if (reason !== undefined)
+        return { brokenAt: seq, reason: `event ${seq} (${type} of ${stream}) ${reason}` };
+      state.head = hash;
+      state.after = seq;
       state.events++;
     }
     // None where the newest was removed meanwhile, which is for the walk of the whole chain to tell.
     if (page.length === 0) state.after = newest;
     return undefined;
   }
+}
 
-  #take(replayed: ReplayedRows, row: EventRow): Break | undefined {
-    const reason = (text: string): Break => ({
-      brokenAt: row.seq,
-      reason: `event ${row.seq} (${row.type} of ${row.stream}) ${text}`,
-    });
-    const altered = reason("is not what was written, or the one before it was exchanged");
-    let text: string;
-    try {
-      text = eventText(row);
-    } catch {
-      return altered;
-    }
-    if (linkHash({ ...row, data: text }, row.previous) !== row.hash) return altered;
-    return replayed.apply(eventOf(row, text)) ? undefined : reason("does not follow from those before it");
+/** An event of one stream, read as an array: a run of 10,000 steps has 20,000, and its next step waits for them. */
+type EventCells = readonly [
+  seq: number,
+  at: number,
+  type: string,
+  hash: string,
+  previous: string,
+  data: string | null,
+  packed?: string | null,
+];
+
+const altered = "is not what was written, or the one before it was exchanged";
+
+/** What is wrong with an event, if anything is; else the rows it tells of are changed. */
+function takeEvent(
+  replayed: ReplayedRows,
+  stream: string,
+  [seq, at, type, hash, previous, data, packed = null]: EventCells,
+): string | undefined {
+  let text: string;
+  try {
+    text = eventText({ seq, data, packed });
+  } catch {
+    return altered;
   }
+  if (linkHash({ seq, at, stream, type, data: text }, previous) !== hash) return altered;
+  const event = { seq, at, stream, type, data: JSON.parse(text) as JsonObject };
+  return replayed.apply(event) ? undefined : "does not follow from those before it";
 }
 
 /** Numbers may have come as text. */

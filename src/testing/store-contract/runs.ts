@@ -87,6 +87,7 @@ export function runContract({ describe, expect, withStore }: ContractCase): void
           error: null,
           startedAt: start,
           endedAt: start + 2_000,
+          seq: 2,
         },
       ]);
       expect(await store.runs.get("r1")).toMatchObject({ createdAt: start, updatedAt: start + 2_000 });
