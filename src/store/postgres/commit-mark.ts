@@ -1,6 +1,7 @@
 import type { ChainEnd } from "../chain-draft.ts";
 import { packText } from "../packed-text.ts";
 import type { Statement } from "../sql/program.ts";
+import { refuseOtherSchema } from "./own-schema.ts";
 import { isHead } from "./schema.ts";
 import { answersOf, plain, rollBack, type Session } from "./session.ts";
 import { lockHead } from "./transaction.ts";
@@ -36,7 +37,9 @@ export async function wasCommitted(session: Session, mark: CommitMark): Promise<
   const settled = await session.settle([plain("BEGIN"), lockHead, question, plain("ROLLBACK")]);
   // Behind a question that failed the server skips the end: the connection could be asked nothing more.
   if (settled.some(({ ok }) => !ok)) await rollBack(session);
-  const [, , answer] = answersOf(settled);
+  const [, head, answer] = answersOf(settled);
+  // Of another store's log it cannot be told from.
+  if (head?.rows.length === 0) await refuseOtherSchema(session);
   const yes = answer?.rows[0]?.["yes"];
   if (yes !== 1 && yes !== "t") return false;
   // To be seen is not yet to be kept: its commit may have been waiting for a standby when it was cut off. Behind this one it is.

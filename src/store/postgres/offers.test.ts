@@ -269,7 +269,7 @@ describe("a new order that another process tells of", () => {
       await using pair = await Pair.open(proxy.url(server.url()));
       await pair.submit("o1");
       await pair.tell(await pair.offerOf("o1"));
-      const { name: lock } = preparedText(lockOffered({ id: "o1" } as Offer).sql);
+      const { name: lock } = preparedText(lockOffered({ id: "o1" } as Offer).sql, pair.schema);
       // Then that of the look for what was claimed.
       const fates = [
         [`${lock}\0`, fate],

@@ -139,6 +139,16 @@ describe("opening a PostgreSQL store", () => {
     await work.catch((error: Error) => expect(JSON.stringify(error)).not.toMatch(/not-a-secret|wrong/));
   });
 
+  test("names the limit of a role that has no connection left, and how many a process takes", async () => {
+    await server.query("CREATE ROLE narrow LOGIN PASSWORD 'x' CONNECTION LIMIT 0");
+    const url = server.url().replace(/\/\/[^@]*@/, "//narrow:x@");
+    await expect(openPostgresStore({ url })).rejects.toMatchObject({
+      code: "CUTOVER_STORE_UNAVAILABLE",
+      message: /expected a free connection.*role "narrow"/,
+      remedy: /CONNECTION LIMIT of the role.*takes three to five/,
+    });
+  });
+
   test("names the package that is missing, and how to get it", async () => {
     const missing = (): Promise<never> => Promise.reject(new Error("Cannot find package 'pg'"));
     expect(await refusal(loadDriver(missing))).toBe("CUTOVER_DRIVER_MISSING");

@@ -1,5 +1,6 @@
-import { type Clock, CutoverError } from "../../core/index.ts";
+import type { Clock } from "../../core/index.ts";
 import type { PgClient, PgResult } from "./driver.ts";
+import { sharedConnection } from "./postgres-error.ts";
 
 /** A pooler that shares connections may have none to give while another one is held: then it does not answer in time. */
 const probeMs = 2_000;
@@ -47,11 +48,7 @@ export async function refuseSharing(
     // Its transaction ends with it.
     other.connection?.stream?.destroy();
   }
-  throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-    message:
-      "expected a connection that stays the same, found a pooler that gives a session's connection to others between transactions",
-    remedy: "connect straight to the server, or through the pooler in session mode",
-  });
+  throw sharedConnection("a pooler that gives a session's connection to others between transactions");
 }
 
 const markOf = "SELECT current_setting('cutover.mark', true) AS mark";

@@ -25,6 +25,16 @@ const running = unavailable(
   "start the server, or correct host and port of the store's address",
   "lost",
 );
+const silent = unavailable(
+  "expected a PostgreSQL server that answers",
+  "look whether host and port of the store's address are right, what keeps the server busy, and whether a pooler has connections left: a process takes three to five",
+  "lost",
+);
+const crowded = unavailable(
+  "expected a free connection",
+  "raise the limit that is reached, max_connections of the server, CONNECTION LIMIT of the role or the database, or that of a pooler: a process takes three to five",
+  "lost",
+);
 const quiet = unavailable(
   "expected the transaction to go through among those of others",
   "look which transactions are open for long (pg_stat_activity), then try again",
@@ -48,6 +58,11 @@ const untrusted = unavailable(
   "name the authority that signed it by sslrootcert=FILE in the store's address, and the server as it does",
 );
 
+const shared = unavailable(
+  "expected a connection that stays the same",
+  "connect straight to the server, or through the pooler in session mode",
+);
+
 /** By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) and by code of the system. */
 const meanings: Readonly<Record<string, Meaning>> = {
   "28P01": unavailable(
@@ -69,11 +84,7 @@ const meanings: Readonly<Record<string, Meaning>> = {
     remedy: "give the address of the primary",
   },
   "53100": { code: "CUTOVER_STORE_FULL", expected: "expected room for the write; nothing of it was kept" },
-  "53300": {
-    ...running,
-    expected: "expected a free connection",
-    remedy: "raise max_connections of the server",
-  },
+  "53300": crowded,
   "57014": unavailable(
     "expected the statement to end in time",
     "look what keeps the server busy (pg_stat_activity), then try again",
@@ -83,6 +94,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
     expected: "expected the tables of a Cutover store",
     remedy: "restore the schema from a backup, or name another one",
   },
+  "26000": shared,
+  "42P05": shared,
   "40001": quiet,
   "40P01": quiet,
   "55P03": quiet,
@@ -120,9 +133,14 @@ const tlsCodes: RegExp =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|HOSTNAME_MISMATCH|EPROTO)$/;
 /** The driver has no codes of its own; these are all texts by which it says that a connection is gone. */
 const goneTexts: RegExp =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|the server did not answer)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed)/;
+const silentTexts: RegExp = /^(timeout expired|the server did not answer)/;
+/** PgBouncer has one SQLSTATE for whatever it says itself, that of a broken protocol. */
+const crowdedTexts: RegExp = /^no more connections allowed/;
 
 function meaningOf(thrown: unknown): Meaning | undefined {
+  const told = thrown instanceof Error ? thrown.message : "";
+  if (crowdedTexts.test(told)) return crowded;
   const code = sqlStateOf(thrown);
   if (code !== undefined) {
     if (code === "ERR_SOCKET_BAD_PORT") return wrongPort;
@@ -131,12 +149,13 @@ function meaningOf(thrown: unknown): Meaning | undefined {
     const found = meanings[code] ?? (/^[0-9A-Z]{5}$/.test(code) ? classes[code.slice(0, 2)] : undefined);
     if (found !== undefined) return found;
   }
-  if (thrown instanceof Error && /does not support SSL/.test(thrown.message)) return unencrypted;
-  if (thrown instanceof Error && /client password must be/.test(thrown.message)) return passwordless;
+  if (/does not support SSL/.test(told)) return unencrypted;
+  if (/client password must be/.test(told)) return passwordless;
   // Whatever the reason, the server has ended the connection.
   if (/^(FATAL|PANIC)$/.test(severityOf(thrown))) return running;
   if (thrown instanceof AggregateError) return meaningOf(thrown.errors[0]);
-  return thrown instanceof Error && goneTexts.test(thrown.message) ? running : undefined;
+  if (silentTexts.test(told)) return silent;
+  return goneTexts.test(told) ? running : undefined;
 }
 
 export function troubleOf(thrown: unknown): Trouble {
@@ -163,11 +182,19 @@ export function mayBeOfOne(thrown: unknown): boolean {
 
 function isOfData(thrown: unknown): boolean {
   const code = sqlStateOf(thrown);
-  return code !== undefined && /^(21|22|23|42|54)[0-9A-Z]{3}$/.test(code);
+  return code !== undefined && /^(21|22|23|42(?!P0[15])|54)[0-9A-Z]{3}$/.test(code);
 }
 
 /** A row with one of these keys is there already. */
 export const isDuplicate = (thrown: unknown): boolean => sqlStateOf(thrown) === "23505";
+
+/** A pooler has given a session's connection to others. @param found how that was seen */
+export const sharedConnection = (found: string, cause?: unknown): CutoverError =>
+  new CutoverError(shared.code, {
+    message: `${shared.expected}, found ${found}`,
+    ...(shared.remedy === undefined ? {} : { remedy: shared.remedy }),
+    ...(cause === undefined ? {} : { cause }),
+  });
 
 /** What the driver threw, as the error of the store's door; a `CutoverError` stays itself. */
 export function storeError(thrown: unknown, place: string): CutoverError {

@@ -21,11 +21,16 @@ export class PreparedStatements {
   readonly #sent = new Set<string>();
   /** A name whose statement failed may be taken or not: it is not used again. */
   #failures = 0;
+  readonly #schema: string;
+
+  constructor(schema: string) {
+    this.#schema = schema;
+  }
 
   take(sql: string): PreparedStatement {
     const ready = this.#ready.get(sql);
     if (ready !== undefined) return ready;
-    const { text, name } = preparedText(sql);
+    const { text, name } = preparedText(sql, this.#schema);
     const kept = name !== undefined && !this.#sent.has(sql);
     if (kept) this.#sent.add(sql);
     const suffix = this.#failures === 0 ? "" : `_${this.#failures}`;

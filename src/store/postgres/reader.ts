@@ -1,5 +1,6 @@
 import type { Program, Statement } from "../sql/program.ts";
 import { closedStore } from "../closed-store.ts";
+import { explained } from "./own-schema.ts";
 import { type Persistence, Tries } from "./persistence.ts";
 import type { Session } from "./session.ts";
 
@@ -28,11 +29,13 @@ export class Reader {
     const tries = new Tries(this.#options);
     for (;;) {
       if (this.#closed) throw closedStore(this.#options.place);
+      let session: Session | undefined;
       try {
-        return await runProgram(await this.#session(), program());
+        session = await this.#session();
+        return await runProgram(session, program());
       } catch (error) {
         if (this.#closed) throw closedStore(this.#options.place);
-        await tries.next(error);
+        await tries.next(await explained(session, error));
       }
     }
   }

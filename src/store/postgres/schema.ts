@@ -5,6 +5,7 @@ import { missingStore } from "../missing-store.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import { serverNow } from "./server-clock.ts";
 import { plain, type Session } from "./session.ts";
+import { ownSchema } from "./statement-text.ts";
 
 /** One numbered SQL file. Its first line says whether older programs can still use the store after it. */
 interface SchemaFile {
@@ -28,9 +29,15 @@ const form = schemaFiles().findLast(({ breaking }) => breaking)?.version ?? 0;
 
 /**
  * What every write asks of the end of the chain. A breaking change gives the row another `id`, so that programs of before it
- * that run on are refused from their next write, at no cost.
+ * that run on are refused from their next write, at no cost. On a connection that was given to others, too, it may be the
+ * end of another store's chain, which has the same `id`: nothing is to be written there.
  */
-export const isHead: string = `chain_head.id = ${form}`;
+export const isHead: string = `chain_head.id = ${form} AND current_schema() = '${ownSchema}'`;
+
+/** The tables of a store, by the newest schema. */
+export const tableNames: readonly string[] = schemaFiles().flatMap(({ sql }) =>
+  Array.from(sql.matchAll(/^CREATE TABLE (\w+)/gm), ([, name = ""]) => name),
+);
 
 /** @throws CUTOVER_STORE_UNAVAILABLE for a name that would have to be quoted by everybody who looks into the database */
 export function checkSchemaName(schema: string): void {
@@ -52,8 +59,13 @@ export function checkSchemaName(schema: string): void {
 export async function migrateSchema(session: Session, schema: string, place: string): Promise<void> {
   const files = schemaFiles();
   if (missing(files, await appliedVersions(session, schema, place), place).length === 0) return;
-  // An index of millions of orders takes its time.
-  await session.send([plain("BEGIN"), plain("SET LOCAL statement_timeout = 0")]);
+  await session.send([
+    plain("BEGIN"),
+    // An index of millions of orders takes its time.
+    plain("SET LOCAL statement_timeout = 0"),
+    // Whoever else the connection was given to: tables are made nowhere else.
+    plain(`SET LOCAL search_path TO "${ownSchema}"`),
+  ]);
   try {
     // Two numbers of one lock: a constant of ours, and the schema.
     await session.send([asked("SELECT pg_advisory_xact_lock(1131770991, hashtext($1))", schema)]);

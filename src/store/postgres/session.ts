@@ -39,7 +39,7 @@ export class Session {
   /** Undefined when the driver waits for each answer. */
   readonly #Trip: TripClass | undefined;
   readonly #options: SessionOptions;
-  readonly #prepared = new PreparedStatements();
+  readonly #prepared: PreparedStatements;
   #lost: Error | undefined;
   #ending = false;
   #busy = 0;
@@ -48,6 +48,7 @@ export class Session {
     this.#client = client;
     this.#Trip = client.pipeline === true ? trip : undefined;
     this.#options = options;
+    this.#prepared = new PreparedStatements(options.schema);
   }
 
   /** @throws what the driver throws */
@@ -182,7 +183,7 @@ export class Session {
   }
 
   #sendOne({ sql, values, wants }: Statement): Promise<Settled> {
-    const { text, name } = preparedText(sql);
+    const { text, name } = preparedText(sql, this.#options.schema);
     return new Promise((resolve) => {
       this.#client.query(
         {

@@ -1,4 +1,4 @@
-import { CutoverError, faultPoint } from "../../core/index.ts";
+import { faultPoint } from "../../core/index.ts";
 import { ChainDraft, type ChainEnd } from "../chain-draft.ts";
 import { packText } from "../packed-text.ts";
 import type { CommitMark } from "./commit-mark.ts";
@@ -8,8 +8,9 @@ import type { RunEvent, StoredEvent } from "../run-events.ts";
 import type { Answer, Program, Statement } from "../sql/program.ts";
 import { run } from "../sql/program.ts";
 import type { WriteContext } from "../sql/write-context.ts";
+import { refuseHeadless } from "./own-schema.ts";
 import { isGone } from "./postgres-error.ts";
-import { isHead, refuseNewer } from "./schema.ts";
+import { isHead } from "./schema.ts";
 import { lotOf } from "./arrays.ts";
 import { type JoinedStatement, writtenTogether } from "./joined.ts";
 import { type NewColumn, type NewRows, newRows } from "./new-rows.ts";
@@ -106,12 +107,7 @@ export class Transaction {
     const opening = [plain("BEGIN"), ...(given.first ?? []), standing];
     const answers = answersOf(await session.settle([...opening, ...loads]));
     const [head] = (answers[opening.length - 1]?.rows ?? []) as unknown as readonly Standing[];
-    if (head === undefined) {
-      await refuseNewer(session);
-      throw new CutoverError("CUTOVER_STORE_CORRUPT", {
-        message: "expected the head record of the event chain, found none",
-      });
-    }
+    if (head === undefined) return await refuseHeadless(session);
     const { now, xact, last } = head;
     given.learn(now);
     // When rows were added behind its back, numbering goes on after them but their hash is not adopted: the break stays

@@ -21,6 +21,7 @@ import { NotAllNew } from "./large-submit.ts";
 import { lockOrders } from "./order-load.ts";
 import { type Announce, type Offer, offerOf } from "./offers.ts";
 import { decideExpected, OrderWork } from "./order-batch.ts";
+import { explained } from "./own-schema.ts";
 import { type Persistence, refuseOverdue, Tries, unansweredError } from "./persistence.ts";
 import { isDuplicate, mayBeOfOne, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
@@ -161,7 +162,8 @@ export class Writer {
           this.#jobs = refuseOverdue(this.#jobs, error, away, this.#options);
           if (jobs.length === 0) return;
         }
-        const last = await tries.next(error).then(() => undefined, asError);
+        const told = await explained(this.#line.session, error);
+        const last = await tries.next(told).then(() => undefined, asError);
         if (last === undefined) continue;
         for (const job of jobs) job.reject(last);
         return;
