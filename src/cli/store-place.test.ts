@@ -26,7 +26,7 @@ describe("where the store lies", () => {
   });
 
   test.each(["postgres", "postgresql"])("%s://… is never shown with its password", (scheme) => {
-    const url = `${scheme}://ann:s3cret@db.example:6543/work?schema=x&sslpassword=other`;
+    const url = `${scheme}://ann:s3cret@db.example:6543/work?schema=x&password=other`;
     const { shared, storeFlag, store } = storeAddress(url, undefined, "/p");
     expect(shared?.url).toBe(url);
     expect(shared?.shown).toBe(`${scheme}://ann@db.example:6543/work?schema=x`);

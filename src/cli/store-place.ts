@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { CutoverError, sqliteAddressProblem } from "../core/index.ts";
+import { CutoverError, postgresAddressProblem, sqliteAddressProblem } from "../core/index.ts";
 
 /** A store that many processes share without owning it: a PostgreSQL server, or one SQLite file. */
 export interface SharedStore {
@@ -54,11 +54,8 @@ function sharedStore(text: string, cwd: string): SharedStore | undefined {
     return { url: `sqlite:${resolve(cwd, file)}`, shown: text };
   }
   if (/^postgres(ql)?:/.test(text)) {
-    if (!URL.canParse(text) || !/^postgres(ql)?:\/\/[^/?#]*([/?][^@#]*)?$/.test(text))
-      throw notAStore(
-        "postgres:…",
-        "write it as postgres://USER@HOST:PORT/DATABASE, with %2F for /, %3F for ?, %23 for #, %40 for @ in user and password",
-      );
+    const problem = postgresAddressProblem(text, ["schema"]);
+    if (problem !== undefined) throw new CutoverError("CUTOVER_CLI_USAGE", problem);
     return { url: text, shown: withoutPassword(text) };
   }
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text))

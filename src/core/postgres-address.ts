@@ -29,10 +29,13 @@ export interface AddressProblem {
  * @param more parameters that are not for `pg`
  */
 export function postgresAddressProblem(address: string, more: readonly string[]): AddressProblem | undefined {
+  const hosts = problemOfHosts(address);
+  if (hosts !== undefined) return hosts;
   if (!/^postgres(ql)?:\/\//.test(address) || !URL.canParse(address))
     return {
       message: "expected an address like postgres://USER@HOST:PORT/DATABASE, found one that cannot be read",
-      remedy: "write what is not a letter or digit in user and password as %xx (`encodeURIComponent`)",
+      remedy:
+        "write it so, and what is not a letter or digit in user and password as %xx (`encodeURIComponent`)",
     };
   const { hash, pathname, search, searchParams, username, password } = new URL(address);
   const bare = [pathname, search].some((part) => part.includes("@"));
@@ -47,6 +50,23 @@ export function postgresAddressProblem(address: string, more: readonly string[])
   return {
     message: `expected parameters that are known in the address, found ${JSON.stringify(unknown)}`,
     remedy: `take it out; known here are ${known}`,
+  };
+}
+
+/** What other programs take, as `psql` does, and `pg` does not. An @ that follows says that a password was read as hosts. */
+function problemOfHosts(address: string): AddressProblem | undefined {
+  const parts = /^postgres(?:ql)?:\/\/([^/?#]*@)?([^/?#@]*)([^@]*)$/.exec(address);
+  if (parts === null) return undefined;
+  const [, user, host = "", rest = ""] = parts;
+  if (host.includes(",") || /[?&]host=[^&]*(,|%2c)/i.test(rest))
+    return {
+      message: "expected one host in the address, found several",
+      remedy: "name one; to follow the primary among several, a proxy or a name that leads to it",
+    };
+  if (user === undefined || host !== "") return undefined;
+  return {
+    message: "expected a host behind the @ of the address, found none",
+    remedy: "name it; for a socket of this machine write postgres:///DATABASE?host=/FOLDER&user=USER",
   };
 }
 

@@ -86,6 +86,14 @@ test.each([
   expect((await queue.counts()).PENDING).toBe(0);
 });
 
+test("an address with several hosts is refused for them, whether a schema is named or not", async () => {
+  for (const options of [{}, { schema: "jobs" }])
+    await expect(openQueue("postgres://app@a:5432,b:5432/db", options)).rejects.toMatchObject({
+      code: "CUTOVER_STORE_UNAVAILABLE",
+      message: /one host/,
+    });
+});
+
 test.each(["sqlite://work.db", "sqlite:work.db?schema=x"])(
   "%s makes no file: it is no path",
   async (where) => {

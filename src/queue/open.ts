@@ -73,10 +73,12 @@ function address(where: string, schema: string | undefined): string {
     throw notAStore(/^[^:@]{0,80}$/.test(where) ? JSON.stringify(where) : "a text that begins otherwise");
   }
   if (schema === undefined) return where;
-  const url = URL.canParse(where) ? new URL(where) : undefined;
-  const named = url?.searchParams.get("schema") ?? schema;
-  if (where.startsWith("sqlite:") || url === undefined)
+  if (where.startsWith("sqlite:"))
     throw invalid("schema", "nothing for a store that is not on PostgreSQL", schema, "leave out schema");
+  // What is wrong with such an address is said by who opens it.
+  if (!URL.canParse(where)) return where;
+  const url = new URL(where);
+  const named = url.searchParams.get("schema") ?? schema;
   if (named !== schema)
     throw invalid("schema", `${named}, as the address says, or nothing`, schema, "name it in one place");
   // Added to what was written: an address that is read and written again hides what is wrong with it.

@@ -27,6 +27,12 @@ describe("opening a PostgreSQL store", () => {
     await Promise.all(stores.map((store) => store.close()));
   });
 
+  test("goes through a socket where the address names its folder", async () => {
+    const more = `port=${server.port}&user=postgres&password=not-a-secret&schema=${server.schema()}`;
+    await using store = await openStore(`postgres:///postgres?host=${server.folder}&${more}`);
+    expect(await store.orders.queues()).toEqual([]);
+  });
+
   test("says where it is, without the password", async () => {
     const schema = server.schema();
     await using store = await openStore(`${server.url()}?schema=${schema}`);
