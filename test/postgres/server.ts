@@ -218,7 +218,7 @@ class Server implements TestServer {
     let ended = false;
     running.once("exit", () => (ended = true));
     const until = performance.now() + startMs;
-    // The last line of the file says `ready` once connections are accepted.
+    // The last line of the file says `ready` once connections are accepted, or `standby`.
     while (!this.#isReady(running.pid)) {
       if (ended || performance.now() > until) {
         running.kill("SIGKILL");
@@ -234,7 +234,7 @@ class Server implements TestServer {
   #isReady(pid: number | undefined): boolean {
     try {
       const lines = readFileSync(join(this.#data, "postmaster.pid"), "utf8").split("\n");
-      return Number(lines[0]) === pid && lines[7]?.trim() === "ready";
+      return Number(lines[0]) === pid && /^(ready|standby)/.test(lines[7] ?? "");
     } catch {
       return false;
     }

@@ -101,6 +101,7 @@ test("a server that takes no writes any more is left for one that does", async (
   const store = await open({ schema });
   const brief = await open({ schema, retryMs: 1 });
   const admin = await connect();
+  await store.orders.submit([newOrder("before")]);
   // As behind an address that has led to a standby, and leads to a primary again from some moment on.
   await admin.query(`CREATE TABLE "${schema}".turned (at timestamptz)`);
   await admin.query(`INSERT INTO "${schema}".turned VALUES ('infinity')`);

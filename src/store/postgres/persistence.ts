@@ -1,5 +1,5 @@
 import { backoffDelay, type Clock, CutoverError, sleep } from "../../core/index.ts";
-import { storeError, type Trouble, troubleOf } from "./postgres-error.ts";
+import { sqlStateOf, storeError, type Trouble, troubleOf } from "./postgres-error.ts";
 
 /** How a store holds out while its server is gone. Times in milliseconds, local. */
 export interface Persistence {
@@ -9,6 +9,18 @@ export interface Persistence {
   readonly retryMs: number;
   readonly place: string;
 }
+
+/**
+ * A standby may become the primary any moment, and a server that took writes before is waited for as one that is gone.
+ * Where there was none yet, the address leads to the wrong one.
+ */
+const promotionMs = 2_000;
+
+/** @param hasWritten whether a server has taken writes of this process */
+export const patienceWith = (failure: unknown, hasWritten: boolean, given: Persistence): Persistence =>
+  hasWritten || sqlStateOf(failure) !== "25006"
+    ? given
+    : { ...given, retryMs: Math.min(given.retryMs, promotionMs) };
 
 const policy = { base: 10, factor: 2, cap: 1_000, floor: 1, jitter: 1 };
 
@@ -25,8 +37,11 @@ export class Tries {
   }
 
   /** Waits before the next try. @throws what the call ends with, when another try would not help or time is over. */
-  async next(failure: unknown, trouble: Trouble = troubleOf(failure)): Promise<void> {
-    const { timers, random, retryMs, place } = this.#with;
+  async next(
+    failure: unknown,
+    trouble: Trouble = troubleOf(failure),
+    { timers, random, retryMs, place }: Persistence = this.#with,
+  ): Promise<void> {
     if (trouble === "final") throw storeError(failure, place);
     if (timers.monotonic() - this.since >= retryMs) throw gaveUp(failure, retryMs, place);
     await sleep(timers, backoffDelay(policy, ++this.#count, random));

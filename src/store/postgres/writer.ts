@@ -22,7 +22,7 @@ import { lockOrders } from "./order-load.ts";
 import { type Announce, type Offer, offerOf } from "./offers.ts";
 import { decideExpected, OrderWork } from "./order-batch.ts";
 import { explained } from "./own-schema.ts";
-import { type Persistence, refuseOverdue, Tries, unansweredError } from "./persistence.ts";
+import { patienceWith, type Persistence, refuseOverdue, Tries, unansweredError } from "./persistence.ts";
 import { isDuplicate, mayBeOfOne, troubleOf } from "./postgres-error.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { SecondLook } from "./second-look.ts";
@@ -70,6 +70,7 @@ export class Writer {
   #running: Promise<void> | undefined;
   /** When the server was first found away, by the local monotonic clock; undefined while it answers. */
   #awaySince: number | undefined;
+  #hasWritten = false;
   #closed = false;
 
   constructor(options: WriterOptions) {
@@ -143,6 +144,7 @@ export class Writer {
       try {
         const outcomes = await this.#attempt(jobs, tries, allNew);
         this.#awaySince = undefined;
+        this.#hasWritten = true;
         return finish(jobs, outcomes, this.#options.place);
       } catch (error) {
         if (allNew && (error instanceof NotAllNew || isDuplicate(error))) {
@@ -154,16 +156,17 @@ export class Writer {
           for (const job of jobs) await this.#commit([job]);
           return;
         }
+        const patience = patienceWith(error, this.#hasWritten, this.#options);
         // Also one that answers, and takes no writes any more: another may stand behind the address by now.
         if (troubleOf(error) === "lost") {
           this.#line.session?.destroy(asError(error).message);
           const away = (this.#awaySince ??= tries.since);
-          jobs = refuseOverdue(jobs, error, away, this.#options);
-          this.#jobs = refuseOverdue(this.#jobs, error, away, this.#options);
+          jobs = refuseOverdue(jobs, error, away, patience);
+          this.#jobs = refuseOverdue(this.#jobs, error, away, patience);
           if (jobs.length === 0) return;
         }
         const told = await explained(this.#line.session, error);
-        const last = await tries.next(told).then(() => undefined, asError);
+        const last = await tries.next(told, undefined, patience).then(() => undefined, asError);
         if (last === undefined) continue;
         for (const job of jobs) job.reject(last);
         return;
