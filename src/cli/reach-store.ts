@@ -218,14 +218,27 @@ function isRunning(pid: string | undefined): boolean {
 
 /**
  * A server tells only when it is asked whether there is a record, and opening its store to carry runs would make one.
- * @throws CUTOVER_RUN_NOT_FOUND when there is none
+ * @param missing what is said when there is none
+ * @throws CUTOVER_RUN_NOT_FOUND then, unless something else is said
  */
-export async function needRecord(place: StorePlace): Promise<void> {
+export async function needRecord(
+  place: StorePlace,
+  missing: (place: StorePlace) => CutoverError = noRuns,
+): Promise<void> {
   const found =
     place.shared === undefined
       ? hasStore(place)
       : (await readStore(place, () => Promise.resolve(true))) !== undefined;
-  if (!found) throw noRuns(place);
+  if (!found) throw missing(place);
+}
+
+/** For questions about all that a store holds, where there is none. */
+export function noStore(place: StorePlace, expected = "a store"): CutoverError {
+  return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
+    message: `expected ${expected}, found none`,
+    place: shownStore(place),
+    remedy: "name it: --store sqlite:FILE, --store postgres://…, or the folder of a migration",
+  });
 }
 
 /** For questions about runs where there is no store: there are none. */

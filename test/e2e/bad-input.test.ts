@@ -345,13 +345,15 @@ describe("a run that is not there", () => {
       ["status", "rx"],
       ["watch"],
       ["report"],
-      ["audit"],
+      ["audit", "log", "--run", "x"],
       ["resume"],
       ["pause", "--reason", "r"],
       ["rollback", "--reason", "r"],
     ]) {
       refusedWith(await project.run(...args), "CUTOVER_RUN_NOT_FOUND");
     }
+    for (const args of [["audit"], ["audit", "log"], ["audit", "rebuild"]])
+      refusedWith(await project.run(...args), "CUTOVER_STORE_UNAVAILABLE");
     expect(project.read(".cutover/owner.lock")).toBe("");
     expect(await project.json<Status>("status")).toMatchObject({ runs: [], view: null });
     refusedWith(await project.run("route", "x", "--stage", "off", "--reason", "r"), "CUTOVER_ROUTE_UNKNOWN");

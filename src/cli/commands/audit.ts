@@ -4,7 +4,7 @@ import type { ChainReport, Store, StoredEvent } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
-import { needRecord, noRuns, ownStore, readStore, shownStore } from "../reach-store.ts";
+import { needRecord, noRuns, noStore, ownStore, readStore, shownStore } from "../reach-store.ts";
 
 /** Events read at a time. */
 const pageSize = 1_000;
@@ -30,7 +30,7 @@ export const command: Command = {
       });
     }
     if (word === "rebuild") {
-      await needRecord(context);
+      await needRecord(context, noStore);
       await ownStore(context, (store) => rebuild(context, store));
       return 0;
     }
@@ -39,7 +39,7 @@ export const command: Command = {
       else await print(context, store);
       return true;
     });
-    if (done === undefined) throw noRuns(context);
+    if (done === undefined) throw context.args.text("run") === undefined ? noStore(context) : noRuns(context);
     return 0;
   },
 };

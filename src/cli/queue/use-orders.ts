@@ -3,7 +3,7 @@ import type { Queue } from "../../queue/index.ts";
 import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { orderStateNames } from "../draw/order-face.ts";
-import { readStore, shownStore } from "../reach-store.ts";
+import { noStore, readStore } from "../reach-store.ts";
 import { inStore, shellWord } from "../store-place.ts";
 
 /** Options of every command of a queue. */
@@ -59,11 +59,7 @@ export async function useOrders<T>(context: CommandContext, use: (store: Store) 
     done = { value: await use(store) };
   });
   if (done !== undefined) return done.value;
-  throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
-    message: "expected a store with queues, found none",
-    place: shownStore(context),
-    remedy: "name it: --store sqlite:FILE, --store postgres://…, or the folder of a migration",
-  });
+  throw noStore(context, "a store with queues");
 }
 
 /** The queue's own door, for what changes orders: its rules are written there, once. */
