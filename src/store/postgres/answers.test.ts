@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { connectClient } from "../../../test/postgres/client.ts";
 import { openProxy, type Proxy } from "../../../test/postgres/proxy.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
+import { writerSession } from "../../../test/postgres/writer-session.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { newOrder, starting } from "../../testing/store-contract/tools.ts";
 import { openPostgresStore, type PostgresStoreOptions } from "./open.ts";
@@ -51,7 +52,7 @@ function swallowed(text: string): Promise<void> {
 describe("a server that lets one in and then answers nothing", () => {
   test("is not waited for when a store is opened", async () => {
     const timers = new ManualClock();
-    const asked = swallowed("SET search_path");
+    const asked = swallowed("search_path");
     const opening = expect(open({ url: proxy.url(server.url()), timers })).rejects.toMatchObject({
       code: "CUTOVER_STORE_UNAVAILABLE",
     });
@@ -65,7 +66,7 @@ describe("a server that lets one in and then answers nothing", () => {
     const url = proxy.url(server.url());
     const store = await openPostgresStore({ url, schema: server.schema(), timers, retryMs: 1_000 });
     await store.orders.submit([newOrder("a")]);
-    const asked = swallowed("SET search_path");
+    const asked = swallowed("search_path");
     proxy.cutAll();
     const refused = expect(store.orders.submit([newOrder("b")])).rejects.toMatchObject({
       code: "CUTOVER_STORE_UNAVAILABLE",
@@ -136,6 +137,25 @@ test("a database or a role that is set to be read only, or isolated more, is no 
   );
   expect(stored).toEqual(ids.map(() => true));
   expect(await stores[0]?.orders.counts("q")).toMatchObject({ PENDING: 40 });
+});
+
+test.each([
+  ["off", "on"],
+  ["local", "local"],
+])("where a database has synchronous_commit %s, writes are made with %s", async (given, found) => {
+  await server.query(`CREATE DATABASE wal_${given}`);
+  await server.query(`ALTER DATABASE wal_${given} SET synchronous_commit = ${given}`);
+  const session = await writerSession(server.url(`wal_${given}`), "s");
+  opened.push({ close: () => session.end() });
+  const [answer] = await session.send([
+    {
+      sql: "SELECT setting, source FROM pg_settings WHERE name = $1",
+      values: ["synchronous_commit"],
+      wants: "rows",
+    },
+  ]);
+  // What is as it should be is left to whoever changes it.
+  expect(answer?.rows).toEqual([{ setting: found, source: given === found ? "database" : "session" }]);
 });
 
 test("what a server refused for want of memory is not said to be stored or not", async () => {

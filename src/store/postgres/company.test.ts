@@ -3,7 +3,8 @@ import { connectClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { watchedDriver } from "../../../test/postgres/watched-driver.ts";
 import { systemClock } from "../../core/index.ts";
-import { claimIds, newOrder } from "../../testing/store-contract/tools.ts";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { claimIds, newOrder, starting } from "../../testing/store-contract/tools.ts";
 import type { Store, StoredEvent } from "../index.ts";
 import { openPostgresStore } from "./open.ts";
 
@@ -179,4 +180,22 @@ test("a store keeps the server's time, whatever the machine's wall clock says", 
   await store.orders.submit([newOrder("o1")]);
   const [event] = await store.events.read({ limit: 1 });
   expect(Math.abs((event?.at ?? 0) - Number(row?.["now"]))).toBeLessThan(5_000);
+});
+
+test("a look around in case something was missed is one statement", async () => {
+  const [sent, timers, schema] = [[] as string[], new ManualClock(), server.schema()];
+  const options = { url: server.url(), schema, timers, driver: await watchedDriver(sent) };
+  await using store = await openPostgresStore(options);
+  let rung = 0;
+  store.orders.onWork(() => rung++);
+  await store.orders.claim("q", "w", starting(1), 60_000);
+  const looks = (): string[] => sent.filter((text) => text.includes("order_inbox) AS inbox"));
+  // The first is made when it begins to listen.
+  expect(await until(() => looks().length === 1)).toBe(true);
+  await server.query(`INSERT INTO "${schema}".order_inbox (queue, id, data) VALUES ('q', 'o', '{}')`);
+  const [before, asked] = [rung, sent.filter((text) => text.includes("chain_head")).length];
+  await timers.advance(6_000);
+  expect(await until(() => rung > before)).toBe(true);
+  expect(looks()).toHaveLength(2);
+  expect(sent.filter((text) => text.includes("chain_head"))).toHaveLength(asked + 1);
 });

@@ -16,11 +16,11 @@ const statementMs = 60_000;
  * one. Everything that is asked has an index, so plans without one are ruled out.
  */
 const indexesOnly = {
-  enable_seqscan: "off",
-  enable_bitmapscan: "off",
-  enable_hashjoin: "off",
-  enable_mergejoin: "off",
-  plan_cache_mode: "force_generic_plan",
+  enable_seqscan: "'off'",
+  enable_bitmapscan: "'off'",
+  enable_hashjoin: "'off'",
+  enable_mergejoin: "'off'",
+  plan_cache_mode: "'force_generic_plan'",
 };
 /**
  * Whoever waited for the end of the chain sees what was committed meanwhile. Isolated more, as a database or a role may be
@@ -29,15 +29,17 @@ const indexesOnly = {
 const isolation = { default_transaction_isolation: "'read committed'" };
 const settings: Readonly<Record<Role, Readonly<Record<string, string>>>> = {
   write: {
-    idle_in_transaction_session_timeout: String(idleMs),
-    lock_timeout: String(lockMs),
-    statement_timeout: String(statementMs),
+    idle_in_transaction_session_timeout: `'${idleMs}'`,
+    lock_timeout: `'${lockMs}'`,
+    statement_timeout: `'${statementMs}'`,
     // A primary may be set to be read only where nobody asks for more. A standby takes no writes all the same.
-    default_transaction_read_only: "off",
+    default_transaction_read_only: "'off'",
+    // Acknowledged is durable, whatever the database's own setting.
+    synchronous_commit: "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' END",
     ...isolation,
     ...indexesOnly,
   },
-  read: { statement_timeout: String(statementMs), ...isolation, ...indexesOnly },
+  read: { statement_timeout: `'${statementMs}'`, ...isolation, ...indexesOnly },
   listen: {},
 };
 
@@ -64,32 +66,21 @@ export class Connections {
       await other.connect();
       return other;
     };
-    const connected = (client: PgClient): Promise<void> =>
+    const relayed = (client: PgClient): Promise<void> =>
       refuseSharing(client, name, openOther, this.#options.timers);
-    const session = await Session.open(this.#driver, options, {
+    return await Session.open(this.#driver, options, {
       ...hooks,
-      ...(role === "write" ? { connected } : {}),
+      ...(role === "write" ? { relayed } : {}),
     });
-    // Acknowledged is durable, whatever the database's own setting.
-    if (role === "write") await session.send([durable]);
-    return session;
   }
 
   /** Ends what an earlier writing connection of this store left open on the server, with its locks. */
-  async endOthers(session: Session): Promise<void> {
-    await session.send([
-      {
-        sql: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-          WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()`,
-        values: [`${this.#options.name} write`],
-        wants: "rows",
-      },
-    ]);
+  get endOthers(): Statement {
+    return {
+      sql: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name = $1 AND usename = current_user AND pid <> pg_backend_pid()`,
+      values: [`${this.#options.name} write`],
+      wants: "rows",
+    };
   }
 }
-
-const durable: Statement = {
-  sql: `SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'`,
-  values: [],
-  wants: "rows",
-};

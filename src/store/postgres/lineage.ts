@@ -4,7 +4,8 @@ import type { Answer, Statement } from "../sql/program.ts";
 import { numberArray, textArray } from "./arrays.ts";
 import { isGone } from "./postgres-error.ts";
 import { isHead } from "./schema.ts";
-import type { Session } from "./session.ts";
+import { clockNow } from "./server-clock.ts";
+import type { Settled } from "./session.ts";
 
 /** What a server says of the chain to whoever comes back to it. */
 export interface Ancestry {
@@ -14,6 +15,10 @@ export interface Ancestry {
   readonly kept: number;
   /** The last event that this process has committed, where the server does not have it. */
   readonly missing: number | null;
+  /** The server's time. */
+  readonly now: number;
+  /** Null when nothing waits to be taken up. */
+  readonly inbox: number | null;
 }
 
 type Ask = (statement: Statement) => Promise<Answer | undefined>;
@@ -54,10 +59,11 @@ export class Lineage {
     const newest = this.#seen.at(-1);
     const found = await foundOf(ask, newest === undefined ? [] : [newest]);
     if (found === undefined) return undefined;
+    const { now, inbox } = found;
     if (newest === undefined || found.kept === newest.seq) {
       this.#note({ seq: found.seq, hash: found.hash });
       this.#heard = Math.min(this.#heard, found.seq);
-      return { head: found.seq, kept: newest?.seq ?? found.seq, missing: null };
+      return { head: found.seq, kept: newest?.seq ?? found.seq, missing: null, now, inbox };
     }
     const again = await foundOf(ask, this.#seen);
     if (again === undefined) return undefined;
@@ -67,7 +73,7 @@ export class Lineage {
     this.#committed = Math.min(this.#committed, kept);
     this.#heard = Math.min(this.#heard, head);
     // Of a chain of which nothing is known any more only what is new can be told of.
-    return { head, kept: kept === 0 ? head : kept, missing };
+    return { head, kept: kept === 0 ? head : kept, missing, now, inbox };
   }
 
   #note(end: ChainEnd): void {
@@ -77,14 +83,15 @@ export class Lineage {
   }
 }
 
-interface Found extends ChainEnd {
+interface Found extends ChainEnd, Pick<Ancestry, "now" | "inbox"> {
   /** The newest of those asked for that is there; 0: none. */
   readonly kept: number;
 }
 
 async function foundOf(ask: Ask, seen: readonly ChainEnd[]): Promise<Found | undefined> {
   const answer = await ask({
-    sql: `SELECT seq, encode(hash, 'hex') AS hash,
+    sql: `SELECT seq, encode(hash, 'hex') AS hash, ${clockNow} AS now,
+        (SELECT max(position) FROM order_inbox) AS inbox,
         coalesce((SELECT max(events.seq) FROM unnest($1::bigint[], $2::text[]) AS seen (seq, hash)
           JOIN events ON events.seq = seen.seq AND events.hash = decode(seen.hash, 'hex')), 0) AS kept
       FROM chain_head WHERE ${isHead}`,
@@ -94,26 +101,25 @@ async function foundOf(ask: Ask, seen: readonly ChainEnd[]): Promise<Found | und
   return ((answer?.rows ?? []) as unknown as readonly Found[])[0];
 }
 
+/** Asks for `leastFence`. */
+export const timeline: Statement = {
+  sql: `SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline`,
+  values: [],
+  wants: "rows",
+};
+
 /**
  * The least fence that a claim gets on this server: each timeline has 2^32 of its own. A standby that was promoted, or a
  * restore up to a point in time, begins a new timeline; claims that were made on the old one and never came over must not have the
  * fences of new ones. 0 where the server does not tell; undefined of a standby, whose timeline may end.
  */
-export async function leastFence(session: Session): Promise<number | undefined> {
-  try {
-    const [answer] = await session.send([timeline]);
-    const { timeline: found = null } = (answer?.rows[0] ?? {}) as { readonly timeline?: string | null };
-    const number = Number.parseInt(found ?? "", 16);
-    return Number.isNaN(number) ? undefined : Math.max(0, number - 1) * 2 ** 32;
-  } catch (error) {
+export function leastFence(told: Settled | undefined): number | undefined {
+  if (told?.ok !== true) {
     // Servers that only speak like PostgreSQL may have no log of their own.
-    if (isGone(error)) throw error;
+    if (isGone(told?.error)) throw told?.error;
     return 0;
   }
+  const { timeline: found = null } = (told.answer.rows[0] ?? {}) as { readonly timeline?: string | null };
+  const number = Number.parseInt(found ?? "", 16);
+  return Number.isNaN(number) ? undefined : Math.max(0, number - 1) * 2 ** 32;
 }
-
-const timeline: Statement = {
-  sql: `SELECT CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END AS timeline`,
-  values: [],
-  wants: "rows",
-};

@@ -1,6 +1,6 @@
 import { type Clock, type Log, type RandomBytes, shortId, silentLog, systemClock } from "../../core/index.ts";
 import { SqlEventLog } from "../sql/event-log.ts";
-import { type Answer, type Dialect, one, type Program, type Statement } from "../sql/program.ts";
+import type { Answer, Dialect, Program, Statement } from "../sql/program.ts";
 import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
@@ -11,7 +11,7 @@ import { Connections } from "./connections.ts";
 import { Doorbell, type Told } from "./doorbell.ts";
 import { loadDriver, type PgDriver } from "./driver.ts";
 import { EventFollower, notableTypes } from "./event-follower.ts";
-import { Lineage } from "./lineage.ts";
+import { type Ancestry, leastFence, Lineage, timeline } from "./lineage.ts";
 import type { Offer } from "./offers.ts";
 import { postgresOrders } from "./orders.ts";
 import { type Persistence, Tries } from "./persistence.ts";
@@ -21,7 +21,7 @@ import { Reader } from "./reader.ts";
 import { checkSchemaName, migrateSchema, refuseMissing } from "./schema.ts";
 import { SecondLook } from "./second-look.ts";
 import { ServerClock, serverNow } from "./server-clock.ts";
-import type { Session } from "./session.ts";
+import { answersOf, type Session } from "./session.ts";
 import { WorkListeners } from "./work-listeners.ts";
 import { Writer } from "./writer.ts";
 
@@ -96,10 +96,11 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     if (options.make === false) await refuseMissing(first, schema, place);
     await migrateSchema(first, schema, place);
     const sent = timers.monotonic();
-    const [answer] = await first.send([look]);
+    const [looked, line] = await first.settle([look, timeline]);
+    const [answer] = answersOf(looked === undefined ? [] : [looked]);
     const { now, seq } = (answer as Answer).rows[0] as unknown as Look;
     given.serverClock.learn(now, sent, timers.monotonic());
-    return assemble(given, first, seq);
+    return assemble(given, { session: first, fence: leastFence(line), head: seq });
   } catch (error) {
     await first.end();
     throw storeError(error, place);
@@ -118,14 +119,21 @@ interface Given {
 interface Look {
   readonly now: number;
   readonly seq: number;
-  /** Null when nothing waits to be taken up. */
-  readonly inbox: number | null;
 }
-const lookText = `SELECT ${serverNow} AS now, (SELECT seq FROM chain_head) AS seq,
-  (SELECT max(position) FROM order_inbox) AS inbox`;
-const look: Statement = { sql: lookText, values: [], wants: "rows" };
+const look: Statement = {
+  sql: `SELECT ${serverNow} AS now, (SELECT seq FROM chain_head) AS seq`,
+  values: [],
+  wants: "rows",
+};
 
-function assemble(given: Given, first: Session, head: number): Store {
+/** The connection that a store was opened with, and what is known by it. */
+interface First {
+  readonly session: Session;
+  readonly fence: number | undefined;
+  readonly head: number;
+}
+
+function assemble(given: Given, { session: first, fence, head }: First): Store {
   const { options, schema, self, persistence, connections, serverClock } = given;
   const { timers, random, place } = persistence;
   const { clock, log = silentLog } = options;
@@ -150,8 +158,9 @@ function assemble(given: Given, first: Session, head: number): Store {
     serverClock,
     clock,
     first,
+    firstFence: fence,
     open: () => connections.open("write"),
-    endOthers: (session) => connections.endOthers(session),
+    endOthers: connections.endOthers,
     company: () => bell.hasCompany(),
     announce(ring, offer, events) {
       const told = { ...toldOf(events ?? [], ring), offer };
@@ -160,7 +169,9 @@ function assemble(given: Given, first: Session, head: number): Store {
       const last = events?.at(-1);
       return last === undefined ? tellOfNext(channel, payload, offer) : tellOf(channel, payload, last);
     },
-    returned: (session) => lookBack(async (statement) => (await session.send([statement]))[0]),
+    returned: async (session) => {
+      await lookBack(async (statement) => (await session.send([statement]))[0]);
+    },
     committed(events, ring, announced) {
       lineage.saw(events, true);
       const [first, last] = [events[0]?.seq ?? 0, events.at(-1)?.seq ?? 0];
@@ -188,12 +199,12 @@ function assemble(given: Given, first: Session, head: number): Store {
   /** Where the chain ended at the last look, and how many events of this process came since. */
   let sinceLook = { seq: head, own: 0 };
   /** Another server may stand behind the address, or this one was set back. */
-  const lookBack = async (ask: Parameters<Lineage["look"]>[0]): Promise<void> => {
+  const lookBack = async (ask: Parameters<Lineage["look"]>[0]): Promise<Ancestry | undefined> => {
     const known = Math.max(follower.newest, lineage.newest);
     const found = await lineage.look(ask);
-    if (found === undefined) return;
+    if (found === undefined) return undefined;
     const { head, kept, missing } = found;
-    if (missing === null && head >= known) return;
+    if (missing === null && head >= known) return found;
     follower.setBack(kept);
     bell.setBack(head);
     sinceLook = { seq: head, own: 0 };
@@ -203,11 +214,13 @@ function assemble(given: Given, first: Session, head: number): Store {
       log.error(message, { head, missing });
     }
     work.ring(null, true);
+    return found;
   };
   const lookAround = async (): Promise<void> => {
-    await lookBack(ask);
     const sent = timers.monotonic();
-    const { now, seq, inbox } = await sql.read(lookOnce);
+    const found = await lookBack(ask);
+    if (found === undefined) return;
+    const { now, head: seq, inbox } = found;
     serverClock.learn(now, sent, timers.monotonic());
     // What this process has committed since lies behind what others have, whether it heard of that or not.
     const others = seq - sinceLook.seq - sinceLook.own;
@@ -312,10 +325,6 @@ function tellOfNext(channel: string, payload: string, offer: Offer | undefined):
     values: [channel, payload, ...(offer === undefined ? [] : [offer.id])],
     wants: "rows",
   };
-}
-
-function* lookOnce(): Program<Look> {
-  return (yield* one<Look>(lookText)) ?? { now: 0, seq: 0, inbox: null };
 }
 
 /** Waits for a server that is just starting; any other reason is told at once. */

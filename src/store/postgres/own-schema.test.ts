@@ -27,7 +27,7 @@ interface Opened {
   readonly store: Store;
   readonly schema: string;
   /** Sets its connections anew, as somebody does whom a pooler has given them to. */
-  turn(sql: string): Promise<void>;
+  readonly turn: (sql: string) => Promise<void>;
 }
 
 async function open(): Promise<Opened> {

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectClient, type TestClient } from "../../../test/postgres/client.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { systemClock } from "../../core/index.ts";
-import type { PgClient } from "./driver.ts";
+import { newOrder } from "../../testing/store-contract/tools.ts";
+import { loadDriver, type PgClient, type PgDriver, type PgOptions } from "./driver.ts";
+import { openPostgresStore } from "./open.ts";
 import { refuseSharing } from "./pooler.ts";
 
 let server: TestServer;
@@ -72,15 +74,26 @@ describe("a pooler", () => {
     await expect(ask(pooler("session", 3))).resolves.toBeUndefined();
   });
 
-  test("that is not there costs no second connection", async () => {
-    const direct = await connectClient(server.url());
-    try {
-      const none = (): Promise<never> => Promise.reject(new Error("not to be opened"));
-      await expect(
-        refuseSharing(direct as unknown as PgClient, "mark", none, systemClock),
-      ).resolves.toBeUndefined();
-    } finally {
-      await direct.end();
+  test("that is not there costs no second connection, and no question of its own", async () => {
+    const { Client, Query } = await loadDriver();
+    const asked: string[] = [];
+    function told(options: PgOptions): PgClient {
+      const client = new Client(options);
+      const query = client.query.bind(client) as (...parts: readonly unknown[]) => never;
+      const tell = (first: unknown, ...others: readonly unknown[]): never => {
+        asked.push(options.application_name.replace(/^cutover \S+ /, ""));
+        return query(first, ...others);
+      };
+      return Object.assign(client, { query: tell });
     }
+    const driver = { Client: told, ...(Query === undefined ? {} : { Query }) } as unknown as PgDriver;
+    const options = { url: server.url(), schema: "s", driver };
+    await (await openPostgresStore(options)).close();
+    asked.length = 0;
+    await using store = await openPostgresStore(options);
+    await store.orders.submit([newOrder("o")]);
+    expect(asked).not.toContain("probe");
+    // Settings; what the schema has and of which version; time and timeline; the transaction's beginning and end.
+    expect(asked.filter((name) => name === "write")).toHaveLength(6);
   });
 });

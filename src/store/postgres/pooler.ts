@@ -9,10 +9,9 @@ const rounds = 8;
 
 /**
  * Refuses a connection that is another one with each transaction: settings, prepared statements and even the schema would
- * be those of whoever had it last. Nothing is set before that is known, save a mark of no meaning.
+ * be those of whoever had it last. To be asked where something stands between, before anything is set but a mark of no meaning.
  *
- * Straight to the server, its process is the one that it named when it let the client in, and nothing else is asked. Else a pooler
- * stands between. Whether it shares is seen by a mark of this session, while another client holds a connection: in session mode the
+ * Whether it shares is seen by a mark of this session, while another client holds a connection: in session mode the
  * mark is still there, and nobody else sees it. A pooler that is asked by many others meanwhile may pass all the same.
  * @throws CUTOVER_STORE_UNAVAILABLE
  */
@@ -22,8 +21,6 @@ export async function refuseSharing(
   openOther: () => Promise<PgClient>,
   timers: Clock,
 ): Promise<void> {
-  const [found] = rowsOf(await client.query("SELECT pg_backend_pid()::text AS pid"));
-  if (client.processID == null || found?.["pid"] === String(client.processID)) return;
   const other = await openOther();
   const late = Promise.withResolvers<undefined>();
   const timer = timers.after(probeMs, () => late.resolve(undefined));

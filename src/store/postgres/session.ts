@@ -21,7 +21,7 @@ export interface SessionOptions {
   readonly answerMs: number;
   /** Local time, for these limits. */
   readonly timers: Clock;
-  /** Further settings, `name` to value. */
+  /** Further settings, `name` to the value as an SQL expression; where that is null it stays as it is. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -58,8 +58,11 @@ export class Session {
     hooks: {
       readonly lost?: (error: Error) => void;
       readonly notified?: (message: PgNotification) => void;
-      /** Before anything is set. */
-      readonly connected?: (client: PgClient) => Promise<void>;
+      /**
+       * Where something stands between: the server's process is another one than that which let the client in. Nothing is set
+       * before it resolves.
+       */
+      readonly relayed?: (client: PgClient) => Promise<void>;
     } = {},
   ): Promise<Session> {
     const client = newClient(driver, options);
@@ -80,8 +83,11 @@ export class Session {
     }
     try {
       await session.#answered(options.connectMs, async () => {
-        await hooks.connected?.(client);
-        await client.query(setUp(options));
+        const { relayed } = hooks;
+        const pid = relayed === undefined ? null : (client.processID ?? null);
+        if (countOf(await client.query(setUp(options, pid))) > 0 || relayed === undefined) return;
+        await relayed(client);
+        await client.query(setUp(options, null));
       });
     } catch (error) {
       await session.end();
@@ -232,8 +238,13 @@ function settledOf({ rows, rowCount, command }: PgResult): Settled {
   return { ok: true, answer: { rows, count: rowCount ?? 0 }, command };
 }
 
-function setUp({ schema, settings }: SessionOptions): string {
-  return Object.entries({ search_path: `"${schema}"`, jit: "off", ...settings })
-    .map(([name, value]) => `SET ${name} = ${value}`)
-    .join("; ");
+/** @param pid nothing is set where this is not the server's process; null: whatever it is */
+function setUp({ schema, settings }: SessionOptions, pid: number | null): string {
+  const given = Object.entries({ search_path: `'"${schema}"'`, jit: "'off'", ...settings });
+  const rows = given.map(([name, value]) => `('${name}', ${value})`).join(", ");
+  const own = pid === null ? "true" : `pg_backend_pid() = ${pid}`;
+  return `SELECT set_config(name, value, false) FROM (VALUES ${rows}) AS given (name, value)
+    WHERE value IS NOT NULL AND ${own}`;
 }
+
+const countOf = (answer: unknown): number => (answer as PgResult).rows.length;

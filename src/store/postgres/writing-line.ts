@@ -1,12 +1,15 @@
-import { leastFence } from "./lineage.ts";
+import type { Statement } from "../sql/program.ts";
+import { leastFence, timeline } from "./lineage.ts";
 import type { Session } from "./session.ts";
 
 export interface WritingLineOptions {
   /** The connection the store was opened with; others follow when it is lost. */
   readonly first: Session;
+  /** See `leastFence`: of the server that it is connected to. */
+  readonly firstFence: number | undefined;
   readonly open: () => Promise<Session>;
   /** Ends what an earlier connection of this line left open on the server. */
-  readonly endOthers: (session: Session) => Promise<void>;
+  readonly endOthers: Statement;
   /** Called with each connection after the first, before anything is written: another server may be behind the address. */
   readonly returned: (session: Session) => Promise<void>;
 }
@@ -20,6 +23,7 @@ export class WritingLine {
   constructor(options: WritingLineOptions) {
     this.#options = options;
     this.#session = options.first;
+    this.#leastFence = options.firstFence;
   }
 
   get session(): Session | undefined {
@@ -38,7 +42,9 @@ export class WritingLine {
       session = await this.#options.open();
       this.#session = session;
       // The server may not have noticed yet that the connection before is gone, and its transaction holds the chain.
-      await this.#options.endOthers(session);
+      const [ended, line] = await session.settle([this.#options.endOthers, timeline]);
+      if (ended?.ok === false) throw ended.error;
+      this.#leastFence = leastFence(line);
       try {
         await this.#options.returned(session);
       } catch (error) {
@@ -46,7 +52,8 @@ export class WritingLine {
         throw error;
       }
     }
-    this.#leastFence ??= await leastFence(session);
+    // A standby has told nothing, and may have become the primary.
+    this.#leastFence ??= leastFence((await session.settle([timeline]))[0]);
     return session;
   }
 }
