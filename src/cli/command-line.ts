@@ -41,7 +41,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       json: args.flag("json"),
       version: packageVersion(),
       pid: process.pid,
-      interrupted: interruptSignal(name),
+      interrupted: interruptSignal(name, rest),
     });
   } catch (thrown) {
     const error = namingCommand(toCutoverError(thrown), name);
@@ -125,7 +125,7 @@ function whoAmI(): string {
   }
 }
 
-/** Commands that end in their own way when they are told to. */
+/** Commands that end in their own way when they are told to; some only with the option that lets them do much. */
 const interruptible: ReadonlySet<string> = new Set([
   "run",
   "resume",
@@ -134,6 +134,9 @@ const interruptible: ReadonlySet<string> = new Set([
   "worker",
   "serve",
   "queue stats",
+  "queue cancel --all",
+  "queue retry --failed",
+  "queue prune",
   "simulate",
   "data digest",
   "data diff",
@@ -143,9 +146,10 @@ const interruptible: ReadonlySet<string> = new Set([
 ]);
 
 /** First signal: asks the command to stop cleanly. Second: ends at once, as a crash would; resume copes with both. */
-function interruptSignal(name: string): AbortSignal {
+function interruptSignal(name: string, rest: readonly string[]): AbortSignal {
   const controller = new AbortController();
-  if (!interruptible.has(name)) return controller.signal;
+  if (![name, ...rest.map((word) => `${name} ${word}`)].some((words) => interruptible.has(words)))
+    return controller.signal;
   const onSignal = (): void => {
     if (controller.signal.aborted) {
       if (process.stdout.isTTY) process.stdout.write(showCursor);

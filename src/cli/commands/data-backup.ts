@@ -23,7 +23,7 @@ import {
   shownAddress,
   wordsOf,
 } from "../data/open-address.ts";
-import { DataProgress } from "../data/progress.ts";
+import { Progress } from "../progress.ts";
 import { shellWord } from "../store-place.ts";
 import { bytesText } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
@@ -64,7 +64,7 @@ export const command: Command = {
         );
       return 0;
     }
-    using progress = new DataProgress(context);
+    using progress = new Progress(context);
     progress.part("write", seen.rows);
     const made = await backupData({
       source,
@@ -85,7 +85,7 @@ export const command: Command = {
 /** Restores to the scratch store that was named, or to one made for this; undefined when there is neither. */
 async function prove(
   context: CommandContext,
-  progress: DataProgress,
+  progress: Progress,
   address: string,
   made: Backup,
 ): Promise<BackupProof | undefined> {
@@ -109,7 +109,7 @@ async function prove(
 
 async function bring(
   context: CommandContext,
-  progress: DataProgress,
+  progress: Progress,
   address: string,
   made: Backup,
   told: string,

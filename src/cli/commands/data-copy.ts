@@ -22,7 +22,7 @@ import {
   wordsOf,
 } from "../data/open-address.ts";
 import { intoOption, namesFlags, orTellInto, pairsOf, renamingOf } from "../data/renaming.ts";
-import { DataProgress } from "../data/progress.ts";
+import { Progress } from "../progress.ts";
 import { bytesText, verificationJson, verificationLines } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
 
@@ -57,7 +57,7 @@ export const command: Command = {
         .update([source.name, to.name, ...collections, ...(targets ?? [])].join("\0"))
         .digest("hex")
         .slice(0, 16)}`;
-    using progress = new DataProgress(context);
+    using progress = new Progress(context);
     if (context.args.flag("dry-run")) {
       const seen = await copyPreview(context, { source, chosen }, { address: young, names, job }, progress);
       progress[Symbol.dispose]();

@@ -14,7 +14,7 @@ import {
   wordsOf,
 } from "../data/open-address.ts";
 import { intoOption, namesFlags, renamingOf } from "../data/renaming.ts";
-import { DataProgress } from "../data/progress.ts";
+import { Progress } from "../progress.ts";
 import { countsText, verificationJson, verificationLines } from "../draw/data-lines.ts";
 import { span } from "../draw/line.ts";
 import { numberOf } from "../queue/use-orders.ts";
@@ -60,7 +60,7 @@ export const command: Command = {
     await using sides = await openSides([old, young], asked, openReader);
     const { source, target } = sides;
     await requireSublevels(old, source, asked.collections ?? []);
-    using progress = new DataProgress(context);
+    using progress = new Progress(context);
     const found = await comparing(context, progress, source, target, limit);
     progress[Symbol.dispose]();
     return show(context, found, limit, [old, young]);
@@ -69,7 +69,7 @@ export const command: Command = {
 
 async function comparing(
   context: CommandContext,
-  progress: DataProgress,
+  progress: Progress,
   source: Parameters<typeof verifyData>[0]["source"],
   target: Parameters<typeof verifyData>[0]["target"],
   limit: number,
@@ -119,7 +119,7 @@ async function repairing(
   await using sides = await openSides([old, young], asked, openNamed);
   const { source, target } = sides;
   await requireSublevels(old, source, asked.collections ?? []);
-  using progress = new DataProgress(context);
+  using progress = new Progress(context);
   const dryRun = context.args.flag("dry-run");
   let [written, removed] = [0, 0];
   for (;;) {

@@ -19,7 +19,7 @@ import {
   requireSublevels,
   wordsOf,
 } from "../data/open-address.ts";
-import { DataProgress } from "../data/progress.ts";
+import { Progress } from "../progress.ts";
 import { span } from "../draw/line.ts";
 import { pad, textWidth } from "../draw/text-width.ts";
 
@@ -45,7 +45,7 @@ export const command: Command = {
     await using moment = await store.snapshot?.();
     const reader = moment ?? store;
     const chosen = await chooseCollections(reader, collectionsOf(context).collections);
-    using progress = new DataProgress(context);
+    using progress = new Progress(context);
     const found: { name: string; rows: number; leaves: number; digest: string }[] = [];
     let whole = emptyDigest;
     for (const { name, rows } of chosen) {

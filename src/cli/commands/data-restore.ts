@@ -12,7 +12,7 @@ import {
   shownAddress,
   wordsOf,
 } from "../data/open-address.ts";
-import { DataProgress } from "../data/progress.ts";
+import { Progress } from "../progress.ts";
 import { span } from "../draw/line.ts";
 
 const usage = "data restore DIR ADDRESS [--replace] [--dry-run]";
@@ -38,7 +38,7 @@ export const command: Command = {
       "the address of a store",
     ]);
     const dir = folderOf(folder);
-    using progress = new DataProgress(context);
+    using progress = new Progress(context);
     await using kept = await openBackupFolder(dir);
     const chosen = await chooseCollections(kept, collectionsOf(context).collections);
     const names = chosen.map(({ name }) => name);

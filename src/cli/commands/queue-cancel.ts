@@ -6,6 +6,7 @@ import type { Command } from "../command.ts";
 import { reasonOf, reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
+import { stoppedEarly } from "../queue/many-progress.ts";
 import {
   orderCommand,
   ownOrderOf,
@@ -22,7 +23,7 @@ export const command: Command = {
   usage: "queue cancel ID | --all [--kind KIND] [--state STATE,…] --reason TEXT",
   help: [
     "An order that waits is cancelled at once. A running one is marked: its worker, wherever it is, asks the work to end, and forces it after the grace time. What the work still returns does not complete the order.",
-    "With --all: every unfinished order, or those of one kind or state. A finished order is refused.",
+    "With --all: every unfinished order, or those of one kind or state. A finished order is refused. Ctrl-C stops it cleanly: what was cancelled stays so, and the command that goes on is printed.",
   ],
   options: {
     ...queueOption,
@@ -61,20 +62,21 @@ export const command: Command = {
         message: `expected states of unfinished orders for --state, found ${finished}: what is finished cannot be cancelled`,
         remedy: `use one or more of: ${unfinished.join(", ")}`,
       });
-    const marked: string[] = [];
+    let asked = 0;
     const tally = await useQueue(context, (queue, store) =>
-      changeMany(context, store, states, async (order) => {
+      changeMany(context, store, states, "cancel", async (order) => {
         const { state } = await queue.cancel(order.id, reason);
-        if (state !== "CANCELLED") marked.push(order.id);
+        if (state !== "CANCELLED") asked++;
       }),
     );
-    if (context.json)
-      terminal.json({ cancelled: tally.done - marked.length, asked: marked.length, movedOn: tally.moved });
+    const counts = { cancelled: tally.done - asked, asked, movedOn: tally.moved };
+    const running = asked === 0 ? "" : ` · ${plural(asked, "running one")} asked to end`;
+    const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
+    const said = `${plural(counts.cancelled, "order")} cancelled${running}${moved}`;
+    if (tally.stopped) throw stoppedEarly(context, "cancel --all", said, counts, tally.left);
+    if (context.json) terminal.json(counts);
     else {
-      const asked = marked.length === 0 ? "" : ` · ${plural(marked.length, "running one")} asked to end`;
-      const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
-      const done = plural(tally.done - marked.length, "order");
-      terminal.line([span("✔ ", "good"), span(`${done} cancelled${asked}${moved}`)]);
+      terminal.line([span("✔ ", "good"), span(said)]);
       terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats"), "bold")]);
     }
     return 0;

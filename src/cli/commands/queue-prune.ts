@@ -2,6 +2,7 @@ import { CutoverError, parseDuration } from "../../core/index.ts";
 import { plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import { span } from "../draw/line.ts";
+import { ManyProgress, stoppedEarly } from "../queue/many-progress.ts";
 import { queueCommand, queueName, queueOption, useOrders } from "../queue/use-orders.ts";
 
 /** Orders removed in one commit: few enough that workers do not wait for it. */
@@ -10,7 +11,7 @@ const batch = 500;
 export const command: Command = {
   usage: "queue prune --older-than DURATION",
   help: [
-    "Removes finished orders that ended longer ago: completed, failed and cancelled ones. Everything that happened to them stays in the audit trail. Workers go on meanwhile.",
+    "Removes finished orders that ended longer ago: completed, failed and cancelled ones. Everything that happened to them stays in the audit trail. Workers go on meanwhile. Ctrl-C stops it cleanly; the same command goes on.",
   ],
   options: {
     ...queueOption,
@@ -27,20 +28,22 @@ export const command: Command = {
     }
     const age = Math.ceil(parseDuration(text));
     const queue = queueName(context);
-    const removed = await useOrders(context, async ({ orders, clock }) => {
+    const { removed, stopped } = await useOrders(context, async ({ orders, clock }) => {
       const before = clock.now() - age;
+      using progress = new ManyProgress(context, "prune");
       for (let sum = 0; ;) {
+        if (context.interrupted.aborted) return { removed: sum, stopped: true };
         const n = await orders.prune(queue, before, batch);
         sum += n;
-        if (n < batch) return sum;
+        progress.set(sum);
+        if (n < batch) return { removed: sum, stopped: false };
       }
     });
+    const said = `${plural(removed, "finished order")} of queue ${queue} removed`;
+    if (stopped) throw stoppedEarly(context, "prune", said, { removed });
     if (context.json) context.terminal.json({ queue, removed });
     else {
-      context.terminal.line([
-        span("✔ ", "good"),
-        span(`${plural(removed, "finished order")} of queue ${queue} removed · their events stay`),
-      ]);
+      context.terminal.line([span("✔ ", "good"), span(`${said} · their events stay`)]);
       context.terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats"), "bold")]);
     }
     return 0;

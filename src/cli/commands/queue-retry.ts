@@ -3,12 +3,13 @@ import type { Command } from "../command.ts";
 import { reasonOption } from "../decide.ts";
 import { span } from "../draw/line.ts";
 import { changeMany, manyOptions, oneOrMany, signed } from "../queue/many-orders.ts";
+import { stoppedEarly } from "../queue/many-progress.ts";
 import { orderCommand, ownOrderOf, queueCommand, queueOption, useQueue } from "../queue/use-orders.ts";
 
 export const command: Command = {
   usage: "queue retry ID | --failed [--kind KIND] [--code CODE]",
   help: [
-    "Runs a failed order again from its first attempt, or one that waits for its retry at once. With --failed: all that failed, or those of one kind or with one error code.",
+    "Runs a failed order again from its first attempt, or one that waits for its retry at once. With --failed: all that failed, or those of one kind or with one error code. Ctrl-C stops that cleanly, and the command that goes on is printed.",
     "A running or finished order is refused; submit a completed one again instead.",
   ],
   options: {
@@ -39,17 +40,15 @@ export const command: Command = {
       return 0;
     }
     const tally = await useQueue(context, (queue, store) =>
-      changeMany(context, store, ["FAILED"], (order) => queue.retry(order.id, reason)),
+      changeMany(context, store, ["FAILED"], "retry", (order) => queue.retry(order.id, reason)),
     );
-    if (context.json) terminal.json({ retried: tally.done, movedOn: tally.moved });
+    const counts = { retried: tally.done, movedOn: tally.moved };
+    const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
+    const said = `${plural(tally.done, "order")} ${tally.done === 1 ? "waits" : "wait"} for a worker again${moved}`;
+    if (tally.stopped) throw stoppedEarly(context, "retry --failed", said, counts, tally.left);
+    if (context.json) terminal.json(counts);
     else {
-      const moved = tally.moved === 0 ? "" : ` · ${tally.moved} had moved on`;
-      terminal.line([
-        span("✔ ", "good"),
-        span(
-          `${plural(tally.done, "order")} ${tally.done === 1 ? "waits" : "wait"} for a worker again${moved}`,
-        ),
-      ]);
+      terminal.line([span("✔ ", "good"), span(said)]);
       terminal.line([span("  next: ", "dim"), span(queueCommand(context, "stats --watch"), "bold")]);
     }
     return 0;

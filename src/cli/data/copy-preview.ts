@@ -15,7 +15,7 @@ import type { CommandContext } from "../command.ts";
 import { bytesText } from "../draw/data-lines.ts";
 import { openStore, openTarget, shownAddress } from "./open-address.ts";
 import { orTellInto, pairsOf } from "./renaming.ts";
-import type { DataProgress } from "./progress.ts";
+import type { Progress } from "../progress.ts";
 
 /** Rows that cannot go are named up to here; all are counted. */
 const named = 5;
@@ -49,7 +49,7 @@ export async function copyPreview(
     readonly names: readonly string[];
     readonly job: (target: Pick<DataStore, "name">) => string;
   },
-  progress: DataProgress,
+  progress: Progress,
 ): Promise<CopyPreview> {
   const { names } = to;
   const known = await orTellInto(
@@ -122,7 +122,7 @@ async function readThrough(
   { source, chosen }: { readonly source: DataStore; readonly chosen: readonly Collection[] },
   names: readonly string[],
   target: LookedAt | undefined,
-  progress: DataProgress,
+  progress: Progress,
 ): Promise<Pick<CopyPreview, "parts" | "refused">> {
   const parts: Part[] = [];
   const first: string[] = [];

@@ -1,6 +1,8 @@
 import { CutoverError, isCutoverError } from "../../core/index.ts";
+import { count, plural } from "../../report/index.ts";
 import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
+import { ManyProgress } from "./many-progress.ts";
 import { numberOf, queueName, typedId } from "./use-orders.ts";
 
 /** Which of many orders a command means. */
@@ -17,24 +19,38 @@ export interface Tally {
   readonly done: number;
   /** Somebody else was quicker, or the order had moved on. */
   readonly moved: number;
+  /** A signal came before the last one: those that are left stay as they are. */
+  readonly stopped: boolean;
+  /** How many of `--limit` are left; undefined without it. */
+  readonly left: number | undefined;
 }
 
 /**
- * Changes each order of these states that fits, page by page. An order that moved on meanwhile is passed over and
- * counted; any other error ends it, with what was done before it kept.
+ * Changes each order of these states that fits, page by page, and tells how far it is. An order that moved on meanwhile is
+ * passed over and counted; any other error ends it, and a signal of the process after the page that is under way: what was
+ * done before stays.
+ * @param doing one word for it, e.g. `cancel`
  */
 export async function changeMany(
   context: CommandContext,
   store: Store,
   states: readonly OrderState[],
+  doing: string,
   change: (order: OrderRecord) => Promise<unknown>,
 ): Promise<Tally> {
+  const { interrupted } = context;
   const { kind, code } = { kind: context.args.text("kind"), code: context.args.text("code") };
+  const chosen = kind !== undefined || code !== undefined;
   const limit = numberOf(context, "limit", all);
+  const left = (): number | undefined => (limit === all ? undefined : limit - done);
   const queue = queueName(context);
-  let done = 0;
-  let moved = 0;
+  const counts = await store.orders.counts(queue);
+  const inStates = states.reduce((sum, state) => sum + counts[state], 0);
+  using progress = new ManyProgress(context, doing, chosen ? inStates : Math.min(limit, inStates));
+  let [seen, done, moved] = [0, 0, 0];
+  const tell = (): void => progress.set(seen, chosen ? { note: `${count(done)} of them fit` } : {});
   for (let after: string | undefined; done < limit;) {
+    if (interrupted.aborted) return { done, moved, stopped: true, left: left() };
     const page = await store.orders.list({
       queue,
       states,
@@ -45,16 +61,25 @@ export async function changeMany(
       .filter((order) => kind === undefined || order.kind === kind)
       .filter((order) => code === undefined || order.error?.code === code)
       .slice(0, limit - done);
-    const results = await Promise.allSettled(fitting.map(change));
-    for (const result of results) {
-      if (result.status === "fulfilled") done++;
-      else if (hasMovedOn(result.reason)) moved++;
-      else throw result.reason as Error;
+    seen += page.length - fitting.length;
+    tell();
+    const results = await Promise.allSettled(fitting.map((order) => change(order)));
+    seen += fitting.length;
+    done += results.filter(({ status }) => status === "fulfilled").length;
+    const refusals = results.flatMap((result) =>
+      result.status === "rejected" ? [result.reason as Error] : [],
+    );
+    const worst = refusals.find((reason) => !hasMovedOn(reason));
+    if (worst !== undefined) {
+      if (done > 0) progress.say(`${plural(done, "order")} changed before the error stay so`);
+      throw worst;
     }
+    moved += refusals.length;
+    tell();
     if (page.length < pageSize) break;
     after = page.at(-1)?.id;
   }
-  return { done, moved };
+  return { done, moved, stopped: false, left: left() };
 }
 
 const hasMovedOn = (error: unknown): boolean =>
