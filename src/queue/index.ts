@@ -32,7 +32,7 @@ export {
 export { workerThread, type WorkerThreadOptions } from "./sandboxes/worker-thread.ts";
 export type { ScheduleWhen } from "./schedule-time.ts";
 export type { ScheduleOptions } from "./schedule.ts";
-export type { QueueOptions } from "./settings.ts";
+export { defaultGrace, type QueueOptions } from "./settings.ts";
 export type { Size } from "./size.ts";
 export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";
 export type { Submission, SubmitOptions } from "./submission.ts";

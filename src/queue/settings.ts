@@ -19,6 +19,9 @@ import { isPlain } from "./plain-json.ts";
 import { parseSize, type Size } from "./size.ts";
 import { isTelemetryApi, type TelemetryApi } from "./telemetry-api.ts";
 
+/** How long work that was asked to end may take for it where nothing else was said; also what a stop of a worker allows for. */
+export const defaultGrace: Duration = "30s";
+
 /** Everything that can be chosen about a queue. Each default is the plan's own number where it names one. */
 export interface QueueOptions {
   /** Name of the queue inside its store. Default `"default"`. */
@@ -45,7 +48,7 @@ export interface QueueOptions {
   };
   /** Time the work of an attempt may take, from its start, when its order names none. Default `"1h"`. */
   readonly timeout?: Duration;
-  /** Time between asking work to end (abort signal, SIGTERM) and ending it (SIGKILL, abandon). Default `"30s"`. */
+  /** Time between asking work to end (abort signal, SIGTERM) and ending it (SIGKILL, abandon). Default `defaultGrace`, 30 s. */
   readonly grace?: Duration;
   /** How long a claim holds without a heartbeat; heartbeats come at a third of it. Default `"15s"`. */
   readonly lease?: Duration;
@@ -201,7 +204,7 @@ function readOptions(options: QueueOptions): QueueSettings {
       jitter: between(backoff.jitter ?? defaultBackoff.jitter, "backoff.jitter", 0, 1),
     },
     timeoutMs: duration(options.timeout ?? "1h", "timeout", 1),
-    graceMs: duration(options.grace ?? "30s", "grace"),
+    graceMs: duration(options.grace ?? defaultGrace, "grace"),
     leaseMs: duration(options.lease ?? "15s", "lease", 30),
     warning: between(memory.warning ?? 0.8, "memory.warning", 0, 1),
     critical: between(memory.critical ?? 0.9, "memory.critical", 0, 1),

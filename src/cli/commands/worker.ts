@@ -10,7 +10,7 @@ import {
   visible,
 } from "../../core/index.ts";
 import { createEngine } from "../../engine/index.ts";
-import { openQueue, type Queue } from "../../queue/index.ts";
+import { defaultGrace, openQueue, type Queue } from "../../queue/index.ts";
 import { livingDeclarations, type Store } from "../../store/index.ts";
 import { plural } from "../../report/index.ts";
 import type { Command, CommandContext } from "../command.ts";
@@ -27,8 +27,6 @@ import { OrderLog } from "../worker/order-log.ts";
 import { RunKeeper } from "../worker/run-keeper.ts";
 
 const manyFiles = 100;
-/** What `openQueue` takes where a file says nothing. */
-const defaultGrace: Duration = "30s";
 /** So long after all work has to be over it is still waited for: ending takes its time, and so may the store. */
 const storeMs = 5_000;
 /** How often the file of an embedded store is looked after. */
