@@ -68,6 +68,7 @@ const orderAsks: Readonly<Record<keyof OrderStore, Ask | undefined>> = {
   holders: "read",
   nextDue: "read",
   counts: "read",
+  behind: "read",
   untaken: "read",
   oldestDue: "read",
   queues: "read",

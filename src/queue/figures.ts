@@ -2,6 +2,7 @@ import { asError, formatDuration } from "../core/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { RecoverySummary } from "./recovery.ts";
 import { headOfQueue, type QueueFinding, queueFindings } from "./findings.ts";
+import { countBehind } from "./held-places.ts";
 import { judgeHealth, type QueueHealth } from "./health.ts";
 import type { QueueMetrics } from "./metrics.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -112,7 +113,8 @@ export class Figures {
     const { kinds } = this.#scheduler;
     const memory = slots * settings.memoryPerSlot;
     const workers = kinds.length === 0 ? others : [...others, { kinds, tags, slots, memory }];
-    const findings = queueFindings({ counts, paused, ageMs, ageLimitMs, workers, waiting, limits });
+    const facts = { counts, paused, ageMs, ageLimitMs, workers, waiting, limits };
+    const findings = queueFindings({ ...facts, behind: await countBehind(store.orders, name, facts) });
     return { unfinished: unfinished(counts), findings };
   }
 

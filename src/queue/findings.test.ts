@@ -50,7 +50,27 @@ test.each([
     },
     [
       "unserved: no living worker takes strange",
-      "limit: what no living worker takes holds places of limit keys: k (order o1)",
+      "limit: what no living worker takes holds places of limit keys: k by o1; start a worker that takes it, or cancel it",
+    ],
+  ],
+  [
+    "warning",
+    {
+      limits: { "*": { concurrency: 2 } },
+      behind: new Map([
+        ["k", 1_000],
+        ["l", 1],
+      ]),
+      waiting: [
+        { ...waiting("strange"), id: "o1", limitKey: "k" },
+        { ...waiting("strange"), id: "o2", limitKey: "l" },
+        { ...waiting("job", "gpu"), id: "o3", limitKey: "k" },
+      ],
+    },
+    [
+      "unserved: no living worker takes strange",
+      "tags: no living worker takes job with gpu",
+      "limit: what no living worker takes holds places of limit keys: k by o1 and 1 more, at least 1,000 wait behind them; l by o2, 1 waits behind it; start a worker that takes it, or cancel it",
     ],
   ],
   [

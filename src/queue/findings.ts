@@ -1,7 +1,7 @@
 import { formatDuration } from "../core/index.ts";
 import type { OrderCounts, OrderRecord, QueueConfig, WorkerRecord } from "../store/index.ts";
+import { behindText, heldPlaces, type HeldPlace, missingOffer } from "./held-places.ts";
 import { formatSize } from "./size.ts";
-import { hasRoom } from "./worker-list.ts";
 
 /** What stands in the way of a queue as a whole. `code` is stable, `message` for people. */
 export interface QueueFinding {
@@ -9,6 +9,8 @@ export interface QueueFinding {
   /** `critical`: nothing is started. */
   readonly level: "warning" | "critical";
   readonly message: string;
+  /** With `limit`: the id of an order that holds a place. */
+  readonly order?: string;
 }
 
 /** Waiting orders to look at for what nobody offers. */
@@ -29,6 +31,8 @@ export interface QueueFacts {
     Partial<Pick<OrderRecord, "id" | "limitKey">>)[];
   /** Default none. */
   readonly limits?: QueueConfig["limits"];
+  /** How many wait behind orders that no living worker takes, by limit key; see `countBehind`. */
+  readonly behind?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -48,12 +52,18 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
     });
   if (facts.paused) warn("paused", "paused: no worker starts anything");
   if (workers.length > 0) {
-    const { unserved, tags, room, stopped } = untaken(facts);
+    const { unserved, tags, room } = untaken(facts);
+    const places = heldPlaces(facts);
     if (unserved.size > 0) warn("unserved", `no living worker takes ${some(unserved)}`);
     if (tags.size > 0) warn("tags", `no living worker takes ${some(tags)}`);
     if (room.size > 0) warn("room", `no living worker has room for ${some(room)}`);
-    if (stopped.size > 0)
-      warn("limit", `what no living worker takes holds places of limit keys: ${some(stopped)}`);
+    if (places[0] !== undefined)
+      findings.push({
+        level: "warning",
+        code: "limit",
+        message: `what no living worker takes holds places of limit keys: ${placesText(places, facts.behind)}; start a worker that takes it, or cancel it`,
+        order: places[0].order,
+      });
   }
   if (ageMs !== null && ageMs >= ageLimitMs)
     warn("age", `the oldest order has waited ${formatDuration(ageMs)} for room`);
@@ -63,31 +73,36 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
 }
 
 /**
- * Kinds that no worker takes, kinds with tags that no worker of the kind offers together, kinds with more slots or memory than
- * any of those has, and limit keys in whose places such orders stand: one that waits for a worker counts against its limit, so
- * others of the key wait behind it.
+ * Kinds that no worker takes, kinds with tags that no worker of the kind offers together, and kinds with more slots or memory
+ * than any of those has.
  */
 function untaken({
   workers,
   waiting,
-  limits = {},
-}: QueueFacts): Record<"unserved" | "tags" | "room" | "stopped", ReadonlySet<string>> {
+}: QueueFacts): Record<"unserved" | "tags" | "room", ReadonlySet<string>> {
   const unserved = new Set<string>();
   const missing = new Set<string>();
   const large = new Set<string>();
-  const stopped = new Set<string>();
   for (const order of waiting) {
-    const { kind, tags, limitKey = null, id = "" } = order;
-    const takers = workers.filter(({ kinds }) => kinds.includes(kind));
-    const offering = takers.filter((taker) => tags.every((tag) => taker.tags.includes(tag)));
-    if (offering.some((taker) => hasRoom(taker, order))) continue;
-    if (takers.length === 0) unserved.add(kind);
-    else if (offering.length === 0) missing.add(`${kind} with ${tags.join(" + ")}`);
-    else large.add(`${kind} (${asked(order, offering)})`);
-    if (limitKey !== null && (Object.hasOwn(limits, limitKey) || Object.hasOwn(limits, "*")))
-      stopped.add(`${limitKey} (order ${id})`);
+    const { kind, tags } = order;
+    const found = missingOffer(order, workers);
+    if (found?.missing === "kind") unserved.add(kind);
+    if (found?.missing === "tags") missing.add(`${kind} with ${tags.join(" + ")}`);
+    if (found?.missing === "room") large.add(`${kind} (${asked(order, found.offering)})`);
   }
-  return { unserved, tags: missing, room: large, stopped };
+  return { unserved, tags: missing, room: large };
+}
+
+/** `k by o1 and 2 more, 12 wait behind them` for each limit key. */
+function placesText(places: readonly HeldPlace[], behind: QueueFacts["behind"]): string {
+  const texts = places.map(({ limitKey, order, orders }) => {
+    const more = orders === 1 ? "" : ` and ${orders - 1} more`;
+    const waiting = behind?.get(limitKey);
+    const line =
+      waiting === undefined ? "" : `, ${behindText(waiting)} behind ${orders === 1 ? "it" : "them"}`;
+    return `${limitKey} by ${order}${more}${line}`;
+  });
+  return some(new Set(texts), "; ");
 }
 
 function asked({ slots, memory }: QueueFacts["waiting"][number], workers: QueueFacts["workers"]): string {
@@ -99,5 +114,5 @@ function asked({ slots, memory }: QueueFacts["waiting"][number], workers: QueueF
   return `${formatSize(memory)} asked, most offered ${formatSize(offered.memory)}`;
 }
 
-const some = (names: ReadonlySet<string>): string =>
-  `${[...names].slice(0, 3).join(", ")}${names.size > 3 ? ", …" : ""}`;
+const some = (names: ReadonlySet<string>, between = ", "): string =>
+  `${[...names].slice(0, 3).join(between)}${names.size > 3 ? `${between}…` : ""}`;

@@ -10,6 +10,7 @@ export {
 } from "./failure.ts";
 export type { CallOptions } from "./calls.ts";
 export { headOfQueue, type QueueFacts, type QueueFinding, queueFindings } from "./findings.ts";
+export { countBehind } from "./held-places.ts";
 export { queueFaultPoints } from "./fault-points.ts";
 export type { HealthReason, QueueHealth } from "./health.ts";
 export type { HistogramSummary } from "./histogram.ts";
@@ -32,6 +33,7 @@ export {
 export { workerThread, type WorkerThreadOptions } from "./sandboxes/worker-thread.ts";
 export type { ScheduleWhen } from "./schedule-time.ts";
 export type { ScheduleOptions } from "./schedule.ts";
+export { orderFindings } from "./order-findings.ts";
 export { defaultGrace, type QueueOptions } from "./settings.ts";
 export type { Size } from "./size.ts";
 export { legalEvents, orderEvents, type OrderEvent, orderStates, orderTransitions } from "./states.ts";

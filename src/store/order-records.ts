@@ -267,6 +267,8 @@ export interface OrderStore {
   counts(queue: string): Promise<OrderCounts>;
   /** How many were submitted within other transactions and not taken up yet. */
   untaken(queue: string): Promise<number>;
+  /** How many PENDING orders wait because others of their limit key hold its places; `most` when there are more. */
+  behind(queue: string, limitKey: string, most: number): Promise<number>;
   /** When the order that waits longest for room became due; undefined when none waits. */
   oldestDue(queue: string): Promise<number | undefined>;
   /** Names of all queues that were ever used. */

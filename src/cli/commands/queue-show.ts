@@ -1,4 +1,5 @@
 import { CutoverError } from "../../core/index.ts";
+import { orderFindings } from "../../queue/index.ts";
 import type { OrderRecord } from "../../store/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { span } from "../draw/line.ts";
@@ -22,14 +23,18 @@ export const command: Command = {
       });
     }
     const id = typedId(typed);
-    const { order, history, at } = await useOrders(context, async (store) => {
+    const { order, history, findings, at } = await useOrders(context, async (store) => {
       const found = await orderOf(context, store, id);
-      return { order: found, history: await store.orders.history(found.id), at: store.clock.now() };
+      const [entries, hindrances] = await Promise.all([
+        store.orders.history(found.id),
+        orderFindings(store, found),
+      ]);
+      return { order: found, history: entries, findings: hindrances, at: store.clock.now() };
     });
     const { terminal } = context;
-    if (context.json) terminal.json({ order, history });
+    if (context.json) terminal.json({ order, history, findings });
     else {
-      for (const line of orderPage(order, history, at, lineWidthOf(terminal))) terminal.line(line);
+      for (const line of orderPage({ order, history, findings }, at, lineWidthOf(terminal))) terminal.line(line);
       const next = nextFor(context, order);
       if (next !== "") terminal.line([span("  next: ", "dim"), span(next, "bold")]);
     }

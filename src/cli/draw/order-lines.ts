@@ -1,5 +1,5 @@
 import { formatDuration, type Json, visible } from "../../core/index.ts";
-import { noteOf } from "../../queue/index.ts";
+import { noteOf, type QueueFinding } from "../../queue/index.ts";
 import { plural, timestamp } from "../../report/index.ts";
 import type { OrderEntry, OrderRecord } from "../../store/index.ts";
 import { fit, type Line, lineWidth, type Span, span, type Tone } from "./line.ts";
@@ -86,8 +86,16 @@ function waitText(order: OrderRecord, at: number): string {
 
 /** One order with all that happened to it. Nothing is cut: what is too long for a line goes on in the next one. */
 export function orderPage(
-  order: OrderRecord,
-  history: readonly OrderEntry[],
+  {
+    order,
+    history,
+    findings,
+  }: {
+    readonly order: OrderRecord;
+    readonly history: readonly OrderEntry[];
+    /** What keeps it from being started. */
+    readonly findings: readonly QueueFinding[];
+  },
   at: number,
   columns: number,
 ): readonly Line[] {
@@ -96,8 +104,14 @@ export function orderPage(
   const name = [span(order.id), span(`   queue ${order.queue}`, "dim")];
   const title: Line[] =
     lineWidth([...state, ...name]) <= columns ? [[...state, ...name]] : [state, [span("  "), ...name]];
-  const about = facts(order, history, at).flatMap(([label, text, tone]) =>
-    goingOn([span(`  ${pad(label, 12)}`, "dim")], text, tone ?? "plain", columns),
+  const hindrances = findings.map(({ level, message }): Fact => [
+    "in the way",
+    message,
+    level === "critical" ? "bad" : "wait",
+  ]);
+  const [now, ...others] = facts(order, history, at);
+  const about = [...(now === undefined ? [] : [now]), ...hindrances, ...others].flatMap(
+    ([label, text, tone]) => goingOn([span(`  ${pad(label, 12)}`, "dim")], text, tone ?? "plain", columns),
   );
   const events = eventLines(history, columns);
   return [...title, ...about, ...(events.length > 0 ? [[]] : []), ...events];
@@ -121,7 +135,7 @@ function goingOn(
     : [begin, under(head), ...rest.map(under)];
 }
 
-type Fact = readonly [label: string, text: string, tone?: "bad" | "plain"];
+type Fact = readonly [label: string, text: string, tone?: "bad" | "wait" | "plain"];
 
 function facts(order: OrderRecord, history: readonly OrderEntry[], at: number): readonly Fact[] {
   const after = history[0]?.data["after"];

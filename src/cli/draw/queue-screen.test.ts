@@ -277,7 +277,11 @@ describe("orders on a screen", () => {
     };
     const end = { ...entry, seq: 2, event: "exhausted", to: "FAILED", data: { error } } as const;
     for (const columns of [30, 60, 120]) {
-      const lines = orderPage(order({ id, state: "FAILED", error }), [entry, end], start, columns);
+      const lines = orderPage(
+        { order: order({ id, state: "FAILED", error }), history: [entry, end], findings: [] },
+        start,
+        columns,
+      );
       const shown = text(lines);
       for (const word of [...words, id, "thumbnail", "a, b"]) expect(shown).toContain(word);
       expect(lines.filter((line) => lineWidth(line) > columns).length).toBeLessThanOrEqual(
@@ -303,7 +307,7 @@ describe("orders on a screen", () => {
           data: { reason: "not wanted (ann)" },
         },
       ];
-      const lines = orderPage(order(), history, start, columns);
+      const lines = orderPage({ order: order(), history, findings: [] }, start, columns);
       const shown = text(lines);
       expect(shown).toMatch(/prioritised\s+(\+0 ms · )?priority 0 → 50$/m);
       expect(shown).toMatch(/started\s+(\+0 ms · )?attempt 1 ·\s+host\/4026531836:19611:2835548 · fence 3$/m);
@@ -327,27 +331,39 @@ describe("orders on a screen", () => {
       data: {},
       ...change,
     });
+    const level = "warning" as const;
+    const findings = [{ level, code: "limit" as const, message: "k is held by o1, 12 wait behind it" }];
+    expect(text(orderPage({ order: order(), history: [], findings }, start, 80))).toMatch(
+      /now +waits[^\n]*\n +in the way +k is held by o1, 12 wait behind it\n/,
+    );
     const shown = text(
       orderPage(
-        order({ state: "FAILED", error: { code: "E", message: "bad\u001b[2J" }, payload: "x".repeat(400) }),
-        [
-          entry({}),
-          entry({
-            seq: 2,
-            at: start + 1_200,
-            event: "started",
-            to: "RUNNING",
-            attempt: 1,
-            worker: "host:1:2",
+        {
+          order: order({
+            state: "FAILED",
+            error: { code: "E", message: "bad\u001b[2J" },
+            payload: "x".repeat(400),
           }),
-          entry({
-            seq: 3,
-            at: start + 1_300,
-            event: "exhausted",
-            to: "FAILED",
-            data: { error: { code: "E", message: "bad" } },
-          }),
-        ],
+          history: [
+            entry({}),
+            entry({
+              seq: 2,
+              at: start + 1_200,
+              event: "started",
+              to: "RUNNING",
+              attempt: 1,
+              worker: "host:1:2",
+            }),
+            entry({
+              seq: 3,
+              at: start + 1_300,
+              event: "exhausted",
+              to: "FAILED",
+              data: { error: { code: "E", message: "bad" } },
+            }),
+          ],
+          findings: [],
+        },
         start + 5_000,
         400,
       ),

@@ -1,4 +1,5 @@
 import {
+  countBehind,
   headOfQueue,
   listWorkers,
   missingAfterMs,
@@ -7,6 +8,7 @@ import {
   queueFindings,
 } from "../../queue/index.ts";
 import type { OrderCounts, QueueConfig, Store, WorkerRecord } from "../../store/index.ts";
+import { shellWord } from "../store-place.ts";
 import { type Flow, FlowTally, flowWindowMs } from "./flow-tally.ts";
 
 /** A worker as the record knows it. */
@@ -78,7 +80,25 @@ export class QueueViewer {
       }))
       .toSorted((a, b) => a.id.localeCompare(b.id));
     const ageMs = oldest === undefined ? null : Math.max(0, at - oldest);
-    const reasons = reasonsFor({ queue: this.#queue, config, counts, ageMs, workers: seen, waiting, others });
+    const alive = seen.filter((worker) => worker.alive);
+    const behind = await countBehind(orders, this.#queue, {
+      counts,
+      paused: config.paused,
+      ageMs,
+      workers: alive,
+      waiting,
+      limits: config.limits,
+    });
+    const reasons = reasonsFor({
+      queue: this.#queue,
+      config,
+      counts,
+      ageMs,
+      workers: seen,
+      waiting,
+      behind,
+      others,
+    });
     const status = reasons.some(({ level }) => level === "critical")
       ? "critical"
       : reasons.length > 0
@@ -147,10 +167,11 @@ export function reasonsFor(facts: {
   readonly ageMs: number | null;
   readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "slots" | "memory" | "alive">[];
   readonly waiting: QueueFacts["waiting"];
+  readonly behind?: ReadonlyMap<string, number>;
   /** Queues of the store, when this one was never used and has no workers. */
   readonly others?: readonly string[];
 }): readonly QueueReason[] {
-  const { queue, config, counts, ageMs, waiting, others = [] } = facts;
+  const { queue, config, counts, ageMs, waiting, behind = new Map(), others = [] } = facts;
   const flag = queue === "default" ? "" : ` --queue ${queue}`;
   const commands: Readonly<Record<QueueFinding["code"], string>> = {
     "no-worker": "cutover worker FILE",
@@ -171,7 +192,15 @@ export function reasonsFor(facts: {
     workers,
     waiting,
     limits,
-  }).map((finding) => ({ ...finding, command: commands[finding.code] }));
+    behind,
+  }).map((finding) => ({
+    ...finding,
+    // An id that looks like an option would have to stand behind the store, which is added later.
+    command:
+      finding.order === undefined || finding.order.startsWith("-")
+        ? commands[finding.code]
+        : `cutover queue show ${shellWord(finding.order)}${flag}`,
+  }));
   // A name that is misspelt would otherwise look like a queue that is well. Only the command is told a name.
   if (others.length === 0) return reasons;
   const unknown: QueueReason = {

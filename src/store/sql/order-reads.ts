@@ -35,6 +35,7 @@ export function sqlOrderReads(
   | "nextDue"
   | "counts"
   | "untaken"
+  | "behind"
   | "oldestDue"
   | "queues"
   | "config"
@@ -65,6 +66,17 @@ export function sqlOrderReads(
         return found?.at;
       }),
     counts: (queue) => sql.read(() => counts(queue)),
+    behind: (queue, limitKey, most) =>
+      sql.read(function* () {
+        const found = yield* one<{ readonly n: number }>(
+          `SELECT count(*) AS n FROM (
+             SELECT 1 FROM orders WHERE queue = ? AND limit_key = ? AND waits = 'limit' LIMIT ?) AS line`,
+          queue,
+          limitKey,
+          most,
+        );
+        return Number(found?.n ?? 0);
+      }),
     untaken: (queue) => sql.read(() => inboxSize(queue)),
     oldestDue: (queue) => sql.read(() => oldestDue(queue, now())),
     queues: () =>

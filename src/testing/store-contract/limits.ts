@@ -21,6 +21,12 @@ export function limitContract({ describe, expect, withStore }: ContractCase): vo
       );
       await store.orders.submit([...["a", "b", "c", "d"].map((id) => limited(id)), newOrder("free")]);
       expect(await waits(store)).toEqual({ a: "room", b: "room", c: "limit", d: "limit", free: "room" });
+      const behind = [
+        store.orders.behind("q", "acme", 9),
+        store.orders.behind("q", "acme", 1),
+        store.orders.behind("other", "acme", 9),
+      ];
+      expect(await Promise.all(behind)).toEqual([2, 1, 0]);
       expect((await claimIds(store, 9)).sort()).toEqual(["a", "b", "free"]);
       expect(await claimIds(store, 9)).toEqual([]);
       await end(store, "b");
