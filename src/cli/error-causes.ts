@@ -72,7 +72,8 @@ export const errorCauses: Readonly<Record<ErrorCode, string>> = {
   CUTOVER_WAY_BACK_UNPROVEN: "A proof of the way back failed, so the phase did not begin.",
   CUTOVER_APPROVAL_INVALID:
     "The approval is of older evidence, by somebody not asked, or by the same person twice.",
-  CUTOVER_INTERRUPTED: "The run was stopped by a signal, cleanly, and can be resumed.",
+  CUTOVER_INTERRUPTED:
+    "The run, or a command that does one thing to many rows or orders, was stopped by a signal, cleanly, and can go on.",
   CUTOVER_ROUTE_UNKNOWN: "No application and no run has declared a route of this name.",
   CUTOVER_ROUTE_EPOCH: "Somebody else changed the route since it was read.",
   CUTOVER_ROUTE_DUPLICATE: "One process declared the same route twice.",
