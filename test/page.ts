@@ -11,20 +11,33 @@ interface Block {
   readonly text: string;
 }
 
-const blocksOf = (page: string): readonly Block[] =>
-  [...readFileSync(join(root, page), "utf8").matchAll(/```(sh|ts)(?: file=(\S+))?\n([^]*?)```/g)].map(
-    ([, kind, file = "", text = ""]) => ({ kind: kind as Block["kind"], file, text }),
-  );
+/** Blocks of the page that are to be run; those that need something say so behind their language, and are run where it is. */
+const blocksOf = (page: string, needs: string): readonly Block[] =>
+  [...readFileSync(join(root, page), "utf8").matchAll(/```(sh|ts)(?: file=(\S+)| (\w+))?\n([^]*?)```/g)]
+    .filter(([, , , needed = ""]) => needed === needs)
+    .map(([, kind, file = "", , text = ""]) => ({ kind: kind as Block["kind"], file, text }));
 
 export interface PageOptions {
   /** What the page's project has installed besides `cutover`. */
   readonly packages?: readonly string[];
   /** Variables of its commands. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Only blocks that need this, e.g. `postgres`; by default those that need nothing. */
+  readonly needs?: string;
 }
 
 /** Writes every file and runs every command of a page, in its order, in an empty project. How many blocks of commands ran. */
-export function runPage(page: string, { packages = [], env = {} }: PageOptions = {}): number {
+export function runPage(page: string, options: PageOptions = {}): number {
+  let ran = 0;
+  for (const _ of pageBlocks(page, options)) ran++;
+  return ran;
+}
+
+/** The same one block of commands after the other: yields when one has run. The project is removed at the end. */
+export function* pageBlocks(
+  page: string,
+  { packages = [], env = {}, needs = "" }: PageOptions = {},
+): Generator<undefined, void> {
   const dir = mkdtempSync(join(tmpdir(), "cutover-page-"));
   try {
     mkdirSync(join(dir, "node_modules/.bin"), { recursive: true });
@@ -37,9 +50,8 @@ export function runPage(page: string, { packages = [], env = {} }: PageOptions =
     writeFileSync(npx, `#!/bin/sh\nshift\nexec node "${join(root, "dist/cli/main.js")}" "$@"\n`, {
       mode: 0o755,
     });
-    const path = `${join(dir, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`;
-    let ran = 0;
-    for (const { kind, file, text } of blocksOf(page)) {
+    const path = `${join(dir, "node_modules/.bin")}:${env["PATH"] ?? process.env["PATH"] ?? ""}`;
+    for (const { kind, file, text } of blocksOf(page, needs)) {
       if (kind === "ts") writeFileSync(join(dir, file), text);
       else {
         execFileSync("bash", ["-e", "-c", text], {
@@ -48,10 +60,9 @@ export function runPage(page: string, { packages = [], env = {} }: PageOptions =
           stdio: "pipe",
           timeout: 60_000,
         });
-        ran++;
+        yield;
       }
     }
-    return ran;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
