@@ -3,7 +3,9 @@ import type { RunRecord, RunState } from "../store/index.ts";
 import { chooseRun } from "./choose-run.ts";
 import { command as route } from "./commands/route.ts";
 import { commands } from "./commands.ts";
+import { lineWidth } from "./draw/line.ts";
 import { exitOf } from "./exit-code.ts";
+import { commandPage } from "./help-pages.ts";
 import { tooOld } from "./node-version.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
 
@@ -37,6 +39,24 @@ describe("the command line", () => {
       expect(() => readArguments("route", route, argv)).toThrow(
         expect.objectContaining({ code: "CUTOVER_CLI_USAGE" }),
       );
+    }
+  });
+
+  test.each([
+    [["--shar", "10"], "expected an option of cutover route, found --shar; did you mean --share?"],
+    [["--zzzzzz"], "expected an option of cutover route, found --zzzzzz"],
+    [["-z"], "expected an option of cutover route, found -z"],
+    [["--share"], "expected a value for --share, found none"],
+    [["--json=yes"], "expected --json without a value, found one"],
+  ])("%j is refused with what was expected, what was found, and what it may have meant", (argv, message) => {
+    expect(() => readArguments("route", route, argv)).toThrow(expect.objectContaining({ message }));
+  });
+
+  test.each([40, 80, 200])("every help page fits %i columns", async (columns) => {
+    for (const [name, { load, summary }] of Object.entries(commands)) {
+      const { command } = await load();
+      const lines = commandPage(name, command, summary, columns).map(lineWidth);
+      expect(Math.max(...lines), name).toBeLessThanOrEqual(columns);
     }
   });
 

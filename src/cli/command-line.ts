@@ -24,7 +24,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     const args = readArguments(name, command, rest);
     if (args.flag("help")) {
       const { commandPage } = await import("./help-pages.ts");
-      for (const line of commandPage(name, command, entry.summary)) terminal.line(line);
+      for (const line of commandPage(name, command, entry.summary, terminal.columns())) terminal.line(line);
       return 0;
     }
     const address = storeAddress(args.text("store"), process.env["CUTOVER_STORE"], process.cwd());

@@ -23,34 +23,58 @@ export function overview(version: string): readonly Line[] {
   ];
 }
 
-/** The help page of one command. */
-export function commandPage(name: string, command: Command, summary: string): readonly Line[] {
+/** Columns that a text has at most: longer lines are hard to read. */
+const widest = 78;
+
+/** The help page of one command, in lines that fit so many columns. */
+export function commandPage(
+  name: string,
+  command: Command,
+  summary: string,
+  columns: number,
+): readonly Line[] {
   const options = Object.entries({ ...command.options, ...everyCommand });
-  const width = Math.max(...options.map(([name, option]) => optionText(name, option).length)) + 2;
+  const width = Math.max(...options.map(([option, spec]) => optionText(option, spec).length)) + 2;
+  const text = Math.min(widest, columns - 1);
+  const usage = `usage: cutover ${command.usage}`;
   return [
-    [span(`usage: cutover ${command.usage}`, "bold"), span("   "), span(summary)],
+    ...(usage.length + 3 + summary.length <= text
+      ? [[span(usage, "bold"), span(`   ${summary}`)]]
+      : [
+          ...wrap(usage, text).map((line) => [span(line, "bold")]),
+          ...wrap(summary, text).map((line) => [span(line)]),
+        ]),
     ...command.help.flatMap((paragraph): readonly Line[] => [
       [],
-      ...wrap(paragraph, 78).map((text) => [span(text)]),
+      ...wrap(paragraph, text).map((line) => [span(line)]),
     ]),
-    ...partLines(name),
+    ...partLines(name, text),
     [],
-    ...options.map(([name, option]): Line => [
-      span(`  ${pad(optionText(name, option), width)}`, "bold"),
-      span(option.help),
-    ]),
+    ...options.flatMap(([option, spec]) => optionLines(optionText(option, spec), spec.help, width, text)),
   ];
 }
 
+/** An option beside what it means; on a narrow terminal above it. */
+function optionLines(option: string, help: string, width: number, columns: number): readonly Line[] {
+  const beside = columns - width - 2 >= 24;
+  const [first = "", ...rest] = wrap(help, beside ? columns - width - 2 : columns - 6);
+  const under = " ".repeat(beside ? width + 2 : 6);
+  const lines = rest.map((line): Line => [span(under), span(line)]);
+  return beside
+    ? [[span(`  ${pad(option, width)}`, "bold"), span(first)], ...lines]
+    : [[span(`  ${option}`, "bold")], [span(under), span(first)], ...lines];
+}
+
 /** The commands that a command is made of, e.g. `queue ls`. */
-function partLines(name: string): readonly Line[] {
+function partLines(name: string, columns: number): readonly Line[] {
   const parts = Object.entries(commands).filter(([each]) => each.startsWith(`${name} `));
   if (parts.length === 0) return [];
+  const help = `cutover help ${name} WORD`;
   return [
     [],
-    ...parts.map(([part, { summary }]): Line => [span(`  ${pad(part, 16)}`, "bold"), span(summary)]),
+    ...parts.flatMap(([part, { summary }]) => optionLines(part, summary, 16, columns)),
     [],
-    [span(`  cutover help ${name} WORD`, "bold"), span("   options of one of them")],
+    ...optionLines(help, "options of one of them", help.length + 3, columns),
   ];
 }
 

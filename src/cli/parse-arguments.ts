@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { asError, CutoverError } from "../core/index.ts";
+import { asError, CutoverError, nearest } from "../core/index.ts";
 import type { Arguments, Command, OptionSpec } from "./command.ts";
 
 /** Options that every command takes. */
@@ -57,9 +57,21 @@ function parse(
     );
     return parseArgs({ args: [...argv], options: config, allowPositionals: true, strict: true });
   } catch (cause) {
-    // Node's own text names the option; its second sentence explains how to pass a word that begins with a dash.
-    throw usage(name, command, asError(cause).message.split(". ")[0] ?? "");
+    throw usage(name, command, misread(name, Object.keys(options), asError(cause)));
   }
+}
+
+/** What Node found wrong, in our words; its other sentences explain how to pass a word that begins with a dash. */
+function misread(name: string, options: readonly string[], { message, code }: NodeJS.ErrnoException): string {
+  const [, typed = ""] = /'(?:-\w, )?--?([^'\s]+)/.exec(message) ?? [];
+  if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+    const near = nearest(typed, options);
+    const shown = /'([^']+)'/.exec(message)?.[1] ?? typed;
+    return `expected an option of cutover ${name}, found ${shown}${near === undefined ? "" : `; did you mean --${near}?`}`;
+  }
+  if (message.includes("argument missing")) return `expected a value for --${typed}, found none`;
+  if (message.includes("does not take an argument")) return `expected --${typed} without a value, found one`;
+  return message.split(". ")[0] ?? "";
 }
 
 function usage(name: string, command: Command, message: string): CutoverError {

@@ -232,12 +232,15 @@ export async function needRecord(
   if (!found) throw missing(place);
 }
 
-/** For questions about all that a store holds, where there is none. */
-export function noStore(place: StorePlace, expected = "a store"): CutoverError {
+/**
+ * For questions about all that a store holds, where there is none.
+ * @param besides how else one comes about, at the end of the remedy
+ */
+export function noStore(place: StorePlace, expected = "a store", besides = ""): CutoverError {
   return new CutoverError("CUTOVER_STORE_UNAVAILABLE", {
     message: `expected ${expected}, found none`,
     place: shownStore(place),
-    remedy: "name it: --store sqlite:FILE, --store postgres://…, or the folder of a migration",
+    remedy: `name it: --store sqlite:FILE, --store postgres://…, or the folder of a migration${besides}`,
   });
 }
 

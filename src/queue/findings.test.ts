@@ -28,6 +28,11 @@ const well: QueueFacts = {
 test.each([
   ["nothing", {}, []],
   ["critical", { workers: [] }, ["no-worker: 3 orders wait and no worker is there"]],
+  [
+    "critical",
+    { workers: [], counts: { ...counts, PENDING: 12_345 } },
+    ["no-worker: 12,345 orders wait and no worker is there"],
+  ],
   ["warning", { paused: true }, ["paused: paused: no worker starts anything"]],
   ["warning", { ageMs: 60_000 }, ["age: the oldest order has waited 01:00 for room"]],
   ["warning", { counts: { ...counts, FAILED: 6 } }, ["failed: 6 failed and wait for a person"]],

@@ -48,7 +48,7 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
     findings.push({
       level: "critical",
       code: "no-worker",
-      message: `${counts.PENDING} ${counts.PENDING === 1 ? "order waits" : "orders wait"} and no worker is there`,
+      message: `${counts.PENDING.toLocaleString("en")} ${counts.PENDING === 1 ? "order waits" : "orders wait"} and no worker is there`,
     });
   if (facts.paused) warn("paused", "paused: no worker starts anything");
   if (workers.length > 0) {
@@ -68,7 +68,10 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
   if (ageMs !== null && ageMs >= ageLimitMs)
     warn("age", `the oldest order has waited ${formatDuration(ageMs)} for room`);
   if (counts.FAILED > 0)
-    warn("failed", `${counts.FAILED} failed and ${counts.FAILED === 1 ? "waits" : "wait"} for a person`);
+    warn(
+      "failed",
+      `${counts.FAILED.toLocaleString("en")} failed and ${counts.FAILED === 1 ? "waits" : "wait"} for a person`,
+    );
   return findings;
 }
 

@@ -88,7 +88,10 @@ export function judgeHealth(input: HealthInput): QueueHealth {
     say("memory-unread", `${input.memoryTrouble}; the memory of the machine is used instead`);
   }
   if (full >= settings.warning) {
-    say("depth", `${input.unfinished} orders of at most ${settings.depth} are unfinished`);
+    say(
+      "depth",
+      `${input.unfinished.toLocaleString("en")} orders of at most ${settings.depth.toLocaleString("en")} are unfinished`,
+    );
   }
   for (const { code, message } of input.findings) say(code, message);
   if (input.heartbeatTrouble !== undefined) {

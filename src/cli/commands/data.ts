@@ -10,7 +10,8 @@ export const command: Command = {
   options: {},
   words: 0,
   run: (context) => {
-    for (const line of commandPage("data", command, "move and check data")) context.terminal.line(line);
+    for (const line of commandPage("data", command, "move and check data", context.terminal.columns()))
+      context.terminal.line(line);
     return Promise.resolve(0);
   },
 };

@@ -24,7 +24,9 @@ export const command: Command = {
       const { command: found } = await entry.load();
       if (context.json)
         context.terminal.json({ usage: found.usage, summary: entry.summary, options: found.options });
-      else for (const line of commandPage(topic, found, entry.summary)) context.terminal.line(line);
+      else
+        for (const line of commandPage(topic, found, entry.summary, context.terminal.columns()))
+          context.terminal.line(line);
       return 0;
     }
     explain(context, codeOf(topic));

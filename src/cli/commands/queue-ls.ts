@@ -23,7 +23,7 @@ const usual: readonly OrderState[] = ["PENDING", "PREPARING", "RUNNING", "WAITIN
 export const command: Command = {
   usage: "queue ls [--state STATE,…] [--kind KIND] [--limit N] [--after ID]",
   help: [
-    "Lists orders by id, that is by the time of their submission: those not finished and those that failed, unless --state says otherwise. --after goes on where the page before ended.",
+    "Lists orders by id; ids that nobody chose are in the order of submission: those not finished and those that failed, unless --state says otherwise. --after goes on where the page before ended.",
     "States: PENDING, PREPARING, RUNNING, WAITING_RETRY, COMPLETED, FAILED, CANCELLED; open for the unfinished ones, all for all.",
   ],
   options: {

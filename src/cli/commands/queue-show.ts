@@ -34,7 +34,8 @@ export const command: Command = {
     const { terminal } = context;
     if (context.json) terminal.json({ order, history, findings });
     else {
-      for (const line of orderPage({ order, history, findings }, at, lineWidthOf(terminal))) terminal.line(line);
+      for (const line of orderPage({ order, history, findings }, at, lineWidthOf(terminal)))
+        terminal.line(line);
       const next = nextFor(context, order);
       if (next !== "") terminal.line([span("  next: ", "dim"), span(next, "bold")]);
     }

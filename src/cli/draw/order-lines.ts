@@ -23,7 +23,7 @@ export function orderTable(orders: readonly OrderRecord[], at: number, columns: 
     const name = [
       span(` ${face.mark} `, face.tone),
       span(pad(order.id, idWidth), "bold"),
-      span(`  ${pad(order.kind, kindWidth)}  `),
+      span(`  ${inOne ? pad(order.kind, kindWidth) : order.kind}  `),
     ];
     const now = span(standing(order, at));
     if (!inOne)

@@ -113,6 +113,18 @@ describe("the screen of a queue", () => {
     expect(shown).toContain("○ host:3:4  200 slots · thumbnail · #gpu · silent for 01:30");
   });
 
+  test("keeps failures and the age on a narrow terminal", () => {
+    const shown = text(queueScreen(view(), { ...options, columns: 40 }));
+    expect(shown).toMatch(/ in 1,203\/s · done 1,198\/s\n retried 1\/s · failed 0\.2\/s   last/);
+    expect(shown).toContain("oldest 8.0 s");
+    expect(shown).not.toContain("…\n ○");
+  });
+
+  test("a list in two lines cuts no kind that there is room for", () => {
+    const long = order({ kind: "a-kind-with-a-rather-long-name" });
+    expect(text(orderTable([long], start, 80))).toContain("a-kind-with-a-rather-long-name");
+  });
+
   test("says what stands in the way and which command leads on, in the same store", () => {
     const reasons = reasonsFor({
       queue: "pictures",

@@ -50,7 +50,7 @@ interface Layout {
 function laidOut(view: QueueView, options: ScreenOptions, { gaps, empty, times }: Layout): readonly Line[] {
   const { columns } = options;
   const gap: readonly Line[] = gaps ? [[]] : [];
-  const top = [header(view, options), rates(view), ...gap, ...stateLines(view, columns, empty)];
+  const top = [header(view, options), ...rates(view, columns), ...gap, ...stateLines(view, columns, empty)];
   const middle = times ? [...gap, ...spreadLines(view, columns), ...gap] : [];
   const bottom = reasonLines(view, options, gap);
   const room = Math.max(1, options.rows - top.length - middle.length - bottom.length - 1);
@@ -69,15 +69,19 @@ function header(view: QueueView, { columns, store }: ScreenOptions): Line {
   );
 }
 
-function rates({ flow: rate }: QueueView): Line {
-  return [
-    span(" in "),
-    span(perSecond(rate.submitted), "bold"),
-    span(" · done "),
-    span(perSecond(rate.completed), "bold"),
-    span(` · retried ${perSecond(rate.retried)} · failed ${perSecond(rate.failed)}`),
-    span(`   last ${formatDuration(rate.windowMs)}`, "dim"),
+/** Goes on in the next line where there is no room: what is cut off would be the failures. */
+function rates({ flow: rate }: QueueView, columns: number): readonly Line[] {
+  const words = [
+    `in ${perSecond(rate.submitted)}`,
+    `done ${perSecond(rate.completed)}`,
+    `retried ${perSecond(rate.retried)}`,
+    `failed ${perSecond(rate.failed)}`,
   ];
+  const lines = flow(words, columns - 2);
+  return lines.map((text, index) => [
+    span(` ${text}`),
+    ...(index === lines.length - 1 ? [span(`   last ${formatDuration(rate.windowMs)}`, "dim")] : []),
+  ]);
 }
 
 function stateLines(view: QueueView, columns: number, empty: boolean): readonly Line[] {
@@ -89,7 +93,9 @@ function stateLines(view: QueueView, columns: number, empty: boolean): readonly 
     const face = orderFaces[state];
     const n = view.counts[state];
     const age =
-      state === "PENDING" && view.ageMs !== null ? `oldest waits ${formatDuration(view.ageMs)}` : "";
+      state === "PENDING" && view.ageMs !== null
+        ? `oldest ${barWidth === 0 ? "" : "waits "}${formatDuration(view.ageMs)}`
+        : "";
     return [
       span(` ${face.mark} `, n === 0 ? "dim" : face.tone),
       span(pad(face.word, 14), n === 0 ? "dim" : "plain"),

@@ -59,7 +59,7 @@ export async function useOrders<T>(context: CommandContext, use: (store: Store) 
     done = { value: await use(store) };
   });
   if (done !== undefined) return done.value;
-  throw noStore(context, "a store with queues");
+  throw noStore(context, "a store with queues", "; whoever submits or works makes one");
 }
 
 /** The queue's own door, for what changes orders: its rules are written there, once. */
