@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { asError, CutoverError, nearest } from "../core/index.ts";
+import { asError, CutoverError, nearest, visible } from "../core/index.ts";
 import type { Arguments, Command, OptionSpec } from "./command.ts";
 
 /** Options that every command takes. */
@@ -22,7 +22,10 @@ export function readArguments(name: string, command: Command, argv: readonly str
   const options = { ...everyCommand, ...command.options };
   const { values, positionals } = parse(name, command, options, argv);
   if (positionals.length > command.words) {
-    throw usage(name, command, `expected at most ${command.words} words, found ${positionals.length}`);
+    const most =
+      command.words === 0 ? "no word" : command.words === 1 ? "one word" : `${command.words} words`;
+    const extra = positionals.slice(command.words).map((word) => JSON.stringify(visible(word.slice(0, 60))));
+    throw usage(name, command, `expected ${most} after cutover ${name}, found also ${extra.join(", ")}`);
   }
   return {
     positionals,

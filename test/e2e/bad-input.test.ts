@@ -32,7 +32,7 @@ describe("a command line that cannot be understood", () => {
 
   test.each([
     [["status", "--colour"], "--colour"],
-    [["run", "a.ts", "b.ts"], "at most 1 words"],
+    [["run", "a.ts", "b.ts"], "expected one word after cutover run"],
     [["route", "x", "--stage"], "--stage"],
     [["route", "x", "--stage", "on", "--reason", "r"], "expected a stage"],
     [["audit", "erase"], "erase"],

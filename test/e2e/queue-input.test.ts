@@ -135,6 +135,24 @@ describe("bad input to the commands of a queue", () => {
     expect([meant.code, meant.stderr]).toEqual([0, ""]);
   });
 
+  test.each([
+    [["ls"]],
+    [["workers"]],
+    [["cancel", "--all", "--reason", "x"]],
+    [["retry", "--failed"]],
+    [["prune", "--older-than", "1d"]],
+  ])("a queue that nobody ever used is told of by a command that finds nothing in it: %j", async (words) => {
+    withOrders();
+    const where = ["--store", "sqlite:work.db"];
+    const misspelt = await project.run("queue", ...words, "--queue", "job", ...where);
+    expect([misspelt.code, misspelt.stderr]).toEqual([
+      0,
+      "⚠ nothing was ever seen of queue job; the store has jobs\n",
+    ]);
+    const { stderr } = await project.run("queue", ...words, "--queue", "job", "--json", ...where);
+    expect(stderr).toBe("");
+  });
+
   test("a command makes no store, and says how to name one", async () => {
     for (const words of [["queue"], ["queue", "ls"], ["queue", "pause", "--reason", "x"]]) {
       const ended = await project.run(...words, "--store", "sqlite:none.db");

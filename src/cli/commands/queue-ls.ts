@@ -14,6 +14,7 @@ import {
   stateOption,
   statesOf,
   useOrders,
+  warnUnseen,
 } from "../queue/use-orders.ts";
 
 /** Orders read at a time when only some of a page are wanted. */
@@ -23,7 +24,7 @@ const usual: readonly OrderState[] = ["PENDING", "PREPARING", "RUNNING", "WAITIN
 export const command: Command = {
   usage: "queue ls [--state STATE,…] [--kind KIND] [--limit N] [--after ID]",
   help: [
-    "Lists orders by id; ids that nobody chose are in the order of submission: those not finished and those that failed, unless --state says otherwise. --after goes on where the page before ended.",
+    "Lists orders by id (those that nobody chose are in the order of submission): those not finished and those that failed, unless --state says otherwise. --after goes on where the page before ended.",
     "States: PENDING, PREPARING, RUNNING, WAITING_RETRY, COMPLETED, FAILED, CANCELLED; open for the unfinished ones, all for all.",
   ],
   options: {
@@ -40,6 +41,7 @@ export const command: Command = {
     const { found, more, at, total } = await useOrders(context, async (store) => {
       const page = await read(context, store, states, limit + 1);
       const counts = await store.orders.counts(queueName(context));
+      if (page.length === 0) await warnUnseen(context, store);
       return {
         found: page.slice(0, limit),
         more: page.length > limit,

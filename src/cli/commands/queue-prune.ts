@@ -3,7 +3,7 @@ import { plural } from "../../report/index.ts";
 import type { Command } from "../command.ts";
 import { span } from "../draw/line.ts";
 import { ManyProgress, stoppedEarly } from "../queue/many-progress.ts";
-import { queueCommand, queueName, queueOption, useOrders } from "../queue/use-orders.ts";
+import { queueCommand, queueName, queueOption, useOrders, warnUnseen } from "../queue/use-orders.ts";
 
 /** Orders removed in one commit: few enough that workers do not wait for it. */
 const batch = 500;
@@ -28,14 +28,16 @@ export const command: Command = {
     }
     const age = Math.ceil(parseDuration(text));
     const queue = queueName(context);
-    const { removed, stopped } = await useOrders(context, async ({ orders, clock }) => {
-      const before = clock.now() - age;
+    const { removed, stopped } = await useOrders(context, async (store) => {
+      const { orders } = store;
+      const before = store.clock.now() - age;
       using progress = new ManyProgress(context, "prune");
       for (let sum = 0; ;) {
         if (context.interrupted.aborted) return { removed: sum, stopped: true };
         const n = await orders.prune(queue, before, batch);
         sum += n;
         progress.set(sum);
+        if (sum === 0) await warnUnseen(context, store);
         if (n < batch) return { removed: sum, stopped: false };
       }
     });

@@ -2,7 +2,7 @@ import type { Command } from "../command.ts";
 import { workerLines } from "../draw/queue-screen.ts";
 import { QueueViewer } from "../queue/queue-view.ts";
 import { lineWidthOf } from "../terminal.ts";
-import { queueName, queueOption, useOrders } from "../queue/use-orders.ts";
+import { queueName, queueOption, useOrders, warnUnseen } from "../queue/use-orders.ts";
 
 export const command: Command = {
   usage: "queue workers",
@@ -12,7 +12,11 @@ export const command: Command = {
   options: queueOption,
   words: 0,
   async run(context) {
-    const view = await useOrders(context, (store) => new QueueViewer(store, queueName(context)).view());
+    const view = await useOrders(context, async (store) => {
+      const seen = await new QueueViewer(store, queueName(context)).view();
+      if (seen.workers.length === 0) await warnUnseen(context, store);
+      return seen;
+    });
     if (context.json) context.terminal.json(view.workers);
     else
       for (const line of workerLines(view, lineWidthOf(context.terminal), Number.POSITIVE_INFINITY))

@@ -5,7 +5,7 @@ import type { QueueView, WorkerView } from "../queue/queue-view.ts";
 import { bar } from "./bar.ts";
 import { ends, fit, type Line, span, type Tone } from "./line.ts";
 import { orderFaces, orderStateNames } from "./order-face.ts";
-import { flow, pad, textWidth } from "./text-width.ts";
+import { flow, pad, textWidth, wrap } from "./text-width.ts";
 
 export interface ScreenOptions {
   readonly columns: number;
@@ -100,8 +100,7 @@ function stateLines(view: QueueView, columns: number, empty: boolean): readonly 
       span(` ${face.mark} `, n === 0 ? "dim" : face.tone),
       span(pad(face.word, 14), n === 0 ? "dim" : "plain"),
       span(pad(count(n), numbers, "left"), n === 0 ? "dim" : "bold"),
-      span("  "),
-      ...(barWidth === 0 ? [] : bar(total === 0 ? 0 : n / total, barWidth)),
+      ...(barWidth === 0 ? [] : [span("  "), ...bar(total === 0 ? 0 : n / total, barWidth)]),
       span(age === "" ? "" : `  ${age}`, "dim"),
     ];
   });
@@ -184,13 +183,14 @@ function reasonLines(
     const tone: Tone = level === "critical" ? "bad" : "wait";
     const mark = level === "critical" ? "✖" : "⚠";
     const step = command === "" ? "" : `npx ${command}${storeFlag}`;
-    const first = flow([message], columns - 4)[0] ?? "";
-    const both = textWidth(first) + textWidth(step) + 8 <= columns;
+    const [first = "", ...rest] = wrap(message, columns - 4);
+    const both = rest.length === 0 && textWidth(first) + textWidth(step) + 8 <= columns;
     const head: Line = [span(` ${mark} `, tone), span(first)];
-    if (step === "") return [head];
+    const says = [head, ...rest.map((line): Line => [span(`   ${line}`)])];
+    if (step === "") return says;
     return both
       ? [[...head, span(" → ", "dim"), span(step, "bold")]]
-      : [head, [span("   → ", "dim"), span(step, "bold")]];
+      : [...says, [span("   → ", "dim"), span(step, "bold")]];
   });
   if (keys !== "") lines.push(...gap, [span(` ${keys}`, "dim")]);
   return lines.length === 0 ? [] : [...gap, ...lines];

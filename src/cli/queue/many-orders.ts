@@ -3,7 +3,7 @@ import { count, plural } from "../../report/index.ts";
 import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
 import { ManyProgress } from "./many-progress.ts";
-import { numberOf, queueName, typedId } from "./use-orders.ts";
+import { numberOf, queueName, typedId, warnUnseen } from "./use-orders.ts";
 
 /** Which of many orders a command means. */
 export const manyOptions: Readonly<Record<string, OptionSpec>> = {
@@ -47,6 +47,7 @@ export async function changeMany(
   const counts = await store.orders.counts(queue);
   const inStates = states.reduce((sum, state) => sum + counts[state], 0);
   using progress = new ManyProgress(context, doing, chosen ? inStates : Math.min(limit, inStates));
+  if (inStates === 0) await warnUnseen(context, store);
   let [seen, done, moved] = [0, 0, 0];
   const tell = (): void => progress.set(seen, chosen ? { note: `${count(done)} of them fit` } : {});
   for (let after: string | undefined; done < limit;) {

@@ -2,6 +2,7 @@ import { CutoverError, visible } from "../../core/index.ts";
 import type { Queue } from "../../queue/index.ts";
 import type { OrderRecord, OrderState, Store } from "../../store/index.ts";
 import type { CommandContext, OptionSpec } from "../command.ts";
+import { span } from "../draw/line.ts";
 import { orderStateNames } from "../draw/order-face.ts";
 import { noStore, readStore } from "../reach-store.ts";
 import { inStore, shellWord } from "../store-place.ts";
@@ -72,6 +73,22 @@ export function useQueue<T>(
     await using queue = await openQueue({ store }, { name: queueName(context) });
     return await use(queue, store);
   });
+}
+
+/**
+ * Says that the queue was never used where others were: a misspelt name would look like a queue that has nothing to do. A
+ * warning alone, for one may pause a queue before its first order.
+ */
+export async function warnUnseen(context: CommandContext, { orders }: Store): Promise<void> {
+  const queue = queueName(context);
+  const used = await orders.queues();
+  if (context.json || used.length === 0 || used.includes(queue)) return;
+  if ((await orders.workers(queue)).length > 0) return;
+  const names = `${used.slice(0, 5).join(", ")}${used.length > 5 ? ", …" : ""}`;
+  context.terminal.aside([
+    span("⚠ ", "wait"),
+    span(`nothing was ever seen of queue ${queue}; the store has ${names}`),
+  ]);
 }
 
 /** A whole number of at least one. @throws CUTOVER_CLI_USAGE */
