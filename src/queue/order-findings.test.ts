@@ -5,7 +5,7 @@ import { orderFindings } from "./order-findings.ts";
 /** An order of a kind that nobody does holds the one place of its limit key; as many as wanted wait behind it. */
 async function heldUp(
   behind: number,
-): Promise<Opened & { findingsOf(id: string): Promise<readonly string[]> }> {
+): Promise<Opened & { findingsOf: (id: string) => Promise<readonly string[]> }> {
   const opened = await open();
   const { queue, store } = opened;
   await queue.configure({ limits: { "*": { concurrency: 1 } } });
