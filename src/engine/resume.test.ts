@@ -8,6 +8,25 @@ const done = (name: string) => step(name, { run: () => {}, rollback: () => {} })
 const waiting = (name: string) =>
   step(name, { run: ({ clock, signal }) => sleep(clock, 3_600_000, signal), rollback: () => {} });
 
+/** A step that is at work for an hour at its first attempt, with what it answers when it is asked whether it is done. */
+function sending(
+  verify: NonNullable<Parameters<typeof step>[1]["verify"]>,
+  after: readonly ReturnType<typeof step>[] = [],
+): { readonly starts: readonly number[]; readonly migration: ReturnType<typeof defineMigration> } {
+  const starts: number[] = [];
+  const send = step("send", {
+    run: async ({ attempt, clock, signal }) => {
+      starts.push(attempt);
+      if (attempt === 1) await sleep(clock, 3_600_000, signal);
+    },
+    verify,
+  });
+  return {
+    starts,
+    migration: defineMigration({ name: "m", phases: [phase("p", { steps: [send, ...after] })] }),
+  };
+}
+
 /** Leaves the engine as a killed process would. */
 async function kill(rig: Rig, handle: RunHandle): Promise<void> {
   setFaultHandler(() => {
@@ -146,32 +165,16 @@ describe("a new run", () => {
 });
 
 describe("a step in flight at a crash", () => {
-  const asked = (answer: "done" | "not-done" | "unknown") => {
-    const starts: number[] = [];
-    const migration = defineMigration({
-      name: "m",
-      phases: [
-        phase("p", {
-          steps: [
-            step("send", {
-              run: async ({ attempt, clock, signal }) => {
-                starts.push(attempt);
-                if (attempt === 1) await sleep(clock, 3_600_000, signal);
-              },
-              verify: () =>
-                answer === "unknown"
-                  ? { kind: "unknown", reason: "the mail server keeps no log" }
-                  : answer === "done"
-                    ? { kind: "done", result: "sent" }
-                    : { kind: "not-done" },
-            }),
-            done("after"),
-          ],
-        }),
-      ],
-    });
-    return { starts, migration };
-  };
+  const asked = (answer: "done" | "not-done" | "unknown") =>
+    sending(
+      () =>
+        answer === "unknown"
+          ? { kind: "unknown", reason: "the mail server keeps no log" }
+          : answer === "done"
+            ? { kind: "done", result: "sent" }
+            : { kind: "not-done" },
+      [done("after")],
+    );
 
   test("that took effect is recorded as done and not started again", async () => {
     await using rig = await openRig({ isDead: () => true });
@@ -241,23 +244,7 @@ describe("a step whose verify answers with", () => {
     async (_, answer, found) => {
       await using rig = await openRig({ isDead: () => true });
       rig.engine();
-      const starts: number[] = [];
-      const migration = defineMigration({
-        name: "m",
-        phases: [
-          phase("p", {
-            steps: [
-              step("send", {
-                run: async ({ attempt, clock, signal }) => {
-                  starts.push(attempt);
-                  await sleep(clock, 3_600_000, signal);
-                },
-                verify: () => answer as boolean,
-              }),
-            ],
-          }),
-        ],
-      });
+      const { starts, migration } = sending(() => answer as boolean);
       const first = await rig.start(migration);
       await rig.clock.advance(1_000);
       await kill(rig, first);

@@ -1,16 +1,7 @@
 import { expect, test } from "vitest";
+import { replacing } from "../../test/queue/failing-store.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
-import type { OrderStore, Store } from "../store/index.ts";
 import { openQueue } from "./index.ts";
-
-/** The same store, whose answer to heartbeats is what it is told to be. */
-function answering(store: Store, renew: () => (() => Promise<never>) | undefined): Store {
-  const orders = new Proxy(store.orders, {
-    get: (target, name: keyof OrderStore) =>
-      (name === "renew" ? renew() : undefined) ?? target[name].bind(target),
-  });
-  return new Proxy(store, { get: (of, name: keyof Store) => (name === "orders" ? orders : of[name]) });
-}
 
 test.each([
   ["fails", () => Promise.reject(new Error("the store is away"))],
@@ -20,7 +11,7 @@ test.each([
   async (_, trouble) => {
     const { store, clock, pass } = await open();
     let troubled = false;
-    const cut = answering(store, () => (troubled ? trouble : undefined));
+    const cut = replacing(store, () => (troubled ? { renew: trouble } : {}));
     const queue = await openQueue({ store: cut }, { clock, lease: "15s", stagger: 0, slots: 4 });
     const begin = clock.now();
     const claimed: number[] = [];

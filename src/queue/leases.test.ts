@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { failing, refused, unanswered } from "../../test/queue/failing-store.ts";
+import { failing, refused, replacing, unanswered } from "../../test/queue/failing-store.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 import { CutoverError, sleep } from "../core/index.ts";
-import type { OrderStore, Store } from "../store/index.ts";
+import type { OrderStore } from "../store/index.ts";
 import { openQueue } from "./index.ts";
 
 const manual = { stagger: 0, random: () => 0 };
@@ -110,21 +110,17 @@ describe("a claim", () => {
         await sleep(clock, ms);
         return answer;
       };
-      const orders: OrderStore = new Proxy(store.orders, {
-        get: (target, name: keyof OrderStore) => {
-          if (name !== "claim" && name !== "renew") return target[name].bind(target);
-          return (...call: never[]) => {
-            const isFirst = calls[name]++ === 0;
-            // One heartbeat comes through at most.
-            if (name === "renew" && !(isFirst && slow === "renew")) return refused();
-            const answer = (target[name] as (...of: never[]) => Promise<unknown>)(...call);
-            return name === slow && isFirst ? answerSlowly(answer) : answer;
-          };
-        },
-      });
-      const late = new Proxy(store, {
-        get: (of, name: keyof Store) => (name === "orders" ? orders : of[name]),
-      });
+      const answered = async <T>(name: "claim" | "renew", ask: () => Promise<T>): Promise<T> => {
+        const isFirst = calls[name]++ === 0;
+        // One heartbeat comes through at most.
+        if (name === "renew" && !(isFirst && slow === "renew")) return refused();
+        const answer = ask();
+        return name === slow && isFirst ? answerSlowly(answer) : answer;
+      };
+      const late = replacing(store, (own) => ({
+        claim: (...given) => answered("claim", () => own.claim(...given)),
+        renew: (...given) => answered("renew", () => own.renew(...given)),
+      }));
       const queue = await openQueue({ store: late }, { clock, lease: "15s", ...manual });
       const aborted: number[] = [];
       const begin = clock.now();
@@ -220,11 +216,7 @@ describe("a claim", () => {
   test("of a store that refuses or does not answer: health says so soon, with the figures of before", async () => {
     const { store, clock, pass } = await open();
     let counts: (() => ReturnType<OrderStore["counts"]>) | undefined;
-    const orders = new Proxy(store.orders, {
-      get: (target, name: keyof OrderStore) =>
-        name === "counts" && counts !== undefined ? counts : target[name].bind(target),
-    });
-    const cut = new Proxy(store, { get: (of, name: keyof Store) => (name === "orders" ? orders : of[name]) });
+    const cut = replacing(store, () => (counts === undefined ? {} : { counts }));
     const queue = await openQueue({ store: cut }, { clock, stagger: 0 });
     await queue.submit("job");
     expect((await queue.health()).depth.unfinished).toBe(1);

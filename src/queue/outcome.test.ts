@@ -1,24 +1,37 @@
 import { describe, expect, test } from "vitest";
-import { failing } from "../../test/queue/failing-store.ts";
-import { gate, open, settle } from "../../test/queue/manual-queue.ts";
+import { failing, replacing } from "../../test/queue/failing-store.ts";
+import { gate, type Opened, open, settle } from "../../test/queue/manual-queue.ts";
 import { CutoverError } from "../core/index.ts";
-import type { OrderStore, Store } from "../store/index.ts";
-import { openQueue } from "./index.ts";
+import type { Store } from "../store/index.ts";
+import { openQueue, type Queue, type QueueOptions } from "./index.ts";
 
 const everything = ["renew", "change", "claim", "orphans", "seen"] as const;
 
+interface Working extends Omit<Opened, "queue"> {
+  readonly queue: Queue;
+  readonly door: ReturnType<typeof gate<string>>;
+  readonly id: string;
+}
+
+/** An order at work on a queue whose store is what `cut` makes of it. */
+async function working(cut: (store: Store) => Store, options: QueueOptions = {}): Promise<Working> {
+  const opened = await open();
+  const { store, clock, pass } = opened;
+  const queue = await openQueue({ store: cut(store) }, { clock, lease: "15s", stagger: 0, ...options });
+  const door = gate<string>();
+  queue.work("job", door.work);
+  const { id } = await queue.submit("job");
+  await pass(0);
+  return { ...opened, queue, door, id };
+}
+
 describe("the outcome of work that has ended", () => {
   test("waits for a store that is away for longer than the lease, and is recorded once it is back", async () => {
-    const { store, clock, pass } = await open();
     let away = false;
     const warnings: string[] = [];
-    const cut = failing(store, () => (away ? everything : []));
-    const queue = await openQueue(
-      { store: cut },
+    const { queue, door, id, pass } = await working(
+      (store) => failing(store, () => (away ? everything : [])),
       {
-        clock,
-        lease: "15s",
-        stagger: 0,
         log: {
           debug() {},
           info() {},
@@ -27,10 +40,6 @@ describe("the outcome of work that has ended", () => {
         },
       },
     );
-    const door = gate<string>();
-    queue.work("job", door.work);
-    const { id } = await queue.submit("job");
-    await pass(0);
     away = true;
     door.finish("worth keeping");
     for (let i = 0; i < 120; i++) await pass(1_000);
@@ -51,14 +60,15 @@ describe("the outcome of work that has ended", () => {
   });
 
   test("is refused after it when another worker took the order meanwhile", async () => {
-    const { store, clock, pass } = await open();
     let away = false;
-    const cut = failing(store, () => (away ? everything : []));
-    const first = await openQueue({ store: cut }, { clock, workerId: "one", lease: "15s", stagger: 0 });
-    const door = gate<string>();
-    first.work("job", door.work);
-    const { id } = await first.submit("job");
-    await pass(0);
+    const {
+      store,
+      clock,
+      pass,
+      queue: first,
+      door,
+      id,
+    } = await working((cut) => failing(cut, () => (away ? everything : [])), { workerId: "one" });
     away = true;
     door.finish("by one");
     const second = await openQueue({ store }, { clock, workerId: "two", stagger: 0 });
@@ -73,14 +83,10 @@ describe("the outcome of work that has ended", () => {
   });
 
   test("does not keep a queue that stops for longer than the lease", async () => {
-    const { store, clock, pass } = await open();
     let away = false;
-    const cut = failing(store, () => (away ? everything : []));
-    const queue = await openQueue({ store: cut }, { clock, lease: "15s", stagger: 0 });
-    const door = gate<string>();
-    queue.work("job", door.work);
-    const { id } = await queue.submit("job");
-    await pass(0);
+    const { store, queue, door, id, pass } = await working((cut) =>
+      failing(cut, () => (away ? everything : [])),
+    );
     away = true;
     door.finish("given up");
     for (let i = 0; i < 60; i++) await pass(1_000);
@@ -93,14 +99,8 @@ describe("the outcome of work that has ended", () => {
   });
 
   test("that was stored although the answer was an error is not told as refused", async () => {
-    const { store, clock, pass } = await open();
     let torn = false;
-    const cut = tearing(store, () => torn);
-    const queue = await openQueue({ store: cut }, { clock, lease: "15s", stagger: 0 });
-    const door = gate<string>();
-    queue.work("job", door.work);
-    const { id } = await queue.submit("job");
-    await pass(0);
+    const { queue, door, id, pass } = await working((store) => tearing(store, () => torn));
     torn = true;
     door.finish("stored at once");
     await settle();
@@ -113,17 +113,14 @@ describe("the outcome of work that has ended", () => {
 });
 
 /** The same store, whose answers to changes are lost while told to. */
-function tearing(store: Store, torn: () => boolean): Store {
-  const orders = new Proxy(store.orders, {
-    get: (target, name: keyof OrderStore) =>
-      name === "change" && torn()
-        ? async (...changes: Parameters<OrderStore["change"]>) => {
-            await target.change(...changes);
+const tearing = (store: Store, torn: () => boolean): Store =>
+  replacing(store, (own) =>
+    torn()
+      ? {
+          change: async (...changes) => {
+            await own.change(...changes);
             throw new CutoverError("CUTOVER_STORE_UNAVAILABLE", { message: "the answer was lost" });
-          }
-        : target[name].bind(target),
-  });
-  return new Proxy(store, {
-    get: (target, name: keyof Store) => (name === "orders" ? orders : target[name]),
-  });
-}
+          },
+        }
+      : {},
+  );

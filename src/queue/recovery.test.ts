@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test } from "vitest";
+import { replacing } from "../../test/queue/failing-store.ts";
 import { gate, open, type Opened, settle } from "../../test/queue/manual-queue.ts";
 import { CutoverError } from "../core/index.ts";
-import type { OrderRecord, OrderStore, Store } from "../store/index.ts";
+import type { OrderRecord } from "../store/index.ts";
 import { openQueue, type Sandbox } from "./index.ts";
 
 /** Orders that run with a worker of another machine, their work in a sandbox named `shaky`. */
@@ -84,22 +85,13 @@ describe("work that a dead worker left and that cannot be ended", () => {
   });
 });
 
-/** A store whose look for lost orders answers with what it once saw. */
-function lateLooks(store: Store, seen: () => readonly OrderRecord[]): Store {
-  const orders = new Proxy(store.orders, {
-    get: (target, name: keyof OrderStore) =>
-      name === "orphans" ? () => Promise.resolve(seen()) : target[name].bind(target),
-  });
-  return new Proxy(store, {
-    get: (target, name: keyof Store) => (name === "orders" ? orders : target[name]),
-  });
-}
-
 test("an order whose lease was renewed after somebody found it lost stays with its worker", async () => {
   const opened = await open({ workerId: "one" });
   const { store, clock } = opened;
   const [order] = await held(opened, 1);
-  const late = lateLooks(store, () => (order === undefined ? [] : [order]));
+  const late = replacing(store, () => ({
+    orphans: () => Promise.resolve(order === undefined ? [] : [order]),
+  }));
   const queue = await openQueue({ store: late }, { clock, workerId: "two", stagger: 0 });
   onTestFinished(() => queue.stop());
   queue.work("job", shaky().sandbox);
@@ -120,7 +112,7 @@ test("an order whose end was asked for after somebody found it lost ends with th
   await pass(16_000);
   const seen: OrderRecord[] = order === undefined ? [] : [order];
   await store.orders.requestCancel(id, "customer left");
-  const late = lateLooks(store, () => seen);
+  const late = replacing(store, () => ({ orphans: () => Promise.resolve(seen) }));
   const queue = await openQueue({ store: late }, { clock, lease: "15s", workerId: "two", stagger: 0 });
   onTestFinished(() => queue.stop());
   const work = shaky();

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
+import { replacing } from "../../test/queue/failing-store.ts";
 import { gate, open } from "../../test/queue/manual-queue.ts";
 import { silentLog } from "../core/index.ts";
-import type { OrderStore, Store } from "../store/index.ts";
 import { openQueue } from "./open.ts";
 import type { MemoryReading } from "./memory.ts";
 
@@ -462,21 +462,14 @@ describe("bad input", () => {
 test("a claim that is answered when its lease is nearly over is not begun: somebody else may be about to take it", async () => {
   const { store, clock, pass } = await open();
   const leases: number[] = [];
-  const late = new Proxy(store.orders, {
-    get(orders, name: keyof OrderStore) {
-      if (name !== "claim") return orders[name].bind(orders);
-      const claim: OrderStore["claim"] = async (...given) => {
-        const claimed = await orders.claim(...given);
-        if (claimed.length > 0 && leases.push(given[3]) === 1) await clock.advance(12_000);
-        return claimed;
-      };
-      return claim;
+  const late = replacing(store, (own) => ({
+    claim: async (...given) => {
+      const claimed = await own.claim(...given);
+      if (claimed.length > 0 && leases.push(given[3]) === 1) await clock.advance(12_000);
+      return claimed;
     },
-  });
-  const orders = new Proxy(store, {
-    get: (target, name: keyof Store) => (name === "orders" ? late : target[name]),
-  });
-  const queue = await openQueue({ store: orders }, { clock, stagger: 0, lease: "15s", random: () => 0 });
+  }));
+  const queue = await openQueue({ store: late }, { clock, stagger: 0, lease: "15s", random: () => 0 });
   onTestFinished(() => queue.stop());
   let begun = 0;
   queue.work("job", () => void begun++);

@@ -1,24 +1,19 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { folderEach } from "../../../test/folder-each.ts";
 import { systemClock } from "../../core/index.ts";
 import { newOrder } from "../../testing/store-contract/tools.ts";
 import type { Store } from "../store.ts";
 import { openSqliteStore } from "./open.ts";
 
-const root = mkdtempSync(join(tmpdir(), "cutover-look-"));
-chmodSync(root, 0o755);
-afterAll(() => rmSync(root, { recursive: true }));
-let folders = 0;
 let folder = "";
 let path = "";
-beforeEach(() => {
-  folder = join(root, `${++folders}`);
-  mkdirSync(folder);
+folderEach("cutover-look-", (made) => {
+  folder = made;
   path = join(folder, "work.db");
 });
 afterEach(() => chmodSync(folder, 0o755));
@@ -71,9 +66,9 @@ describe("a store that may not be written", () => {
   });
 
   test("is looked at as a backup there", async () => {
-    await using store = await open(join(root, `${folders}-source.db`));
+    await using store = await open(`${folder}-source.db`);
     await store.orders.submit([newOrder("o1")]);
-    const source = new DatabaseSync(join(root, `${folders}-source.db`));
+    const source = new DatabaseSync(`${folder}-source.db`);
     source.exec(`VACUUM INTO '${path}'`);
     source.close();
     readOnly();
@@ -104,10 +99,9 @@ describe("a store that may not be written", () => {
   });
 
   test("is refused where its log cannot be read without writing, and says what to copy", async () => {
-    await using store = await open(join(root, `${folders}-source.db`));
+    await using store = await open(`${folder}-source.db`);
     await store.orders.submit([newOrder("o1")]);
-    for (const name of ["", "-wal"])
-      copyFileSync(join(root, `${folders}-source.db${name}`), `${path}${name}`);
+    for (const name of ["", "-wal"]) copyFileSync(`${folder}-source.db${name}`, `${path}${name}`);
     readOnly();
     expect(await look()).toMatchObject({
       code: "CUTOVER_STORE_UNAVAILABLE",

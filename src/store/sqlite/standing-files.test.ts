@@ -1,23 +1,19 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { folderEach } from "../../../test/folder-each.ts";
 import type { Clock } from "../../core/index.ts";
 import { ManualClock, onFaultPoint } from "../../testing/index.ts";
 import { newOrder } from "../../testing/store-contract/tools.ts";
 import type { Store } from "../store.ts";
 import { openSqliteStore } from "./open.ts";
 
-const root = mkdtempSync(join(tmpdir(), "cutover-standing-"));
-afterAll(() => rmSync(root, { recursive: true }));
-let folders = 0;
 let folder = "";
 let path = "";
-beforeEach(() => {
-  folder = join(root, `${++folders}`);
-  mkdirSync(folder);
+folderEach("cutover-standing-", (made) => {
+  folder = made;
   path = join(folder, "work.db");
 });
 afterEach(() => onFaultPoint(undefined));
