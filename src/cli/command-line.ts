@@ -41,7 +41,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       json: args.flag("json"),
       version: packageVersion(),
       pid: process.pid,
-      interrupted: interruptSignal(name, rest),
+      interrupted: interruptSignal(name, rest, args.positionals),
     });
   } catch (thrown) {
     const error = namingCommand(toCutoverError(thrown), name);
@@ -145,11 +145,15 @@ const interruptible: ReadonlySet<string> = new Set([
   "data restore",
 ]);
 
+/** Of these only as they are typed here: `audit rebuild` blocks, and nothing is lost when a signal ends it. */
+const interruptibleAlone: ReadonlySet<string> = new Set(["audit", "audit verify"]);
+
 /** First signal: asks the command to stop cleanly. Second: ends at once, as a crash would; resume copes with both. */
-function interruptSignal(name: string, rest: readonly string[]): AbortSignal {
+function interruptSignal(name: string, rest: readonly string[], positionals: readonly string[]): AbortSignal {
   const controller = new AbortController();
-  if (![name, ...rest.map((word) => `${name} ${word}`)].some((words) => interruptible.has(words)))
-    return controller.signal;
+  const alone = interruptibleAlone.has([name, ...positionals].join(" "));
+  const among = [name, ...rest.map((word) => `${name} ${word}`)].some((words) => interruptible.has(words));
+  if (!alone && !among) return controller.signal;
   const onSignal = (): void => {
     if (controller.signal.aborted) {
       if (process.stdout.isTTY) process.stdout.write(showCursor);
@@ -158,6 +162,7 @@ function interruptSignal(name: string, rest: readonly string[]): AbortSignal {
     controller.abort(
       new CutoverError("CUTOVER_INTERRUPTED", {
         message: "expected to run to its end, found an interruption",
+        ...(alone ? { remedy: "begin it again; nothing was changed" } : {}),
       }),
     );
   };

@@ -12,12 +12,14 @@ const sayEveryMs = 5_000;
 /** Lengths of the bar: the first that the line has room for. A length for each column would make it jump with every word. */
 const barLengths = [20, 10] as const;
 
+type Things = "rows" | "orders" | "events";
+
 /** Things that go by: a line painted over on a terminal, one every few seconds on stderr elsewhere, nothing with --json. */
 export class Progress implements Disposable {
   readonly #context: CommandContext;
   readonly #screen: LiveScreen | undefined;
   readonly #begun: number;
-  readonly #things: "rows" | "orders";
+  #things: Things;
   #doing = "";
   #since = 0;
   #said: number;
@@ -26,7 +28,7 @@ export class Progress implements Disposable {
   #total: number | undefined;
 
   /** @param things what is counted; of rows their bytes, too */
-  constructor(context: CommandContext, things: "rows" | "orders" = "rows") {
+  constructor(context: CommandContext, things: Things = "rows") {
     this.#context = context;
     this.#things = things;
     this.#begun = context.clock.monotonic();
@@ -39,9 +41,10 @@ export class Progress implements Disposable {
   }
 
   /** Begins a part of the work; `total` of them, where that is known. */
-  part(doing: string, total?: number): void {
+  part(doing: string, total?: number, things: Things = this.#things): void {
     this.#doing = doing;
     this.#total = total;
+    this.#things = things;
     this.#done = 0;
     this.#bytes = 0;
     this.#since = this.#context.clock.monotonic();

@@ -13,6 +13,6 @@ export async function requireSoundRecord(store: Store, run: string): Promise<voi
     message: `expected the record of run ${run} as its events tell it, found it edited: ${reason}`,
     details: { run, brokenAt, reason, ...(row === undefined ? {} : { row: { ...row } }) },
     place: `run ${run}`,
-    ...(row === undefined ? {} : { remedy: "make the rows anew from the events: cutover audit rebuild" }),
+    ...(row === undefined ? {} : { remedy: "make the rows anew from the events: `cutover audit rebuild`" }),
   });
 }

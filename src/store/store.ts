@@ -76,12 +76,12 @@ export interface EventLog {
     readonly limit: number;
   }): Promise<readonly StoredEvent[]>;
   /**
-   * Walks the whole chain, then holds the rows of runs and routes against what the events make of them, run by run.
-   * `brokenAt` is the first event that does not fit, or the one that a row, which then is named, should tell of.
-   * @param of `run`: the events and rows of this run alone, as far as they hold together by themselves; `events` and `head`
-   * are its own then
+   * Walks the whole chain, then holds the rows of routes, runs and orders against what the events make of them. `brokenAt` is
+   * the first event that does not fit, or the one that a row, which then is named, should tell of. Others may write meanwhile.
+   * Orders are made anew in a scratch file in the folder for temporary files, about as large as they are.
+   * @throws the reason of `signal` when it aborts; CUTOVER_STORE_FULL when there is no room for the scratch file
    */
-  verify(of?: { readonly run?: string }): Promise<ChainReport>;
+  verify(of?: VerifyOptions): Promise<ChainReport>;
   count(): Promise<number>;
   /**
    * Calls `listener` after each commit with its events; returns the way to stop. Commits of this process are told at
@@ -98,6 +98,21 @@ export interface EventLog {
    * its events are not even read: of a hundred workers each would read what all the others do.
    */
   follow(): () => void;
+}
+
+export interface VerifyOptions {
+  /** The events and rows of this run alone, as far as they hold together by themselves; `events` and `head` are its own then. */
+  readonly run?: string;
+  /** Whether the rows of orders are compared, which takes some 100 µs for each. Default true. */
+  readonly orders?: boolean;
+  /** Called every few milliseconds: how many events have been walked, then how many orders compared, of about how many. */
+  readonly onProgress?: (progress: {
+    readonly part: "events" | "orders";
+    readonly done: number;
+    readonly of: number;
+  }) => void;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 export type ChainReport =

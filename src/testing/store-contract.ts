@@ -4,6 +4,7 @@ import { ManualClock } from "./manual-clock.ts";
 import { careContract } from "./store-contract/care.ts";
 import { claimContract } from "./store-contract/claims.ts";
 import { dependencyContract } from "./store-contract/dependencies.ts";
+import { editedOrdersContract } from "./store-contract/edited-orders.ts";
 import { editedRowsContract } from "./store-contract/edited-rows.ts";
 import { eventContract } from "./store-contract/events.ts";
 import { inboxContract } from "./store-contract/inbox.ts";
@@ -66,5 +67,6 @@ export function storeContract(
     eventContract(given);
     rebuildContract(given);
     editedRowsContract(given);
+    editedOrdersContract(given);
   });
 }

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { execFileSync, spawnSync } from "node:child_process";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/core/index.ts";
 import { openSqliteStore } from "../../src/store/index.ts";
@@ -200,6 +201,27 @@ describe.each<Kind>(["sqlite", "postgres"])("a queue on %s", (kind) => {
     expect(order.state).toBe("COMPLETED");
     expect(history.filter(({ event }) => event === "completed")).toHaveLength(1);
   });
+});
+
+test("an order that somebody edited is named by audit, and made anew by what it says to type", async () => {
+  newProject("sqlite");
+  using own = project;
+  const [id = ""] = submitOrders(["fail", 1], ["note", "n1"]);
+  await work("--until-empty").ended;
+  const db = new DatabaseSync(own.path("work.db"));
+  db.prepare("UPDATE orders SET state = 'COMPLETED' WHERE id = ?").run(id);
+  db.close();
+  const found = await own.run("audit", "--store", where);
+  expect(found.code).toBe(6);
+  const told = found.stderr.replaceAll(/\s+/g, " ");
+  expect(told).toContain(
+    `the row of orders with id "${id}" has state "COMPLETED", and the events tell "FAILED"`,
+  );
+  expect(told).toContain(`cutover audit rebuild --store ${where}`);
+  const rebuilt = await own.run("audit", "rebuild", "--store", where);
+  expect(rebuilt.stdout).toContain(id);
+  expect((await own.run("audit", "--store", where)).stdout).toContain("chain whole");
+  expect(await stateOf(id)).toBe("FAILED");
 });
 
 test("a backup on a read-only disk is looked at, and nothing is made beside it", async () => {

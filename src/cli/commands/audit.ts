@@ -4,6 +4,7 @@ import type { ChainReport, Store, StoredEvent } from "../../store/index.ts";
 import { chooseRun } from "../choose-run.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { type Line, span } from "../draw/line.ts";
+import { Progress } from "../progress.ts";
 import { needRecord, noRuns, noStore, ownStore, readStore, shownStore } from "../reach-store.ts";
 
 /** Events read at a time. */
@@ -12,7 +13,7 @@ const pageSize = 1_000;
 export const command: Command = {
   usage: "audit [verify | log | rebuild]",
   help: [
-    "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Then it makes the rows of runs and routes anew in memory and compares: the first that was edited is named. Exit code 6 when either does not hold.",
+    "verify (the default) walks the whole chain: each event carries the hash of the one before, so a changed, removed or inserted event is found. Then it makes the rows of runs, routes and orders anew beside the record and compares: the first that was edited is named. Exit code 6 when either does not hold. Others may write meanwhile; orders take about as much room in the folder for temporary files (TMPDIR) as they do in the record.",
     "rebuild makes all rows anew from the events, whoever edited them, and says which was the first that differed. It is refused while the chain itself is broken.",
     "log prints the events, oldest first; with --run only those of one run.",
   ],
@@ -35,7 +36,7 @@ export const command: Command = {
       return 0;
     }
     const done = await readStore(context, async (store) => {
-      if (word === "verify") verify(context, await store.events.verify());
+      if (word === "verify") verify(context, await lookedThrough(context, store));
       else await print(context, store);
       return true;
     });
@@ -43,6 +44,19 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** How far it is stands on the terminal; the first Ctrl-C ends it. */
+async function lookedThrough(context: CommandContext, store: Store): Promise<ChainReport> {
+  using progress = new Progress(context);
+  let now: string | undefined;
+  return await store.events.verify({
+    signal: context.interrupted,
+    onProgress: ({ part, done, of }) => {
+      if (part !== now) progress.part("audit", of, (now = part));
+      progress.set(done, 0);
+    },
+  });
+}
 
 function verify(context: CommandContext, chain: ChainReport): void {
   const { terminal, json } = context;
@@ -55,7 +69,7 @@ function verify(context: CommandContext, chain: ChainReport): void {
           : `expected rows as the events of a whole chain tell them, found that ${reason} (event ${brokenAt})`,
       details: { events, brokenAt, reason, ...(row === undefined ? {} : { row: { ...row } }) },
       place: shownStore(context),
-      ...(row === undefined ? {} : { remedy: "make the rows anew from the events: cutover audit rebuild" }),
+      ...(row === undefined ? {} : { remedy: "make the rows anew from the events: `cutover audit rebuild`" }),
     });
   }
   if (json) terminal.json(chain);
@@ -76,7 +90,7 @@ async function rebuild({ terminal, json }: CommandContext, store: Store): Promis
   if (json) return terminal.json({ events, edited });
   const first =
     edited === null
-      ? "runs and routes were as the events tell them"
+      ? "runs, routes and orders were as the events tell them"
       : `the first that differed: ${edited.reason}`;
   terminal.line([span("✔", "good"), span(` all rows made anew from ${count(events)} events · ${first}`)]);
 }

@@ -30,7 +30,8 @@ export function rebuildProjections({ db, events: own }: Transaction, now: number
   for (;;) {
     const stored = runProgram(db, log.next());
     if (stored.length === 0) break;
-    replayOrders(db, stored.filter(isOfQueue));
+    const broken = replayOrders(db, stored.filter(isOfQueue));
+    if (broken !== undefined) throw brokenEvent(broken);
     for (const event of stored) if (!isOfQueue(event) && !applyEvent(db, event)) throw brokenEvent(event);
   }
   runProgram(db, log.end(own));
@@ -39,11 +40,12 @@ export function rebuildProjections({ db, events: own }: Transaction, now: number
   return log.events;
 }
 
-function replayOrders(db: Connection, events: readonly StoredEvent[]): void {
+/** Makes the rows of orders that these events of queues tell of; the first event that does not follow, with nothing written. */
+export function replayOrders(db: Connection, events: readonly StoredEvent[]): StoredEvent | undefined {
   // The log is only written through this room, so the stream decides the shape of the data.
   const logged = events as unknown as readonly (LoggedOrderEvent & StoredEvent)[];
   const replay = new Replay(loadOrders(db, replayNeeds(logged), 0));
-  for (const event of logged) if (!replay.apply(streamName(event.stream), event)) throw brokenEvent(event);
+  for (const event of logged) if (!replay.apply(streamName(event.stream), event)) return event;
   const { inserted, updated } = replay.changed();
   for (const { before, row } of updated) updateRow(db, before, row);
   for (const row of inserted) insertRow(db, row);
@@ -51,6 +53,7 @@ function replayOrders(db: Connection, events: readonly StoredEvent[]): void {
   const configs = [...replay.configs].map(([queue, config]) => ({ queue, config }));
   const nothing = { events: [], inserted: [], updated: [], lanes: [], fronts: [], counts: [], limitKeys: [] };
   writeOrders(db, { ...nothing, configs, links, unlinked, taken: [], ring: [] });
+  return undefined;
 }
 
 /** Admits what the limit of the key has room for. */

@@ -147,8 +147,9 @@ export function modelContract({ describe, expect, withStore }: ContractCase): vo
         await walkWithModel(given, seededRandom(seed), 80, (found, expected) =>
           expect(found).toEqual(expected),
         );
-        // Nothing is taken, but what is due by now is told so; then the events alone give the same rows.
         const { store } = given;
+        expect(await store.events.verify()).toMatchObject({ whole: true });
+        // Nothing is taken, but what is due by now is told so; then the events alone give the same rows.
         for (let n = 0; n < 3; n++) await store.orders.claim("q", "w", starting(0), 1_000);
         const rows = await store.orders.list({ queue: "q", limit: 10_000 });
         await store.rebuild();

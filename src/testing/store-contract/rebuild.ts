@@ -143,6 +143,7 @@ export function rebuildContract({ describe, expect, withStore, tamper }: Contrac
         async ({ store, clock }) => {
           await store.orders.configure("q", { limits: { k: { concurrency: 2 } } }, "ana", "two");
           await live(store, seededRandom(seed), 500, clock);
+          expect(await store.events.verify()).toMatchObject({ whole: true });
           // Nothing is taken, but what is due by now is told so.
           for (let n = 0; n < 5; n++) await store.orders.claim("q", "w", starting(0), 1_000);
           const before = await rows(store);
@@ -152,6 +153,7 @@ export function rebuildContract({ describe, expect, withStore, tamper }: Contrac
           expect(await rows(store)).toEqual(before);
           expect(await store.events.verify()).toMatchObject({ whole: true, events });
           await live(store, seededRandom(seed + 100), 100, clock);
+          expect(await store.events.verify()).toMatchObject({ whole: true });
           const counted = await store.orders.counts("q");
           const listed = await store.orders.list({ queue: "q", limit: 1_000 });
           expect(counted.PENDING).toBe(listed.filter(({ state }) => state === "PENDING").length);
