@@ -1,6 +1,6 @@
 import { type Duration, faultPoint, timeId } from "../core/index.ts";
 import type { NewOrder, OrderEntry, OrderRecord, Store } from "../store/index.ts";
-import { type AuditTrail, countTrail, mostEntries, partOf, readTrail } from "./audit-trail.ts";
+import { type AuditTrail, countTrail, mostEntries, partOf, readTrail, unfinishedIn } from "./audit-trail.ts";
 import { duration, invalid, onlyKnown, plainObject } from "./settings.ts";
 import { isFinished } from "./states.ts";
 
@@ -16,7 +16,7 @@ export interface AuditRecoveryOptions {
   /** Look at what happened from here on: a date, milliseconds since the epoch, or a duration back from now (`"2h"`). */
   readonly since: Date | number | Extract<Duration, string>;
   readonly until?: Date | number;
-  /** Which orders were affected. Default: those that stand as FAILED. */
+  /** Which orders were affected. Default: those that stand as FAILED. One whose row is missing is told of in any case. */
   readonly match?: (found: AuditCase) => boolean;
   /** Only tells what would be done. Default false. */
   readonly dryRun?: boolean;
@@ -27,9 +27,10 @@ export interface RecoveredOrder {
   readonly kind: string;
   /**
    * `resubmitted` (or would be, in a dry run); `already`: an earlier recovery did it; `unfinished`: it is still in
-   * the queue and will run anyway.
+   * the queue and will run anyway; `missing`: it has not ended, and its row is gone, so that nobody will do it. Then
+   * `cutover audit rebuild` (`Store.rebuild`) puts it back into the queue; submitted anew it would be done twice after that.
    */
-  readonly outcome: "resubmitted" | "already" | "unfinished";
+  readonly outcome: "resubmitted" | "already" | "unfinished" | "missing";
   /** Id of the order that takes its place; null when none does, or in a dry run. */
   readonly newId: string | null;
 }
@@ -49,7 +50,7 @@ const readAtOnce = 50;
  * Finds orders by what the audit trail says of them and submits each affected one again, as a new order with the
  * payload of its first submission. Exactly once: the new order's key is made of the old id and the event that
  * finished it, so a second recovery, or one that was cut off half-way, adds nothing twice. Orders that were pruned
- * cannot be found any more. The log is read in pages, in several passes when much happened in the time.
+ * cannot be found any more; one that has not ended and has no row is reported as `missing`. The log is read in pages, in several passes when much happened in the time.
  */
 export async function recoverFromAudit(
   store: Store,
@@ -70,7 +71,9 @@ export async function recoverFromAudit(
   const orders: RecoveredOrder[] = [];
   for (let part = 0; part < parts; part++) {
     const trail = await readTrail(store, span, (id) => partOf(id, parts) === part);
+    const gone = new Set<string>();
     for await (const [id, entries, order] of withOrders(store, trail.entries)) {
+      if (order === undefined) gone.add(id);
       if (order === undefined || order.queue !== queue || !match({ order, events: entries })) continue;
       if (!isFinished(order.state)) {
         orders.push({ id, kind: order.kind, outcome: "unfinished", newId: null });
@@ -79,6 +82,8 @@ export async function recoverFromAudit(
       const key = `${keyPrefix}${trail.lastTransition.get(id) ?? (await lastTransition(store, id))}:${id}`;
       orders.push(await resubmit(store, order, key, dryRun ? keys : undefined));
     }
+    for (const [id, kind] of await unfinishedIn(store, queue, gone))
+      orders.push({ id, kind, outcome: "missing", newId: null });
   }
   return { dryRun, events, orders };
 }

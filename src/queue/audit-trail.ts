@@ -9,6 +9,7 @@ import {
   type StoredEvent,
   type SubmittedOrder,
 } from "../store/index.ts";
+import { isFinished } from "./states.ts";
 
 /** Events read in one go; each may tell of hundreds of orders and be a megabyte long. */
 const pageSize = 50;
@@ -73,6 +74,30 @@ export async function readTrail(
   return { entries, lastTransition };
 }
 
+/**
+ * Of orders that have no row: those that have not ended as the log tells it, with their kind. An order that ended was removed
+ * in time. Asked for after the row was missed, it knows everything that was ever told of it.
+ */
+export async function unfinishedIn(
+  store: Store,
+  queue: string,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const unfinished = new Map<string, string>();
+  if (ids.size === 0) return unfinished;
+  const kinds = new Map<string, string>();
+  for await (const event of eventsOf(store, { queue, from: -Infinity })) {
+    for (const order of ordersOf(event)) {
+      if (!ids.has(order.id)) continue;
+      if (event.type === "orders.submitted") kinds.set(order.id, (order as SubmittedOrder).kind);
+      const to = event.type === "orders.transition" ? (order as MovedOrder).to : "PENDING";
+      if (isFinished(to)) unfinished.delete(order.id);
+      else unfinished.set(order.id, kinds.get(order.id) ?? "");
+    }
+  }
+  return unfinished;
+}
+
 /** Which of `parts` an order belongs to: the same in each pass. */
 export function partOf(id: string, parts: number): number {
   let hash = 7;
@@ -80,7 +105,7 @@ export function partOf(id: string, parts: number): number {
   return hash % parts;
 }
 
-async function* eventsOf(store: Store, { queue, from }: Span): AsyncGenerator<StoredEvent> {
+async function* eventsOf(store: Store, { queue, from }: Omit<Span, "until">): AsyncGenerator<StoredEvent> {
   for (let after = 0; ;) {
     const page = await store.events.read({ stream: `queue:${queue}`, after, limit: pageSize });
     for (const event of page) if (event.at >= from && event.type.startsWith("orders.")) yield event;
