@@ -22,15 +22,15 @@ const at = {
  * The first column in which the row of an order is not what the events make of it. Left out is what claims may write down
  * later without an event: how long a lease runs, for which of room, time and limit a PENDING order waits once it has its
  * turn, and whether followers are still to be told.
- * @param late whether some ended order has followers that are still to be told: then one may wait for more than are left
+ * @param mayWaitForMore whether it may wait for more than are left: followers that are many are told later
  */
 export function differingOrder(
   expected: OrderCells,
   found: OrderCells,
-  late: boolean,
+  mayWaitForMore: () => boolean,
 ): Differing | undefined {
   for (const [index, { name }] of orderColumns.entries()) {
-    const wanted = wantedCell(index, expected, found, late);
+    const wanted = wantedCell(index, expected, found, mayWaitForMore);
     const had = found[index] ?? null;
     if (wanted === had || (wanted !== null && had !== null && String(wanted) === String(had))) continue;
     return {
@@ -65,7 +65,12 @@ function toldIn(cells: OrderCells): number {
 }
 
 /** What has to stand in a column; what was found where anything may. */
-function wantedCell(index: number, expected: OrderCells, found: OrderCells, late: boolean): RowValue {
+function wantedCell(
+  index: number,
+  expected: OrderCells,
+  found: OrderCells,
+  mayWaitForMore: () => boolean,
+): RowValue {
   const told = expected[index] ?? null;
   const had = found[index] ?? null;
   const isPending = expected[at.state] === "PENDING";
@@ -75,7 +80,7 @@ function wantedCell(index: number, expected: OrderCells, found: OrderCells, late
     case at.leaseUntil:
       return isHeld(expected[3]) === (had !== null) ? had : told;
     case at.blockedBy:
-      return late && isPending && Number(had) > Number(told) ? had : told;
+      return isPending && Number(had) > Number(told) && mayWaitForMore() ? had : told;
     case at.dueAt:
       return !isPending || waitsForItsTime(expected) ? told : had;
     case at.waits: {

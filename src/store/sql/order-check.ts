@@ -110,7 +110,7 @@ export class OrderCheck {
         const missing = expected.unfinishedAfter(after);
         return missing === undefined ? undefined : missingOrder(missing);
       }
-      const differing = differingRow(expected.rows(after, last), found, { newest, late });
+      const differing = differingRow(expected, { after, last }, found, { newest, late });
       if (differing !== undefined) return differing;
       this.#compared += found.length;
       after = last;
@@ -162,12 +162,13 @@ export class OrderCheck {
 }
 
 function differingRow(
-  expected: readonly OrderCells[],
+  expected: ExpectedOrders,
+  { after, last }: { readonly after: string; readonly last: string },
   found: readonly OrderCells[],
   { newest, late }: { readonly newest: number; readonly late: boolean },
 ): Differing | undefined {
   const rows = new Map(found.map((cells) => [cells[0], cells]));
-  for (const cells of expected) {
+  for (const cells of expected.rows(after, last)) {
     const row = rows.get(cells[0]);
     rows.delete(cells[0]);
     const differing =
@@ -175,7 +176,7 @@ function differingRow(
         ? isFinished(cells[3])
           ? undefined
           : missingOrder(cells)
-        : differingOrder(cells, row, late);
+        : differingOrder(cells, row, () => late || expected.mayWaitAgain(cells[0]));
     if (differing !== undefined) return differing;
   }
   const [stray] = rows.values();

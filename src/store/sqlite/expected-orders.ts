@@ -2,6 +2,7 @@ import { systemClock } from "../../core/index.ts";
 import { type OrderCells, orderColumnNames } from "../order-rows.ts";
 import { ordersTold } from "../orders-told.ts";
 import { type LoggedOrderEvent, replayNeeds } from "../orders/replay.ts";
+import { isFinished } from "../orders/row.ts";
 import type { StoredEvent } from "../run-events.ts";
 import { Connection } from "./connection.ts";
 import { replayOrders } from "./rebuild.ts";
@@ -38,7 +39,8 @@ export class ExpectedOrders {
     for (const { name } of indexes) this.#db.exec(`DROP INDEX ${name}`);
     this.#db.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE;
       CREATE TABLE told_links (leader TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (leader, id))
-      WITHOUT ROWID; BEGIN`);
+      WITHOUT ROWID;
+      CREATE TABLE told_again (id TEXT PRIMARY KEY) WITHOUT ROWID; BEGIN`);
   }
 
   /**
@@ -52,6 +54,7 @@ export class ExpectedOrders {
       const logged = event as unknown as LoggedOrderEvent;
       if (logged.type === "orders.submitted") this.#keepLinks(logged);
       else for (const id of replayNeeds([logged]).followersOf) this.#tellOthers(id);
+      if (logged.type === "orders.transition") this.#keepRequeued(logged);
       return true;
     } catch (error) {
       throw storeError(error, place);
@@ -94,6 +97,11 @@ export class ExpectedOrders {
     return this.#db.get("SELECT 1 FROM told_links WHERE leader = ? AND id = ?", ...link) !== undefined;
   }
 
+  /** Whether an order it was told to wait for was requeued after its end: if claims had not told it by then, it waits again. */
+  mayWaitAgain(id: string): boolean {
+    return this.#db.get("SELECT 1 FROM told_again WHERE id = ?", id) !== undefined;
+  }
+
   configs(): readonly { readonly queue: string; readonly config: string }[] {
     return this.#db.all("SELECT queue, config FROM queue_configs ORDER BY queue");
   }
@@ -106,6 +114,12 @@ export class ExpectedOrders {
     for (const { id, after } of ordersTold(event.data))
       for (const leader of after)
         this.#db.run("INSERT OR REPLACE INTO told_links VALUES (?, ?, ?)", leader, id, event.seq);
+  }
+
+  #keepRequeued(event: Extract<LoggedOrderEvent, { type: "orders.transition" }>): void {
+    for (const { id, from, to } of ordersTold(event.data))
+      if (isFinished(from) && !isFinished(to))
+        this.#db.run("INSERT OR IGNORE INTO told_again SELECT id FROM told_links WHERE leader = ?", id);
   }
 
   /** Followers that are more than are replayed with the end of their leader; claims tell those without an event. */

@@ -187,6 +187,30 @@ export function editedOrdersContract({
     });
 
     withStore(
+      "are whole where one that others wait for was requeued before all were told",
+      async ({ store }) => {
+        const many = Array.from({ length: 2_500 }, (_, n) =>
+          newOrder(`f${n}`, { after: ["a"], ifAfterFails: "run" }),
+        );
+        await store.orders.submit([newOrder("a"), ...many]);
+        await claimIds(store, 1);
+        const { fence } = await end(store, "a", "FAILED");
+        await store.orders.change([{ id: "a", fence, from: ["FAILED"], to: "PENDING", event: "requeued" }]);
+        const blocked = (await store.orders.list({ queue: "q", limit: 3_000 })).filter(
+          ({ blockedBy }) => blockedBy > 0,
+        );
+        expect(blocked.length > 0).toBe(true);
+        expect(await store.events.verify()).toMatchObject({ whole: true });
+        await claimIds(store, 3_000);
+        await end(store, "a");
+        expect(await store.events.verify()).toMatchObject({ whole: true });
+        await claimIds(store, 3_000);
+        await claimIds(store, 3_000);
+        expect(await store.events.verify()).toMatchObject({ whole: true });
+      },
+    );
+
+    withStore(
       "are not looked at where that is not wanted, and no further once it is called off",
       async ({ store }) => {
         await grow(store);
