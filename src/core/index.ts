@@ -8,6 +8,7 @@ export { CutoverError, type CutoverErrorInit, hasCode, isCutoverError } from "./
 export { faultPoint, setFaultHandler } from "./fault.ts";
 export { heapLimits } from "./heap-limits.ts";
 export { type RandomBytes, shortId, timeId } from "./ids.ts";
+export { byCodePoints } from "./text-order.ts";
 export { canonicalForm, canonicalJson, type Json, type JsonObject, sha256 } from "./json.ts";
 export type { Link, LinkedDoor } from "./link.ts";
 export { type Log, silentLog } from "./log.ts";

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { replacing } from "../../test/queue/failing-store.ts";
 import { gate, open, settle } from "../../test/queue/manual-queue.ts";
 import { systemClock } from "../core/index.ts";
 import { openSqliteStore } from "../store/index.ts";
@@ -256,6 +257,30 @@ describe("cancelling", () => {
     door.finish("done");
     await pass(0);
     expect(await queue.get(running.id)).toMatchObject({ state: "COMPLETED", cancelRequested: false });
+  });
+
+  test("many that wait: what was claimed since it was looked at goes on undisturbed", async () => {
+    const opened = await open({ slots: 2 });
+    const { queue, store, pass } = opened;
+    const finish = Promise.withResolvers<null>();
+    queue.work("job", () => finish.promise);
+    await queue.pause();
+    const [first, next, last] = await queue.submitAll(["a", "b", "c"].map((id) => ({ kind: "job", id })));
+    const claimedBetween = replacing(store, (own) => ({
+      list: async (query) => {
+        const page = await own.list(query);
+        await queue.resume();
+        await settle();
+        return page;
+      },
+    }));
+    const asking = await second({ ...opened, store: claimedBetween });
+    expect(await asking.cancelAll({ reason: "only those that wait", states: ["PENDING"] })).toBe(1);
+    expect(await queue.get(last?.id ?? "")).toMatchObject({ state: "CANCELLED" });
+    finish.resolve(null);
+    await pass(0);
+    for (const order of [first, next])
+      expect(await queue.get(order?.id ?? "")).toMatchObject({ state: "COMPLETED", cancelRequested: false });
   });
 
   test("at the moment of a claim it is either claimed or cancelled, whichever is first", async () => {

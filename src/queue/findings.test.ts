@@ -34,7 +34,7 @@ test.each([
     ["no-worker: 12,345 orders wait and no worker is there"],
   ],
   ["warning", { paused: true }, ["paused: paused: no worker starts anything"]],
-  ["warning", { ageMs: 60_000 }, ["age: the oldest order has waited 01:00 for room"]],
+  ["warning", { ageMs: 60_000 }, ["age: the oldest order that waits for room has been due for 01:00"]],
   ["warning", { counts: { ...counts, FAILED: 6 } }, ["failed: 6 failed and wait for a person"]],
   ["warning", { waiting: [waiting("strange")] }, ["unserved: no living worker takes strange"]],
   [

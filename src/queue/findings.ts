@@ -20,7 +20,10 @@ export const defaultAgeLimitMs = 600_000;
 export interface QueueFacts {
   readonly counts: OrderCounts;
   readonly paused: boolean;
-  /** How long the order that waits longest for room has waited; null when none waits. */
+  /**
+   * Time since the order that waits longest for room was submitted or due, what it waited for other orders included; null when
+   * none waits.
+   */
   readonly ageMs: number | null;
   /** How long an order may wait for room; ten minutes where the queue was not told otherwise. */
   readonly ageLimitMs?: number;
@@ -66,7 +69,7 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
       });
   }
   if (ageMs !== null && ageMs >= ageLimitMs)
-    warn("age", `the oldest order has waited ${formatDuration(ageMs)} for room`);
+    warn("age", `the oldest order that waits for room has been due for ${formatDuration(ageMs)}`);
   if (counts.FAILED > 0)
     warn(
       "failed",

@@ -119,7 +119,7 @@ export interface Queue extends AsyncDisposable {
   /**
    * Marks an order for cancellation and, when it runs, here or on another worker, asks it to end. An order that waits is
    * CANCELLED at once; a running one when its work has ended, even if that still returns a result.
-   * @param options `onlyWaiting`: only while no worker has it (PENDING), in one commit: what was claimed a moment before
+   * @param options `onlyWaiting`: only while no worker has it (PENDING or WAITING_RETRY), in one commit: what was claimed a moment before
    * is refused and goes on undisturbed, one that is CANCELLED already is refused too
    * @throws CUTOVER_QUEUE_UNKNOWN_ORDER · CUTOVER_QUEUE_ILLEGAL_TRANSITION when it is finished, or not waiting
    */
@@ -130,7 +130,8 @@ export interface Queue extends AsyncDisposable {
   ): Promise<OrderRecord>;
   /**
    * Cancels every unfinished order of this kind and in these states, some hundreds at a time; resolves with how many.
-   * What is submitted meanwhile may be among them or not.
+   * What is submitted meanwhile may be among them or not. With `states` of orders that wait alone, what was claimed since
+   * it was looked at goes on undisturbed.
    */
   cancelAll(which: {
     readonly reason: string;
@@ -219,7 +220,7 @@ export interface Queue extends AsyncDisposable {
   /** Workers of this queue on all machines, as they last told; one that ended without a word stays for a day. */
   workers(): Promise<readonly WorkerRecord[]>;
   /**
-   * Everything that happened to an order, oldest first.
+   * Everything that happened to an order, oldest first; nothing yet where it was handed in by `submitWithin` and not taken up.
    * @throws CUTOVER_QUEUE_UNKNOWN_ORDER, also when it was pruned: its events are found from the order, which is gone
    */
   timeline(id: string): Promise<readonly TimelineEntry[]>;

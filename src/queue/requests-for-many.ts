@@ -4,7 +4,7 @@ import { forCall } from "./calls.ts";
 import type { QueueContext } from "./context.ts";
 import type { Queue } from "./queue.ts";
 import { requeue } from "./requeue.ts";
-import { type AskEnd, cancelOrder } from "./requests.ts";
+import { type AskEnd, cancelOrder, cancelWaiting, waitingStates } from "./requests.ts";
 import { invalid, isText, onlyKnown, reasonText, whole } from "./settings.ts";
 import { refuseUnknownStates, unfinishedStates } from "./states.ts";
 import { kindName } from "./submission.ts";
@@ -24,10 +24,14 @@ export async function cancelMany(
   reasonText(reason);
   refuseUnknownStates(states, unfinishedStates);
   if (kind !== undefined) kindName(kind);
+  // Of those that wait none is cancelled that was claimed since it was looked at.
+  const waits = states.every((state) => waitingStates.includes(state));
+  const cancel = (order: OrderRecord): Promise<OrderRecord> =>
+    waits ? cancelWaiting(call, order, reason, states) : cancelOrder(call, order, reason, askEnd);
   let cancelled = 0;
   for await (const page of ordersIn(call, states)) {
     const meant = page.filter((order) => kind === undefined || order.kind === kind);
-    cancelled += await forEach(meant, (order) => cancelOrder(call, order, reason, askEnd));
+    cancelled += await forEach(meant, cancel);
   }
   return cancelled;
 }

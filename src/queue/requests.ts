@@ -1,5 +1,5 @@
 import { CutoverError, faultPoint, hasCode } from "../core/index.ts";
-import type { OrderRecord } from "../store/index.ts";
+import type { OrderRecord, OrderState } from "../store/index.ts";
 import { cancelledText } from "./cancellation.ts";
 import { type QueueContext, sendOutside } from "./context.ts";
 import { legalEvents, nextState } from "./states.ts";
@@ -41,18 +41,23 @@ export async function cancelOrder(
   return order;
 }
 
+/** What `cancelWaiting` cancels: an order in one of these states has no worker. */
+export const waitingStates: readonly OrderState[] = ["PENDING", "WAITING_RETRY"];
+
 /**
  * Cancels an order that no worker has. One commit, guarded by its state: whoever claims it at the same time is either
  * first, and this is refused, or finds it cancelled.
+ * @param states some of `waitingStates`
  */
 export async function cancelWaiting(
   context: QueueContext,
   found: OrderRecord,
   reason: string,
+  states: readonly OrderState[] = waitingStates,
 ): Promise<OrderRecord> {
   for (let order = found, inOrders = false; ;) {
     // Also one that is CANCELLED: whoever was told that it did this may go on with the order elsewhere.
-    if (order.state !== "PENDING") throw notWaiting(order);
+    if (!states.includes(order.state)) throw notWaiting(order);
     try {
       return await sendCancelled(context, order, reason);
     } catch (lost) {

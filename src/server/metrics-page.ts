@@ -60,7 +60,11 @@ export class MetricsPage {
     }
     return [
       gauge("cutover_orders", "Work orders in the record by state.", counted),
-      gauge("cutover_queue_wait_seconds", "How long the order that waits longest for room has waited.", ages),
+      gauge(
+        "cutover_queue_wait_seconds",
+        "Time since the order that waits longest for room was submitted or due.",
+        ages,
+      ),
       gauge("cutover_queue_paused", "1 while nothing of the queue is started.", paused),
     ];
   }

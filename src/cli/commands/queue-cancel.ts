@@ -62,10 +62,12 @@ export const command: Command = {
         message: `expected states of unfinished orders for --state, found ${finished}: what is finished cannot be cancelled`,
         remedy: `use one or more of: ${unfinished.join(", ")}`,
       });
+    // Where only those are meant that no worker has, one that was claimed meanwhile goes on.
+    const waiting = !states.some((state) => state === "PREPARING" || state === "RUNNING");
     let asked = 0;
     const tally = await useQueue(context, (queue, store) =>
       changeMany(context, store, states, "cancel", async (order) => {
-        const { state } = await queue.cancel(order.id, reason);
+        const { state } = await queue.cancel(order.id, reason, { onlyWaiting: waiting });
         if (state !== "CANCELLED") asked++;
       }),
     );

@@ -1,3 +1,4 @@
+import { byCodePoints } from "../../core/index.ts";
 import type { SubmittedOrder } from "../order-events.ts";
 import type { OrderRecord, OrderState } from "../order-records.ts";
 import { sizeClass } from "../size-class.ts";
@@ -113,12 +114,7 @@ export const isHeld = (state: OrderState): boolean => state === "PREPARING" || s
 
 /** Best first: what a claim takes before others. */
 export function byRank(a: OrderRow, b: OrderRow): number {
-  return (
-    b.priority - a.priority ||
-    a.turn - b.turn ||
-    a.createdAt - b.createdAt ||
-    (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
-  );
+  return b.priority - a.priority || a.turn - b.turn || a.createdAt - b.createdAt || byCodePoints(a.id, b.id);
 }
 
 const longestTrail = 1_000;

@@ -1,3 +1,4 @@
+import { byCodePoints } from "../../core/index.ts";
 import type { OrderCounts, OrderRecord, OrderState, OrderStore, QueueConfig } from "../order-records.ts";
 import { type OrderCells, orderColumnNames, toOrderRow } from "../order-rows.ts";
 import { byRank, isFinished, toRecord } from "../orders/row.ts";
@@ -144,7 +145,7 @@ function* list(
   }
   const stored = new Set(handedIn.length === 0 ? [] : found.map(({ id }) => id));
   found.push(...handedIn.filter(({ id }) => !stored.has(id)).map(toRecord));
-  return found.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
+  return found.sort((a, b) => byCodePoints(a.id, b.id)).slice(0, limit);
 }
 
 interface Group {

@@ -1,4 +1,4 @@
-import type { OrderChange } from "../../store/index.ts";
+import type { OrderChange, OrderRecord } from "../../store/index.ts";
 import { claimIds, type ContractCase, end, newOrder, refusal, roomForTwo } from "./tools.ts";
 
 export function orderContract({ describe, expect, withStore }: ContractCase): void {
@@ -283,6 +283,32 @@ export function orderContract({ describe, expect, withStore }: ContractCase): vo
         [],
       ]);
     });
+
+    withStore(
+      "pages pass over no id and give none twice, whatever its signs and states",
+      async ({ store }) => {
+        const ids = ["a", "Z", "~", "é", "\ue000", "～", "～2", "😀", "😀1", "𐀀"];
+        await store.orders.submit(ids.map((id) => newOrder(id)));
+        await store.orders.change(
+          ["😀", "～2", "a"].map((id) => ({
+            id,
+            fence: 0,
+            from: ["PENDING"],
+            to: "CANCELLED",
+            event: "cancelled",
+          })),
+        );
+        for (const limit of [1, 2, 3]) {
+          const seen: string[] = [];
+          for (let page: readonly OrderRecord[] | undefined; page?.length !== 0;) {
+            const after = seen.at(-1);
+            page = await store.orders.list({ queue: "q", limit, ...(after === undefined ? {} : { after }) });
+            seen.push(...page.map(({ id }) => id));
+          }
+          expect(seen).toEqual(ids.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+        }
+      },
+    );
 
     withStore("the history of an order is all that happened to it, in order", async ({ store, clock }) => {
       await store.orders.submit([newOrder("o1"), newOrder("o2")]);
