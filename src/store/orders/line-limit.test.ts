@@ -56,6 +56,11 @@ describe("the rate of a limit key", () => {
         for (const wait of waits) {
           now += wait;
           const allowed = beginnings(limit, arrival, now);
+          if (allowed.now < most) {
+            const { nextAt } = beginnings(limit, arrival, now, allowed.now);
+            expect(beginnings(limit, arrival, nextAt).now).toBeGreaterThan(allowed.now);
+            expect(beginnings(limit, arrival, nextAt - 1).now).toBe(allowed.now);
+          }
           if (allowed.now === 0) {
             expect(beginnings(limit, arrival, allowed.nextAt).now).toBeGreaterThan(0);
             expect(beginnings(limit, arrival, allowed.nextAt - 1).now).toBe(0);

@@ -15,13 +15,15 @@ function arrivalNow({ perMs }: NonNullable<OrderLimit["rate"]>, arrivalAt: numbe
 }
 
 /**
- * How many orders of a key may begin now, and when the next one may when that is none: generic cell rate algorithm
- * (ITU-T I.371) with a burst of `limit`. As long as nothing begins, the number only grows with time.
+ * How many orders of a key may begin now, and when one more may than `unbegun`, which is that number or more: generic cell
+ * rate algorithm (ITU-T I.371) with a burst of `limit`. As long as nothing begins, the number only grows with time, up to
+ * the burst.
  */
 export function beginnings(
   limit: OrderLimit,
   arrivalAt: number,
   now: number,
+  unbegun = 0,
 ): { readonly now: number; readonly nextAt: number } {
   if (limit.rate === undefined) return { now: Number.POSITIVE_INFINITY, nextAt: now };
   const distance = distanceMs(limit);
@@ -29,7 +31,7 @@ export function beginnings(
   const arrival = arrivalNow(limit.rate, arrivalAt, now);
   // A microsecond more than there is: sums of thirds must not cost an order its place.
   const many = Math.floor((now + tolerance - arrival + 0.001) / distance) + 1;
-  return { now: Math.max(0, many), nextAt: Math.ceil(arrival - tolerance - 0.001) };
+  return { now: Math.max(0, many), nextAt: Math.ceil(arrival - tolerance + unbegun * distance - 0.001) };
 }
 
 /** The theoretical arrival time after one more has begun. */

@@ -8,40 +8,42 @@ const isUnbegun = (row: OrderRow): boolean => row.waits === "room" || waitsForRa
 /**
  * Lets in the orders of a limit key that its concurrency and rate have room for, best first, so that a claim never
  * passes over orders that are beyond their limit. Of a key with a rate no more are let in than may begin at once, so
- * that they may begin whenever somebody claims them; when that is none, the best one waits for the key's next time.
- * An order that came later but is better takes the place of one that has not begun.
+ * that they may begin whenever somebody claims them; the best of the others waits for the key's next time, also while
+ * one that was let in before finds no worker. An order that came later but is better takes the place of one that has
+ * not begun.
  */
 export function settleLine(view: View, queue: string, key: string): void {
   const limit = view.limitOf(queue, key);
   const rows = view.line(queue, key);
   const waiting = rows.filter(({ waits }) => waits === "limit").sort(byRank);
-  if (waiting.length === 0) return;
-  let unbegun = rows.filter(isUnbegun).length;
-  let next = 0;
-  for (; next < waiting.length; next++) {
-    const row = waiting[next] as OrderRow;
+  const timed = rows.find(waitsForRate);
+  if (waiting.length === 0 && timed === undefined) return;
+  let ready = rows.filter(({ waits }) => waits === "room").length;
+  const next = [...(timed === undefined ? [] : [timed]), ...waiting];
+  for (let row = next[0]; row !== undefined; row = next[0]) {
     const { admitted, arrivalAt } = view.limitKey(queue, key);
-    if (limit.concurrency !== undefined && admitted >= limit.concurrency) break;
-    const allowed = beginnings(limit, arrivalAt, view.now);
-    if (unbegun < allowed.now && (limit.rate === undefined || unbegun < spareRows)) {
-      view.put({ ...row, waits: "room" });
-      unbegun++;
+    if (row !== timed && limit.concurrency !== undefined && admitted >= limit.concurrency) break;
+    const allowed = beginnings(limit, arrivalAt, view.now, ready);
+    if (ready < allowed.now && (limit.rate === undefined || ready < spareRows)) {
+      view.put({ ...row, waits: "room", dueAt: null });
+      ready++;
+      next.shift();
       continue;
     }
-    if (unbegun === 0) {
+    const ever = limit.rate !== undefined && (ready === 0 || ready < limit.rate.limit);
+    if (ready >= allowed.now && ever && row.dueAt !== allowed.nextAt)
       view.put({ ...row, waits: "time", dueAt: allowed.nextAt });
-      next++;
-    }
     break;
   }
-  exchange(view, rows.filter(isUnbegun), waiting.slice(next));
+  exchange(view, queue, key);
 }
 
 /** Gives the places of orders that have not begun to better ones that wait: claims follow the order of the line. */
-function exchange(view: View, before: readonly OrderRow[], waiting: readonly OrderRow[]): void {
-  const best = waiting[0];
-  const unbegun = [...before].sort(byRank);
-  const worst = unbegun.at(-1);
+function exchange(view: View, queue: string, key: string): void {
+  const rows = view.line(queue, key);
+  const unbegun = rows.filter(isUnbegun).sort(byRank);
+  const waiting = rows.filter(({ waits }) => waits === "limit").sort(byRank);
+  const [best, worst] = [waiting[0], unbegun.at(-1)];
   if (best === undefined || worst === undefined || byRank(worst, best) <= 0) return;
   const places = unbegun
     .map(({ waits, dueAt }) => ({ waits, dueAt }))

@@ -95,6 +95,31 @@ export function limitContract({ describe, expect, withStore }: ContractCase): vo
       expect(await claimIds(store, 9)).toEqual(["d", "f"]);
     });
 
+    withStore(
+      "an order that nobody takes holds one beginning of its rate, not the key",
+      async ({ store, clock }) => {
+        const rate = { limit: 3, perMs: 3_000 };
+        await store.orders.configure("q", { limits: { acme: { rate } } }, "ana", "their API says so");
+        await store.orders.submit(["a", "b", "c"].map((id) => limited(id)));
+        expect(await claimIds(store, 9)).toEqual(["a", "b", "c"]);
+        await store.orders.submit([
+          newOrder("nobodys", { limitKey: "acme", kind: "other" }),
+          ...["d", "e", "f", "g"].map((id) => limited(id)),
+        ]);
+        const began: (readonly string[])[] = [];
+        for (let second = 1; second <= 5; second++) {
+          await clock.advance(1_000);
+          began.push(await claimIds(store, 9));
+        }
+        expect(began).toEqual([[], ["d"], ["e"], ["f"], ["g"]]);
+        // What it held is free again when it goes: the burst is whole after a quiet time.
+        await end(store, "nobodys", "CANCELLED");
+        await clock.advance(60_000);
+        await store.orders.submit(["h", "i", "j", "k"].map((id) => limited(id)));
+        expect(await claimIds(store, 9)).toEqual(["h", "i", "j"]);
+      },
+    );
+
     withStore("orders that were cancelled before they began use no rate up", async ({ store, clock }) => {
       const rate = { limit: 1, perMs: 1_000 };
       await store.orders.configure("q", { limits: { acme: { rate } } }, "ana", "slowly");
