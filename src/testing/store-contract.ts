@@ -8,6 +8,7 @@ import { editedOrdersContract } from "./store-contract/edited-orders.ts";
 import { editedRowsContract } from "./store-contract/edited-rows.ts";
 import { eventContract } from "./store-contract/events.ts";
 import { inboxContract } from "./store-contract/inbox.ts";
+import { leaseContract } from "./store-contract/leases.ts";
 import { limitContract } from "./store-contract/limits.ts";
 import { modelContract } from "./store-contract/model-walk.ts";
 import { orderContract } from "./store-contract/orders.ts";
@@ -58,6 +59,7 @@ export function storeContract(
     runContract(given);
     routeContract(given);
     orderContract(given);
+    leaseContract(given);
     claimContract(given);
     limitContract(given);
     dependencyContract(given);

@@ -145,7 +145,7 @@ describe("the screen of a queue", () => {
     expect(shown).toContain("no living worker takes other");
     expect(shown).toContain("no living worker takes thumbnail with gpu + eu");
     expect(shown).toContain("→ npx cutover queue resume --queue pictures --store x");
-    expect(shown).toContain("the oldest order has waited 10:00 for room");
+    expect(shown).toContain("the oldest order that waits for room has been due for 10:00");
     expect(
       reasonsFor({ queue: "q", config: { paused: false }, counts, ageMs: null, workers: [], waiting: [] })[0],
     ).toMatchObject({ code: "no-worker", level: "critical" });
