@@ -189,6 +189,9 @@ describe("the rooms of the house", () => {
   });
 });
 
+/** May ask where they lie: the one that knows, and one that only asks for a package of the application. */
+const placed: ReadonlySet<string> = new Set(["core/own-files.ts", "rollout/door/journal-disk.ts"]);
+
 describe("the habits of the house", () => {
   test("only the command line touches the process and the console", () => {
     const wrong = files
@@ -208,6 +211,15 @@ describe("the habits of the house", () => {
     const wrong = files
       .filter((file) => file.room !== "cli" && file.path !== "core/clock.ts")
       .flatMap((file) => file.nodes.filter(readsTime).map((node) => at(file, node)));
+    expect(wrong).toEqual([]);
+  });
+
+  test("files that come with the program are found by core alone: a bundled module lies elsewhere", () => {
+    const wrong = files
+      .filter((file) => !placed.has(file.path))
+      .flatMap((file) =>
+        file.nodes.filter(({ type }) => type === "MetaProperty").map((node) => at(file, node)),
+      );
     expect(wrong).toEqual([]);
   });
 

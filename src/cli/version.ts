@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { ownFile } from "../core/index.ts";
 
-/** The version in this package's own `package.json`, two folders up from `dist/cli` and from `src/cli` alike. */
+/** The version in this package's own `package.json`. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(ownFile("../package.json"), "utf8");
   return (JSON.parse(text) as { readonly version: string }).version;
 }

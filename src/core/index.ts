@@ -15,6 +15,7 @@ export { type Log, silentLog } from "./log.ts";
 export { type BacklogGauge, DoorBacklogs } from "./door-backlogs.ts";
 export { nameOneOf, nearest } from "./nearest.ts";
 export { personKey, personProblem } from "./person.ts";
+export { ownFile, ownThread } from "./own-files.ts";
 export { keepPlace, markPlace, placeOf } from "./place.ts";
 export {
   answeredByNew,

@@ -1,17 +1,13 @@
 import { hrtime } from "node:process";
 import { Worker } from "node:worker_threads";
-import { asError, systemClock } from "../core/index.ts";
+import { asError, ownThread, systemClock } from "../core/index.ts";
 import type { QueueContext } from "./context.ts";
 import type { HeartbeatOrder } from "./heartbeat-order.ts";
 
 /** Below this a thread would not be there in time. */
 const shortestLease = 1_000;
 
-/** Loaded as it lies beside this file: TypeScript in the sources, JavaScript in the package. */
-const threadFile = new URL(
-  import.meta.url.endsWith(".ts") ? "./heartbeat-thread.ts" : "./heartbeat-thread.js",
-  import.meta.url,
-);
+const threadFile = ownThread("queue/heartbeat-thread");
 
 /**
  * A thread that watches over this worker's heartbeats. While the queue's timer renews the leases in time it does nothing.

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import { CutoverError, type ErrorCode, untilAborted } from "../../core/index.ts";
+import { CutoverError, type ErrorCode, ownThread, untilAborted } from "../../core/index.ts";
 import type { Fault, Played, PlayerOptions, RunPlayer } from "../../simulation/index.ts";
 
 export interface PlayThreadData {
@@ -23,10 +23,7 @@ export type PlayAnswer =
       };
     };
 
-const threadFile = new URL(
-  import.meta.url.endsWith(".ts") ? "./play-thread.ts" : "./play-thread.js",
-  import.meta.url,
-);
+const threadFile = ownThread("cli/simulation/play-thread");
 
 /** Fewer runs than this for each thread do not pay for loading the definition once more. */
 const leastRuns = 10;

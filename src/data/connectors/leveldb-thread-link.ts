@@ -1,13 +1,9 @@
 import { Worker } from "node:worker_threads";
-import { asError } from "../../core/index.ts";
+import { asError, ownThread } from "../../core/index.ts";
 import { isHugeBlock, type RowBlock } from "../row-block.ts";
 import type { FromThread, OpenCall, ReadAnswer, ReadCall, ThreadData, ToThread } from "./leveldb-calls.ts";
 
-/** Loaded as it lies beside this file: TypeScript in the sources, JavaScript in the package. */
-const threadFile = new URL(
-  import.meta.url.endsWith(".ts") ? "./leveldb-thread.ts" : "./leveldb-thread.js",
-  import.meta.url,
-);
+const threadFile = ownThread("data/connectors/leveldb-thread");
 /**
  * Most megabytes that young objects of the thread take: rows die as soon as they are copied into a block, and the collector would
  * let several times as many pile up before it looks.

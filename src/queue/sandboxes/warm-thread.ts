@@ -1,5 +1,5 @@
 import { type ResourceLimits, Worker } from "node:worker_threads";
-import { asError, type Clock, CutoverError, heapLimits } from "../../core/index.ts";
+import { asError, type Clock, CutoverError, heapLimits, ownThread } from "../../core/index.ts";
 import {
   type FromThread,
   type OfRun,
@@ -8,11 +8,7 @@ import {
   type ToThread,
 } from "./thread-messages.ts";
 
-/** The file beside this one: a source in the repository, compiled in the package. */
-const entry = new URL(
-  import.meta.url.endsWith(".ts") ? "./thread-entry.ts" : "./thread-entry.js",
-  import.meta.url,
-);
+const entry = ownThread("queue/sandboxes/thread-entry");
 
 /** Node 24.6 and newer; older ones are asked how long the thread's event loop was busy. */
 interface Measured {

@@ -1,6 +1,6 @@
 import { deserialize } from "node:v8";
 import { Worker } from "node:worker_threads";
-import { type Clock, heapLimits, type Timer } from "../../core/index.ts";
+import { type Clock, heapLimits, ownThread, type Timer } from "../../core/index.ts";
 import type { Outcome } from "./apart.ts";
 import type { Candidate, CandidateCall, CandidateEnd } from "./candidate.ts";
 import { Bounded, type Deadlines } from "./deadlines.ts";
@@ -43,10 +43,7 @@ const longestStart = 30_000;
 /** Memory outside the heap has no limit of its own and is looked at so often while calls are under way, milliseconds. */
 const memoryEvery = 50;
 
-const threadFile = new URL(
-  import.meta.url.endsWith(".ts") ? "./shadow-thread.ts" : "./shadow-thread.js",
-  import.meta.url,
-);
+const threadFile = ownThread("rollout/door/shadow-thread");
 
 class OpenCall extends Bounded {
   readonly args: readonly unknown[];

@@ -1,19 +1,10 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { CutoverError, faultPoint } from "../../core/index.ts";
 import { missingStore } from "../missing-store.ts";
+import { type SchemaFile, schemaFiles } from "../schema-files.ts";
 import type { Answer, Statement } from "../sql/program.ts";
 import { serverNow } from "./server-clock.ts";
 import { plain, type Session } from "./session.ts";
 import { ownSchema } from "./statement-text.ts";
-
-/** One numbered SQL file. Its first line says whether older programs can still use the store after it. */
-interface SchemaFile {
-  readonly version: number;
-  readonly name: string;
-  readonly breaking: boolean;
-  readonly sql: string;
-}
 
 interface Applied {
   readonly version: number;
@@ -25,7 +16,7 @@ interface Applied {
 const mark = "Cutover store";
 
 /** The newest schema that programs of before it cannot use. */
-const form = schemaFiles().findLast(({ breaking }) => breaking)?.version ?? 0;
+const form = schemaFiles("postgres").findLast(({ breaking }) => breaking)?.version ?? 0;
 
 /**
  * What every write asks of the end of the chain. A breaking change gives the row another `id`, so that programs of before it
@@ -35,7 +26,7 @@ const form = schemaFiles().findLast(({ breaking }) => breaking)?.version ?? 0;
 export const isHead: string = `chain_head.id = ${form} AND current_schema() = '${ownSchema}'`;
 
 /** The tables of a store, by the newest schema. */
-export const tableNames: readonly string[] = schemaFiles().flatMap(({ sql }) =>
+export const tableNames: readonly string[] = schemaFiles("postgres").flatMap(({ sql }) =>
   Array.from(sql.matchAll(/^CREATE TABLE (\w+)/gm), ([, name = ""]) => name),
 );
 
@@ -57,7 +48,7 @@ export function checkSchemaName(schema: string): void {
  * @throws CUTOVER_STORE_UNAVAILABLE when the database's encoding lacks characters
  */
 export async function migrateSchema(session: Session, schema: string, place: string): Promise<void> {
-  const files = schemaFiles();
+  const files = schemaFiles("postgres");
   if (missing(files, await appliedVersions(session, schema, place), place).length === 0) return;
   await session.send([
     plain("BEGIN"),
@@ -105,7 +96,7 @@ export async function refuseMissing(session: Session, schema: string, place: str
  */
 export async function refuseNewer(session: Session): Promise<void> {
   const [found] = await session.send([asked("SELECT version, name, breaking FROM schema ORDER BY version")]);
-  missing(schemaFiles(), (found?.rows ?? []) as unknown as readonly Applied[]);
+  missing(schemaFiles("postgres"), (found?.rows ?? []) as unknown as readonly Applied[]);
 }
 
 const asked = (sql: string, ...values: readonly string[]): Statement => ({ sql, values, wants: "rows" });
@@ -172,14 +163,4 @@ async function appliedVersions(session: Session, schema: string, place: string):
     remedy: "name another schema; this one was left untouched",
     place,
   });
-}
-
-function schemaFiles(): readonly SchemaFile[] {
-  return readdirSync(import.meta.dirname)
-    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
-    .sort()
-    .map((name) => {
-      const sql = readFileSync(join(import.meta.dirname, name), "utf8");
-      return { version: Number(name.slice(0, 3)), name, breaking: sql.startsWith("-- breaking: yes"), sql };
-    });
 }

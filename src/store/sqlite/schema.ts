@@ -1,15 +1,6 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type Clock, CutoverError, faultPoint } from "../../core/index.ts";
+import { type SchemaFile, schemaFiles } from "../schema-files.ts";
 import type { Connection } from "./connection.ts";
-
-/** One numbered SQL file. Its first line says whether older programs can still use the store after it. */
-interface SchemaFile {
-  readonly version: number;
-  readonly name: string;
-  readonly breaking: boolean;
-  readonly sql: string;
-}
 
 /** Marks the file as a Cutover store in its header: "Cuto". */
 const applicationId = 0x4375746f;
@@ -46,7 +37,7 @@ export function requireSchema(db: Connection, place: string): void {
 
 /** What the database has not seen yet. */
 function missingFiles(db: Connection, place: string): readonly SchemaFile[] {
-  const files = schemaFiles();
+  const files = schemaFiles("sqlite");
   const newest = files.at(-1)?.version ?? 0;
   const applied = appliedVersions(db, place);
   const beyond = applied.filter((row) => row.version > newest && row.breaking !== 0);
@@ -101,14 +92,4 @@ function appliedVersions(
     });
   }
   return db.all("SELECT version, name, breaking FROM schema ORDER BY version");
-}
-
-function schemaFiles(): readonly SchemaFile[] {
-  return readdirSync(import.meta.dirname)
-    .filter((name) => /^\d{3}-.*\.sql$/.test(name))
-    .sort()
-    .map((name) => {
-      const sql = readFileSync(join(import.meta.dirname, name), "utf8");
-      return { version: Number(name.slice(0, 3)), name, breaking: sql.startsWith("-- breaking: yes"), sql };
-    });
 }
