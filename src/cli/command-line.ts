@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { CutoverError, errorCatalog, personProblem, systemClock } from "../core/index.ts";
+import { CutoverError, errorCatalog, nearest, personProblem, systemClock } from "../core/index.ts";
 import { commands } from "./commands.ts";
 import { everyCommand, readArguments } from "./parse-arguments.ts";
 import { endAtOnce } from "./end-at-once.ts";
@@ -19,7 +19,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const { name, rest } = commandName(argv);
   try {
     const entry = commands[name];
-    if (entry === undefined) throw await unknownCommand(name);
+    if (entry === undefined) throw unknownCommand(name);
     const { command } = await entry.load();
     const args = readArguments(name, command, rest);
     if (args.flag("help")) {
@@ -82,6 +82,8 @@ function commandName(argv: readonly string[]): { readonly name: string; readonly
   if (word === undefined) return { name: "help", rest: argv };
   const parts = Object.keys(commands).filter((name) => name.startsWith(`${word} `));
   const second = parts.length === 0 ? undefined : takeWord(rest);
+  // `cutover queue help`, as `cutover help queue` and `cutover queue --help`.
+  if (second?.word === "help") return { name: word, rest: ["--help"] };
   return second?.word === undefined
     ? { name: word, rest }
     : { name: `${word} ${second.word}`, rest: second.rest };
@@ -96,8 +98,7 @@ function takeWord(argv: readonly string[]): { readonly word?: string; readonly r
 const takesValue = (word: string | undefined): boolean =>
   word === "--queue" || (word?.startsWith("--") === true && everyCommand[word.slice(2)]?.type === "string");
 
-async function unknownCommand(name: string): Promise<CutoverError> {
-  const { nearest } = await import("../plan/index.ts");
+function unknownCommand(name: string): CutoverError {
   const near = nearest(name, Object.keys(commands));
   return new CutoverError("CUTOVER_CLI_UNKNOWN_COMMAND", {
     message: `expected a command, found ${JSON.stringify(name.slice(0, 60))}`,

@@ -1,5 +1,5 @@
-import { CutoverError, type Json, type JsonObject } from "../core/index.ts";
-import { contingencyOf, nearest } from "../plan/index.ts";
+import { CutoverError, type Json, type JsonObject, nearest } from "../core/index.ts";
+import { contingencyOf } from "../plan/index.ts";
 import type { RunEvent } from "../store/index.ts";
 import { rollbackEvents, type Standing } from "./incidents.ts";
 import { type Person, requirePerson } from "./people.ts";

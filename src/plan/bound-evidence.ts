@@ -1,9 +1,8 @@
-import { CutoverError, type Json, type JsonObject, sleep, systemClock } from "../core/index.ts";
+import { CutoverError, type Json, type JsonObject, nameOneOf, sleep, systemClock } from "../core/index.ts";
 import { commandLine, commandProblems, type CommandWords } from "./command-input.ts";
 import type { Check, CheckResult, Step } from "./definition.ts";
 import { parseDurationOrNaN } from "./durations.ts";
 import type { CustomGate, Verdict } from "./gate-spec.ts";
-import { nameOneOf } from "./nearest.ts";
 import { from as comesFrom } from "./origin.ts";
 import { markPlace } from "./place.ts";
 import { type CommandOutcome, runCommand } from "./run-command.ts";

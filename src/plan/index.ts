@@ -82,7 +82,6 @@ export {
   type WorseOptions,
 } from "./measures.ts";
 export { isMigration, type Migration, type MigrationPhase, type Unit } from "./migration.ts";
-export { nearest } from "./nearest.ts";
 export { check, gate, phase, type PhaseBody } from "./phase.ts";
 export { markPlace } from "./place.ts";
 export type { PlanFailure, PlannedPhase, PlannedStep, PlannedUnproven, PlanReport } from "./plan-report.ts";

@@ -1,5 +1,5 @@
+import { nameOneOf } from "../core/index.ts";
 import type { Measure, MetricGate, Rule } from "./gate-spec.ts";
-import { nameOneOf } from "./nearest.ts";
 import { found } from "./scope.ts";
 
 /** The rules that can judge each measure. */

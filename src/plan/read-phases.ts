@@ -1,9 +1,8 @@
-import { parseDuration, personKey } from "../core/index.ts";
+import { nameOneOf, parseDuration, personKey } from "../core/index.ts";
 import type { Approval, Phase, WaveInput } from "./definition.ts";
 import { findCycles, topologicalOrder } from "./dependencies.ts";
 import { expandPhase } from "./expand.ts";
 import type { MigrationPhase, Unit } from "./migration.ts";
-import { nameOneOf } from "./nearest.ts";
 import { keepPlace } from "./place.ts";
 import { readChecks, readGates } from "./read-gates.ts";
 import { checkStep, readSteps } from "./read-steps.ts";

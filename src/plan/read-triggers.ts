@@ -1,5 +1,5 @@
+import { nameOneOf } from "../core/index.ts";
 import type { Contingency, MigrationInput, Trigger } from "./definition.ts";
-import { nameOneOf } from "./nearest.ts";
 import { readAlarm } from "./read-gates.ts";
 import { sourceProblems } from "./read-measures.ts";
 import type { RunCondition } from "./run-conditions.ts";

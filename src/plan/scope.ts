@@ -1,6 +1,5 @@
-import type { Duration, ErrorCode, JsonObject } from "../core/index.ts";
+import { type Duration, type ErrorCode, type JsonObject, nameOneOf } from "../core/index.ts";
 import { parseDurationOrNaN } from "./durations.ts";
-import { nameOneOf } from "./nearest.ts";
 import { placeOf } from "./place.ts";
 import type { Problem } from "./problem.ts";
 

@@ -1,7 +1,6 @@
-import type { Duration, Json } from "../core/index.ts";
+import { type Duration, type Json, nameOneOf } from "../core/index.ts";
 import type { Step } from "./definition.ts";
 import { parseDurationOrNaN } from "./durations.ts";
-import { nameOneOf } from "./nearest.ts";
 import { markPlace } from "./place.ts";
 import type { StepContext, StepKind, StepOutcome, StepPlan, StepProblem } from "./step-kind.ts";
 import { Unproven } from "./unproven.ts";

@@ -44,9 +44,10 @@ export interface Store extends AsyncDisposable {
   readonly lostTail?: LostTail | undefined;
   /**
    * Rebuilds all projections of runs, routes and orders from the events, each of which is held against the chain.
+   * One transaction: readers see the old rows until it commits, other writes wait. On SQLite it blocks this thread.
    * @throws CUTOVER_AUDIT_BROKEN naming the first event that was changed, removed or put in; all rows stay as they are
    */
-  rebuild(): Promise<{ readonly events: number }>;
+  rebuild(options?: RebuildOptions): Promise<{ readonly events: number }>;
   close(): Promise<void>;
 }
 
@@ -113,6 +114,14 @@ export interface VerifyOptions {
   }) => void;
   /** Ends it. */
   readonly signal?: AbortSignal;
+}
+
+export interface RebuildOptions {
+  /**
+   * Called after every 200 events: how many have been replayed, of how many. On SQLite while this thread is blocked: what it
+   * writes to a terminal or stderr is seen, what waits for a later turn is not.
+   */
+  readonly onProgress?: (progress: { readonly done: number; readonly of: number }) => void;
 }
 
 export type ChainReport =

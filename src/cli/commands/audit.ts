@@ -83,9 +83,10 @@ function verify(context: CommandContext, chain: ChainReport): void {
 }
 
 /** @throws CUTOVER_AUDIT_BROKEN when the chain is broken: no rows are made of events that were edited */
-async function rebuild({ terminal, json }: CommandContext, store: Store): Promise<void> {
-  const before = await store.events.verify();
-  const { events } = await store.rebuild();
+async function rebuild(context: CommandContext, store: Store): Promise<void> {
+  const { terminal, json } = context;
+  const before = await lookedThrough(context, store);
+  const { events } = await madeAnew(context, store, before.events);
   const edited = before.whole ? null : { reason: before.reason, row: { ...before.row } };
   if (json) return terminal.json({ events, edited });
   const first =
@@ -93,6 +94,17 @@ async function rebuild({ terminal, json }: CommandContext, store: Store): Promis
       ? "runs, routes and orders were as the events tell them"
       : `the first that differed: ${edited.reason}`;
   terminal.line([span("✔", "good"), span(` all rows made anew from ${count(events)} events · ${first}`)]);
+}
+
+/** Nothing reads keys meanwhile: Ctrl-C ends the command, and all rows stay as they were. */
+async function madeAnew(
+  context: CommandContext,
+  store: Store,
+  events: number,
+): Promise<{ readonly events: number }> {
+  using progress = new Progress(context, "events");
+  progress.part("rebuild", events);
+  return await store.rebuild({ onProgress: ({ done }) => progress.set(done, 0) });
 }
 
 async function print(context: CommandContext, store: Store): Promise<void> {

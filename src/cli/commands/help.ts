@@ -1,5 +1,4 @@
-import { CutoverError, type ErrorCode, errorCatalog } from "../../core/index.ts";
-import { nearest } from "../../plan/index.ts";
+import { CutoverError, errorCatalog, type ErrorCode, nearest } from "../../core/index.ts";
 import type { Command, CommandContext } from "../command.ts";
 import { commands } from "../commands.ts";
 import { span } from "../draw/line.ts";

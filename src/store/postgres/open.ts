@@ -5,7 +5,7 @@ import { sqlRoutes } from "../sql/routes.ts";
 import { sqlRuns } from "../sql/runs.ts";
 import type { Sql } from "../sql/write-context.ts";
 import type { StoredEvent } from "../run-events.ts";
-import type { LostTail, Store, StoreReach } from "../store.ts";
+import type { LostTail, RebuildOptions, Store, StoreReach } from "../store.ts";
 import { checkAddress, checkParameters, placeOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import { Doorbell, type Told } from "./doorbell.ts";
@@ -282,8 +282,8 @@ function assemble(given: Given, { session: first, fence, head }: First): Store {
       place,
     }),
     events,
-    rebuild: async () => ({
-      events: await writer.task((tx) => rebuildProjections(tx, postgresDialect), "all"),
+    rebuild: async (options?: RebuildOptions) => ({
+      events: await writer.task((tx) => rebuildProjections(tx, postgresDialect, options), "all"),
     }),
     close,
     [Symbol.asyncDispose]: close,

@@ -13,6 +13,7 @@ import {
   recomputeDerived,
   type WaitingLine,
 } from "../sql/rebuild.ts";
+import type { RebuildOptions } from "../store.ts";
 import { streamName } from "../stream.ts";
 import { HeldRows } from "./held-rows.ts";
 import { type Knowledge, OrderWork } from "./order-batch.ts";
@@ -30,7 +31,11 @@ const change = (sql: string, ...values: readonly SqlValue[]): Statement => ({ sq
  * so those still held with the same fence are carried over, and how far the rates of limit keys are used up.
  * @throws CUTOVER_AUDIT_BROKEN when the log is not what was written; no row changes then
  */
-export async function rebuildProjections(tx: Transaction, dialect: Dialect): Promise<number> {
+export async function rebuildProjections(
+  tx: Transaction,
+  dialect: Dialect,
+  { onProgress = () => {} }: RebuildOptions = {},
+): Promise<number> {
   tx.takeItsTime();
   await tx.ask([
     change("SET LOCAL statement_timeout = 0"),
@@ -40,11 +45,13 @@ export async function rebuildProjections(tx: Transaction, dialect: Dialect): Pro
   tx.tellAhead();
   await tx.run(emptyProjections());
   const log = new CheckedLog(dialect);
+  const of = await tx.run(log.size());
   for (;;) {
     const stored = await tx.run(log.next());
     if (stored.length === 0) break;
     await replayOrders(tx, stored.filter(isOfQueue));
     await replayRuns(tx, stored);
+    onProgress({ done: log.events, of: Math.max(of, log.events) });
   }
   await tx.run(log.end(tx.chain.events));
   for (const line of await tx.run(recomputeDerived(tx.now))) await letIn(tx, line);

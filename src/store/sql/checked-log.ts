@@ -29,6 +29,11 @@ export class CheckedLog {
     return this.#walk.seq;
   }
 
+  /** How many there will be. */
+  *size(): Program<number> {
+    return (yield* one<End>(this.#head))?.seq ?? 0;
+  }
+
   /**
    * The next events; none at the end.
    * @throws CUTOVER_AUDIT_BROKEN naming the first that is not what was written

@@ -142,8 +142,8 @@ export function sqliteStore(
     orders: sqliteOrders(sql, writer, bell, { now: () => clock.now(), path }),
     events,
     clock,
-    async rebuild() {
-      return { events: await writer.write((tx) => rebuildProjections(tx, clock.now())) };
+    async rebuild(options) {
+      return { events: await writer.write((tx) => rebuildProjections(tx, clock.now(), options)) };
     },
     close,
     [Symbol.asyncDispose]: close,

@@ -13,6 +13,7 @@ import {
   type WaitingLine,
 } from "../sql/rebuild.ts";
 import { streamName } from "../stream.ts";
+import type { RebuildOptions } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { loadOrders } from "./order-load.ts";
 import { insertRow, updateRow, writeOrders } from "./order-write.ts";
@@ -24,8 +25,13 @@ import { applyEvent, type Transaction } from "./transaction.ts";
  * log), so those still held with the same fence are carried over, and how far the rates of limit keys are used up.
  * @throws CUTOVER_AUDIT_BROKEN when the log is not what was written; no row changes then
  */
-export function rebuildProjections({ db, events: own }: Transaction, now: number): number {
+export function rebuildProjections(
+  { db, events: own }: Transaction,
+  now: number,
+  { onProgress = () => {} }: RebuildOptions = {},
+): number {
   const log = new CheckedLog(sqliteDialect);
+  const of = runProgram(db, log.size());
   runProgram(db, emptyProjections());
   for (;;) {
     const stored = runProgram(db, log.next());
@@ -33,6 +39,7 @@ export function rebuildProjections({ db, events: own }: Transaction, now: number
     const broken = replayOrders(db, stored.filter(isOfQueue));
     if (broken !== undefined) throw brokenEvent(broken);
     for (const event of stored) if (!isOfQueue(event) && !applyEvent(db, event)) throw brokenEvent(event);
+    onProgress({ done: log.events, of: Math.max(of, log.events) });
   }
   runProgram(db, log.end(own));
   for (const line of runProgram(db, recomputeDerived(now))) letIn(db, line, now);

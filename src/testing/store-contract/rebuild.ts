@@ -173,6 +173,17 @@ export function rebuildContract({ describe, expect, withStore, tamper }: Contrac
       expect((await store.runs.list()).map(({ id }) => id).toSorted()).toEqual(["r0", "r1", "r2"]);
     });
 
+    withStore("tells how far it is", async ({ store }) => {
+      await grow(store);
+      const events = await store.events.count();
+      const told: unknown[] = [];
+      await store.rebuild({ onProgress: (progress) => told.push(progress) });
+      expect(told).toEqual([
+        { done: 200, of: events },
+        { done: events, of: events },
+      ]);
+    });
+
     if (tamper === undefined) return;
     for (const [title, brokenAt, sql] of forgeries) {
       withStore(`is refused where ${title}, and leaves the rows as they are`, async ({ store }) => {

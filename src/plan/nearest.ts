@@ -1,1 +1,0 @@
-export { nameOneOf, nearest } from "../core/index.ts";
