@@ -101,8 +101,8 @@ export class Figures {
 
   async #waiting(): Promise<Waiting> {
     const { store, settings } = this.#context;
-    const { ageLimitMs, name, tags, slots } = settings;
-    const [counts, { paused, limits }, ageMs, others, waiting] = await Promise.all([
+    const { ageLimitMs, name, tags, slots, staggerMs } = settings;
+    const [counts, { paused, limits }, ageMs, alive, waiting] = await Promise.all([
       store.orders.counts(name),
       store.orders.config(name),
       this.#ageMs(),
@@ -112,7 +112,8 @@ export class Figures {
     // This one, too, counts from its first work() on, before it has told of itself.
     const { kinds } = this.#scheduler;
     const memory = slots * settings.memoryPerSlot;
-    const workers = kinds.length === 0 ? others : [...others, { kinds, tags, slots, memory }];
+    const others = alive.filter(({ id }) => id !== this.#context.worker);
+    const workers = kinds.length === 0 ? others : [...others, { kinds, tags, slots, memory, staggerMs }];
     const facts = { counts, paused, ageMs, ageLimitMs, workers, waiting, limits };
     const findings = queueFindings({ ...facts, behind: await countBehind(store.orders, name, facts) });
     return { unfinished: unfinished(counts), findings };

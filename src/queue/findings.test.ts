@@ -13,14 +13,21 @@ const counts: Record<OrderState, number> = {
 };
 type Waiting = QueueFacts["waiting"][number];
 const waiting = (kind: string, ...tags: string[]): Waiting => ({ kind, tags, slots: 1, memory: 2 ** 30 });
+const staggered = (staggerMs: number | null): QueueFacts["workers"][number] => ({
+  kinds: ["job"],
+  tags: [],
+  slots: 2,
+  memory: 2 ** 30,
+  staggerMs,
+});
 const well: QueueFacts = {
   counts,
   paused: false,
   ageMs: 59_999,
   ageLimitMs: 60_000,
   workers: [
-    { kinds: ["job"], tags: ["eu"], slots: 4, memory: 2 ** 30 },
-    { kinds: ["other"], tags: ["gpu"], slots: 2, memory: 2 ** 31 },
+    { kinds: ["job"], tags: ["eu"], slots: 4, memory: 2 ** 30, staggerMs: 0 },
+    { kinds: ["other"], tags: ["gpu"], slots: 2, memory: 2 ** 31, staggerMs: 5_000 },
   ],
   waiting: [waiting("job"), waiting("job", "eu"), waiting("other", "gpu")],
 };
@@ -100,10 +107,49 @@ test.each([
     "nothing",
     // A worker of an older program does not tell its memory.
     {
-      workers: [{ kinds: ["job"], tags: [], slots: 4, memory: null }],
+      workers: [{ kinds: ["job"], tags: [], slots: 4, memory: null, staggerMs: 0 }],
       waiting: [{ ...waiting("job"), memory: 2 ** 40 }],
     },
     [],
+  ],
+  [
+    "warning",
+    // Eleven take one minute and five seconds.
+    { workers: [staggered(6_000)], waiting: Array.from({ length: 11 }, () => waiting("job")) },
+    [
+      "stagger: the worker starts one order every 6.0 s (`stagger`): the 11 that come next take 01:06; lower it (0 turns it off), or start more workers",
+    ],
+  ],
+  [
+    "warning",
+    {
+      workers: [staggered(5_000), staggered(10_000)],
+      waiting: Array.from({ length: 20 }, () => waiting("job")),
+    },
+    [
+      "stagger: 2 workers start, each, one order every 5.0 s to 10 s (`stagger`): the 20 that come next take 01:07; lower it (0 turns it off), or start more workers",
+    ],
+  ],
+  [
+    "nothing",
+    // One more worker takes them all at once, or of an older program nothing is known.
+    { workers: [staggered(6_000), staggered(0)], waiting: Array.from({ length: 200 }, () => waiting("job")) },
+    [],
+  ],
+  [
+    "nothing",
+    {
+      workers: [staggered(6_000), staggered(null)],
+      waiting: Array.from({ length: 200 }, () => waiting("job")),
+    },
+    [],
+  ],
+  ["nothing", { workers: [staggered(6_000)], waiting: Array.from({ length: 9 }, () => waiting("job")) }, []],
+  [
+    "warning",
+    // What nobody takes is not waited for by those that are taken.
+    { workers: [staggered(6_000)], waiting: Array.from({ length: 200 }, () => waiting("strange")) },
+    ["unserved: no living worker takes strange"],
   ],
 ] as const)("says %s of a queue with %j", (level, change, expected) => {
   const findings = queueFindings({ ...well, ...change });

@@ -5,7 +5,8 @@ import { formatSize } from "./size.ts";
 
 /** What stands in the way of a queue as a whole. `code` is stable, `message` for people. */
 export interface QueueFinding {
-  readonly code: "no-worker" | "paused" | "unserved" | "tags" | "room" | "limit" | "age" | "failed";
+  readonly code:
+    "no-worker" | "paused" | "unserved" | "tags" | "room" | "limit" | "stagger" | "age" | "failed";
   /** `critical`: nothing is started. */
   readonly level: "warning" | "critical";
   readonly message: string;
@@ -28,7 +29,7 @@ export interface QueueFacts {
   /** How long an order may wait for room; ten minutes where the queue was not told otherwise. */
   readonly ageLimitMs?: number;
   /** Workers that were seen of late. */
-  readonly workers: readonly Pick<WorkerRecord, "kinds" | "tags" | "slots" | "memory">[];
+  readonly workers: readonly Pick<WorkerRecord, "kinds" | "tags" | "slots" | "memory" | "staggerMs">[];
   /** The best waiting orders. */
   readonly waiting: readonly (Pick<OrderRecord, "kind" | "tags" | "slots" | "memory"> &
     Partial<Pick<OrderRecord, "id" | "limitKey">>)[];
@@ -67,6 +68,8 @@ export function queueFindings(facts: QueueFacts): readonly QueueFinding[] {
         message: `what no living worker takes holds places of limit keys: ${placesText(places, facts.behind)}; start a worker that takes it, or cancel it`,
         order: places[0].order,
       });
+    const slow = staggered(facts);
+    if (slow !== undefined) warn("stagger", slow);
   }
   if (ageMs !== null && ageMs >= ageLimitMs)
     warn("age", `the oldest order that waits for room has been due for ${formatDuration(ageMs)}`);
@@ -99,6 +102,26 @@ function untaken({
   return { unserved, tags: missing, room: large };
 }
 
+/** Said where the orders that come next take longer to be begun than one may wait, because no worker starts them sooner. */
+function staggered({
+  workers,
+  waiting,
+  paused,
+  ageLimitMs = defaultAgeLimitMs,
+}: QueueFacts): string | undefined {
+  const staggers = workers.flatMap(({ staggerMs }) => staggerMs ?? []);
+  if (paused || staggers.length < workers.length || staggers.includes(0)) return undefined;
+  const next = waiting.filter((order) => missingOffer(order, workers) === undefined).length;
+  const startsPerMs = staggers.reduce((sum, ms) => sum + 1 / ms, 0);
+  const takesMs = next / startsPerMs;
+  if (takesMs < ageLimitMs) return undefined;
+  const [least, most] = [Math.min(...staggers), Math.max(...staggers)];
+  const every =
+    least === most ? formatDuration(least) : `${formatDuration(least)} to ${formatDuration(most)}`;
+  const who = workers.length === 1 ? "the worker starts" : `${workers.length} workers start, each,`;
+  return `${who} one order every ${every} (\`stagger\`): the ${next.toLocaleString("en")} that come next take ${formatDuration(takesMs)}; lower it (0 turns it off), or start more workers`;
+}
+
 /** `k by o1 and 2 more, 12 wait behind them` for each limit key. */
 function placesText(places: readonly HeldPlace[], behind: QueueFacts["behind"]): string {
   const texts = places.map(({ limitKey, order, orders }) => {
@@ -111,7 +134,10 @@ function placesText(places: readonly HeldPlace[], behind: QueueFacts["behind"]):
   return some(new Set(texts), "; ");
 }
 
-function asked({ slots, memory }: QueueFacts["waiting"][number], workers: QueueFacts["workers"]): string {
+function asked(
+  { slots, memory }: QueueFacts["waiting"][number],
+  workers: readonly Pick<WorkerRecord, "slots" | "memory">[],
+): string {
   const offered = {
     slots: Math.max(...workers.map((worker) => worker.slots)),
     memory: Math.max(...workers.map((worker) => worker.memory ?? 0)),

@@ -147,6 +147,7 @@ test.each([
       tags: [],
       slots: 1,
       memory: null,
+      staggerMs: null,
       startedAt: 0,
     };
     if (lives) await store.orders.seen(told);

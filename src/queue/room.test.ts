@@ -38,7 +38,7 @@ test("a large worker elsewhere takes what is too large for the one that looks", 
 
 test("that no living worker has room for an order is told by whoever looks", async () => {
   const { queue, store, clock } = await open({ memoryPerSlot: 4_096 * 2 ** 20 });
-  const told = { queue: "default", kinds: ["job"], tags: [], slots: 4, startedAt: clock.now() };
+  const told = { queue: "default", kinds: ["job"], tags: [], slots: 4, staggerMs: 0, startedAt: clock.now() };
   for (const id of ["a", "b"]) await store.orders.seen({ ...told, id, memory: 2 ** 31 });
   await queue.submit("job");
   expect((await queue.health()).reasons).toContainEqual({

@@ -37,7 +37,7 @@ export class WorkerList {
   async seen(kinds: readonly string[]): Promise<void> {
     if (kinds.length === 0) return;
     const { store, settings, worker } = this.#context;
-    const { name, tags, slots } = settings;
+    const { name, tags, slots, staggerMs } = settings;
     this.#told = true;
     const [startedAt, memory] = [this.#startedAt, slots * settings.memoryPerSlot];
     await store.orders.seen({
@@ -47,6 +47,7 @@ export class WorkerList {
       tags,
       slots,
       memory,
+      staggerMs,
       startedAt,
     });
   }

@@ -186,6 +186,8 @@ export interface WorkerRecord {
   readonly slots: number;
   /** Bytes that all its slots have together; null where an older program told of it. */
   readonly memory: number | null;
+  /** Least time between two starts, milliseconds; 0 for none, null where an older program told of it. */
+  readonly staggerMs: number | null;
   readonly startedAt: number;
   readonly seenAt: number;
 }

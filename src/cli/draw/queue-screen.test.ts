@@ -30,6 +30,7 @@ const worker = (
   tags: ["gpu"],
   slots: 200,
   memory: 2 ** 30,
+  staggerMs: 0,
   startedAt: start,
   seenAt: start,
   seenAgoMs: 2_000,
@@ -45,7 +46,7 @@ const view = (change: Partial<QueueView> = {}): QueueView => ({
   config: { paused: false, weights: {}, limits: {} },
   counts,
   ageMs: 8_000,
-  workers: [worker("host:1:2"), worker("host:3:4", { alive: false, seenAgoMs: 90_000 })],
+  workers: [worker("host:1:2"), worker("host:3:4", { alive: false, seenAgoMs: 90_000, staggerMs: 5_000 })],
   flow: {
     windowMs: 60_000,
     submitted: 1_203,
@@ -110,7 +111,7 @@ describe("the screen of a queue", () => {
     expect(shown).toMatch(/wait +p50 0\.8 ms +p99 12 ms +max 80 ms +1 ms █▄·▂▂·/);
     expect(shown).toMatch(/run +nothing in this time/);
     expect(shown).toContain("1 worker · 200 slots");
-    expect(shown).toContain("○ host:3:4  200 slots · thumbnail · #gpu · silent for 01:30");
+    expect(shown).toContain("○ host:3:4  200 slots · thumbnail · #gpu · silent for 01:30 · 5.0 s s");
   });
 
   test("keeps failures and the age on a narrow terminal", () => {

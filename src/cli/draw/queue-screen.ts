@@ -166,7 +166,9 @@ function workerLine(worker: WorkerView, idWidth: number, columns: number): Line 
   const seen = worker.alive
     ? `seen ${formatDuration(worker.seenAgoMs)} ago`
     : `silent for ${formatDuration(worker.seenAgoMs)}`;
-  const says = [`${plural(worker.slots, "slot")}`, worker.kinds.join(", "), tags, seen];
+  const { staggerMs } = worker;
+  const starts = staggerMs === null || staggerMs === 0 ? "" : `${formatDuration(staggerMs)} stagger`;
+  const says = [`${plural(worker.slots, "slot")}`, worker.kinds.join(", "), tags, seen, starts];
   return [
     span(`   ${worker.alive ? "●" : "○"} `, worker.alive ? "busy" : "quiet"),
     span(pad(worker.id, columns >= 72 ? idWidth : Math.min(idWidth, 22))),

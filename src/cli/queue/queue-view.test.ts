@@ -7,7 +7,16 @@ test("a worker is shown as gone from the moment on from which its queue does not
   const clock = new ManualClock();
   await using store = await openSqliteStore({ path: ":memory:", clock });
   const startedAt = clock.now();
-  const worker = { id: "one", queue: "jobs", kinds: ["job"], tags: [], slots: 4, memory: 400, startedAt };
+  const worker = {
+    id: "one",
+    queue: "jobs",
+    kinds: ["job"],
+    tags: [],
+    slots: 4,
+    memory: 400,
+    staggerMs: 0,
+    startedAt,
+  };
   await store.orders.seen(worker);
   const viewer = new QueueViewer(store, "jobs");
   const alive = async (): Promise<readonly boolean[]> =>

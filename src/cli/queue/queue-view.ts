@@ -165,7 +165,10 @@ export function reasonsFor(facts: {
   readonly config: Pick<QueueConfig, "paused"> & Partial<Pick<QueueConfig, "limits">>;
   readonly counts: OrderCounts;
   readonly ageMs: number | null;
-  readonly workers: readonly Pick<WorkerView, "kinds" | "tags" | "slots" | "memory" | "alive">[];
+  readonly workers: readonly Pick<
+    WorkerView,
+    "kinds" | "tags" | "slots" | "memory" | "staggerMs" | "alive"
+  >[];
   readonly waiting: QueueFacts["waiting"];
   readonly behind?: ReadonlyMap<string, number>;
   /** Queues of the store, when this one was never used and has no workers. */
@@ -180,6 +183,7 @@ export function reasonsFor(facts: {
     tags: `cutover queue workers${flag}`,
     limit: `cutover queue workers${flag}`,
     room: `cutover queue workers${flag}`,
+    stagger: `cutover queue workers${flag}`,
     age: "",
     failed: `cutover queue ls --state FAILED${flag}`,
   };

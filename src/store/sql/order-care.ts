@@ -58,18 +58,20 @@ function* renew(
 }
 
 function* seen(worker: Omit<WorkerRecord, "seenAt">, now: number): Program<void> {
-  const { id, queue, kinds, tags, slots, memory, startedAt } = worker;
+  const { id, queue, kinds, tags, slots, memory, staggerMs, startedAt } = worker;
   yield* run(
-    `INSERT INTO queue_workers (id, queue, kinds, tags, slots, memory, started_at, seen_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO queue_workers (id, queue, kinds, tags, slots, memory, stagger_ms, started_at, seen_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET queue = excluded.queue, kinds = excluded.kinds, tags = excluded.tags,
-     slots = excluded.slots, memory = excluded.memory, started_at = excluded.started_at, seen_at = excluded.seen_at`,
+     slots = excluded.slots, memory = excluded.memory, stagger_ms = excluded.stagger_ms,
+     started_at = excluded.started_at, seen_at = excluded.seen_at`,
     id,
     queue,
     canonicalJson(kinds),
     canonicalJson(tags),
     slots,
     memory,
+    staggerMs,
     startedAt,
     now,
   );
@@ -83,10 +85,12 @@ function* workers(queue: string): Program<readonly WorkerRecord[]> {
     readonly tags: string;
     readonly slots: number;
     readonly memory: number | null;
+    readonly stagger_ms: number | null;
     readonly started_at: number;
     readonly seen_at: number;
   }>(
-    "SELECT id, kinds, tags, slots, memory, started_at, seen_at FROM queue_workers WHERE queue = ? ORDER BY id",
+    `SELECT id, kinds, tags, slots, memory, stagger_ms, started_at, seen_at
+     FROM queue_workers WHERE queue = ? ORDER BY id`,
     queue,
   );
   return found.map((row) => ({
@@ -96,6 +100,7 @@ function* workers(queue: string): Program<readonly WorkerRecord[]> {
     tags: JSON.parse(row.tags) as readonly string[],
     slots: row.slots,
     memory: row.memory,
+    staggerMs: row.stagger_ms,
     startedAt: row.started_at,
     seenAt: row.seen_at,
   }));

@@ -29,17 +29,18 @@ export function careContract({ describe, expect, withStore }: ContractCase): voi
           tags: ["gpu"],
           slots: 4,
           memory: 2 ** 33,
+          staggerMs: 5_000,
           startedAt: 1,
         };
         await store.orders.seen(worker);
         await clock.advance(1_000);
-        await store.orders.seen({ ...worker, id: "w2", tags: [], memory: null });
+        await store.orders.seen({ ...worker, id: "w2", tags: [], memory: null, staggerMs: null });
         await store.orders.seen({ ...worker, id: "w3", queue: "other" });
         const known = async (): Promise<unknown> =>
           (await store.orders.workers("q")).map(({ id, seenAt }) => [id, seenAt]);
         expect(await store.orders.workers("q")).toMatchObject([
           { ...worker, seenAt: clock.now() - 1_000 },
-          { id: "w2", memory: null },
+          { id: "w2", memory: null, staggerMs: null },
         ]);
         await store.orders.gone("w2");
         expect(await known()).toEqual([["w1", clock.now() - 1_000]]);
