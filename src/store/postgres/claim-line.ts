@@ -7,6 +7,8 @@ import { sizeClass } from "../size-class.ts";
  * over for longer than this.
  */
 const freshMs = 250;
+/** A line that goes on from another one is as old as that: from here on a look at everything is better. */
+const youngMs: number = freshMs / 2;
 /** As many characters of payloads are worth their memory. */
 const mostText = 4_000_000;
 
@@ -22,7 +24,10 @@ export const isExact = ({ max }: Capacity): boolean => max <= 100;
  */
 export class ClaimLine {
   readonly #asked: Capacity;
-  readonly #until: number;
+  /** When everything was looked at. */
+  readonly #seenAt: number;
+  /** The best of what was read, while nothing better and nothing of another class is known to wait. */
+  #front: OrderRow | undefined;
   readonly #began: number;
   readonly #weight: number;
   /** Best first. */
@@ -33,16 +38,13 @@ export class ClaimLine {
   /**
    * @param asked what the claim asked for; `max` is how many orders of a class it would have been given
    * @param read what it was given, before anything of it was taken
-   * @param now time of the store
+   * @param seenAt when everything was looked at, by the store: where only what comes from a front on was read, when that was found
    * @param known how long the payloads are as text, when that is known to be little
    */
-  constructor(asked: Capacity, read: readonly OrderRow[], now: number, known?: number) {
+  constructor(asked: Capacity, read: readonly OrderRow[], seenAt: number, known?: number) {
     this.#asked = asked;
-    this.#until = now + freshMs;
-    const classes = Map.groupBy(
-      read,
-      ({ kind, tags, sizeClass: size }) => `${size}\0${kind}\0${tags.join("\0")}`,
-    );
+    this.#seenAt = seenAt;
+    const classes = Map.groupBy(read, classOf);
     for (const rows of classes.values()) {
       const last = rows.toSorted(byRank).at(-1);
       // Fewer than asked for are all there are.
@@ -51,7 +53,9 @@ export class ClaimLine {
     this.#rows = new Map();
     const given = known !== undefined && known <= mostText ? known : undefined;
     let text = given ?? 0;
-    for (const row of read.toSorted(byRank)) {
+    const ranked = read.toSorted(byRank);
+    if (classes.size === 1 && !isExact(asked)) this.#front = ranked[0];
+    for (const row of ranked) {
       if (given === undefined) text += JSON.stringify(row.payload).length;
       // Of a limit key only the store knows how far it is used up.
       if (text > mostText || row.limitKey !== null) {
@@ -86,7 +90,7 @@ export class ClaimLine {
 
   /** What a claim gets; undefined when that is not certain. */
   best(capacity: Capacity, now: number): readonly OrderRow[] | undefined {
-    if (now > this.#until || this.#rows.size === 0 || !this.#covers(capacity)) return undefined;
+    if (now > this.#seenAt + freshMs || this.#rows.size === 0 || !this.#covers(capacity)) return undefined;
     const { max } = capacity;
     let { slots, memory } = capacity;
     const chosen: OrderRow[] = [];
@@ -101,10 +105,28 @@ export class ClaimLine {
     return chosen.length >= max || this.#beyond === undefined ? chosen : undefined;
   }
 
+  /**
+   * Where the look for the next claim may begin, and when everything before that was looked at; undefined when that is not
+   * certain. A commit that is under way may still take it back: see `leads`.
+   */
+  front(capacity: Capacity, now: number): { readonly row: OrderRow; readonly seenAt: number } | undefined {
+    if (this.#front === undefined || now > this.#seenAt + youngMs || !this.#covers(capacity))
+      return undefined;
+    return { row: this.#front, seenAt: this.#seenAt };
+  }
+
+  /** Nothing came before its front, or in another class. */
+  get leads(): boolean {
+    return this.#front !== undefined;
+  }
+
   /** An order of the queue was written by a commit of this process. */
   wrote(row: OrderRow): void {
     this.#rows.delete(row.id);
     if (row.waits !== "room") return;
+    const front = this.#front;
+    if (front !== undefined && (classOf(row) !== classOf(front) || byRank(row, front) < 0))
+      this.#front = undefined;
     // Its payload may be in the hands of others, who may change it: it is read when its turn comes.
     this.#ends(row);
     this.#trim();
@@ -139,6 +161,8 @@ export class ClaimLine {
     );
   }
 }
+
+const classOf = ({ kind, tags, sizeClass: size }: OrderRow): string => `${size}\0${kind}\0${tags.join("\0")}`;
 
 const isSame = (some: readonly string[], others: readonly string[]): boolean =>
   some === others || (some.length === others.length && some.every((one, index) => one === others[index]));

@@ -129,6 +129,11 @@ export class Foresight {
     return waiting.size === 0 ? undefined : [...waiting.values()];
   }
 
+  /** What the next claims of a queue will take, as far as it is known. */
+  line(queue: string): ClaimLine | undefined {
+    return this.#lines.get(queue);
+  }
+
   /** What was read for the next claim of a queue, when nobody has committed since this process did. */
   look(queue: string, line: ClaimLine, seq: number): boolean {
     if (this.#end?.seq !== seq) return false;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tellingDriver } from "../../../test/postgres/watched-driver.ts";
 import { postgresServer, type TestServer } from "../../../test/postgres/server.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import { newOrder, starting } from "../../testing/store-contract/tools.ts";
-import type { OrderChange, OrderRecord, Store } from "../index.ts";
+import { newOrder, seededRandom, starting } from "../../testing/store-contract/tools.ts";
+import type { NewOrder, OrderChange, OrderRecord, Store } from "../index.ts";
 import type { PgDriver } from "./driver.ts";
 import { openPostgresStore } from "./open.ts";
 
@@ -13,10 +13,11 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** A driver that counts statements by whether they look for orders to claim, and whether they do so ahead. */
-function counting(counts: { looked: number; ahead: number }): Promise<PgDriver> {
+/** A driver that counts statements by whether they look for orders to claim, do so ahead, or go on from those before. */
+function counting(counts: { looked: number; ahead: number; on: number }): Promise<PgDriver> {
   const noKind = "{}";
   return tellingDriver(({ sql, values }) => {
+    if (sql.includes("(turn, created_at, id) >=")) counts.on++;
     if (!sql.includes("RECURSIVE class") || values[1] === noKind) return;
     if (sql.includes("'candidate'")) counts.looked++;
     else counts.ahead++;
@@ -60,7 +61,7 @@ describe("many orders that are claimed after many others", () => {
   }
 
   test("were read behind the commit before, and come in their turn, with every step told", async () => {
-    const counts = { looked: 0, ahead: 0 };
+    const counts = { looked: 0, ahead: 0, on: 0 };
     // What was read ahead grows old; on a busy machine it would now and then be too old.
     const given = { driver: await counting(counts), clock: new ManualClock() };
     await using store = await openPostgresStore({ url: server.url(), schema: server.schema(), ...given });
@@ -70,7 +71,7 @@ describe("many orders that are claimed after many others", () => {
     for (let held = await claim(store); held.length > 0; held = await goOn(store, held))
       taken.push(...idsOf(held));
     expect(taken).toEqual(waiting);
-    expect(counts).toEqual({ looked: 1, ahead: 5 });
+    expect(counts).toEqual({ looked: 1, ahead: 1, on: 4 });
     expect(await store.orders.counts("q")).toMatchObject({
       PENDING: 0,
       RUNNING: 0,
@@ -82,18 +83,145 @@ describe("many orders that are claimed after many others", () => {
     expect(await store.events.verify()).toMatchObject({ whole: true });
   });
 
+  test.each([1, 2, 3])(
+    "come in their turn among those that this process brings in between (seed %i)",
+    async (seed) => {
+      const counts = { looked: 0, ahead: 0, on: 0 };
+      const given = { driver: await counting(counts), clock: new ManualClock() };
+      await using store = await openPostgresStore({ url: server.url(), schema: server.schema(), ...given });
+      const random = seededRandom(seed);
+      const kinds = ["hash", "other"];
+      const places: string[] = [];
+      const waiting = new Map<string, number>();
+      const submit = async (count: number, more: Partial<NewOrder> = {}): Promise<void> => {
+        const orders = Array.from({ length: count }, (_, n) =>
+          newOrder(`s${places.length + n}`, { priority: 5, ...more }),
+        );
+        await store.orders.submit(orders);
+        for (const { id, priority } of orders) {
+          places.push(id);
+          waiting.set(id, priority);
+        }
+      };
+      await submit(8 * most + 7);
+      await submit(4 * most, { priority: 3 });
+      let held: readonly OrderRecord[] = [];
+      for (let round = 0; waiting.size > 0 && round < 40; round++) {
+        // Left alone in between, so that looks go on from those before.
+        const chance = (share: number): boolean => round % 4 === 3 && round < 12 && random() < share;
+        const back = chance(0.6) ? held.slice(0, 3) : [];
+        for (const { id, fence, priority } of back) {
+          await store.orders.change([{ id, fence, from: ["RUNNING"], to: "PENDING", event: "released" }]);
+          waiting.set(id, priority);
+        }
+        const priority = Math.floor(random() * 10);
+        if (chance(0.6)) await submit(3, { priority });
+        if (chance(0.4)) await submit(2, { priority, kind: "other" });
+        if (chance(0.4)) await submit(2, { memory: 2 ** 30 });
+        const best = [...waiting].toSorted(
+          ([x, xPriority], [y, yPriority]) => yPriority - xPriority || places.indexOf(x) - places.indexOf(y),
+        );
+        const [next] = await Promise.all([
+          store.orders.claim("q", "w", starting(most, { kinds, starts: kinds }), 60_000),
+          ...held.slice(back.length).map((order) => store.orders.change([ended(order)])),
+        ]);
+        held = next;
+        expect(idsOf(held)).toEqual(best.slice(0, most).map(([id]) => id));
+        for (const { id } of held) waiting.delete(id);
+      }
+      expect([waiting.size, counts.on > 0]).toEqual([0, true]);
+      expect(await store.events.verify()).toMatchObject({ whole: true });
+    },
+  );
+
+  describe("of several classes", () => {
+    const kinds = ["hash", "other"];
+    const begin = async (): Promise<{
+      store: Store;
+      clock: ManualClock;
+      counts: { on: number; ahead: number };
+      next: () => Promise<readonly string[]>;
+    }> => {
+      const counts = { looked: 0, ahead: 0, on: 0 };
+      const clock = new ManualClock();
+      const given = { driver: await counting(counts), clock };
+      const store = await openPostgresStore({ url: server.url(), schema: server.schema(), ...given });
+      let held: readonly OrderRecord[] = [];
+      const next = async (): Promise<readonly string[]> => {
+        [held] = await Promise.all([
+          store.orders.claim("q", "w", starting(most, { kinds, starts: kinds }), 60_000),
+          ...held.map((order) => store.orders.change([ended(order)])),
+        ]);
+        return idsOf(held);
+      };
+      return { store, clock, counts, next };
+    };
+
+    test("come in their turn among each other", async () => {
+      const { store, counts, next } = await begin();
+      const mixed = names(5 * most);
+      await store.orders.submit(mixed.map((id, n) => newOrder(id, { kind: kinds[n % 2] ?? "" })));
+      for (let n = 0; n < 5; n++) expect(await next()).toEqual(mixed.slice(n * most, (n + 1) * most));
+      expect(counts.on).toBe(0);
+      await store.close();
+    });
+
+    test("are seen when they come behind all that is known", async () => {
+      const { store, counts, next } = await begin();
+      const high = names(4 * most + 7).map((id) => `high-${id}`);
+      const low = names(2 * most).map((id) => `low-${id}`);
+      await store.orders.submit(high.map((id) => newOrder(id, { priority: 5 })));
+      await store.orders.submit(low.map((id) => newOrder(id, { priority: 3 })));
+      for (let n = 0; n < 3; n++) await next();
+      expect(counts.on).toBe(2);
+      await store.orders.submit([newOrder("late", { kind: "other", priority: 4 })]);
+      const rest = [...(await next()), ...(await next())];
+      expect(rest).toEqual([...high.slice(3 * most), "late", ...low].slice(0, 2 * most));
+      await store.close();
+    });
+
+    test("are looked for among all others eight times a second", async () => {
+      const { store, clock, counts, next } = await begin();
+      await store.orders.submit(names(8 * most).map((id) => newOrder(id)));
+      for (let n = 0; n < 3; n++) await next();
+      expect(counts).toMatchObject({ ahead: 1, on: 2 });
+      await clock.advance(126);
+      await next();
+      expect(counts).toMatchObject({ ahead: 2, on: 2 });
+      await next();
+      expect(counts).toMatchObject({ ahead: 2, on: 3 });
+      await store.close();
+    });
+
+    test("of lower priority come when the higher ones are over", async () => {
+      const { store, counts, next } = await begin();
+      const high = names(3 * most + 7).map((id) => `high-${id}`);
+      const low = names(2 * most).map((id) => `low-${id}`);
+      await store.orders.submit(high.map((id) => newOrder(id, { priority: 5 })));
+      await store.orders.submit(low.map((id) => newOrder(id, { priority: 3 })));
+      const taken: string[] = [];
+      for (let n = 0; n < 5; n++) taken.push(...(await next()));
+      expect(taken).toEqual([...high, ...low].slice(0, 5 * most));
+      expect(counts.on).toBeGreaterThan(2);
+      await store.close();
+    });
+  });
+
   test("come after better ones, whoever has submitted them or put them forward", async () => {
     const { a, b, held } = await knowing();
-    await b.orders.submit([newOrder("better", { priority: 5 })]);
-    const third = await goOn(a, held);
-    expect(idsOf(third)).toEqual(["better", ...names(3 * most - 1).slice(2 * most)]);
+    const better = names(most + 1).map((id) => `better-${id}`);
+    await b.orders.submit(better.map((id) => newOrder(id, { priority: 5 })));
+    const second = await goOn(a, held);
+    expect(idsOf(second)).toEqual(better.slice(0, most));
+    const third = await goOn(a, second);
+    expect(idsOf(third)).toEqual([...better.slice(most), ...names(3 * most - 1).slice(2 * most)]);
     const [, fourth] = await Promise.all([
       a.orders.submit([newOrder("best", { priority: 9 })]),
       goOn(a, third),
     ]);
     expect(idsOf(fourth)[0]).toBe("best");
     const [, fifth] = await Promise.all([b.orders.setPriority("o0700", 7), goOn(a, fourth)]);
-    expect(new Set(idsOf([...held, ...third, ...fourth, ...fifth])).size).toBe(4 * most);
+    expect(new Set(idsOf([...held, ...second, ...third, ...fourth, ...fifth])).size).toBe(5 * most);
     await Promise.all([a.close(), b.close()]);
   });
 

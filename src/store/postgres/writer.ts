@@ -195,7 +195,9 @@ export class Writer {
       const leaves = tx.isEmpty && jobs.every(({ task }) => task === undefined);
       const ended = leaves ? tx.leave() : tx.commit();
       announced = this.#announce(session, tx.chain, ring, decided && offerOf(decided.writes));
-      if (orders.length === jobs.length) this.#ahead.begin(session, orders, outcomes, this.#now());
+      const known = expected !== undefined;
+      if (orders.length === jobs.length)
+        this.#ahead.begin(session, orders, outcomes, { now: this.#now(), known });
       await ended;
     } catch (error) {
       if (!(error instanceof CommitUnknown)) {
