@@ -259,5 +259,7 @@ function connectError(error: NodeJS.ErrnoException, path: string, place: string)
   if (error.code === "ENOENT") return unavailable(place, `nothing at ${path}`, error);
   if (error.code === "ECONNREFUSED") return unavailable(place, `nobody who listens at ${path}`, error);
   if (error.code === "EACCES" || error.code === "EPERM") return storeError(error, place);
+  if (error.code === "ECONNRESET" || error.code === "EPIPE")
+    return unavailable(place, "its connection ended", error);
   return unavailable(place, error.message, error);
 }

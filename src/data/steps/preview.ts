@@ -99,7 +99,7 @@ export async function openToLook(
   collections?: readonly string[],
 ): Promise<OpenedStore | undefined> {
   try {
-    return await openStore(ref, { clock: systemClock, collections });
+    return await openStore(ref, { clock: systemClock, collections, waitMs: 0 });
   } catch (error) {
     if (isCutoverError(error) && error.code === "CUTOVER_DATA_MISSING") return undefined;
     throw error;

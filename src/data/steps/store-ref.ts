@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path";
 import { type Clock, isCutoverError } from "../../core/index.ts";
 import type { DataStore } from "../connector.ts";
+import { connectData } from "../door/connect-data.ts";
 import { openDataStore, type OpenDataStoreOptions, readStoreAddress } from "../open-data-store.ts";
 import type { Problems } from "./step-input.ts";
 
@@ -88,14 +89,19 @@ export async function openStore(
     readonly create?: boolean;
     /** Made with `create`. Only read, they are told to stores alone that make nothing of it and need it to see their parts. */
     readonly collections?: readonly string[] | undefined;
+    /** How long an application that serves a door is waited for, milliseconds. Default 10,000: it may just be restarted. */
+    readonly waitMs?: number;
   },
 ): Promise<OpenedStore> {
-  const { clock, create = false, collections } = options;
+  const { clock, create = false, collections, waitMs = 10_000 } = options;
   const named = collections !== undefined && collections.some((name) => name !== "");
   const tell = named && (create || typeof ref !== "string" || schemeOf(ref) === "leveldb");
   const open = { clock, ...(create ? { create } : {}), ...(tell ? { collections } : {}) };
   if (typeof ref === "string") {
-    const store = await openDataStore(ref, open);
+    const store =
+      schemeOf(ref) === "door"
+        ? await connectData(ref, { clock, waitMs, ...(tell ? { collections } : {}) })
+        : await openDataStore(ref, open);
     return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
   }
   const store = await ref.open(open);
