@@ -81,6 +81,7 @@ const orderAsks: Readonly<Record<keyof OrderStore, Ask | undefined>> = {
   schedules: "read",
   advanceSchedule: "write",
   onWork: undefined,
+  prunable: "read",
   prune: "write",
 };
 const eventAsks: Readonly<Record<keyof Store["events"], Ask | undefined>> = {

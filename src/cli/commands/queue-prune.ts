@@ -31,7 +31,8 @@ export const command: Command = {
     const { removed, stopped } = await useOrders(context, async (store) => {
       const { orders } = store;
       const before = store.clock.now() - age;
-      using progress = new ManyProgress(context, "prune");
+      const total = await orders.prunable(queue, before);
+      using progress = new ManyProgress(context, "prune", total);
       for (let sum = 0; ;) {
         if (context.interrupted.aborted) return { removed: sum, stopped: true };
         const n = await orders.prune(queue, before, batch);

@@ -1,6 +1,6 @@
 import { canonicalJson, type JsonObject } from "../../core/index.ts";
 import type { OrderState, OrderStore, ScheduleRecord, WorkerRecord } from "../order-records.ts";
-import { all, type Program, run } from "./program.ts";
+import { all, one, type Program, run } from "./program.ts";
 import type { Sql } from "./write-context.ts";
 
 /** A worker that was not seen for so long is forgotten. */
@@ -11,7 +11,15 @@ export function sqlOrderCare(
   sql: Sql,
 ): Pick<
   OrderStore,
-  "renew" | "seen" | "gone" | "workers" | "setSchedule" | "schedules" | "advanceSchedule" | "prune"
+  | "renew"
+  | "seen"
+  | "gone"
+  | "workers"
+  | "setSchedule"
+  | "schedules"
+  | "advanceSchedule"
+  | "prunable"
+  | "prune"
 > {
   return {
     renew: (held, leaseMs) => sql.write(({ now }) => renew(held, now, now + leaseMs)),
@@ -34,6 +42,7 @@ export function sqlOrderCare(
         );
         return moved === 1;
       }),
+    prunable: (queue, before) => sql.read(() => prunable(queue, before)),
     prune: (queue, before, limit) => sql.write(() => prune(queue, before, limit)),
   };
 }
@@ -147,6 +156,16 @@ function* schedules(queue: string): Program<readonly ScheduleRecord[]> {
     order: JSON.parse(row.template) as JsonObject,
     nextAt: row.next_at,
   }));
+}
+
+/** From an index alone, so that it costs a tenth of a second for a million. */
+function* prunable(queue: string, before: number): Program<number> {
+  const found = yield* one<{ readonly n: number }>(
+    "SELECT count(*) AS n FROM orders WHERE queue = ? AND ended_at IS NOT NULL AND ended_at < ?",
+    queue,
+    before,
+  );
+  return found?.n ?? 0;
 }
 
 /** Ended orders whose followers still have to be told stay. */

@@ -83,7 +83,11 @@ export function careContract({ describe, expect, withStore }: ContractCase): voi
       await clock.advance(1_000);
       await end(store, "c");
       const events = await store.events.count();
+      expect(await store.orders.prunable("q", clock.now())).toBe(2);
+      expect(await store.orders.prunable("q", clock.now() + 1)).toBe(3);
+      expect(await store.orders.prunable("other", clock.now() + 1)).toBe(0);
       expect(await store.orders.prune("q", clock.now(), 1)).toBe(1);
+      expect(await store.orders.prunable("q", clock.now())).toBe(1);
       expect(await store.orders.prune("q", clock.now(), 10)).toBe(1);
       expect(await store.orders.prune("q", clock.now(), 10)).toBe(0);
       const left = await store.orders.list({ queue: "q", limit: 9 });
