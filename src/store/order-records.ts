@@ -309,7 +309,7 @@ export interface OrderStore {
    * `others` is true, as for what this process wrote in a transaction of its own.
    */
   onWork(listener: (queue: string, others: boolean) => void): () => void;
-  /** How many orders `prune` would remove. One whose followers still have to be told is counted too. */
+  /** How many orders `prune` may come to remove: also those that it leaves until their followers have been told. */
   prunable(queue: string, before: number): Promise<number>;
   /** Removes finished orders that ended before `before`; their events stay. Resolves with how many. */
   prune(queue: string, before: number, limit: number): Promise<number>;

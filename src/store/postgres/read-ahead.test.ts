@@ -157,6 +157,18 @@ describe("many orders that are claimed after many others", () => {
       return { store, clock, counts, next };
     };
 
+    /** `highs` orders, and behind them two claims of lower priority. */
+    const twoPriorities = async (
+      store: Store,
+      highs: number,
+    ): Promise<{ readonly high: readonly string[]; readonly low: readonly string[] }> => {
+      const high = names(highs).map((id) => `high-${id}`);
+      const low = names(2 * most).map((id) => `low-${id}`);
+      await store.orders.submit(high.map((id) => newOrder(id, { priority: 5 })));
+      await store.orders.submit(low.map((id) => newOrder(id, { priority: 3 })));
+      return { high, low };
+    };
+
     test("come in their turn among each other", async () => {
       const { store, counts, next } = await begin();
       const mixed = names(5 * most);
@@ -168,10 +180,7 @@ describe("many orders that are claimed after many others", () => {
 
     test("are seen when they come behind all that is known", async () => {
       const { store, counts, next } = await begin();
-      const high = names(4 * most + 7).map((id) => `high-${id}`);
-      const low = names(2 * most).map((id) => `low-${id}`);
-      await store.orders.submit(high.map((id) => newOrder(id, { priority: 5 })));
-      await store.orders.submit(low.map((id) => newOrder(id, { priority: 3 })));
+      const { high, low } = await twoPriorities(store, 4 * most + 7);
       for (let n = 0; n < 3; n++) await next();
       expect(counts.on).toBe(2);
       await store.orders.submit([newOrder("late", { kind: "other", priority: 4 })]);
@@ -195,10 +204,7 @@ describe("many orders that are claimed after many others", () => {
 
     test("of lower priority come when the higher ones are over", async () => {
       const { store, counts, next } = await begin();
-      const high = names(3 * most + 7).map((id) => `high-${id}`);
-      const low = names(2 * most).map((id) => `low-${id}`);
-      await store.orders.submit(high.map((id) => newOrder(id, { priority: 5 })));
-      await store.orders.submit(low.map((id) => newOrder(id, { priority: 3 })));
+      const { high, low } = await twoPriorities(store, 3 * most + 7);
       const taken: string[] = [];
       for (let n = 0; n < 5; n++) taken.push(...(await next()));
       expect(taken).toEqual([...high, ...low].slice(0, 5 * most));

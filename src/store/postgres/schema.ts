@@ -15,8 +15,10 @@ interface Applied {
 /** How a schema is known for one of ours: the comment on its table of versions. */
 const mark = "Cutover store";
 
+const files = schemaFiles("postgres");
+
 /** The newest schema that programs of before it cannot use. */
-const form = schemaFiles("postgres").findLast(({ breaking }) => breaking)?.version ?? 0;
+const form = files.findLast(({ breaking }) => breaking)?.version ?? 0;
 
 /**
  * What every write asks of the end of the chain. A breaking change gives the row another `id`, so that programs of before it
@@ -26,7 +28,7 @@ const form = schemaFiles("postgres").findLast(({ breaking }) => breaking)?.versi
 export const isHead: string = `chain_head.id = ${form} AND current_schema() = '${ownSchema}'`;
 
 /** The tables of a store, by the newest schema. */
-export const tableNames: readonly string[] = schemaFiles("postgres").flatMap(({ sql }) =>
+export const tableNames: readonly string[] = files.flatMap(({ sql }) =>
   Array.from(sql.matchAll(/^CREATE TABLE (\w+)/gm), ([, name = ""]) => name),
 );
 
@@ -48,8 +50,7 @@ export function checkSchemaName(schema: string): void {
  * @throws CUTOVER_STORE_UNAVAILABLE when the database's encoding lacks characters
  */
 export async function migrateSchema(session: Session, schema: string, place: string): Promise<void> {
-  const files = schemaFiles("postgres");
-  if (missing(files, await appliedVersions(session, schema, place), place).length === 0) return;
+  if (missing(await appliedVersions(session, schema, place), place).length === 0) return;
   await session.send([
     plain("BEGIN"),
     // An index of millions of orders takes its time.
@@ -62,7 +63,7 @@ export async function migrateSchema(session: Session, schema: string, place: str
     await session.send([asked("SELECT pg_advisory_xact_lock(1131770991, hashtext($1))", schema)]);
     const applied = await appliedVersions(session, schema, place);
     if (applied.length === 0) await makeSchema(session, schema);
-    for (const file of missing(files, applied, place)) {
+    for (const file of missing(applied, place)) {
       // As long as it takes: it may write a large table anew.
       await session.script(file.sql, 0);
       await session.send([
@@ -96,7 +97,7 @@ export async function refuseMissing(session: Session, schema: string, place: str
  */
 export async function refuseNewer(session: Session): Promise<void> {
   const [found] = await session.send([asked("SELECT version, name, breaking FROM schema ORDER BY version")]);
-  missing(schemaFiles("postgres"), (found?.rows ?? []) as unknown as readonly Applied[]);
+  missing((found?.rows ?? []) as unknown as readonly Applied[]);
 }
 
 const asked = (sql: string, ...values: readonly string[]): Statement => ({ sql, values, wants: "rows" });
@@ -111,11 +112,7 @@ async function makeSchema(session: Session, schema: string): Promise<void> {
 }
 
 /** The files that are not applied yet. */
-function missing(
-  files: readonly SchemaFile[],
-  applied: readonly Applied[],
-  place?: string,
-): readonly SchemaFile[] {
+function missing(applied: readonly Applied[], place?: string): readonly SchemaFile[] {
   const newest = files.at(-1)?.version ?? 0;
   const beyond = applied.filter(({ version, breaking }) => version > newest && breaking !== 0).at(-1);
   if (beyond !== undefined) {
