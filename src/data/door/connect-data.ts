@@ -8,11 +8,6 @@ import { checkSocketPath } from "./socket-place.ts";
 export interface ConnectDataOptions {
   /** How long calls are tried again when the application went away, milliseconds; default 10,000. 0: not at all. */
   readonly retryMs?: number;
-  /**
-   * How long an application that is not there yet, or just ending, is waited for, milliseconds. Default 0: it has to answer at
-   * once. Steps of a run wait 10,000.
-   */
-  readonly waitMs?: number;
   /** Collections the store has to have; others are refused at once. Default: whatever is there. */
   readonly collections?: readonly string[];
   readonly clock?: Clock;
@@ -54,19 +49,17 @@ export function readDoorAddress(where: string): {
 export async function connectData(address: string, options: ConnectDataOptions = {}): Promise<DataStore> {
   const {
     retryMs = 10_000,
-    waitMs = 0,
     collections = [],
     clock = systemClock,
     random = Math.random,
     ...unknown
   } = options;
   refuseOptions("connectData", unknown);
-  for (const [name, ms] of Object.entries({ retryMs, waitMs }))
-    if (!(ms >= 0))
-      throw new CutoverError("CUTOVER_DATA_OPTIONS", {
-        message: `${name}: expected a number from 0 on, found ${String(ms)}`,
-        place: "connectData",
-      });
+  if (typeof retryMs !== "number" || !(retryMs >= 0))
+    throw new CutoverError("CUTOVER_DATA_OPTIONS", {
+      message: `retryMs: expected a number from 0 on, found ${String(retryMs)}`,
+      place: "connectData",
+    });
   if (typeof address !== "string" || !address.startsWith(scheme))
     throw new CutoverError("CUTOVER_DATA_ADDRESS", {
       message: "expected door:PATH or door:PATH#NAME, found another text",
@@ -75,10 +68,7 @@ export async function connectData(address: string, options: ConnectDataOptions =
     });
   const { path, store } = readDoorAddress(address.slice(scheme.length));
   const link = new DoorLink({ path, store, place: address, retryMs, clock, random });
-  const { welcome } = await link.first(waitMs).catch((error: unknown) => {
-    link.close();
-    throw error;
-  });
+  const { welcome } = await link.connected();
   const opened = new DoorStore(address, link, welcome);
   try {
     await demandCollections(opened, collections);

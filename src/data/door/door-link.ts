@@ -21,7 +21,8 @@ interface DoorLinkOptions {
   readonly random: () => number;
 }
 
-const pauses: BackoffPolicy = { base: 50, factor: 1.5, cap: 500, floor: 20, jitter: 0.5 };
+/** Between two tries to reach an application that is away. */
+export const pauses: BackoffPolicy = { base: 50, factor: 1.5, cap: 500, floor: 20, jitter: 0.5 };
 
 /** The application is away or just ending: the same call may be asked again. */
 const isAway = (error: unknown): boolean =>
@@ -53,18 +54,6 @@ export class DoorLink {
     return connection;
   }
 
-  /** The first connection; an application that is away is waited for up to `waitMs`, milliseconds. */
-  async first(waitMs: number): Promise<DoorConnection> {
-    const patience = this.#patienceFor(waitMs);
-    for (;;) {
-      try {
-        return await this.connected();
-      } catch (error) {
-        await patience.after(error);
-      }
-    }
-  }
-
   /** Runs what may be run twice; again on a new connection while the application is away, as long as `retryMs` allows. */
   async run<T>(work: (connection: DoorConnection) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const patience = this.patience(signal);
@@ -79,11 +68,7 @@ export class DoorLink {
 
   /** How long one piece of work puts up with an application that is away. */
   patience(signal?: AbortSignal): Patience {
-    return this.#patienceFor(this.#options.retryMs, signal);
-  }
-
-  #patienceFor(mostMs: number, signal?: AbortSignal): Patience {
-    const { clock, random } = this.#options;
+    const { retryMs, clock, random } = this.#options;
     let since: number | undefined;
     let attempt = 0;
     return {
@@ -92,7 +77,7 @@ export class DoorLink {
         if (!isAway(error) || signal?.aborted === true) throw error;
         const now = clock.monotonic();
         since ??= now;
-        if (now - since >= mostMs) throw error;
+        if (now - since >= retryMs) throw error;
         const { signal: closed } = this.#closed;
         const stop = signal === undefined ? closed : AbortSignal.any([signal, closed]);
         await sleep(clock, backoffDelay(pauses, ++attempt, random), stop);

@@ -272,7 +272,7 @@ async function rollback(context: StepContext, { pair }: Setting): Promise<void> 
   const job = jobOf(context, pair);
   let facts: JsonObject = {};
   try {
-    await using young = await openStore(pair.to, { clock: context.clock, collections: saved.targets });
+    await using young = await openStore(context, pair.to, { collections: saved.targets });
     const work = { job, collections: saved.targets, map: pair.map && (pair.map.name ?? "") };
     if (saved.empty) facts = { removed: await clearRows(context, young.store, work) };
     else facts = { stays: "the rows, as the store held others before" };
@@ -283,7 +283,7 @@ async function rollback(context: StepContext, { pair }: Setting): Promise<void> 
       facts = { stays: `what was copied, as the store cannot be reached: ${asError(error).message}` };
   }
   if (typeof facts["stays"] === "string") context.log.warn(`${storeName(pair.to)} keeps ${facts["stays"]}`);
-  await using old = await openStore(pair.from, { clock: context.clock, collections: pair.collections });
+  await using old = await openStore(context, pair.from, { collections: pair.collections });
   await old.store.release(job);
   await context.evidence(`way back of ${context.step}`, facts);
 }

@@ -208,7 +208,7 @@ async function write(
   dir: string,
   collections: readonly string[] | undefined,
 ): Promise<BackupManifest> {
-  await using opened = await openStore(store, { clock: context.clock, collections });
+  await using opened = await openStore(context, store, { collections });
   const all = await opened.store.collections();
   const meant = all.filter(({ name }) => collections?.includes(name) ?? true);
   const progress = new RowProgress(context);
@@ -238,7 +238,7 @@ async function requireEmpty(
 ): Promise<void> {
   await using there = await openToLook(scratch, collections);
   if (there === undefined) return;
-  await using opened = await openStore(store, { clock: context.clock, collections });
+  await using opened = await openStore(context, store, { collections });
   const names = collections ?? (await opened.store.collections()).map(({ name }) => name);
   const held = await holdsRows(there.store, names);
   if (held !== undefined) throw notEmpty(storeName(scratch), held);
@@ -252,7 +252,7 @@ async function emptyScratch(
 ): Promise<BackupSaved> {
   if (saved.proving === true) return saved;
   const names = manifest.collections.map(({ name }) => name);
-  await using opened = await openStore(scratch, { clock: context.clock, create: true, collections: names });
+  await using opened = await openStore(context, scratch, { create: true, collections: names });
   const held = await holdsRows(opened.store, names);
   if (held !== undefined) throw notEmpty(storeName(scratch), held);
   return await save<BackupSaved>(context, { ...saved, proving: true });
@@ -267,7 +267,7 @@ async function clearScratch(
 ): Promise<BackupSaved> {
   if (saved.proving !== true || saved.cleared === true) return saved;
   const names = collections.map(({ name }) => name);
-  await using opened = await openStore(scratch, { clock: context.clock, collections: names });
+  await using opened = await openStore(context, scratch, { collections: names });
   const job = `scratch:${context.idempotencyKey}`;
   await clearRows(context, opened.store, { job, collections: names, map: undefined });
   for (const name of [job, restoreJob(checksum)]) await opened.store.forget(name);
@@ -285,8 +285,7 @@ async function prove(
   if (scratch === undefined) await rm(own, { recursive: true, force: true });
   const names = manifest.collections.map(({ name }) => name);
   try {
-    await using opened = await openStore(scratch ?? `${schemeOf(store)}:${join(own, "store")}`, {
-      clock: context.clock,
+    await using opened = await openStore(context, scratch ?? `${schemeOf(store)}:${join(own, "store")}`, {
       create: true,
       collections: names,
     });

@@ -265,12 +265,12 @@ async function rollback(context: StepContext, { pair, options }: Setting): Promi
   const sw = await openSwitch(options.switch ?? "", context);
   const job = jobOf(context, pair);
   const { side } = await sw.read();
-  await using old = await openStore(pair.from, { clock: context.clock, collections: pair.collections });
+  await using old = await openStore(context, pair.from, { collections: pair.collections });
   const crossed = over.epoch !== undefined || over.finished === true;
   if (!crossed || (side === "old" && saved.back?.epoch === undefined)) {
     const applied = over.finished === true ? await appliedBack(old.store, job) : undefined;
-    const open = { clock: context.clock, collections: pair.into ?? pair.collections };
-    await using young = await openStore(pair.to, open)
+    const open = { collections: pair.into ?? pair.collections };
+    await using young = await openStore(context, pair.to, open)
       .catch((error: unknown) => asError(error))
       .then(unless);
     const { standing, stays } = await standDown({
@@ -296,8 +296,8 @@ async function rollback(context: StepContext, { pair, options }: Setting): Promi
     throw noWayBack(pair, "the map has no way back", undefined, "go on forward: the new side is in charge");
   const applied = await appliedBack(old.store, job);
   try {
-    const open = { clock: context.clock, collections: pair.into ?? pair.collections };
-    await using young = await openStore(pair.to, open);
+    const open = { collections: pair.into ?? pair.collections };
+    await using young = await openStore(context, pair.to, open);
     const found = await goBack(
       crossingOf(context, {
         pair,

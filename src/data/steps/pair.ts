@@ -113,18 +113,18 @@ export interface OpenedPair extends AsyncDisposable {
 
 /** Opens both; with `create` the new store is made where it is not there. */
 export async function openPair(
-  { clock }: Pick<StepContext, "clock">,
+  context: Pick<StepContext, "clock" | "signal" | "log">,
   pair: Pair,
   { create = false }: { readonly create?: boolean } = {},
 ): Promise<OpenedPair> {
-  const old = await openStore(pair.from, { clock, collections: pair.collections });
+  const old = await openStore(context, pair.from, { collections: pair.collections });
   try {
     const source = old.store;
     // What cannot be moved is told of the old store, before the new one is asked for a place for it.
     if (create) await chooseCollections(source, pair.collections);
     const names = pair.collections ?? (await source.collections()).map(({ name }) => name);
     const targets = pair.into ?? names;
-    const young = await openStore(pair.to, { clock, create, collections: targets });
+    const young = await openStore(context, pair.to, { create, collections: targets });
     return {
       source,
       target: young.store,

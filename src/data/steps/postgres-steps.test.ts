@@ -163,6 +163,17 @@ test("a column that is added to the old side during the copy ends the run by nam
   await leavesNothing(old);
 }, 60_000);
 
+test("a copy that begins while the server is down goes on when it is back", async () => {
+  const old = await given(tables, rows);
+  const fresh = await given(tables);
+  await Promise.all([old.client.end(), fresh.client.end()]);
+  await server.halt();
+  const going = run(backfill(old.url, fresh.url));
+  await server.start();
+  const { state, results } = await going;
+  expect([state, results["move/backfill"]]).toMatchObject(["COMPLETED", { rows: 4_000 }]);
+});
+
 test("a backup of tables counts when it came back to a database with the same tables", async () => {
   const old = await given(tables, rows);
   const scratch = await given(tables);

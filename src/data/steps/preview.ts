@@ -3,7 +3,7 @@ import type { DataStore, Reader } from "../connector.ts";
 import { freeAt, requireFree } from "../disk.ts";
 import { type DataMap, imagesOf } from "../map.ts";
 import { count, rowsText, sizeText } from "./step-progress.ts";
-import { diskOf, type OpenedStore, openStore, storeName, type StoreRef } from "./store-ref.ts";
+import { diskOf, type OpenedStore, openNow, storeName, type StoreRef } from "./store-ref.ts";
 
 /** Rows of each collection that a dry run looks at, for their size and for the map. */
 const looked = 1_000;
@@ -99,7 +99,7 @@ export async function openToLook(
   collections?: readonly string[],
 ): Promise<OpenedStore | undefined> {
   try {
-    return await openStore(ref, { clock: systemClock, collections, waitMs: 0 });
+    return await openNow(systemClock, ref, { collections });
   } catch (error) {
     if (isCutoverError(error) && error.code === "CUTOVER_DATA_MISSING") return undefined;
     throw error;

@@ -139,7 +139,7 @@ async function plan({ from, store, options }: Setting): Promise<StepPlan> {
 async function start(context: StepContext, { from, store, options }: Setting): Promise<Json> {
   const { names, job } = await contentsOf(from, options.collections);
   await check(context, { from, store, options }, names);
-  await using opened = await openStore(store, { clock: context.clock, create: true, collections: names });
+  await using opened = await openStore(context, store, { create: true, collections: names });
   let saved = savedOf<RestoreSaved>(context);
   if (saved === undefined) {
     const held = options.replace === true ? undefined : await holdsRows(opened.store, names);
@@ -237,12 +237,10 @@ async function rowsIn(dir: string, names: readonly string[]): Promise<number> {
 async function rollback(context: StepContext, { store }: Setting): Promise<void> {
   const saved = savedOf<RestoreSaved>(context);
   if (saved === undefined) return;
-  const opened = await openStore(store, { clock: context.clock, collections: saved.names }).catch(
-    (error: unknown) => {
-      if (hasCode(error, "CUTOVER_DATA_MISSING")) return undefined;
-      throw error;
-    },
-  );
+  const opened = await openStore(context, store, { collections: saved.names }).catch((error: unknown) => {
+    if (hasCode(error, "CUTOVER_DATA_MISSING")) return undefined;
+    throw error;
+  });
   if (opened === undefined) return;
   await using _ = opened;
   const { job, names } = saved;

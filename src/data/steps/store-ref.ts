@@ -1,7 +1,16 @@
 import { dirname, resolve } from "node:path";
-import { type Clock, isCutoverError } from "../../core/index.ts";
+import {
+  asError,
+  backoffDelay,
+  type Clock,
+  formatDuration,
+  hasCode,
+  isCutoverError,
+  sleep,
+} from "../../core/index.ts";
+import type { StepContext } from "../../plan/index.ts";
 import type { DataStore } from "../connector.ts";
-import { connectData } from "../door/connect-data.ts";
+import { pauses } from "../door/door-link.ts";
 import { openDataStore, type OpenDataStoreOptions, readStoreAddress } from "../open-data-store.ts";
 import type { Problems } from "./step-input.ts";
 
@@ -82,26 +91,49 @@ export interface OpenedStore extends AsyncDisposable {
   readonly store: DataStore;
 }
 
+interface OpenOptions {
+  readonly create?: boolean;
+  /** Made with `create`. Only read, they are told to stores alone that make nothing of it and need it to see their parts. */
+  readonly collections?: readonly string[] | undefined;
+}
+
+/** How long a step waits for a store that does not answer, milliseconds. */
+const patienceMs = 10_000;
+
+/**
+ * Opens a store for a step. Whoever serves it may be restarted in the very moment in which the step begins: it is waited for, as
+ * it is in the middle of a step.
+ * @throws what opening throws; the signal's reason when it aborts meanwhile
+ */
 export async function openStore(
+  { clock, signal, log }: Pick<StepContext, "clock" | "signal" | "log">,
   ref: StoreRef,
-  options: {
-    readonly clock: Clock;
-    readonly create?: boolean;
-    /** Made with `create`. Only read, they are told to stores alone that make nothing of it and need it to see their parts. */
-    readonly collections?: readonly string[] | undefined;
-    /** How long an application that serves a door is waited for, milliseconds. Default 10,000: it may just be restarted. */
-    readonly waitMs?: number;
-  },
+  options: OpenOptions = {},
 ): Promise<OpenedStore> {
-  const { clock, create = false, collections, waitMs = 10_000 } = options;
+  const began = clock.monotonic();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openNow(clock, ref, options);
+    } catch (error) {
+      const isAway = hasCode(error, "CUTOVER_DATA_UNAVAILABLE");
+      if (!isAway || clock.monotonic() - began >= patienceMs) throw error;
+      if (attempt === 1) log.warn(`waits up to ${formatDuration(patienceMs)}: ${asError(error).message}`);
+      await sleep(clock, backoffDelay(pauses, attempt, Math.random), signal);
+    }
+  }
+}
+
+/** Opens a store that has to answer at once. */
+export async function openNow(
+  clock: Clock,
+  ref: StoreRef,
+  { create = false, collections }: OpenOptions = {},
+): Promise<OpenedStore> {
   const named = collections !== undefined && collections.some((name) => name !== "");
   const tell = named && (create || typeof ref !== "string" || schemeOf(ref) === "leveldb");
   const open = { clock, ...(create ? { create } : {}), ...(tell ? { collections } : {}) };
   if (typeof ref === "string") {
-    const store =
-      schemeOf(ref) === "door"
-        ? await connectData(ref, { clock, waitMs, ...(tell ? { collections } : {}) })
-        : await openDataStore(ref, open);
+    const store = await openDataStore(ref, open);
     return { store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
   }
   const store = await ref.open(open);
